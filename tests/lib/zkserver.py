@@ -1,0 +1,185 @@
+"""Real ZooKeeper servers from Debian's packages, run by plain java.
+
+Happy path: ZooKeeper().start() writes a zoo.cfg into a scratch folder, starts a JVM and polls `srvr`
+until the server says its mode (`ruok` answers before it serves). An Ensemble is n of them. A port that
+was taken meanwhile makes the JVM exit: a standalone server then tries another one.
+"""
+
+import os
+import re
+import signal
+import time
+
+from procs import Process, eventually, free_port, free_ports, need, temp_dir
+from wire import four_letter
+
+JAVA_FOLDER = "/usr/share/java"
+JVM = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no",
+       "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dzookeeper.jmx.log4j.disable=true",
+       "-Dzookeeper.preAllocSize=1024"]
+
+
+def java_classpath(*names):
+    """The class path of jars by name, each checked to be there."""
+    packages = {"zookeeper": "libzookeeper-java", "slf4j": "libslf4j-java", "guava": "libguava-java"}
+    jars = []
+    for name in names:
+        stem = name.split("-")[0]
+        package = packages.get(stem, f"lib{name}-java")
+        jars.append(need(f"{JAVA_FOLDER}/{name}.jar", package))
+    return ":".join(jars)
+
+
+def words(addr, word):
+    """A four-letter word's answer, "" when nobody answers."""
+    try:
+        return four_letter(addr, word)
+    except OSError:
+        return ""
+
+
+class ZooKeeper:
+    """One server. Standalone unless the ensemble's lines come in extra_cfg with a myid."""
+
+    def __init__(self, dir=None, extra_cfg="", jvm=(), tick=2000, myid=None, port=None, client_port=True):
+        self.dir = dir or temp_dir()
+        self.extra_cfg = extra_cfg
+        self.jvm = list(jvm)
+        self.tick = tick
+        self.myid = myid
+        self.fixed_port = port
+        self.port = port
+        self.client_port = client_port
+        self.process = None
+        self.txnlog_dir = os.path.join(self.dir, "datalog", "version-2")
+
+    @property
+    def addr(self):
+        return ("127.0.0.1", self.port)
+
+    @property
+    def connect_string(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def _write_config(self):
+        for sub in ("data", "datalog"):
+            os.makedirs(os.path.join(self.dir, sub), exist_ok=True)
+        lines = [f"tickTime={self.tick}", "initLimit=10", "syncLimit=5", f"dataDir={self.dir}/data",
+                 f"dataLogDir={self.dir}/datalog", "maxClientCnxns=0", "admin.enableServer=false",
+                 "4lw.commands.whitelist=*"]
+        if self.client_port:
+            lines += [f"clientPort={self.port}", "clientPortAddress=127.0.0.1"]
+        if self.myid is not None:
+            with open(f"{self.dir}/data/myid", "w") as f:
+                f.write(f"{self.myid}\n")
+        path = os.path.join(self.dir, "zoo.cfg")
+        if not os.path.exists(path) or self.client_port:
+            with open(path, "w") as f:
+                f.write("\n".join(lines) + "\n" + self.extra_cfg + "\n")
+        return path
+
+    def launch(self):
+        """Starts the JVM and returns at once."""
+        if self.port is None:
+            self.port = free_port()
+        config = self._write_config()
+        argv = [need("java", "default-jre-headless")] + JVM + self.jvm
+        argv += ["-cp", java_classpath("zookeeper", "slf4j-simple"),
+                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", config]
+        self.process = Process(argv, os.path.join(self.dir, "log"), cwd=self.dir).start()
+        return self
+
+    def mode(self):
+        """"standalone", "leader", "follower", "observer" or "" while it does not serve."""
+        found = re.search(r"^Mode: (\S+)", words(self.addr, "srvr"), re.M)
+        return found.group(1) if found else ""
+
+    def start(self, timeout=30.0):
+        for _ in range(5):
+            self.launch()
+            eventually(lambda: self.mode() or not self.process.running(), timeout, "a serving ZooKeeper", 0.05)
+            if self.process.running():
+                return self
+            if self.fixed_port or "Address already in use" not in self.log():
+                break
+            self.port = None
+        raise AssertionError("ZooKeeper ended at its start:\n" + self.log()[-2000:])
+
+    def wait_ready(self, timeout=30.0):
+        eventually(self.mode, timeout, f"server on port {self.port} serving", 0.05)
+        return self
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        return self.process.kill()
+
+    def freeze(self):
+        self.process.freeze()
+
+    def thaw(self):
+        self.process.thaw()
+
+    def restart(self, wait=True):
+        """Stops it and starts it again with its data, on the same port."""
+        self.process.stop(signal.SIGKILL)
+        end = time.monotonic() + 10
+        while True:
+            self.launch()
+            time.sleep(0.3)
+            if self.process.running() or time.monotonic() > end:
+                break
+        return self.wait_ready() if wait else self
+
+    def log(self):
+        return self.process.log() if self.process else ""
+
+
+class Ensemble:
+    """n servers that know each other. With dynamic=True the client addresses stand in the dynamic
+    configuration (server.N=...;host:port), which is what EnsembleTrackers read."""
+
+    def __init__(self, n=3, extra_cfg="", jvm=(), tick=2000, dynamic=False):
+        ports = free_ports(3 * n)
+        self.servers = []
+        lines = []
+        for i in range(n):
+            client, quorum, election = ports[3 * i:3 * i + 3]
+            suffix = f":participant;127.0.0.1:{client}" if dynamic else ""
+            lines.append(f"server.{i + 1}=127.0.0.1:{quorum}:{election}{suffix}")
+        for i in range(n):
+            folder = temp_dir()
+            cfg = extra_cfg + "\n"
+            if dynamic:
+                with open(f"{folder}/zoo.cfg.dynamic", "w") as f:
+                    f.write("\n".join(lines) + "\n")
+                cfg += f"standaloneEnabled=false\nreconfigEnabled=true\ndynamicConfigFile={folder}/zoo.cfg.dynamic"
+            else:
+                cfg += "\n".join(lines)
+            self.servers.append(ZooKeeper(folder, cfg, jvm, tick, i + 1, ports[3 * i], not dynamic))
+
+    @property
+    def connect_string(self):
+        return ",".join(s.connect_string for s in self.servers)
+
+    def start(self):
+        for server in self.servers:
+            server.launch()
+        for server in self.servers:
+            server.wait_ready()
+        return self
+
+    def leader(self):
+        return next((s for s in self.servers if s.mode() == "leader"), None)
+
+    def followers(self):
+        return [s for s in self.servers if s.mode() == "follower"]
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
