@@ -1,0 +1,70 @@
+"""Client programs of the integration tests: compiled in a scratch folder, run to their end.
+
+Happy path: java("ZkBasics", "127.0.0.1:2181", "/base") compiles tests/integration/java once per test
+program and returns the standard output; client_mt(...) does the same with the C client. A program that
+fails or hangs raises AssertionError with all that it wrote.
+"""
+
+import glob
+import os
+import shlex
+import subprocess
+
+from procs import need, temp_dir
+from zkserver import java_classpath
+
+JARS = ("zookeeper", "slf4j-nop", "guava", "curator-client", "curator-framework", "curator-recipes")
+JVM = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.jmx.log4j.disable=true"]
+_built = {}
+
+
+def _folder(*parts):
+    here = os.path.dirname(os.path.abspath(__file__))
+    return os.path.join(os.path.dirname(here), *parts)
+
+
+def _run(argv, timeout, env=None):
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout,
+                              env=dict(os.environ, **env) if env else None)
+    except subprocess.TimeoutExpired as e:
+        wrote = "".join((x or b"").decode("utf-8", "replace") for x in (e.stdout, e.stderr))
+        raise AssertionError(f"{argv[-3:]} did not end within {timeout} s:\n{wrote}") from e
+    if done.returncode != 0:
+        raise AssertionError(f"{argv[-3:]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def java_classes():
+    """The folder with the compiled Java programs."""
+    if "java" not in _built:
+        folder = temp_dir()
+        sources = sorted(glob.glob(_folder("integration", "java", "*.java")))
+        _run([need("javac", "default-jdk-headless"), "-J-XX:TieredStopAtLevel=1", "-nowarn", "-proc:none", "-d", folder,
+              "-cp", java_classpath(*JARS)] + sources, 120)
+        _built["java"] = folder
+    return _built["java"]
+
+
+def java_argv(program, *args, jvm=()):
+    classes = java_classes()
+    return [need("java", "default-jre-headless")] + JVM + list(jvm) + \
+        ["-cp", classes + ":" + java_classpath(*JARS), program] + list(args)
+
+
+def java(program, *args, jvm=(), timeout=60):
+    """Runs a Java program and returns its standard output."""
+    return _run(java_argv(program, *args, jvm=jvm), timeout)
+
+
+def client_mt(*args, timeout=60):
+    """Runs the C client on libzookeeper_mt and returns its standard output."""
+    if "c" not in _built:
+        need("/usr/include/zookeeper/zookeeper.h", "libzookeeper-mt-dev")
+        program = os.path.join(temp_dir(), "client_mt")
+        compiler = shlex.split(os.environ.get("CC") or "cc")
+        need(compiler[0], "gcc")
+        _run(compiler + ["-std=gnu11", "-Wall", "-Wextra", "-O1", "-DTHREADED", "-o", program,
+                         _folder("integration", "client_mt.c"), "-lzookeeper_mt"], 60)
+        _built["c"] = program
+    return _run([_built["c"]] + list(args), timeout)
