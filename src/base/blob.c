@@ -1,0 +1,45 @@
+/*
+ * Reference-counted bytes.
+ *
+ * Happy path: a beat of the usual size overwrites the blob of the beat before, no allocation.
+ * Failure modes: out of memory leaves the old value in place; a reader that still holds the old bytes keeps them
+ * untouched until it lets go (no torn reads).
+ */
+#include "base/blob.h"
+
+#include <string.h>
+
+struct pk_blob *pk_blob_new(const struct pk_mem *mem, const void *p, size_t len)
+{
+    struct pk_blob *b = pk_alloc(mem, sizeof *b + (len > 0 ? len : 1));
+    if (b == NULL)
+        return NULL;
+    b->refs = 1;
+    b->len = b->cap = (uint32_t)len;
+    if (len > 0)
+        memcpy(b->bytes, p, len);
+    return b;
+}
+
+void pk_blob_unref(const struct pk_mem *mem, struct pk_blob *b)
+{
+    if (b != NULL && --b->refs == 0)
+        pk_free(mem, b);
+}
+
+enum pk_err pk_blob_set(const struct pk_mem *mem, struct pk_blob **slot, const void *p, size_t len)
+{
+    struct pk_blob *b = *slot;
+    if (b != NULL && b->refs == 1 && len <= b->cap && len >= b->cap / 2) {
+        if (len > 0)
+            memcpy(b->bytes, p, len);
+        b->len = (uint32_t)len;
+        return PK_OK;
+    }
+    struct pk_blob *fresh = pk_blob_new(mem, p, len);
+    if (fresh == NULL)
+        return PK_ENOMEM;
+    pk_blob_unref(mem, b);
+    *slot = fresh;
+    return PK_OK;
+}

@@ -1,0 +1,171 @@
+/*
+ * The seam: the core is a function from events to updates.
+ *
+ * One struct core holds all client connections of a loop and the held znodes. A driver feeds it events
+ * (core_open, core_step) and then carries out what it wants, connection by connection (core_next), until nothing is
+ * left. The core calls nobody back, reads no clock, opens no socket; only ids cross the seam, and an id whose
+ * connection is gone is ignored.
+ *
+ *   bytes from a client ──► core_step ──► held znodes, reply queues ──► core_next ──► bytes to client and uplink
+ *
+ * Output is borrowed: the driver writes what it can at once and reports how much with ..._SENT (0 is fine, and must be
+ * reported too unless a write of that side is still under way). What was not taken is copied by the core, so that the
+ * next update's iov stays where it is until it is reported as sent; that one may be given to an asynchronous write.
+ */
+#ifndef PK_CORE_CORE_H
+#define PK_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct core;
+
+struct pk_id {
+    uint32_t slot, gen;
+};
+
+enum pk_event_type {
+    PK_CLIENT_BYTES,  /* bytes, len: read from the client; the bytes stay where they are until core_next says false */
+    PK_CLIENT_EOF,    /* the client closed or reset its connection; no client event follows */
+    PK_CLIENT_SENT,   /* len bytes of the client's output have been taken by the kernel */
+    PK_UPLINK_READY,  /* the connection asked for with PK_UPLINK_OPEN is up */
+    PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
+    PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
+    PK_UPLINK_EOF,    /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new READY */
+    PK_UPLINK_SENT,   /* as PK_CLIENT_SENT */
+    PK_CONTINUE,      /* id is ignored: go on with what a budget left over (core_pending) */
+    PK_TICK,          /* id is ignored: time has passed; at least twice a second */
+    PK_DRAIN,         /* id is ignored: finish what has been received, then close every connection */
+};
+
+struct pk_event {
+    enum pk_event_type type;
+    const uint8_t *bytes;
+    size_t len;
+    int64_t now_us;  /* monotonic, microseconds; taken once per read batch */
+    int64_t wall_ms; /* Unix time, milliseconds: only for ctime and mtime */
+};
+
+/* Why a connection ended (close.def). */
+enum pk_close {
+#define X(name, level, text) PK_CLOSE_##name,
+#include "core/close.def"
+#undef X
+};
+
+/* Same layout as uv_buf_t and struct iovec on Unix. */
+struct pk_iov {
+    const void *base;
+    size_t len;
+};
+
+enum { PK_UPDATE_IOV = 16 };
+
+enum pk_update_flag {
+    PK_CLIENT_OUT = 1,    /* client/nclient: write, then report PK_CLIENT_SENT */
+    PK_UPLINK_OUT = 2,    /* uplink/nuplink: write, then report PK_UPLINK_SENT */
+    PK_UPLINK_OPEN = 4,   /* connect to a server not tried yet for this client, then PK_UPLINK_READY or _FAILED */
+    PK_UPLINK_CLOSE = 8,  /* close the uplink; what was written is out */
+    PK_CLIENT_CLOSE = 16, /* close the client's connection; the id is dead after this update */
+    PK_WORD = 32,         /* the client sent a four-letter word: answer it in one write and close */
+};
+
+struct pk_update {
+    unsigned flags;
+    struct pk_iov client[PK_UPDATE_IOV], uplink[PK_UPDATE_IOV];
+    int nclient, nuplink;
+    bool read_client, read_uplink; /* whether the driver should read from that side now */
+    enum pk_close why;             /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
+    char word[5];                  /* with PK_WORD, null-terminated */
+};
+
+enum pk_mount_mode { PK_MODE_RELAY, PK_MODE_PACEMAKER };
+
+struct core_mount {
+    const char *path; /* absolute, valid, not "/" and not below /zookeeper */
+    enum pk_mount_mode mode;
+    uint64_t max_znodes; /* births beyond are relayed */
+    uint64_t max_bytes;  /* data and paths; births and growth beyond are relayed */
+    uint32_t max_znode;  /* bytes of data of one held znode; larger ones are the ensemble's */
+};
+
+struct core_config {
+    const struct core_mount *mounts; /* copied */
+    size_t nmounts;
+    uint32_t max_frame;       /* bytes of a client's frame, as jute.maxbuffer */
+    size_t client_high_water; /* bytes waiting for a slow reader before its sources are no longer read */
+    size_t uplink_high_water; /* the same towards the ensemble */
+    size_t max_parked;        /* bytes of answers that wait for an earlier one, per connection */
+    int64_t handshake_us;     /* from core_open to the end of the connect request */
+    uint64_t hash_seed;       /* random */
+    int64_t keep_sunk_us;     /* how long a sink is remembered for servers that lag; 0 means 60 s */
+};
+
+/* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one. */
+enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct core_config *config) PK_NODISCARD;
+/* Frees everything, open connections included; nothing is written any more. */
+void core_free(struct core *core);
+
+/* A client connected. PK_ENOMEM: close it. */
+enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
+/* Takes one event in. Failures end the connection concerned with a reason, never the core. */
+void core_step(struct core *core, struct pk_id id, const struct pk_event *event);
+/* Next connection that changed, with what is to be done for it; false when there is none. */
+bool core_next(struct core *core, struct pk_id *id, struct pk_update *update);
+/* True when PK_CONTINUE should follow soon (a budget ran out), after other events had their turn. */
+bool core_pending(const struct core *core);
+/* True when no connection is left (after PK_DRAIN). */
+bool core_idle(const struct core *core);
+
+/* What the log should hear (notes.def). */
+enum pk_note_kind {
+#define X(name, level, text) PK_NOTE_##name,
+#include "core/notes.def"
+#undef X
+};
+struct core_note {
+    enum pk_note_kind kind;
+    struct pk_id id; /* the connection on whose behalf, slot UINT32_MAX when none */
+    char path[200];  /* null-terminated, cut when longer */
+    int64_t number;
+};
+/* Takes the oldest note out; false when there is none. Notes beyond a small number are dropped. */
+bool core_take_note(struct core *core, struct core_note *note);
+
+/* Figures (metrics.def). */
+struct core_stats {
+#define X(name, kind, help) int64_t name;
+#include "core/metrics.def"
+#undef X
+    int64_t newest_zxid; /* highest header zxid seen from the ensemble, 0 when none */
+};
+const struct core_stats *core_stats(const struct core *core);
+/* Latency of absorbed beats, from the read to the write of the reply: microseconds at a quantile (0..1), 0 if none. */
+int64_t core_beat_latency(const struct core *core, double quantile);
+
+struct core_mount_info {
+    const char *path;
+    enum pk_mount_mode mode;
+    uint64_t znodes, bytes;
+};
+/* The i-th mount; false beyond the last. */
+bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *info);
+
+struct core_conn_info {
+    int64_t session_id;        /* 0 before the handshake is done */
+    int32_t timeout_ms;        /* negotiated */
+    uint64_t received, sent;   /* frames */
+    uint64_t local;            /* of these answered from memory */
+    uint32_t queued;           /* requests without an answer yet */
+    int32_t last_xid, last_op; /* of the newest request */
+    int64_t last_zxid;         /* header zxid of the newest answer */
+    int64_t opened_us, heard_us;
+};
+/* False for a stale id. */
+bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_info *info);
+
+#endif
