@@ -1,0 +1,19 @@
+/*
+ * What the kernel knows about a process: CPU time and resident memory, from /proc.
+ */
+#ifndef PK_TOOLS_BENCH_PROC_H
+#define PK_TOOLS_BENCH_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct pk_usage {
+    double cpu_s; /* user and system time so far, seconds, resolution 10 ms */
+    uint64_t rss; /* resident bytes now */
+};
+
+/* False when there is no such process. */
+bool pk_usage_of(pid_t pid, struct pk_usage *u);
+
+#endif

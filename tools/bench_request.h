@@ -1,0 +1,24 @@
+/*
+ * The requests that the load generator sends. Each appends one frame to what the session's connection will
+ * send; fn gets the reply; asked is the uv_hrtime() at which the request was due. No watch is ever set.
+ */
+#ifndef PK_TOOLS_BENCH_REQUEST_H
+#define PK_TOOLS_BENCH_REQUEST_H
+
+#include "proto/jute.h"
+#include "tools/bench_session.h"
+
+/* A path, without its terminator's help: the length is known. */
+struct pk_bytes pk_zs_path(const char *path);
+
+/* Requests that consist of a path, or of a path and a watch flag: exists, getData, getChildren, getChildren2,
+ * sync. */
+void pk_zs_read(struct pk_zs *s, int32_t op, struct pk_bytes path, pk_zs_fn fn, uint64_t asked);
+/* create2 with the open ACL, persistent. */
+void pk_zs_create(struct pk_zs *s, struct pk_bytes path, struct pk_bytes data, pk_zs_fn fn, uint64_t asked);
+/* setData and delete of any version (-1), as Storm sends them. */
+void pk_zs_set(struct pk_zs *s, struct pk_bytes path, struct pk_bytes data, pk_zs_fn fn, uint64_t asked);
+void pk_zs_delete(struct pk_zs *s, struct pk_bytes path, pk_zs_fn fn, uint64_t asked);
+void pk_zs_close_session(struct pk_zs *s, pk_zs_fn fn, uint64_t asked);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * What every subcommand needs around its own subject: the loop, the servers' addresses, the measured stretch
+ * of time with the CPU and memory of the processes named by --pid, and the report: a table for people and one
+ * line `result key=value ...` for programs.
+ */
+#ifndef PK_TOOLS_BENCH_RUN_H
+#define PK_TOOLS_BENCH_RUN_H
+
+#include "tools/bench_hist.h"
+#include "tools/bench_opt.h"
+#include "tools/bench_proc.h"
+#include "tools/bench_session.h"
+
+enum { PK_BENCH_SERVERS = 16, PK_BENCH_LINE = 4096 };
+
+struct pk_bench {
+    struct pk_bench_opt opt;
+    struct pk_zs_loop zl;
+    struct sockaddr_storage servers[PK_BENCH_SERVERS];
+    uint64_t begin, end;                          /* ns, of the measured stretch */
+    struct pk_usage own[2], of[PK_BENCH_PIDS][2]; /* at its begin and end */
+    uv_signal_t on_int;
+    void (*stop)(struct pk_bench *); /* what SIGINT does; set by the subcommand */
+    void *owner;                     /* the subcommand's */
+    char result[PK_BENCH_LINE];
+    size_t result_len;
+};
+
+/* Options are in b->opt. False when the servers cannot be resolved (said on stderr). */
+bool pk_bench_begin(struct pk_bench *b);
+void pk_bench_free(struct pk_bench *b);
+/* Says why on stderr; the subcommand returns its value, an exit status. */
+int pk_bench_fail(const struct pk_bench *b, const char *why);
+
+/* Begin (0) and end (1) of the measured stretch. */
+void pk_bench_mark(struct pk_bench *b, int at);
+double pk_bench_seconds(const struct pk_bench *b);
+
+/* One row of the table, unless label is NULL, and key=value of the result line. format takes one double. */
+void pk_bench_value(struct pk_bench *b, const char *key, const char *label, const char *format, double value);
+/* Rows p50, p99, p99.9 and max in microseconds; key is the prefix. */
+void pk_bench_latency(struct pk_bench *b, const char *key, const char *label, const struct pk_hist *h);
+/* CPU, memory and requests per CPU-second of each process. requests: answered in the stretch. */
+void pk_bench_processes(struct pk_bench *b, uint64_t requests);
+/* Prints the result line. */
+void pk_bench_result(struct pk_bench *b);
+
+/* A progress line on stderr, drawn over the last one on a terminal; silent when neither a terminal nor
+ * --progress. */
+void pk_bench_progress(const struct pk_bench *b, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void pk_bench_progress_end(void);
+
+#endif
