@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import clients
 import rig
 import wire
+from plain import plain_reply
 from wire import Conn
 
 
@@ -115,13 +116,7 @@ def raw_program(connect, base):
 
     def say(op, body):
         reply = conn.call(op, body)
-        value = wire.parse_reply(op, reply.body) if reply.err == 0 else None
-        stats = [v for v in value if isinstance(v, wire.Stat)] if isinstance(value, tuple) else []
-        if isinstance(value, wire.Stat):
-            stats, value = [value], ()
-        value = [v for v in value if v not in stats] if isinstance(value, tuple) else value
-        shown = [(s.version, s.cversion, s.aversion, s.dataLength, s.numChildren) for s in stats]
-        out.append(f"{wire.OP_NAMES.get(op, op)} {reply.err} {value} {shown}".replace(base, "~"))
+        out.append(f"{wire.OP_NAMES.get(op, op)} {plain_reply(op, reply, base)}")
 
     for path in ("", "/a", "/a", "/a/b", "/none/x", "/a/"):
         say(wire.OP_CREATE, wire.create(base + path, b"data"))

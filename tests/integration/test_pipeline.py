@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import rig
 import wire
 from delay import Delay
+from plain import plain_reply
 from wire import Conn, frame
 
 ONE_WAY = 0.005
@@ -48,15 +49,6 @@ def pipeline(conn, requests):
             replies.append(reply)
     sender.join()
     return replies, time.monotonic() - start
-
-
-def plain(op, reply):
-    """What can be compared with another server: no zxids, no times."""
-    if reply.err:
-        return reply.err
-    value = wire.parse_reply(op, reply.body)
-    parts = value if type(value) is tuple else (value,)
-    return [(p.version, p.cversion, p.dataLength, p.numChildren) if isinstance(p, wire.Stat) else p for p in parts]
 
 
 def mixed(rng, n, base, relayed, writes):
@@ -101,7 +93,8 @@ def run_mixed(name, writes, most):
     expected, _ = pipeline(direct, control)
     assert [r.xid for r in replies] == [x for x, _, _ in requests], "replies out of order"
     for (xid, op, _), got, want in zip(requests, replies, expected):
-        mine, other = str(plain(op, got)), str(plain(op, want)).replace("-direct", "")
+        mine, other = plain_reply(op, got), plain_reply(op, want, f"/r/{name}-direct")
+        other = (other[0], other[1].replace("~", f"/r/{name}") if isinstance(other[1], str) else other[1])
         assert mine == other, f"request {xid} ({wire.OP_NAMES[op]}): {mine} instead of {other}"
     trips = took / (2 * ONE_WAY)
     print(f"  {took * 1000:.0f} ms, at most {trips:.0f} round trips for 1000 requests")

@@ -12,6 +12,7 @@ import clients
 import rig
 import txnlog
 import wire
+from plain import plain
 from wire import ERR, Conn
 
 DIRECTORIES = ("assignments", "storms", "supervisors", "workerbeats", "errors", "blobstore", "nimbuses",
@@ -38,19 +39,8 @@ class Session:
     def ask(self, op, body, path):
         reply = self.conn.call(op, body)
         value = wire.parse_reply(op, reply.body) if reply.err == 0 else None
-        self.record.append((wire.OP_NAMES[op], path, reply.err, self.plain(value)))
+        self.record.append((wire.OP_NAMES[op], path, reply.err, plain(value, self.root)))
         return reply.err, value
-
-    def plain(self, value):
-        """A reply's value without zxids and times, lists sorted, the root cut off."""
-        if isinstance(value, wire.Stat):
-            return (value.version, value.cversion, value.aversion, value.ephemeralOwner != 0, value.dataLength,
-                    value.numChildren)
-        if isinstance(value, tuple):
-            return tuple(self.plain(v) for v in value)
-        if isinstance(value, list):
-            return tuple(sorted(value))
-        return value[len(self.root):] if isinstance(value, str) else value
 
     def exists(self, path):
         return self.ask(wire.OP_EXISTS, wire.exists(self.root + path), path)[0] == 0
