@@ -8,7 +8,7 @@
 
 #include "proto/jute.h"
 
-enum { PK_WORKER_NAME = 51 /* characters of a name */ };
+enum { PK_WORKER_NAME = 50 /* characters of a name */ };
 
 struct pk_paths {
     char *text;

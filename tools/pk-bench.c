@@ -6,6 +6,7 @@
  * Failure modes: 1 when a request failed or something could not be reached, 2 when the command line is wrong.
  */
 #include "tools/bench_load.h"
+#include "tools/bench_storm.h"
 
 int main(int argc, char **argv)
 {
@@ -16,7 +17,7 @@ int main(int argc, char **argv)
         return status;
     if (!pk_bench_begin(&b))
         return 1;
-    status = pk_load_run(&b);
+    status = b.opt.command == PK_BENCH_STORM ? pk_storm_run(&b) : pk_load_run(&b);
     pk_bench_free(&b);
     return status;
 }

@@ -1,0 +1,117 @@
+/*
+ * `pk-bench storm`: a simulated Storm cluster. Workers, a session each, beat as Storm's do; Nimbus, which
+ * writes through one session and reads through another, submits topologies, reads all beats every so often
+ * and tears the topologies down. Every value read is checked.
+ *
+ *   bench_storm.c   phases, counters, progress and report
+ *   bench_worker.c  what one worker does
+ *   bench_nimbus.c  submitting, scanning and checking
+ *   bench_kill.c    tearing topologies down
+ */
+#ifndef PK_TOOLS_BENCH_STORM_H
+#define PK_TOOLS_BENCH_STORM_H
+
+#include "proto/jute.h"
+#include "tools/bench_crowd.h"
+#include "tools/bench_pace.h"
+#include "tools/bench_run.h"
+#include "tools/bench_tree.h"
+
+enum pk_storm_phase {
+    PK_STORM_SUBMITTING, /* directories and topologies are made */
+    PK_STORM_STARTING,   /* workers look at Storm's directories */
+    PK_STORM_BEATING,    /* the measured stretch */
+    PK_STORM_SETTLING,   /* beats in flight and the scan in work are awaited */
+    PK_STORM_CHECKING,   /* Nimbus reads every last value back */
+    PK_STORM_LEAVING,    /* every other worker shuts down cleanly */
+    PK_STORM_KILLING,    /* Nimbus tears the topologies down */
+    PK_STORM_DONE,
+};
+
+struct pk_worker {
+    char path[PK_PATH_MAX];
+    uint32_t topology;
+    uint32_t step;        /* directories looked at while starting */
+    bool busy;            /* a beat is in flight */
+    bool listed;          /* in the listing being read */
+    uint64_t begun;       /* beats begun on the schedule */
+    uint64_t due;         /* ns, of the beat in work */
+    uint64_t sent, acked; /* numbers of the newest beat sent and confirmed */
+    uint64_t known;       /* confirmed at the moment that Nimbus asked */
+    uint64_t seen;        /* newest that Nimbus has read */
+};
+
+struct pk_nimbus {
+    bool busy;         /* a scan is in work */
+    uint32_t topology; /* being read, or torn down */
+    uint32_t *list;    /* workers listed in it */
+    uint32_t listed, at;
+    uint64_t scan_from; /* ns */
+    uv_timer_t timer;
+};
+
+struct pk_storm {
+    struct pk_bench *b;
+    enum pk_storm_phase phase;
+    struct pk_crowd crowd; /* sessions of the workers, then Nimbus' writer and reader */
+    struct pk_pace pace;
+    struct pk_mkdirs mkdirs;
+    struct pk_nimbus nimbus;
+    uv_timer_t end, tick;
+    uint32_t workers, topologies;
+    struct pk_worker *w;
+    char (*topology)[PK_PATH_MAX]; /* paths under <root>/workerbeats */
+    char beats_root[PK_PATH_MAX];
+    uint8_t *data;
+    uint32_t busy; /* workers in a sequence of requests */
+    const char *failed;
+    uint64_t beats, births, reads, scans;
+    uint64_t shown_beats, shown_at; /* at the last progress line */
+    uint64_t lost, refused; /* sessions lost; requests answered with an error that Storm would not expect */
+    uint64_t corrupt, older, missing, stale, version_off; /* of values read: see pk_nimbus_scan */
+    struct pk_hist beat, request, read, scan;
+};
+
+/* Storm's directories below its root, in the order of its own start-up. */
+extern const char *const pk_storm_dirs[];
+extern const uint32_t pk_storm_ndirs;
+
+/* Runs to the end and prints the report. Returns an exit status: 0 when nothing was wrong. */
+int pk_storm_run(struct pk_bench *b);
+
+/* ---- between the files of the simulation ---- */
+struct pk_storm *pk_storm_of(struct pk_zs *s);
+void pk_storm_enter(struct pk_storm *st, enum pk_storm_phase phase);
+void pk_storm_fail(struct pk_storm *st, const char *why);
+/* A worker's sequence ended; the last one ends the phase that waits for it. */
+void pk_storm_idle(struct pk_storm *st);
+
+static inline struct pk_zs *pk_storm_writer(struct pk_storm *st)
+{
+    return &st->crowd.s[st->workers];
+}
+
+static inline struct pk_zs *pk_storm_reader(struct pk_storm *st)
+{
+    return &st->crowd.s[st->workers + 1];
+}
+
+void pk_worker_start(struct pk_storm *st, uint32_t i);
+/* A beat is due (uv_hrtime() clock); skipped when the one before is still in flight, which then follows it
+ * up. */
+void pk_worker_due(struct pk_storm *st, uint32_t i);
+/* Storm's clean shutdown: exists, delete. */
+void pk_worker_leave(struct pk_storm *st, uint32_t i);
+
+void pk_nimbus_submit(struct pk_storm *st);
+/*
+ * One scan: getChildren2 of workerbeats and of each topology, exists and getData of every worker. What is
+ * counted: corrupt: a value that was never written; older: below one read before; missing: a confirmed worker
+ * that is not listed or not found; stale: below what was confirmed when the read was asked; version_off: a
+ * Stat whose version is not the number of writes. In phase CHECKING the scan follows a sync and all workers
+ * are idle: what is stale then is a last value that was lost, and counts as missing.
+ */
+void pk_nimbus_scan(struct pk_storm *st);
+void pk_nimbus_kill(struct pk_storm *st);
+
+#endif

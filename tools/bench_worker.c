@@ -1,0 +1,172 @@
+/*
+ * What a simulated worker sends, one request at a time, as Storm's state storage does.
+ *
+ * Happy path of a beat: exists, setData(-1). The first one: exists says NONODE, exists of the parent,
+ * create2. Failure modes: a code that Storm would not expect is counted in `refused`; the beat is over and
+ * the next one begins anew, as in Storm.
+ */
+#include "proto/records.h"
+#include "tools/bench_beat.h"
+#include "tools/bench_request.h"
+#include "tools/bench_storm.h"
+
+static struct pk_worker *worker_of(struct pk_zs *s)
+{
+    return &pk_storm_of(s)->w[s->index];
+}
+
+static struct pk_bytes fresh_beat(struct pk_storm *st, uint32_t i)
+{
+    size_t size = (size_t)st->b->opt.size;
+    pk_beat_fill(st->data, size, i, st->w[i].sent);
+    return (struct pk_bytes){st->data, (uint32_t)size};
+}
+
+/* ---- start-up ---- */
+
+static void on_dir(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pk_storm *st = pk_storm_of(s);
+
+    if (r->err != PK_Z_OK)
+        st->refused++;
+    if (r->err != PK_ZS_LOST && worker_of(s)->step < pk_storm_ndirs)
+        pk_worker_start(st, s->index);
+    else
+        pk_storm_idle(st);
+}
+
+void pk_worker_start(struct pk_storm *st, uint32_t i)
+{
+    char path[PK_PATH_MAX + 32];
+
+    snprintf(path, sizeof path, "%s/%s", st->b->opt.root, pk_storm_dirs[st->w[i].step++]);
+    pk_zs_read(&st->crowd.s[i], PK_OP_EXISTS, pk_zs_path(path), on_dir, uv_hrtime());
+}
+
+/* ---- a beat ---- */
+
+static void begin_beat(struct pk_storm *st, uint32_t i, uint64_t now);
+
+static void end_beat(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pk_storm *st = pk_storm_of(s);
+    struct pk_worker *w = worker_of(s);
+
+    pk_hist_add(&st->request, r->answered - r->asked);
+    w->busy = false;
+    if (r->err == PK_Z_OK) {
+        w->acked = w->sent;
+        st->beats++;
+        pk_hist_add(&st->beat, r->answered - w->due);
+    } else {
+        st->refused++;
+    }
+    if (r->err != PK_ZS_LOST && st->phase == PK_STORM_BEATING &&
+        pk_pace_due(&st->pace, s->index, w->begun) <= r->answered)
+        begin_beat(st, s->index, r->answered);
+    else
+        pk_storm_idle(st);
+}
+
+static void on_created(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pk_storm *st = pk_storm_of(s);
+
+    if (r->err != PK_Z_NODE_EXISTS) {
+        st->births += r->err == PK_Z_OK;
+        end_beat(s, r);
+        return;
+    }
+    pk_hist_add(&st->request, r->answered - r->asked);
+    pk_zs_set(s, pk_zs_path(worker_of(s)->path), fresh_beat(st, s->index), end_beat, r->answered);
+}
+
+static void create(struct pk_zs *s, uint64_t now)
+{
+    struct pk_storm *st = pk_storm_of(s);
+
+    worker_of(s)->sent++;
+    pk_zs_create(s, pk_zs_path(worker_of(s)->path), fresh_beat(st, s->index), on_created, now);
+}
+
+static void on_parent_created(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    if (r->err == PK_Z_OK || r->err == PK_Z_NODE_EXISTS)
+        create(s, r->answered);
+    else
+        end_beat(s, r);
+}
+
+static void on_parent(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pk_storm *st = pk_storm_of(s);
+
+    pk_hist_add(&st->request, r->answered - r->asked);
+    if (r->err == PK_Z_OK)
+        create(s, r->answered);
+    else if (r->err == PK_Z_NO_NODE)
+        pk_zs_create(s, pk_zs_path(st->topology[worker_of(s)->topology]), PK_BYTES("\x07"), on_parent_created,
+                     r->answered);
+    else
+        end_beat(s, r);
+}
+
+static void on_exists(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pk_storm *st = pk_storm_of(s);
+    struct pk_worker *w = worker_of(s);
+
+    if (r->err == PK_Z_NO_NODE) {
+        pk_hist_add(&st->request, r->answered - r->asked);
+        pk_zs_read(s, PK_OP_EXISTS, pk_zs_path(st->topology[w->topology]), on_parent, r->answered);
+    } else if (r->err == PK_Z_OK) {
+        pk_hist_add(&st->request, r->answered - r->asked);
+        w->sent++;
+        pk_zs_set(s, pk_zs_path(w->path), fresh_beat(st, s->index), end_beat, r->answered);
+    } else {
+        end_beat(s, r);
+    }
+}
+
+static void begin_beat(struct pk_storm *st, uint32_t i, uint64_t now)
+{
+    struct pk_worker *w = &st->w[i];
+
+    w->due = pk_pace_due(&st->pace, i, w->begun++);
+    w->busy = true;
+    pk_zs_read(&st->crowd.s[i], PK_OP_EXISTS, pk_zs_path(w->path), on_exists, now);
+}
+
+void pk_worker_due(struct pk_storm *st, uint32_t i)
+{
+    if (st->w[i].busy || st->crowd.s[i].state != PK_ZS_READY)
+        return;
+    st->busy++;
+    begin_beat(st, i, uv_hrtime());
+    pk_zs_flush(&st->b->zl);
+}
+
+/* ---- clean shutdown ---- */
+
+static void on_left(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pk_storm *st = pk_storm_of(s);
+
+    if (r->err != PK_Z_OK)
+        st->refused++;
+    pk_storm_idle(st);
+}
+
+static void on_leaving(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    if (r->err == PK_Z_OK)
+        pk_zs_delete(s, pk_zs_path(worker_of(s)->path), on_left, r->answered);
+    else
+        on_left(s, r);
+}
+
+void pk_worker_leave(struct pk_storm *st, uint32_t i)
+{
+    pk_zs_read(&st->crowd.s[i], PK_OP_EXISTS, pk_zs_path(st->w[i].path), on_leaving, uv_hrtime());
+}
