@@ -5,6 +5,7 @@
  * Happy path: options, the loop, one subcommand, its report; exit status 0.
  * Failure modes: 1 when a request failed or something could not be reached, 2 when the command line is wrong.
  */
+#include "tools/bench_hold.h"
 #include "tools/bench_load.h"
 #include "tools/bench_storm.h"
 
@@ -17,7 +18,12 @@ int main(int argc, char **argv)
         return status;
     if (!pk_bench_begin(&b))
         return 1;
-    status = b.opt.command == PK_BENCH_STORM ? pk_storm_run(&b) : pk_load_run(&b);
+    if (b.opt.command == PK_BENCH_STORM)
+        status = pk_storm_run(&b);
+    else if (b.opt.command == PK_BENCH_IDLE || b.opt.command == PK_BENCH_ZNODES)
+        status = pk_hold_run(&b);
+    else
+        status = pk_load_run(&b);
     pk_bench_free(&b);
     return status;
 }
