@@ -55,7 +55,7 @@ def test_curator():
 
 
 def kazoo_program(connect, base):
-    from kazoo.client import KazooClient
+    KazooClient = rig.need_module("kazoo.client", "python3-kazoo").KazooClient
     from kazoo.exceptions import KazooException
     out, events = [], []
 

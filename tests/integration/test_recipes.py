@@ -28,7 +28,7 @@ def setup():
 
 def on_both(recipe):
     """Runs recipe(two clients, base) directly, then through the proxy under the mount."""
-    from kazoo.client import KazooClient
+    KazooClient = rig.need_module("kazoo.client", "python3-kazoo").KazooClient
     logging.disable(logging.CRITICAL)
     zk, proxy = rig.shared("setup", setup)
     for connect, base in ((zk.connect_string, "/d"), (proxy.connect_string, "/m")):

@@ -7,6 +7,7 @@ first, also after a failure or a SIGTERM; a killed test program takes its childr
 
 import atexit
 import ctypes
+import importlib
 import os
 import random
 import shutil
@@ -32,6 +33,15 @@ def need(path, package):
     if not found:
         raise Missing(f"{path} is missing: install the Debian package {package}")
     return found
+
+
+def need_module(name, package):
+    """The Python module must be there; the failure names the Debian package that brings it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as e:
+        raise Missing(f"the Python module {name} is missing ({e}): install the Debian package {package} "
+                      "and use /usr/bin/python3") from e
 
 
 def _search_path():

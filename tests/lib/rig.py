@@ -14,12 +14,12 @@ import traceback
 
 from daemon import Pacekeeper, check_all, daemon_path
 from kdc import Kdc, REALM
-from procs import (Missing, Process, cleanup, eventually, free_port, free_ports, need, temp_dir)
+from procs import (Missing, Process, cleanup, eventually, free_port, free_ports, need, need_module, temp_dir)
 from zkserver import Ensemble, JAVA_FOLDER, ZooKeeper, java_classpath, words
 
 __all__ = ["Ensemble", "JAVA_FOLDER", "Kdc", "Missing", "Pacekeeper", "Process", "REALM", "ZooKeeper",
            "cleanup", "daemon_path", "eventually", "free_port", "free_ports", "java_classpath", "main", "need",
-           "shared", "temp_dir", "top_srcdir", "words"]
+           "need_module", "shared", "temp_dir", "top_srcdir", "words"]
 
 _shared = {}
 
