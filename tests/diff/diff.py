@@ -1,0 +1,234 @@
+"""The differential driver: random requests on a real ZooKeeper directly and through pacekeeper, compared.
+
+    diff.py                                    the fixed seeds of `make check`, about 100 seconds
+    diff.py --steps 1000000 --seed 7           as many steps as asked for, profiles in turn
+    diff.py --profile beats|mix|pipeline       one profile only
+    diff.py --replay FILE                      a script that an earlier run printed
+    diff.py --selftest                         two servers, no proxy (must be equal), then faults (must be noticed)
+
+A difference is shortened to its smallest script, printed, and kept in --save FILE. Servers are started and ended
+by the driver; $PACEKEEPER names the daemon. --proxy HOST:PORT,HOST:PORT,HOST:PORT uses running ones instead: the
+direct server, the proxy, the server behind it (superDigest and extendedTypesEnabled as in SERVER_JVM).
+"""
+import argparse
+import base64
+import hashlib
+import os
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
+
+import faults                                                                   # noqa: E402
+import rig                                                                      # noqa: E402
+import script as sc                                                             # noqa: E402
+from gen import Episode                                                         # noqa: E402
+from runner import Difference, Runner, mounts, prepare                          # noqa: E402
+from shrink import shrink                                                       # noqa: E402
+from wire import four_letter                                                    # noqa: E402
+
+PROFILES = ("mix", "beats", "pipeline")
+CHECK_SEEDS = (1, 2, 3)
+CHECK_STEPS = 24000                   # in `make check`, over all profiles
+PRINTED = 8000                        # characters of a script on the terminal
+LENGTH = {"mix": 250, "beats": 300, "pipeline": 60}
+MINIMUM = 0.5                         # of the plain writes of a quiet beats episode must be absorbed
+SERVER_JVM = ["-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=1000000000",
+              "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:"
+              + base64.b64encode(hashlib.sha1(sc.SUPER).digest()).decode()]
+
+
+class Figures:
+    def __init__(self):
+        self.episodes = self.sets = self.creates = self.absorbed = self.births = 0
+
+
+def mntr(addr):
+    values = {}
+    for line in four_letter(addr, "mntr").splitlines():
+        name, _, value = line.partition("\t")
+        values[name] = value
+    return values
+
+
+class Campaign:
+    """Runs episodes until enough steps are done; returns the scripts that differed."""
+
+    def __init__(self, runner, options, absorbs):
+        self.runner, self.options, self.absorbs = runner, options, absorbs
+        self.figures = {p: Figures() for p in PROFILES}
+        self.differences = 0
+
+    def run(self, seeds, steps):
+        started = time.monotonic()
+        profiles = [self.options.profile] if self.options.profile else PROFILES
+        share = max(1, steps // len(seeds) // len(profiles))
+        for seed in seeds:
+            for profile in profiles:
+                if not self._profile(seed, profile, share):
+                    return False
+        self.report(seeds, time.monotonic() - started)
+        return self.differences == 0
+
+    def _profile(self, seed, profile, steps):
+        until = self.runner.steps_run + steps
+        number = 0
+        while self.runner.steps_run < until:
+            number += 1
+            if not self.episode("%s-%s-%d" % (seed, profile, number), profile):
+                self.differences += 1
+                if not self.options.keep_going or self.differences >= self.options.keep_going:
+                    return False
+        return True
+
+    def episode(self, seed, profile):
+        episode = Episode(seed, profile, LENGTH[profile])
+        figures = self.figures[profile]
+        before = mntr(self.runner.sides[1].addr) if self.absorbs and profile == "beats" else None
+        try:
+            self.runner.run(episode.kind, episode, episode.observe)
+            figures.episodes += 1
+            if before is not None:
+                self._check_absorbed(episode, before, figures)
+            return True
+        except Difference as difference:
+            self.tell(seed, episode.script(), difference)
+            return False
+
+    def _check_absorbed(self, episode, before, figures):
+        """Beats that are not absorbed would make this profile a test of the relay only."""
+        after = mntr(self.runner.sides[1].addr)
+        absorbed, births = (int(after.get(k, 0)) - int(before.get(k, 0)) for k in ("pk_beats_absorbed", "pk_births"))
+        figures.sets += episode.plain_sets
+        figures.creates += episode.plain_creates
+        figures.absorbed += absorbed
+        figures.births += births
+        wanted = MINIMUM * episode.plain_sets
+        if absorbed < wanted or births < min(3, episode.plain_creates):
+            raise Difference("end", "too little absorbed: %d of %d setData, %d births of %d creates" % (
+                absorbed, episode.plain_sets, births, episode.plain_creates))
+
+    def replay(self, script):
+        """For shrinking: the difference, or None. A short patience: silence is a difference too."""
+        patience = [side.timeout for side in self.runner.sides]
+        try:
+            for side in self.runner.sides:
+                side.timeout = min(side.timeout, 3.0)
+            self.runner.run(script["base"], script["steps"])
+        except Difference as difference:
+            return difference
+        finally:
+            for side, seconds in zip(self.runner.sides, patience):
+                side.timeout = seconds
+        return None
+
+    def tell(self, seed, script, difference):
+        print("DIFFERENCE in episode %s, base %s, %s" % (seed, script["base"], difference), flush=True)
+        if self.options.no_shrink:
+            notes = [difference]
+        else:
+            script, shorter, stable = shrink(self.replay, script, self.options.shrink_seconds)
+            notes = [shorter or difference, "episode %s; %s" % (
+                seed, "shortened to %d steps" % len(script["steps"]) if stable else "not seen again when replayed")]
+        text = sc.render(script, notes)
+        if not self.options.quiet:
+            print(text if len(text) < PRINTED else text[:PRINTED] + "... (--save FILE keeps it whole)", flush=True)
+        if self.options.save:
+            with open("%s.%d" % (self.options.save, self.differences), "w", encoding="utf-8") as f:
+                f.write(text)
+
+    def report(self, seeds, seconds):
+        print("%d steps, %d requests on each side, %d episodes, seeds %s, %.0f s" % (
+            self.runner.steps_run, self.runner.requests_run, sum(f.episodes for f in self.figures.values()),
+            ",".join(map(str, seeds)), seconds))
+        beats = self.figures["beats"]
+        if beats.sets:
+            print("beats: %d setData and %d creates while quiet; %d absorbed, %d births in all" % (
+                beats.sets, beats.creates, beats.absorbed, beats.births))
+
+
+def servers():
+    one, other = (rig.ZooKeeper(jvm=SERVER_JVM) for _ in range(2))
+    for server in (one, other):
+        server.start()
+        prepare(server.addr)
+    return one, other
+
+
+def through_proxy(options):
+    if options.proxy:
+        addrs = [(h, int(p)) for h, p in (a.rsplit(":", 1) for a in options.proxy.split(","))]
+        for addr in (addrs[0], addrs[2]):
+            prepare(addr)
+        return Runner(*addrs), None
+    one, other = servers()
+    proxy = rig.Pacekeeper(other.connect_string, mounts=mounts()).start()
+    return Runner(one.addr, proxy.addr, other.addr), proxy
+
+
+def selftest(options):
+    """The driver's own proof: equal servers are equal, and each fault is noticed."""
+    one, other = servers()
+    campaign = Campaign(Runner(one.addr, other.addr, other.addr), options, absorbs=False)
+    if not campaign.run([options.seed or 1], options.steps or 6000):
+        print("FAILED two servers differ")
+        return False
+    options.no_shrink = options.quiet = True
+    for fault in faults.FAULTS:
+        relay = faults.FaultyRelay(other.addr, fault)
+        campaign = Campaign(Runner(one.addr, relay.addr, other.addr, timeout=2.0), options, absorbs=False)
+        if campaign.run([1], 6000):
+            print("FAILED fault %s was not noticed, %d times applied" % (fault, relay.done))
+            return False
+        print("ok fault %s was noticed, %d times applied" % (fault, relay.done))
+    return True
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="compares a real ZooKeeper with pacekeeper in front of one")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--profile", choices=PROFILES)
+    parser.add_argument("--replay", metavar="FILE")
+    parser.add_argument("--times", type=int, default=1, help="how often to replay")
+    parser.add_argument("--save", metavar="FILE", help="where to keep the scripts of differences")
+    parser.add_argument("--keep-going", type=int, metavar="N", help="stop at the N-th difference, not at the first")
+    parser.add_argument("--shrink-seconds", type=float, default=120.0)
+    parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--proxy", metavar="DIRECT,PROXY,UPSTREAM")
+    parser.add_argument("--quiet", action="store_true", help="print no scripts")
+    parser.add_argument("--selftest", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if options.selftest:
+        return selftest(options)
+    runner, _proxy = through_proxy(options)
+    campaign = Campaign(runner, options, absorbs=True)
+    if options.replay:
+        with open(options.replay, encoding="utf-8") as f:
+            script = sc.load(f.read())
+        for _ in range(options.times):
+            difference = campaign.replay(script)
+            if difference:
+                print("DIFFERENCE", difference)
+                return False
+        print("no difference")
+        return True
+    seeds = CHECK_SEEDS if options.seed is None else (options.seed,)
+    return campaign.run(seeds, options.steps or CHECK_STEPS)
+
+
+if __name__ == "__main__":
+    try:
+        GOOD = main()
+    except rig.Missing as e:
+        print("FAILED", e)
+        GOOD = False
+    finally:
+        rig.cleanup()
+    print("1 passed, 0 failed" if GOOD else "0 passed, 1 failed", flush=True)
+    os._exit(0 if GOOD else 1)

@@ -1,0 +1,175 @@
+"""The language of differential scripts: requests as Python literals, their encoding, and files to replay.
+
+A script is {"base": KIND, "steps": [...]}. In every path a leading "@" stands for the run's own base path, so that
+one script can be replayed on fresh paths. A request is (name, args) or (name, args, options):
+    ("create", ("@/a", b"x", "open", 0))        ("get_data", ("@/a", True), {"cut": 3})
+Options: cut N (drop the last N bytes of the body), pad BYTES (append), poke (offset, byte), xid N.
+Data may be (b"x", 3000) for 3000 bytes; an ACL is a name of ACLS or a list of entries.
+
+Steps:
+    ("open", client, {"read_only": None, "timeout": 40000})      a client opens by itself otherwise
+    ("req", client, request)                                     one request, its reply awaited
+    ("pipe", client, [request, ...])                             sent at once, replies awaited
+    ("par", {client: [request, ...], ...})                       several clients at once, on disjoint subtrees
+    ("reattach", client, "live" | "abort" | "fin" | "badpasswd" | "future")
+    ("lastwords", client, [request, ...])                        sent, then the writing side is shut down
+    ("bytes", client, b"...")                                    raw bytes that end a connection
+"""
+import ast
+import pprint
+
+import wire as w
+
+SUPER = b"super:adminpw"
+ACLS = {
+    "open": w.OPEN,
+    "twice": w.OPEN + w.OPEN,
+    "rw": ((w.READ | w.WRITE, "world", "anyone"),),
+    "read": w.READ_ONLY_ACL,
+    "nochild": ((w.READ | w.WRITE | w.DELETE | w.ADMIN, "world", "anyone"),),
+    "nodelete": ((w.READ | w.WRITE | w.CREATE | w.ADMIN, "world", "anyone"),),
+    "noread": ((w.WRITE | w.CREATE | w.DELETE | w.ADMIN, "world", "anyone"),),
+    "nowrite": ((w.READ | w.CREATE | w.DELETE | w.ADMIN, "world", "anyone"),),
+    "noadmin": ((w.ALL & ~w.ADMIN, "world", "anyone"),),
+    "auth": ((w.ALL, "auth", ""),),
+    "mixed": ((w.READ, "world", "anyone"), (w.ALL, "auth", "")),
+    "digest": ((w.ALL, "digest", "u1:rp8KzF4hqkMdRm1qBxPHjAQBmMU="),),
+    "both": ((w.READ | w.CREATE | w.DELETE, "world", "anyone"), (w.ALL, "digest", "u1:AAAAAAAAAAAAAAAAAAAAAAAAAAA=")),
+    "ip": ((w.ALL, "ip", "127.0.0.1"),),
+    "otherip": ((w.READ, "world", "anyone"), (w.ALL, "ip", "10.1.2.0/24")),
+    "null": None,
+    "empty": (),
+    "nobody": ((0, "world", "anyone"),),
+    "bob": ((w.ALL, "world", "bob"),),
+    "nullid": ((w.ALL, "world", None),),
+    "nullscheme": ((w.ALL, None, "anyone"),),
+    "unknown": ((w.ALL, "magic", "x"),),
+    "super": ((w.ALL, "super", ""),),
+    "baddigest": ((w.ALL, "digest", "abc"),),
+    "badip": ((w.ALL, "ip", "300.1.1.1"),),
+    "sasl": ((w.ALL, "sasl", "joe"),),
+}
+
+# name -> (opcode, encoder); what each argument is: p path, d data, a ACL, i as it is, l list of paths, m sub-requests
+OPS = {
+    "create": (w.OP_CREATE, w.create, "pdai"), "create2": (w.OP_CREATE2, w.create2, "pdai"),
+    "create_container": (w.OP_CREATE_CONTAINER, w.create_container, "pdai"),
+    "create_ttl": (w.OP_CREATE_TTL, w.create_ttl, "pdaii"), "delete": (w.OP_DELETE, w.delete, "pi"),
+    "exists": (w.OP_EXISTS, w.exists, "pi"), "get_data": (w.OP_GET_DATA, w.get_data, "pi"),
+    "set_data": (w.OP_SET_DATA, w.set_data, "pdi"), "get_acl": (w.OP_GET_ACL, w.get_acl, "p"),
+    "set_acl": (w.OP_SET_ACL, w.set_acl, "pai"), "get_children": (w.OP_GET_CHILDREN, w.get_children, "pi"),
+    "get_children2": (w.OP_GET_CHILDREN2, w.get_children2, "pi"), "sync": (w.OP_SYNC, w.sync, "p"),
+    "check": (w.OP_CHECK, w.check, "pi"), "multi": (w.OP_MULTI, w.multi, "m"),
+    "multi_read": (w.OP_MULTI_READ, w.multi_read, "m"),
+    "check_watches": (w.OP_CHECK_WATCHES, w.check_watches, "pi"),
+    "remove_watches": (w.OP_REMOVE_WATCHES, w.remove_watches, "pi"),
+    "add_watch": (w.OP_ADD_WATCH, w.add_watch, "pi"), "set_watches": (w.OP_SET_WATCHES, w.set_watches, "zlll"),
+    "set_watches2": (w.OP_SET_WATCHES2, w.set_watches2, "zlllll"),
+    "get_ephemerals": (w.OP_GET_EPHEMERALS, w.get_ephemerals, "p"),
+    "get_all_children_number": (w.OP_GET_ALL_CHILDREN_NUMBER, w.get_all_children_number, "p"),
+    "auth": (w.OP_AUTH, w.auth, "ii"), "who_am_i": (w.OP_WHO_AM_I, w.who_am_i, ""),
+    "reconfig": (w.OP_RECONFIG, w.reconfig, "iiii"), "sasl": (w.OP_SASL, w.sasl, "i"),
+    "ping": (w.OP_PING, bytes, ""), "close_session": (w.OP_CLOSE_SESSION, bytes, ""),
+    "unknown": (None, lambda _op, path: w.path_watch(path), "ip"),
+    "reserved": (None, lambda _op, path: w.path_watch(path), "ip"),
+}
+OUT_OF_ORDER = {w.OP_PING, w.OP_AUTH, w.OP_SASL}      # their replies may overtake: compared apart
+STAND_IN = 998                                        # an opcode that no ZooKeeper knows
+MAX_ZXID = (1 << 62)
+
+
+def options(request):
+    return request[2] if len(request) > 2 else {}
+
+
+def opcode(request, proxied=True):
+    """Opcodes that pacekeeper reserves are compared with what ZooKeeper answers to an unknown one."""
+    name, args = request[0], request[1]
+    if name == "unknown":
+        return args[0]
+    if name == "reserved":
+        return args[0] if proxied else STAND_IN
+    return OPS[name][0]
+
+
+def real_path(path, base):
+    if isinstance(path, str) and path.startswith("@"):
+        return base + path[1:]
+    if isinstance(path, bytes) and path.startswith(b"@"):
+        return base.encode() + path[1:]
+    return path
+
+
+def data_bytes(data):
+    return data[0] * data[1] if isinstance(data, tuple) else data
+
+
+def acl_entries(acl):
+    return ACLS[acl] if isinstance(acl, str) else acl
+
+
+def _argument(kind, value, base, last_zxid):
+    if kind == "p":
+        return real_path(value, base)
+    if kind == "d":
+        return data_bytes(value)
+    if kind == "a":
+        return acl_entries(value)
+    if kind == "l":
+        return None if value is None else [real_path(p, base) for p in value]
+    if kind == "z":
+        return {"0": 0, "max": MAX_ZXID, "last": last_zxid}[value]
+    if kind == "m":
+        return [(opcode(r), encode(r, base, last_zxid)) for r in value]
+    return value
+
+
+def encode(request, base, last_zxid=0):
+    """The body of a request, with its options applied."""
+    name, args, opts = request[0], request[1], options(request)
+    _op, encoder, kinds = OPS[name]
+    body = encoder(*[_argument(k, a, base, last_zxid) for k, a in zip(kinds, args)])
+    if "poke" in opts and body:
+        at, byte = opts["poke"]
+        changed = bytearray(body)
+        changed[at % len(body)] = byte
+        body = bytes(changed)
+    if "cut" in opts:
+        body = body[:max(0, len(body) - opts["cut"])]
+    return body + opts.get("pad", b"")
+
+
+def requests_of(step):
+    """All (client, request) of a step."""
+    kind = step[0]
+    if kind == "req":
+        return [(step[1], step[2])]
+    if kind in ("pipe", "lastwords"):
+        return [(step[1], r) for r in step[2]]
+    if kind == "par":
+        return [(c, r) for c, batch in step[1].items() for r in batch]
+    return []
+
+
+def watched_paths(request):
+    """Paths (unexpanded) on which a request may leave a watch; None stands for any."""
+    name, args = request[0], request[1]
+    if options(request):
+        return [None]
+    if name in ("exists", "get_data", "get_children", "get_children2"):
+        return [args[0]] if args[1] else []
+    if name in ("add_watch", "set_watches", "set_watches2"):
+        return [None]
+    return []
+
+
+def render(script, notes=()):
+    """The text of a file for --replay: notes as comments, then one Python literal with a step a line."""
+    lines = ["# " + line for note in notes for line in str(note).splitlines()]
+    lines.append("{'base': %r, 'steps': [" % script["base"])
+    lines += ["    %s," % pprint.pformat(s, width=200, compact=True).replace("\n", "\n    ") for s in script["steps"]]
+    return "\n".join(lines + ["]}", ""])
+
+
+def load(text):
+    return ast.literal_eval(text)

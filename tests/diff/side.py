@@ -1,0 +1,192 @@
+"""One side of the comparison: its clients, what they send, and what arrives as comparable items.
+
+Items: ("reply", xid, err, value), ("event", type, state, path), ("eof",), ("silence",). Values hold no zxids and no
+times; session ids are replaced by the clients' own labels and names are sorted.
+"""
+import socket
+
+import script as sc
+import wire as w
+
+CLOSING_ERRORS = {w.ERR["AUTHFAILED"], w.ERR["UNIMPLEMENTED"], w.ERR["NEEDSASL"]}
+
+
+class Broken(Exception):
+    """An invariant that holds for every ZooKeeper server is broken on this side."""
+
+
+class Client:
+    """A session and its present connection (conn is None while it is down)."""
+
+    def __init__(self, index):
+        self.index = index
+        self.conn = None
+        self.session, self.passwd, self.last_zxid = 0, b"\0" * 16, 0
+        self.generation = 0
+        self.header_zxid = 0
+        self.may_watch = False
+
+
+class Side:
+    def __init__(self, name, addr, proxied, timeout=10.0):
+        self.name, self.addr, self.proxied, self.timeout = name, addr, proxied, timeout
+        self.clients = {}
+        self.labels = {}
+        self.top_zxid = 0
+
+    # ---- connections -----------------------------------------------------------------------------------
+
+    def client(self, index):
+        if index not in self.clients:
+            self.clients[index] = Client(index)
+        return self.clients[index]
+
+    def connect(self, index, session=None, passwd=None, last_zxid=None, read_only=False, timeout_ms=40000):
+        """Opens a connection, new session or reattached one. Returns a comparable description of the outcome."""
+        client = self.client(index)
+        session = client.session if session is None else session
+        passwd = client.passwd if passwd is None else passwd
+        last_zxid = client.last_zxid if last_zxid is None else last_zxid
+        try:
+            conn = w.Conn(self.addr, timeout_ms, session, passwd, last_zxid, read_only)
+        except w.Closed:
+            return "closed without an answer"
+        if conn.session == 0:
+            ended = conn.recv(self.timeout)
+            conn.close()
+            return "refused, %d bytes, then %s" % (len(conn.response_bytes), "eof" if ended is None else ended)
+        known = self.labels.get(conn.session)
+        if known is None:
+            client.generation += 1
+            self.labels[conn.session] = known = "session %d.%d" % (index, client.generation)
+        client.conn, client.session, client.passwd = conn, conn.session, conn.passwd
+        client.header_zxid = 0
+        client.may_watch = False
+        return (known, conn.timeout, len(conn.passwd), len(conn.response_bytes), conn.response_bytes[36:])
+
+    def down(self, index, forget=False):
+        """Drops the connection on our side; forget: the session is over as well."""
+        client = self.clients[index]
+        if client.conn is not None:
+            client.last_zxid = max(client.last_zxid, client.conn.last_zxid)
+            client.conn.close()
+            client.conn = None
+        if forget:
+            client.session, client.passwd = 0, b"\0" * 16
+
+    def close_all(self):
+        for client in self.clients.values():
+            if client.conn is not None:
+                client.conn.close()
+        self.clients, self.labels = {}, {}
+
+    # ---- requests --------------------------------------------------------------------------------------
+
+    def send(self, index, requests, base):
+        """Sends requests in one write. Returns [(xid, opcode)] of the replies to wait for."""
+        conn = self.clients[index].conn
+        sent, out = [], []
+        for request in requests:
+            op = sc.opcode(request, self.proxied)
+            xid = sc.options(request).get("xid")
+            if xid is None:
+                xid = {w.OP_PING: w.XID_PING, w.OP_AUTH: w.XID_AUTH}.get(op) or conn.next_xid()
+            out.append(w.frame(xid, op, sc.encode(request, base, conn.last_zxid)))
+            sent.append((w.XID_PING if op == w.OP_PING else xid, op))
+            if sc.watched_paths(request):
+                self.clients[index].may_watch = True
+        self.send_bytes(index, b"".join(out))
+        return sent
+
+    def send_bytes(self, index, data):
+        try:
+            self.clients[index].conn.send_raw(data)
+        except ConnectionError:
+            pass                                      # what was closed shows when it is read
+
+    def collect(self, index, sent):
+        """Reads until every sent request is answered, or the end of the connection, or silence."""
+        ops = dict(sent)
+        items, left = [], len(sent)
+        while left:
+            item = self.read_item(index, ops)
+            items.append(item)
+            if item[0] in ("eof", "silence"):
+                return items
+            if item[0] == "reply":
+                left -= 1
+                if self.closes(item, ops):
+                    return items + self.read_to_end(index, ops)
+        return items
+
+    @staticmethod
+    def closes(item, ops):
+        op = ops.get(item[1])
+        if op == w.OP_CLOSE_SESSION:
+            return True
+        return item[2] in CLOSING_ERRORS and (op not in w.REPLIES or op in (w.OP_AUTH, w.OP_SASL) or
+                                              item[2] == w.ERR["NEEDSASL"])
+
+    def read_to_end(self, index, ops=None):
+        items = []
+        while not items or items[-1][0] not in ("eof", "silence"):
+            items.append(self.read_item(index, ops or {}))
+        return items
+
+    def read_item(self, index, ops):
+        client = self.clients[index]
+        try:
+            reply = client.conn.recv(self.timeout)
+        except socket.timeout:
+            return ("silence",)
+        if reply is None:
+            return ("eof",)
+        if reply.xid == w.XID_EVENT:
+            if reply.zxid > client.conn.last_zxid:
+                raise Broken("event with zxid %#x" % reply.zxid)
+            return ("event",) + w.event(reply.body)
+        self._check_header(client, reply)
+        return ("reply", reply.xid, reply.err, self.comparable(ops.get(reply.xid), reply))
+
+    def _check_header(self, client, reply):
+        if reply.xid == w.XID_PING or reply.zxid <= 0:
+            return
+        if reply.zxid < client.header_zxid:
+            raise Broken("%s: header zxid fell from %#x to %#x" % (self.name, client.header_zxid, reply.zxid))
+        client.header_zxid = reply.zxid
+        self.top_zxid = max(self.top_zxid, reply.zxid)
+
+    # ---- comparable values -----------------------------------------------------------------------------
+
+    def comparable(self, op, reply):
+        if op not in w.REPLIES or (reply.err and op != w.OP_MULTI_READ):
+            return reply.body
+        if not reply.body:
+            return None                               # an ordinary error; a failed multiRead may bring results
+        try:
+            return self.plain(op, w.parse_reply(op, reply.body))
+        except ValueError as e:
+            return "undecodable: %s: %s" % (e, reply.body.hex())
+
+    def plain(self, op, value):
+        if isinstance(value, w.Stat):
+            return self.plain_stat(value)
+        if op in (w.OP_GET_CHILDREN, w.OP_GET_EPHEMERALS, w.OP_WHO_AM_I):
+            return sorted(value)
+        if op == w.OP_GET_CHILDREN2:
+            return (sorted(value[0]), self.plain_stat(value[1]))
+        if op in (w.OP_MULTI, w.OP_MULTI_READ):
+            return [(r.type, r.err, self.plain(r.type, r.value)) for r in value]
+        if isinstance(value, tuple) and isinstance(value[1], w.Stat):
+            return (value[0], self.plain_stat(value[1]))
+        return value
+
+    def plain_stat(self, stat):
+        if not (0 < stat.czxid <= stat.mzxid and stat.czxid <= stat.pzxid) and stat.czxid != 0:
+            raise Broken("%s: impossible zxids in %s" % (self.name, stat))
+        if stat.mtime < stat.ctime:
+            raise Broken("%s: mtime before ctime in %s" % (self.name, stat))
+        owner = stat.ephemeralOwner
+        return (("version", stat.version), ("cversion", stat.cversion), ("aversion", stat.aversion),
+                ("owner", self.labels.get(owner, owner)), ("length", stat.dataLength),
+                ("children", stat.numChildren))
