@@ -1,0 +1,354 @@
+"""Races between sessions on a three-server ensemble: invariants instead of equality.
+
+Several sessions, each on another server where that is possible, work on the same znodes through the proxy at the
+same time; what every linearizable store of znodes guarantees must hold. RACES_SECONDS (default 4) is how long each
+test runs; RACES_DIRECT=1 runs them on the bare ensemble, which proves the invariants themselves.
+"""
+import os
+import random
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
+
+import rig                                                                      # noqa: E402
+import wire as w                                                                # noqa: E402
+
+SECONDS = float(os.environ.get("RACES_SECONDS", "4"))
+DIRECT = bool(os.environ.get("RACES_DIRECT"))
+OK, NONODE, NODEEXISTS, NOTEMPTY, BADVERSION = (w.ERR[n] for n in
+                                                ("OK", "NONODE", "NODEEXISTS", "NOTEMPTY", "BADVERSION"))
+_serial = [0]
+
+
+def _world():
+    ensemble = rig.Ensemble(3, jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
+    conn = w.Conn(ensemble.servers[0].addr)
+    assert conn.call(w.OP_CREATE, w.create("/m")).err == OK
+    conn.close_session()
+    if DIRECT:
+        return ensemble, None
+    return ensemble, rig.Pacekeeper(ensemble.connect_string, mounts=["/m=pacemaker"]).start()
+
+
+def sessions(n):
+    """n connections, on as many different servers as chance allows (the session id's first byte names it)."""
+    ensemble, proxy = rig.shared("world", _world)
+    if DIRECT:
+        return [w.Conn(ensemble.servers[i % 3].addr, 20000) for i in range(n)]
+    found = [w.Conn(proxy.addr, 20000) for _ in range(n + 6)]
+    found.sort(key=lambda c: c.session >> 56)
+    spread = [found[i * len(found) // n] for i in range(n)]
+    for conn in found:
+        if conn not in spread:
+            conn.close_session()
+    return spread
+
+
+def fresh(conn, *others, upstream=True):
+    """A new directory below the mount; upstream: one that the ensemble knows."""
+    _serial[0] += 1
+    path = "/m/race%d-%d" % (os.getpid(), _serial[0])
+    assert conn.call(w.OP_CREATE, w.create(path)).err == OK
+    if upstream:
+        assert conn.call(w.OP_EXISTS, w.exists(path, True)).err == OK
+        conn.call(w.OP_REMOVE_WATCHES, w.remove_watches(path, 3))
+    catch_up(path, conn, *others)
+    return path
+
+
+def catch_up(path, *conns):
+    for conn in conns:
+        conn.call(w.OP_SYNC, w.sync(path))
+
+
+def together(*functions):
+    """Runs functions at the same time; the first exception of any is raised."""
+    problems, results = [], [None] * len(functions)
+    gate = threading.Barrier(len(functions))
+
+    def run(i, function):
+        gate.wait()
+        try:
+            results[i] = function()
+        except BaseException as e:                    # carried over to the caller's thread
+            problems.append(e)
+
+    threads = [threading.Thread(target=run, args=(i, f)) for i, f in enumerate(functions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]
+    return results
+
+
+def rounds():
+    end = time.monotonic() + SECONDS
+    n = 0
+    while time.monotonic() < end:
+        yield n
+        n += 1
+    assert n > 3, "only %d rounds" % n
+    print("  %d rounds" % n)
+
+
+def close(*conns):
+    for conn in conns:
+        conn.close_session()
+
+
+def create_call(conn, op, path, data, **more):
+    encode = w.create_ttl if op == w.OP_CREATE_TTL else w.create
+    return lambda: conn.call(op, encode(path, data, **more)).err
+
+
+def _one_wins(maker):
+    """Two sessions create the same path: one succeeds, the other is told so, everybody reads the winner's data."""
+    a, b, reader = sessions(3)
+    root = fresh(a, b, reader)
+    rng = random.Random(1)
+    for i in rounds():
+        path = "%s/n%d" % (root, i)
+        first, second = create_call(a, w.OP_CREATE, path, b"a"), maker(b, path, i)
+        calls = [first, second]
+        got = together(*calls) if rng.random() < 0.8 else list(reversed(together(*reversed(calls))))
+        assert sorted(got) == [NODEEXISTS, OK], "%s: %s" % (path, got)
+        catch_up(path, reader)
+        reply = reader.call(w.OP_GET_DATA, w.get_data(path))
+        assert reply.err == OK, "%s: %d after %s" % (path, reply.err, got)
+        data = w.parse_reply(w.OP_GET_DATA, reply.body)[0]
+        assert data == (b"a" if got[0] == OK else b"b"), "%s holds %r after %s" % (path, data, got)
+        for conn in (a, b):
+            assert conn.call(w.OP_EXISTS, w.exists(path)).err == OK, "%s is not there for its creator" % path
+    close(a, b, reader)
+
+
+def test_two_births_of_one_path():
+    _one_wins(lambda conn, path, _i: create_call(conn, w.OP_CREATE, path, b"b"))
+
+
+def test_birth_against_relayed_create():
+    kinds = [dict(flags=w.EPHEMERAL), dict(acl=w.OPEN + w.OPEN), dict(flags=w.CONTAINER), dict(flags=w.TTL)]
+    ops = [w.OP_CREATE, w.OP_CREATE2, w.OP_CREATE_CONTAINER, w.OP_CREATE_TTL]
+    _one_wins(lambda conn, path, i: create_call(conn, ops[i % 4], path, b"b", **kinds[i % 4]))
+
+
+def test_birth_against_multi():
+    def maker(conn, path, _i):
+        def call():
+            reply = conn.call(w.OP_MULTI, w.multi([(w.OP_CREATE, w.create(path, b"b"))]))
+            return reply.err or w.parse_reply(w.OP_MULTI, reply.body)[0].err
+        return call
+    _one_wins(maker)
+
+
+def test_birth_against_delete_of_its_parent():
+    """Either the parent is gone and nothing was created in it, or the child is there and the parent stayed."""
+    a, b, reader = sessions(3)
+    root = fresh(a, b, reader)
+    for i in rounds():
+        parent = "%s/p%d" % (root, i)
+        assert a.call(w.OP_CREATE, w.create(parent)).err == OK
+        if i % 2:
+            assert a.call(w.OP_EXISTS, w.exists(parent, True)).err == OK
+        catch_up(parent, b, reader)
+        got = together(create_call(a, w.OP_CREATE, parent + "/c", b"x"),
+                       lambda: b.call(w.OP_DELETE, w.delete(parent)).err)
+        assert got in ([OK, NOTEMPTY], [NONODE, OK]), "%s: create %d, delete %d" % (parent, got[0], got[1])
+        catch_up(parent, reader)
+        present = [reader.call(w.OP_EXISTS, w.exists(p)).err for p in (parent, parent + "/c")]
+        assert present == ([OK, OK] if got[0] == OK else [NONODE, NONODE]), "%s: %s after %s" % (parent, present, got)
+    close(a, b, reader)
+
+
+def test_lists_during_sinks():
+    """Names that exist all the time are in every list, each once, and numChildren is the list's length."""
+    owner, sinker, churn, *readers = sessions(6)
+    for i in rounds():
+        root = fresh(owner, sinker, churn, *readers, upstream=bool(i % 3))
+        names = ["s%02d" % k for k in range(24)]
+        for name in names:
+            assert owner.call(w.OP_CREATE, w.create(root + "/" + name, b"d")).err == OK
+        catch_up(root, *readers)
+        done = threading.Event()
+
+        def sink():
+            random.shuffle(order := list(names))
+            for name in order:
+                assert sinker.call(w.OP_GET_DATA, w.get_data(root + "/" + name, True)).err == OK
+            done.set()
+
+        def come_and_go():
+            while not done.is_set():
+                assert churn.call(w.OP_CREATE, w.create(root + "/v")).err == OK
+                assert churn.call(w.OP_DELETE, w.delete(root + "/v")).err == OK
+
+        def read(conn, op):
+            last = 0
+            while True:
+                stop = done.is_set()
+                reply = conn.call(op, w.get_children(root))
+                assert reply.err == OK, reply.err
+                value = w.parse_reply(op, reply.body)
+                listed = value[0] if op == w.OP_GET_CHILDREN2 else value
+                assert len(set(listed)) == len(listed), "a name twice: %s" % sorted(listed)
+                missing = set(names) - set(listed)
+                assert not missing, "missing from a list of %d: %s" % (len(listed), sorted(missing))
+                if op == w.OP_GET_CHILDREN2:
+                    stat = value[1]
+                    assert stat.numChildren == len(listed), "%d children, %d listed" % (stat.numChildren, len(listed))
+                    assert stat.cversion >= last, "cversion fell from %d to %d" % (last, stat.cversion)
+                    last = stat.cversion
+                if stop:
+                    return
+
+        together(sink, come_and_go, *[lambda c=c, o=o: read(c, o) for c, o in
+                                      zip(readers, (w.OP_GET_CHILDREN, w.OP_GET_CHILDREN2, w.OP_GET_CHILDREN2))])
+    close(owner, sinker, churn, *readers)
+
+
+SINKS = [lambda p: (w.OP_EXISTS, w.exists(p, True)), lambda p: (w.OP_GET_DATA, w.get_data(p, True)),
+         lambda p: (w.OP_MULTI, w.multi([(w.OP_CHECK, w.check(p, -1))])), lambda p: (w.OP_SET_ACL, w.set_acl(p)),
+         lambda p: (w.OP_CREATE, w.create(p + "/e", flags=w.EPHEMERAL))]
+
+
+def test_reads_never_go_back():
+    """While a znode that is written all the time is sunk, no reader loses it or sees an older state again."""
+    owner, writer, sinker, *readers = sessions(6)
+    for i in rounds():
+        root = fresh(owner, upstream=bool(i % 2))
+        path = root + "/z"
+        assert owner.call(w.OP_CREATE, w.create(path, b"0")).err == OK
+        for k in range(1, 20):
+            assert owner.call(w.OP_SET_DATA, w.set_data(path, b"%d" % k)).err == OK
+        catch_up(path, writer, sinker, *readers)
+        done = threading.Event()
+
+        def write():
+            for k in range(20, 60):
+                reply = writer.call(w.OP_SET_DATA, w.set_data(path, b"%d" % k))
+                assert reply.err == OK, reply.err
+                version = w.parse_reply(w.OP_SET_DATA, reply.body).version
+                assert version == k, "write %d made version %d" % (k, version)
+            done.set()
+
+        def sink():
+            time.sleep(random.random() * 0.01)
+            op, body = SINKS[i % len(SINKS)](path)
+            assert sinker.call(op, body).err == OK
+
+        def read(conn):
+            last_version, last_zxid = 19, 0
+            while True:
+                stop = done.is_set()
+                reply = conn.call(w.OP_GET_DATA, w.get_data(path))
+                assert reply.err == OK, "getData answered %d" % reply.err
+                data, stat = w.parse_reply(w.OP_GET_DATA, reply.body)
+                assert stat.version >= last_version, "version fell from %d to %d" % (last_version, stat.version)
+                assert int(data) == stat.version, "data %r with version %d" % (data, stat.version)
+                assert stat.mzxid >= last_zxid, "mzxid fell from %#x to %#x" % (last_zxid, stat.mzxid)
+                last_version, last_zxid = stat.version, stat.mzxid
+                reply = conn.call(w.OP_EXISTS, w.exists(path))
+                assert reply.err == OK, "exists answered %d" % reply.err
+                if stop:
+                    return
+
+        together(write, sink, *[lambda c=c: read(c) for c in readers])
+    close(owner, writer, sinker, *readers)
+
+
+def test_versions_count_writes():
+    """Concurrent setData of any version: every success has a version of its own, none is lost or doubled."""
+    owner, sinker, *writers = sessions(5)
+    for i in rounds():
+        root = fresh(owner, upstream=bool(i % 2))
+        path = root + "/z"
+        assert owner.call(w.OP_CREATE, w.create(path)).err == OK
+        catch_up(path, sinker, *writers)
+
+        def write(conn):
+            versions = []
+            for k in range(20):
+                reply = conn.call(w.OP_SET_DATA, w.set_data(path, b"%d" % k))
+                assert reply.err == OK, reply.err
+                versions.append(w.parse_reply(w.OP_SET_DATA, reply.body).version)
+            return versions
+
+        def sink():
+            time.sleep(random.random() * 0.01)
+            op, body = SINKS[i % len(SINKS)](path)
+            assert sinker.call(op, body).err == OK
+
+        results = together(sink, *[lambda c=c: write(c) for c in writers])[1:]
+        for versions in results:
+            assert versions == sorted(versions), versions
+        every = sorted(v for versions in results for v in versions)
+        assert every == list(range(1, len(every) + 1)), every
+    close(owner, sinker, *writers)
+
+
+def test_compare_and_set_loses_nothing():
+    """A counter kept by conditional setData counts every success, through sinks of every kind."""
+    owner, sinker, *writers = sessions(5)
+    for i in rounds():
+        root = fresh(owner, upstream=bool(i % 2))
+        path = root + "/z"
+        assert owner.call(w.OP_CREATE, w.create(path, b"0")).err == OK
+        catch_up(path, sinker, *writers)
+
+        def count(conn):
+            wins = 0
+            for _ in range(25):
+                data, stat = w.parse_reply(w.OP_GET_DATA, conn.call(w.OP_GET_DATA, w.get_data(path)).body)
+                reply = conn.call(w.OP_SET_DATA, w.set_data(path, b"%d" % (int(data) + 1), stat.version))
+                assert reply.err in (OK, BADVERSION), reply.err
+                wins += reply.err == OK
+            return wins
+
+        def sink():
+            time.sleep(random.random() * 0.01)
+            op, body = SINKS[i % len(SINKS)](path)
+            assert sinker.call(op, body).err == OK
+
+        wins = sum(together(sink, *[lambda c=c: count(c) for c in writers])[1:])
+        catch_up(path, owner)
+        data, stat = w.parse_reply(w.OP_GET_DATA, owner.call(w.OP_GET_DATA, w.get_data(path)).body)
+        assert int(data) == wins == stat.version, "%s counted, %d successes, version %d" % (data, wins, stat.version)
+    close(owner, sinker, *writers)
+
+
+def test_a_watch_misses_nothing():
+    """A watch set while another session writes tells of a write that comes after what its reader saw."""
+    owner, watcher, writer = sessions(3)
+    for i in rounds():
+        root = fresh(owner, upstream=bool(i % 2))
+        path = root + "/z"
+        assert owner.call(w.OP_CREATE, w.create(path)).err == OK
+        catch_up(path, watcher, writer)
+        told = threading.Event()
+
+        def write():
+            end = time.monotonic() + 10
+            while not told.is_set() and time.monotonic() < end:
+                assert writer.call(w.OP_SET_DATA, w.set_data(path)).err == OK
+
+        def watch():
+            try:
+                watcher.events.clear()
+                reply = watcher.call(w.OP_GET_DATA, w.get_data(path, True))
+                assert reply.err == OK and not watcher.events, (reply.err, watcher.events)
+                event = watcher.recv(8.0)
+                assert event.xid == w.XID_EVENT and w.event(event.body) == (w.EVENT_DATA, 3, path), event
+            finally:
+                told.set()
+
+        together(write, watch)
+    close(owner, watcher, writer)
+
+
+if __name__ == "__main__":
+    rig.main(globals(), limit=60 + int(SECONDS * 2))
