@@ -1,0 +1,121 @@
+/*
+ * The pure parts of pk-bench: percentiles, data of beats, workers' names.
+ */
+#include <stdlib.h>
+
+#include "support.h"
+#include "tools/bench_beat.h"
+#include "tools/bench_hist.h"
+#include "tools/bench_paths.h"
+
+static void percentiles_are_within_a_step(void **state)
+{
+    struct pk_hist *h = calloc(1, sizeof *h);
+
+    (void)state;
+    assert_non_null(h);
+    assert_true(pk_hist_us(h, 0.5) == 0);
+    for (uint64_t us = 1; us <= 100000; us++)
+        pk_hist_add(h, us * 1000);
+    static const double q[] = {0.01, 0.5, 0.9, 0.99, 0.999};
+    for (size_t i = 0; i < sizeof q / sizeof *q; i++) {
+        double exact = q[i] * 100000, got = pk_hist_us(h, q[i]);
+        assert_true(got >= exact && got <= exact * 1.02);
+    }
+    assert_true(pk_hist_us(h, 1) == 100000);
+    free(h);
+}
+
+static void every_latency_has_a_bucket(void **state)
+{
+    static struct pk_hist h;
+
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        pk_hist_add(&h, UINT64_C(1) << bit);
+        pk_hist_add(&h, (UINT64_C(1) << bit) - 1);
+    }
+    pk_hist_add(&h, UINT64_MAX);
+    assert_int_equal(h.count, 129);
+    assert_true(h.max == UINT64_MAX);
+    assert_true(pk_hist_us(&h, 0) == 0);
+}
+
+static void one_latency_is_every_percentile(void **state)
+{
+    static struct pk_hist h;
+
+    (void)state;
+    pk_hist_add(&h, 12345);
+    assert_true(pk_hist_us(&h, 0) == 12.345);
+    assert_true(pk_hist_us(&h, 1) == 12.345);
+}
+
+static void a_beat_is_known_again(void **state)
+{
+    uint8_t p[100];
+
+    (void)state;
+    for (uint32_t size = PK_BEAT_MIN; size <= sizeof p; size++) {
+        pk_beat_fill(p, size, 7, 3);
+        assert_int_equal(pk_beat_check((struct pk_bytes){p, size}, size, 7), 3);
+    }
+}
+
+static void a_changed_beat_is_none(void **state)
+{
+    uint8_t p[64];
+
+    (void)state;
+    pk_beat_fill(p, sizeof p, 7, 3);
+    for (size_t i = 0; i < sizeof p; i++) {
+        p[i] ^= 1;
+        assert_int_equal(pk_beat_check((struct pk_bytes){p, sizeof p}, sizeof p, 7), 0);
+        p[i] ^= 1;
+    }
+    assert_int_equal(pk_beat_check((struct pk_bytes){p, sizeof p}, sizeof p, 8), 0);
+    assert_int_equal(pk_beat_check((struct pk_bytes){p, sizeof p - 1}, sizeof p, 7), 0);
+    assert_int_equal(pk_beat_check((struct pk_bytes){NULL, 0}, sizeof p, 7), 0);
+}
+
+static void a_worker_is_known_by_its_name(void **state)
+{
+    static const uint32_t numbers[] = {0, 1, 199, 65535, 10000000};
+    char name[PK_WORKER_NAME + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        pk_worker_name(name, numbers[i]);
+        assert_int_equal(strlen(name), PK_WORKER_NAME);
+        assert_int_equal(pk_worker_number((struct pk_bytes){(uint8_t *)name, PK_WORKER_NAME}), numbers[i]);
+        name[PK_WORKER_NAME - 1] ^= 1;
+        assert_int_equal(pk_worker_number((struct pk_bytes){(uint8_t *)name, PK_WORKER_NAME}), UINT32_MAX);
+    }
+    assert_int_equal(pk_worker_number(PK_BYTES("somebody-else-6700")), UINT32_MAX);
+}
+
+static void paths_have_one_length(void **state)
+{
+    struct pk_paths p;
+
+    (void)state;
+    assert_true(pk_paths_make(&p, "/a/b", 1000));
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct pk_bytes path = pk_paths_at(&p, i);
+        assert_int_equal(path.len, 5 + PK_WORKER_NAME);
+        assert_memory_equal(path.p, "/a/b/", 5);
+        assert_int_equal(path.p[path.len], 0);
+    }
+    pk_paths_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(percentiles_are_within_a_step),   cmocka_unit_test(every_latency_has_a_bucket),
+        cmocka_unit_test(one_latency_is_every_percentile), cmocka_unit_test(a_beat_is_known_again),
+        cmocka_unit_test(a_changed_beat_is_none),          cmocka_unit_test(a_worker_is_known_by_its_name),
+        cmocka_unit_test(paths_have_one_length),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
