@@ -31,7 +31,6 @@ struct hold {
     enum phase phase;
     uint32_t next, end; /* znodes: the next number, and where this phase ends */
     uint32_t inflight;
-    const char *failed;
 };
 
 static void enter(struct hold *h, enum phase phase);
@@ -45,7 +44,7 @@ static void fail(struct hold *h, const char *why)
 {
     if (h->phase == DONE)
         return;
-    h->failed = why;
+    h->b->failed = why;
     enter(h, DONE);
 }
 
@@ -217,9 +216,9 @@ static void enter(struct hold *h, enum phase phase)
     }
 }
 
-static void report(struct hold *h)
+static uint64_t report(struct pk_bench *b)
 {
-    struct pk_bench *b = h->b;
+    struct hold *h = b->work;
     bool idle = b->opt.command == PK_BENCH_IDLE;
     uint32_t n = idle ? h->crowd.n : (uint32_t)b->opt.znodes;
     uint32_t warm = idle ? 0 : (h->crowd.n * DEPTH < n / 2 ? h->crowd.n * DEPTH : n / 2);
@@ -241,12 +240,15 @@ static void report(struct hold *h)
     }
     pk_bench_processes(b, 0);
     pk_bench_result(b);
+    return 0;
 }
 
-static bool set_up(struct hold *h)
+static bool set_up(struct pk_bench *b)
 {
-    const struct pk_bench_opt *o = &h->b->opt;
+    struct hold *h = b->work;
+    const struct pk_bench_opt *o = &b->opt;
 
+    h->b = b;
     uv_timer_init(h->b->zl.uv, &h->timer);
     h->timer.data = h;
     if (o->command == PK_BENCH_IDLE) {
@@ -264,34 +266,26 @@ static bool set_up(struct hold *h)
 
 static void on_interrupt(struct pk_bench *b)
 {
-    fail(b->owner, "interrupted");
+    fail(b->work, "interrupted");
 }
 
-int pk_hold_run(struct pk_bench *b)
+static void close_all(struct pk_bench *b)
 {
-    struct hold *h = calloc(1, sizeof *h);
-    int status = 1;
+    struct hold *h = b->work;
 
-    if (h == NULL)
-        return 1;
-    h->b = b;
-    b->owner = h;
-    b->stop = on_interrupt;
-    if (set_up(h)) {
-        uv_run(b->zl.uv, UV_RUN_DEFAULT);
-        if (h->first.n > 0)
-            pk_crowd_free(&h->first);
-        if (h->crowd.n > 0)
-            pk_crowd_free(&h->crowd);
-        if (h->failed != NULL) {
-            pk_bench_fail(b, h->failed);
-        } else {
-            report(h);
-            status = 0;
-        }
-    }
+    if (h->first.n > 0)
+        pk_crowd_free(&h->first);
+    if (h->crowd.n > 0)
+        pk_crowd_free(&h->crowd);
+}
+
+static void release(struct pk_bench *b)
+{
+    struct hold *h = b->work;
+
     pk_paths_free(&h->paths);
     free(h->data);
-    free(h);
-    return status;
 }
+
+const struct pk_bench_subject pk_hold_subject = {sizeof(struct hold), set_up, on_interrupt,
+                                                 close_all,           report, release};

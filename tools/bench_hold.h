@@ -8,7 +8,6 @@
 
 #include "tools/bench_run.h"
 
-/* Run to the end and print the report. Return an exit status. */
-int pk_hold_run(struct pk_bench *b);
+extern const struct pk_bench_subject pk_hold_subject;
 
 #endif

@@ -65,7 +65,6 @@ struct load {
     uv_timer_t timer;
     enum phase phase;
     uint32_t waiting; /* requests to be answered before the phase ends: PREPARING, DRAINING, REMOVING */
-    const char *failed;
     uint64_t requests, operations, errors, backlog;
     struct pk_hist request, operation;
 };
@@ -82,7 +81,7 @@ static void fail(struct load *l, const char *why)
 {
     if (l->phase == DONE)
         return;
-    l->failed = why;
+    l->b->failed = why;
     begin_phase(l, DONE);
 }
 
@@ -354,9 +353,9 @@ static void on_lost(struct pk_crowd *c, struct pk_zs *s, const char *why)
         fail(l, why);
 }
 
-static void report(struct load *l)
+static uint64_t report(struct pk_bench *b)
 {
-    struct pk_bench *b = l->b;
+    struct load *l = b->work;
     double t = pk_bench_seconds(b);
 
     printf("%s: %d sessions, depth %d, %d znodes of %d bytes under %s\n", l->plan->name, b->opt.sessions,
@@ -377,17 +376,20 @@ static void report(struct load *l)
     pk_bench_value(b, "errors", "errors", "%.0f", (double)(l->errors + b->zl.broken));
     pk_bench_processes(b, l->requests);
     pk_bench_result(b);
+    return l->errors + b->zl.broken;
 }
 
-static bool set_up(struct load *l)
+static bool set_up(struct pk_bench *b)
 {
-    const struct pk_bench_opt *o = &l->b->opt;
+    struct load *l = b->work;
+    const struct pk_bench_opt *o = &b->opt;
 
+    l->b = b;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++)
         if (strcmp(o->op, plans[i].name) == 0)
             l->plan = &plans[i];
     if (l->plan == NULL) {
-        pk_bench_fail(l->b, "--op is one of beat, get, set, exists, read-all");
+        pk_bench_say(l->b, "--op is one of beat, get, set, exists, read-all");
         return false;
     }
     l->items = calloc((size_t)o->sessions, sizeof *l->items);
@@ -407,32 +409,23 @@ static bool set_up(struct load *l)
 
 static void on_interrupt(struct pk_bench *b)
 {
-    fail(b->owner, "interrupted");
+    fail(b->work, "interrupted");
 }
 
-int pk_load_run(struct pk_bench *b)
+static void close_all(struct pk_bench *b)
 {
-    struct load *l = calloc(1, sizeof *l);
-    int status = 1;
+    struct load *l = b->work;
+    pk_crowd_free(&l->crowd);
+}
 
-    if (l == NULL)
-        return 1;
-    l->b = b;
-    b->owner = l;
-    b->stop = on_interrupt;
-    if (set_up(l)) {
-        uv_run(b->zl.uv, UV_RUN_DEFAULT);
-        pk_crowd_free(&l->crowd);
-        if (l->failed != NULL) {
-            pk_bench_fail(b, l->failed);
-        } else {
-            report(l);
-            status = l->errors + b->zl.broken > 0;
-        }
-    }
+static void release(struct pk_bench *b)
+{
+    struct load *l = b->work;
+
     pk_paths_free(&l->paths);
     free(l->items);
     free(l->data);
-    free(l);
-    return status;
 }
+
+const struct pk_bench_subject pk_load_subject = {sizeof(struct load), set_up, on_interrupt,
+                                                 close_all,           report, release};

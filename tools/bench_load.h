@@ -6,7 +6,6 @@
 
 #include "tools/bench_run.h"
 
-/* Runs to the end and prints the report. Returns an exit status: 0 when no request failed. */
-int pk_load_run(struct pk_bench *b);
+extern const struct pk_bench_subject pk_load_subject;
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The frame around a subcommand.
  *
- * Happy path: pk_bench_begin, the subcommand's own work in the loop with two marks, values, pk_bench_result.
+ * Happy path: set-up, the subcommand's own work in the loop with two marks, values, pk_bench_result.
  * Failure modes: a server's name that does not resolve; a --pid that is gone by the end is reported as zero.
  */
 #include "tools/bench_run.h"
@@ -13,10 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-int pk_bench_fail(const struct pk_bench *b, const char *why)
+void pk_bench_say(const struct pk_bench *b, const char *why)
 {
     fprintf(stderr, "pk-bench %s: %s\n", pk_bench_command_name(b->opt.command), why);
-    return 1;
 }
 
 /* One HOST:PORT; brackets around an IPv6 address are dropped. */
@@ -36,7 +35,7 @@ static bool add_server(struct pk_bench *b, char *server)
     int err = uv_getaddrinfo(b->zl.uv, &req, NULL, server, colon + 1, &hints);
     if (err != 0) {
         snprintf(why, sizeof why, "%s: %s", server, uv_strerror(err));
-        pk_bench_fail(b, why);
+        pk_bench_say(b, why);
         return false;
     }
     memcpy(&b->servers[b->zl.nservers++], req.addrinfo->ai_addr, req.addrinfo->ai_addrlen);
@@ -59,11 +58,10 @@ static void interrupted(uv_signal_t *h, int signum)
 {
     struct pk_bench *b = h->data;
     (void)signum;
-    if (b->stop != NULL)
-        b->stop(b);
+    b->subject->stop(b);
 }
 
-bool pk_bench_begin(struct pk_bench *b)
+static bool begin(struct pk_bench *b)
 {
     signal(SIGPIPE, SIG_IGN);
     b->zl.uv = uv_default_loop();
@@ -73,7 +71,7 @@ bool pk_bench_begin(struct pk_bench *b)
     if (!pk_zs_loop_init(&b->zl))
         return false;
     if (!add_servers(b)) {
-        pk_bench_fail(b, "--connect wants HOST:PORT,...");
+        pk_bench_say(b, "--connect wants HOST:PORT,...");
         return false;
     }
     uv_signal_init(b->zl.uv, &b->on_int);
@@ -83,12 +81,34 @@ bool pk_bench_begin(struct pk_bench *b)
     return true;
 }
 
-void pk_bench_free(struct pk_bench *b)
+static void end(struct pk_bench *b)
 {
     uv_close((uv_handle_t *)&b->on_int, NULL);
     uv_run(b->zl.uv, UV_RUN_DEFAULT);
     uv_loop_close(b->zl.uv);
     pk_zs_loop_free(&b->zl);
+}
+
+int pk_bench_run(struct pk_bench *b, const struct pk_bench_subject *subject)
+{
+    int status = 1;
+
+    b->subject = subject;
+    b->work = calloc(1, subject->size);
+    if (b->work == NULL || !begin(b))
+        return 1;
+    if (subject->set_up(b)) {
+        uv_run(b->zl.uv, UV_RUN_DEFAULT);
+        subject->close(b);
+        if (b->failed != NULL)
+            pk_bench_say(b, b->failed);
+        else
+            status = subject->report(b) > 0;
+    }
+    subject->release(b);
+    free(b->work);
+    end(b);
+    return status;
 }
 
 void pk_bench_mark(struct pk_bench *b, int at)

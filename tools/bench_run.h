@@ -20,17 +20,29 @@ struct pk_bench {
     uint64_t begin, end;                          /* ns, of the measured stretch */
     struct pk_usage own[2], of[PK_BENCH_PIDS][2]; /* at its begin and end */
     uv_signal_t on_int;
-    void (*stop)(struct pk_bench *); /* what SIGINT does; set by the subcommand */
-    void *owner;                     /* the subcommand's */
+    const struct pk_bench_subject *subject;
+    void *work;         /* the subcommand's own */
+    const char *failed; /* why the run cannot be reported, NULL when it can */
     char result[PK_BENCH_LINE];
     size_t result_len;
 };
 
-/* Options are in b->opt. False when the servers cannot be resolved (said on stderr). */
-bool pk_bench_begin(struct pk_bench *b);
-void pk_bench_free(struct pk_bench *b);
-/* Says why on stderr; the subcommand returns its value, an exit status. */
-int pk_bench_fail(const struct pk_bench *b, const char *why);
+/* What a subcommand is made of. */
+struct pk_bench_subject {
+    size_t size;                           /* of its own data, zeroed, at b->work */
+    bool (*set_up)(struct pk_bench *);     /* hands its first work to the loop; false: said why */
+    void (*stop)(struct pk_bench *);       /* SIGINT */
+    void (*close)(struct pk_bench *);      /* after the loop ran empty */
+    uint64_t (*report)(struct pk_bench *); /* returns the number of errors */
+    void (*release)(struct pk_bench *);    /* memory, whatever happened before */
+};
+
+/* Runs a subcommand from set-up to report. Options are in b->opt. Returns an exit status: 0 when there was no
+ * error. */
+int pk_bench_run(struct pk_bench *b, const struct pk_bench_subject *subject);
+
+/* Says why on stderr. */
+void pk_bench_say(const struct pk_bench *b, const char *why);
 
 /* Begin (0) and end (1) of the measured stretch. */
 void pk_bench_mark(struct pk_bench *b, int at);

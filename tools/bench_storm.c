@@ -30,7 +30,7 @@ void pk_storm_fail(struct pk_storm *st, const char *why)
 {
     if (st->phase == PK_STORM_DONE)
         return;
-    st->failed = why;
+    st->b->failed = why;
     pk_storm_enter(st, PK_STORM_DONE);
 }
 
@@ -213,7 +213,7 @@ static void on_lost(struct pk_crowd *c, struct pk_zs *s, const char *why)
 
 static void on_interrupt(struct pk_bench *b)
 {
-    struct pk_storm *st = b->owner;
+    struct pk_storm *st = b->work;
 
     if (st->phase == PK_STORM_BEATING)
         pk_storm_enter(st, PK_STORM_SETTLING);
@@ -223,9 +223,9 @@ static void on_interrupt(struct pk_bench *b)
 
 /* ---- report ---- */
 
-static void report(struct pk_storm *st)
+static uint64_t report(struct pk_bench *b)
 {
-    struct pk_bench *b = st->b;
+    struct pk_storm *st = b->work;
     double t = pk_bench_seconds(b);
     const struct {
         const char *key, *label;
@@ -262,6 +262,7 @@ static void report(struct pk_storm *st)
         pk_bench_value(b, counts[i].key, counts[i].label, "%.0f", (double)counts[i].value);
     pk_bench_processes(b, st->request.count + st->read.count);
     pk_bench_result(b);
+    return errors(st);
 }
 
 /* ---- start and end ---- */
@@ -288,11 +289,13 @@ static bool name_everything(struct pk_storm *st)
     return true;
 }
 
-static bool set_up(struct pk_storm *st)
+static bool set_up(struct pk_bench *b)
 {
-    const struct pk_bench_opt *o = &st->b->opt;
+    struct pk_storm *st = b->work;
+    const struct pk_bench_opt *o = &b->opt;
     uv_timer_t *timers[] = {&st->end, &st->tick, &st->nimbus.timer};
 
+    st->b = b;
     st->pace.fd = -1;
     st->workers = (uint32_t)o->workers;
     st->topologies = (uint32_t)(o->topologies < o->workers ? o->topologies : o->workers);
@@ -314,30 +317,21 @@ static bool set_up(struct pk_storm *st)
     return pk_crowd_open(&st->crowd, st->workers + 2);
 }
 
-int pk_storm_run(struct pk_bench *b)
+static void close_all(struct pk_bench *b)
 {
-    struct pk_storm *st = calloc(1, sizeof *st);
-    int status = 1;
+    struct pk_storm *st = b->work;
+    pk_crowd_free(&st->crowd);
+}
 
-    if (st == NULL)
-        return 1;
-    st->b = b;
-    b->owner = st;
-    b->stop = on_interrupt;
-    if (set_up(st)) {
-        uv_run(b->zl.uv, UV_RUN_DEFAULT);
-        pk_crowd_free(&st->crowd);
-        if (st->failed != NULL) {
-            pk_bench_fail(b, st->failed);
-        } else {
-            report(st);
-            status = errors(st) > 0;
-        }
-    }
+static void release(struct pk_bench *b)
+{
+    struct pk_storm *st = b->work;
+
     free(st->w);
     free(st->topology);
     free(st->nimbus.list);
     free(st->data);
-    free(st);
-    return status;
 }
+
+const struct pk_bench_subject pk_storm_subject = {
+    sizeof(struct pk_storm), set_up, on_interrupt, close_all, report, release};

@@ -64,7 +64,6 @@ struct pk_storm {
     char beats_root[PK_PATH_MAX];
     uint8_t *data;
     uint32_t busy; /* workers in a sequence of requests */
-    const char *failed;
     uint64_t beats, births, reads, scans;
     uint64_t shown_beats, shown_at; /* at the last progress line */
     uint64_t lost, refused; /* sessions lost; requests answered with an error that Storm would not expect */
@@ -76,8 +75,7 @@ struct pk_storm {
 extern const char *const pk_storm_dirs[];
 extern const uint32_t pk_storm_ndirs;
 
-/* Runs to the end and prints the report. Returns an exit status: 0 when nothing was wrong. */
-int pk_storm_run(struct pk_bench *b);
+extern const struct pk_bench_subject pk_storm_subject;
 
 /* ---- between the files of the simulation ---- */
 struct pk_storm *pk_storm_of(struct pk_zs *s);

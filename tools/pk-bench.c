@@ -9,21 +9,23 @@
 #include "tools/bench_load.h"
 #include "tools/bench_storm.h"
 
+static const struct pk_bench_subject *subject_of(enum pk_bench_command command)
+{
+    switch (command) {
+    case PK_BENCH_STORM:
+        return &pk_storm_subject;
+    case PK_BENCH_IDLE:
+    case PK_BENCH_ZNODES:
+        return &pk_hold_subject;
+    default:
+        return &pk_load_subject;
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct pk_bench b;
     int status = pk_bench_parse(&b.opt, argc, argv);
 
-    if (status >= 0)
-        return status;
-    if (!pk_bench_begin(&b))
-        return 1;
-    if (b.opt.command == PK_BENCH_STORM)
-        status = pk_storm_run(&b);
-    else if (b.opt.command == PK_BENCH_IDLE || b.opt.command == PK_BENCH_ZNODES)
-        status = pk_hold_run(&b);
-    else
-        status = pk_load_run(&b);
-    pk_bench_free(&b);
-    return status;
+    return status >= 0 ? status : pk_bench_run(&b, subject_of(b.opt.command));
 }
