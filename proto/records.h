@@ -80,7 +80,7 @@ enum {
     PK_REPLY_HEADER = 16,     /* int xid, long zxid, int err */
     PK_STAT_LEN = 68,         /* struct pk_stat on the wire */
     PK_MULTI_HEADER = 9,      /* int type, bool done, int err */
-    PK_OPEN_ACL_LEN = 29,     /* vector of one: world:anyone:cdrwa */
+    PK_OPEN_ACL_LEN = 27,     /* vector of one: world:anyone:cdrwa */
 };
 
 struct pk_stat {
@@ -172,6 +172,7 @@ enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len, struct pk_co
 struct pk_connect_response {
     int64_t session_id;
     int32_t timeout; /* ms */
+    bool read_only;  /* the server serves reads only; false when the byte is absent */
 };
 enum pk_err pk_connect_response_decode(const uint8_t *p, size_t len, struct pk_connect_response *c) PK_NODISCARD;
 
