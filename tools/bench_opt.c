@@ -50,7 +50,8 @@ static const struct option options[] = {
      1, 1000},
     {"period-ms", "N", "time between the beats of a worker (3000)", PK_BENCH_STORM, INTEGER, AT(period_ms), 1,
      600000},
-    {"scan-ms", "N", "time between Nimbus' scans (10000)", PK_BENCH_STORM, INTEGER, AT(scan_ms), 1, 600000},
+    {"scan-ms", "N", "time between Nimbus' scans (10 for 3 of the period, as in Storm)", PK_BENCH_STORM,
+     INTEGER, AT(scan_ms), 1, 600000},
     {"timeout-ms", "N", "session timeout asked for (20000)", ALL, INTEGER, AT(timeout_ms), 100, 3600000},
     {"pid", "[NAME=]PID", "report CPU and memory of this process (repeatable)", ALL, PIDS, 0, 0, 0},
     {"progress", NULL, "live progress even when stderr is no terminal", ALL, FLAG, AT(progress), 0, 0},
@@ -157,6 +158,8 @@ static void fill_in(struct pk_bench_opt *o)
         o->root = storm ? "/storm" : "/storm/workerbeats/pk-bench";
     if (o->znodes == 0)
         o->znodes = o->command == PK_BENCH_ZNODES ? 10000 : o->sessions;
+    if (o->scan_ms == 0)
+        o->scan_ms = o->period_ms * 10 / 3;
     if (o->znodes < o->sessions)
         o->znodes = o->sessions;
 }
@@ -173,7 +176,6 @@ int pk_bench_parse(struct pk_bench_opt *o, int argc, char **argv)
                                .workers = 200,
                                .topologies = 4,
                                .period_ms = 3000,
-                               .scan_ms = 10000,
                                .timeout_ms = 20000};
     if (argc < 2)
         return usage(stderr, 2);
