@@ -75,12 +75,14 @@ class Requests:
     def orderly(self):
         """For pipelines: no chosen xids, whose replies could not be told apart; no setACL, while one is on its way
         a real server checks later writes by the old ACL or by the new one, as its threads race; no multi that has
-        something to roll back, for the same reason. Those may only end a batch: see last()."""
+        something to roll back and no container with an ephemeral's flag, for the same reason. The first two may
+        end a batch: see last()."""
         while True:
             request = self.any()
             if "xid" in sc.options(request) or request[0] == "set_acl":
                 continue
-            if request[0] != "multi" or len(request[1][0]) < 2:
+            subs = request[1][0] if request[0] == "multi" else [request]
+            if len(subs) < 2 and not any(r[0] == "create_container" and r[1][3] == 1 for r in subs):
                 return request
 
     def last(self):
@@ -210,12 +212,16 @@ class Requests:
     _remove_watches = _check_watches
 
     def _add_watch(self):
-        return (self.path(), self.rng.choice([0, 1, 0, 1, 5]))
+        return (self._not_null(), self.rng.choice([0, 1, 0, 1, 5]))
+
+    def _not_null(self):
+        """A watch on the null path breaks a real server: it never answers that session's closeSession."""
+        return self.path() or "@/a"
 
     def _list(self):
         if self.rng.random() < 0.02:
             return None
-        return [self.path() for _ in range(self.rng.choice([0, 0, 1, 2]))]
+        return [self._not_null() for _ in range(self.rng.choice([0, 0, 1, 2]))]
 
     def _set_watches(self):
         """The client's own last zxid would say different things here and there: znodes that the proxy holds change
