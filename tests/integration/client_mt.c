@@ -1,9 +1,10 @@
 /* A client on libzookeeper_mt: does the same on every server and prints what it saw.
  *
+ * client_mt HOST:PORT BASE watch leaves watches there and prints the events that they bring.
  * client_mt HOST:PORT BASE makes BASE and works below it; paths are printed without BASE, and zxids and
  * times not at all, so that the output through a proxy can be compared with that of a direct run.
  * Failure: a request that is not answered within the library's own timeouts, or an event that does not
- * come within 10 s, ends the program with status 1.
+ * come within 20 s, ends the program with status 1.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ static int connected;
 static int events;
 static int synced;
 static char last_event[512];
+static int loud;
 static const char *base;
 
 static const char *short_path(const char *path)
@@ -45,6 +47,10 @@ static void on_event(zhandle_t *zh, int type, int state, const char *path, void 
         connected = state == ZOO_CONNECTED_STATE;
     } else {
         snprintf(last_event, sizeof last_event, "%d %s", type, short_path(path));
+        if (loud) {
+            printf("event %s\n", last_event);
+            fflush(stdout);
+        }
         events++;
     }
     pthread_cond_broadcast(&changed);
@@ -66,11 +72,11 @@ static void await(const int *value, int wanted, const char *what)
 {
     struct timespec end;
     clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += 10;
+    end.tv_sec += 20;
     pthread_mutex_lock(&lock);
     while (*value < wanted) {
         if (pthread_cond_timedwait(&changed, &lock, &end) != 0) {
-            printf("no %s within 10 s\n", what);
+            printf("no %s within 20 s\n", what);
             fflush(stdout);
             exit(1);
         }
@@ -200,14 +206,41 @@ static void rights(zhandle_t *zh)
     print_stat("get allowed", zoo_get(zh, under("/b"), 0, data, &n, &stat), &stat);
 }
 
+/* Leaves a data and a child watch on BASE and a data watch on BASE/x, and says what they bring, whatever
+ * happens to the connection meanwhile. Ends after three events. */
+static int watch(const char *host)
+{
+    struct Stat stat;
+    struct String_vector names;
+    char data[100];
+    int n = sizeof data;
+    zhandle_t *zh = open_session(host);
+    int rc = zoo_get(zh, base, 1, data, &n, &stat);
+    if (rc == ZOK)
+        rc = zoo_get_children(zh, base, 1, &names);
+    if (rc == ZOK && zoo_exists(zh, under("/x"), 1, &stat) != ZNONODE)
+        rc = ZSYSTEMERROR;
+    printf("watching %d session %llx\n", rc, (unsigned long long)zoo_client_id(zh)->client_id);
+    fflush(stdout);
+    long long session = zoo_client_id(zh)->client_id;
+    for (int i = 0; i < 3; i++)
+        await(&events, i + 1, "event");
+    printf("the same session %d\n", zoo_client_id(zh)->client_id == session);
+    return zookeeper_close(zh) == ZOK ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: client_mt HOST:PORT BASE\n");
+    if (argc < 3) {
+        fprintf(stderr, "usage: client_mt HOST:PORT BASE [watch]\n");
         return 2;
     }
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
     base = argv[2];
+    if (argc > 3) {
+        loud = 1;
+        return watch(argv[1]);
+    }
     zhandle_t *zh = open_session(argv[1]);
     printf("base %d\n", zoo_create(zh, base, "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
     data_and_versions(zh);

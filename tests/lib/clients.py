@@ -57,8 +57,8 @@ def java(program, *args, jvm=(), timeout=60):
     return _run(java_argv(program, *args, jvm=jvm), timeout)
 
 
-def client_mt(*args, timeout=60):
-    """Runs the C client on libzookeeper_mt and returns its standard output."""
+def client_mt_path():
+    """The compiled C client on libzookeeper_mt."""
     if "c" not in _built:
         need("/usr/include/zookeeper/zookeeper.h", "libzookeeper-mt-dev")
         program = os.path.join(temp_dir(), "client_mt")
@@ -67,4 +67,9 @@ def client_mt(*args, timeout=60):
         _run(compiler + ["-std=gnu11", "-Wall", "-Wextra", "-O1", "-DTHREADED", "-o", program,
                          _folder("integration", "client_mt.c"), "-lzookeeper_mt"], 60)
         _built["c"] = program
-    return _run([_built["c"]] + list(args), timeout)
+    return _built["c"]
+
+
+def client_mt(*args, timeout=60):
+    """Runs the C client and returns its standard output."""
+    return _run([client_mt_path()] + list(args), timeout)

@@ -25,9 +25,10 @@ def daemon_path():
 
 class Pacekeeper:
     def __init__(self, upstream=None, mounts=("/m=pacemaker",), args=(), config=None, listen="127.0.0.1:0",
-                 env=None):
+                 env=None, wrapper=()):
+        """config: the text of a configuration file. wrapper: a command in front that executes the daemon."""
         self.dir = temp_dir()
-        self.argv = [daemon_path()]
+        self.argv = list(wrapper) + [daemon_path()]
         if config is not None:
             path = os.path.join(self.dir, "pacekeeper.yaml")
             with open(path, "w") as f:
@@ -67,7 +68,7 @@ class Pacekeeper:
         found = eventually(heard, timeout, "`listening on` in the daemon's log")
         if found is True:
             raise AssertionError(f"the daemon ended with {self.process.popen.returncode}:\n{self.log()}")
-        self.port = int(found.group(2))
+        self.host, self.port = found.group(1).strip("[]"), int(found.group(2))
         return self
 
     def run(self, timeout=15.0):

@@ -1,0 +1,334 @@
+#!/usr/bin/python3
+"""The operator's side: four-letter words, figures, the command line, start, stop, and refusals."""
+
+import os
+import re
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import rig
+import wire
+from wire import Closed, Conn, four_letter
+
+FIGURES = ("requests_local requests_relayed requests_sunk beats_absorbed births deaths sunk_znodes znodes bytes "
+           "watched_paths sessions uplinks swallowed fenced closed_malformed queue_depth").split()
+
+
+def setup():
+    zk = rig.ZooKeeper().start()
+    conn = Conn(zk.addr)
+    for path in ("/m", "/r", "/cluster", "/cluster/workerbeats"):
+        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
+    conn.close_session()
+    return zk, rig.Pacekeeper(zk.connect_string).start()
+
+
+def both():
+    return rig.shared("setup", setup)
+
+
+def ok(conn, op, body):
+    reply = conn.call(op, body)
+    assert reply.err == 0, (wire.OP_NAMES[op], reply.err)
+    return wire.parse_reply(op, reply.body)
+
+
+def one_read(addr, word):
+    """What a client sees that reads once, as kazoo does."""
+    with socket.create_connection(addr, 5) as s:
+        s.sendall(word)
+        time.sleep(0.1)
+        first = s.recv(65536)
+        s.settimeout(5)
+        assert s.recv(65536) == b"", f"{word} comes in more than one piece"
+        return first.decode()
+
+
+def test_four_letter_words():
+    _, proxy = both()
+    conn = Conn(proxy.addr)
+    assert one_read(proxy.addr, b"ruok") == "imok"
+    rig.eventually(lambda: one_read(proxy.addr, b"isro") == "rw", 12, "isro says rw")
+    srvr = one_read(proxy.addr, b"srvr")
+    assert re.search(r"^Zookeeper version: \S+", srvr, re.M), srvr
+    assert re.search(r"^Mode: proxy$", srvr, re.M), srvr
+    for key in ("Latency min/avg/max:", "Received:", "Sent:", "Connections:", "Outstanding:", "Node count:"):
+        assert key in srvr, (key, srvr)
+    stat = one_read(proxy.addr, b"stat")
+    assert "Mode: proxy" in stat and re.search(r"/127\.0\.0\.1:\d+", stat), stat
+    cons = one_read(proxy.addr, b"cons")
+    assert re.search(r"/127\.0\.0\.1:\d+\[\d+\]\(", cons) and "%x" % conn.session in cons, cons
+    assert "zookeeper.version=" in one_read(proxy.addr, b"envi")
+    for line in one_read(proxy.addr, b"mntr").splitlines():
+        assert re.fullmatch(r"(zk|pk)_[a-z0-9_]+(\{[^}]*\})?\t.*", line), line
+    conn.close_session()
+
+
+def test_four_letter_words_in_pieces_and_unknown_ones():
+    _, proxy = both()
+    with socket.create_connection(proxy.addr, 5) as s:
+        for c in b"ruok":
+            s.sendall(bytes([c]))
+            time.sleep(0.01)
+        assert s.recv(100) == b"imok"
+    assert four_letter(proxy.addr, "abcd") == ""
+
+
+def test_words_as_kazoo_asks_them():
+    _, proxy = both()
+    client = rig.need_module("kazoo.client", "python3-kazoo").KazooClient(hosts=proxy.connect_string)
+    client.start(15)
+    assert client.server_version() >= (3, 4), client.server_version()
+    assert client.command(b"ruok") == "imok" and "Mode: proxy" in client.command(b"srvr")
+    client.stop()
+    client.close()
+
+
+def test_mntr_figures():
+    _, proxy = both()
+    conn = Conn(proxy.addr)
+    before = proxy.mntr()
+    for name in FIGURES:
+        assert isinstance(before["pk_" + name], int), (name, sorted(before))
+    assert before["zk_server_state"] == "proxy", before
+    assert before["pk_sessions"] >= 1 and before["pk_uplinks"] >= 1
+    for i in range(3):
+        ok(conn, wire.OP_CREATE, wire.create(f"/m/f{i}", b"x" * 100))
+    for _ in range(10):
+        ok(conn, wire.OP_EXISTS, wire.exists("/m/f0"))
+        ok(conn, wire.OP_SET_DATA, wire.set_data("/m/f0", b"y" * 200))
+    ok(conn, wire.OP_DELETE, wire.delete("/m/f2"))
+    ok(conn, wire.OP_EXISTS, wire.exists("/m/f1", True))
+    ok(conn, wire.OP_GET_DATA, wire.get_data("/r"))
+    after = proxy.mntr()
+    grown = {k: after["pk_" + k] - before["pk_" + k] for k in FIGURES}
+    assert grown["births"] == 3 and grown["deaths"] == 1 and grown["sunk_znodes"] == 1, grown
+    assert grown["beats_absorbed"] >= 10 and grown["requests_local"] >= 20, grown
+    assert grown["requests_relayed"] >= 2 and grown["requests_sunk"] == 1, grown
+    assert grown["znodes"] == 1 and grown["watched_paths"] >= 1, grown
+    assert 200 <= grown["bytes"] < 1000, grown
+    version = [k for k in after if "upstream" in k]
+    latency = [k for k in after if "p99" in k]
+    assert version and latency, f"upstream's version and state, beat latency: {sorted(after)}"
+    conn.close_session()
+    assert rig.eventually(lambda: proxy.mntr()["pk_sessions"] == before["pk_sessions"] - 1, 3, "a session less")
+
+
+def test_command_line():
+    zk, _ = both()
+    status, text = rig.Pacekeeper(listen=None, mounts=(), args=["-V"]).run()
+    assert status == 0 and re.search(r"pacekeeper \d+\.\d+", text), (status, text)
+    status, text = rig.Pacekeeper(listen=None, mounts=(), args=["-h"]).run()
+    assert status == 0 and "--upstream" in text
+    for args in (["--nonsense"], ["extra"], ["--mount", "/a=quick"], ["--mount", "relative"],
+                 ["--upstream", "host:99999"], ["--log-level", "loud"], ["-c", "/nonexistent/file"]):
+        status, text = rig.Pacekeeper(listen=None, mounts=(), args=args + ["-t"]).run()
+        assert status not in (0, None) and status > 0 and text.strip(), (args, status, text)
+    status, text = rig.Pacekeeper(zk.connect_string, args=["-t"]).run()
+    assert status == 0, text
+
+
+def test_configuration_file():
+    zk, _ = both()
+    good = f"listen: [127.0.0.1:0]\nupstream: [{zk.connect_string}]\nmounts:\n  - path: /m\n    mode: pacemaker\n"
+    proxy = rig.Pacekeeper(config=good, listen=None, mounts=()).start()
+    conn = Conn(proxy.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m/by-file", b""))
+    assert proxy.mntr()["pk_births"] == 1
+    conn.close_session()
+    assert proxy.stop() == 0
+    for text, line in ((good + "colour: red\n", 6), (good.replace("pacemaker", "faster"), 5),
+                       (good + "max-frame: much\n", 6), ("listen: [\n", None), (good + "max-frame: 1\n", 6)):
+        status, said = rig.Pacekeeper(config=text, listen=None, mounts=(), args=["-t"]).run()
+        assert status > 0, (text, said)
+        assert "pacekeeper.yaml:" in said and (line is None or f"pacekeeper.yaml:{line}" in said), said
+    sample = os.path.join(rig.top_srcdir(), "conf", "pacekeeper.yaml")
+    status, said = rig.Pacekeeper(listen=None, mounts=(), args=["-c", sample, "-t"]).run()
+    assert status == 0, said
+
+
+def test_storm_yaml():
+    zk, _ = both()
+    path = os.path.join(rig.temp_dir(), "storm.yaml")
+    with open(path, "w") as f:
+        f.write('# Storm\nstorm.zookeeper.servers:\n  - "127.0.0.1"\n'
+                f'storm.zookeeper.port: {zk.port}\nstorm.zookeeper.root: "/cluster"\n'
+                'nimbus.seeds: ["a", "b"]\nsupervisor.slots.ports: [6700, 6701]\n'
+                'worker.childopts: "-Xmx768m"\ntopology.conf: {a: {b: [1, 2.5, null, true]}}\n')
+    proxy = rig.Pacekeeper(mounts=(), args=["--storm-yaml", path]).start()
+    conn = Conn(proxy.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/cluster/workerbeats/t", b"\7"))
+    assert proxy.mntr()["pk_births"] == 1
+    conn.close_session()
+    assert proxy.stop() == 0
+    status, said = rig.Pacekeeper(mounts=(), listen=None, args=["--storm-yaml", "/nonexistent", "-t"]).run()
+    assert status > 0 and "nonexistent" in said
+
+
+def test_relay_mode_turns_a_mount_off():
+    zk, _ = both()
+    proxy = rig.Pacekeeper(zk.connect_string, mounts=["/m=relay"]).start()
+    conn, direct = Conn(proxy.addr), Conn(zk.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m/off", b""))
+    ok(direct, wire.OP_EXISTS, wire.exists("/m/off"))
+    assert proxy.mntr()["pk_births"] == 0
+    conn.close_session()
+    direct.close_session()
+    assert proxy.stop() == 0
+
+
+def test_host_names_and_ipv6():
+    zk, _ = both()
+    proxy = rig.Pacekeeper(f"localhost:{zk.port}", listen="localhost:0").start()
+    Conn((proxy.host, proxy.port)).close_session()
+    assert proxy.stop() == 0
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        print("  no IPv6 on loopback here")
+        return
+    proxy = rig.Pacekeeper(f"localhost:{zk.port}", listen="[::1]:0").start()
+    Conn(("::1", proxy.port)).close_session()
+    assert proxy.stop() == 0
+
+
+def test_sigterm():
+    zk, _ = both()
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    conns = [Conn(proxy.addr) for _ in range(20)]
+    ok(conns[0], wire.OP_CREATE, wire.create("/r/kept", b"", flags=1))
+    ok(conns[0], wire.OP_CREATE, wire.create("/m/lost", b""))
+    start = time.monotonic()
+    assert proxy.stop() == 0
+    assert time.monotonic() - start < 5, "it took long to stop"
+    for conn in conns:
+        assert conn.recv_frame() is None
+    direct = Conn(zk.addr, session=conns[0].session, passwd=conns[0].passwd)
+    assert direct.session == conns[0].session, "a session ended with the proxy"
+    ok(direct, wire.OP_EXISTS, wire.exists("/r/kept"))
+    direct.close_session()
+
+
+def test_second_instance_on_the_same_port():
+    zk, proxy = both()
+    status, said = rig.Pacekeeper(zk.connect_string, listen=f"127.0.0.1:{proxy.port}").run()
+    assert status > 0, (status, said)
+    assert str(proxy.port) in said and re.search(r"in use|already|another", said), said
+    Conn(proxy.addr).close_session()
+
+
+def test_upstream_is_ourselves():
+    zk, _ = both()
+    port = rig.free_port()
+    proxy = rig.Pacekeeper(f"127.0.0.1:{port}", listen=f"127.0.0.1:{port}")
+    try:
+        proxy.start()
+    except AssertionError:
+        pass
+    if proxy.running():
+        try:
+            Conn(proxy.addr)
+            raise AssertionError("a session through a proxy of itself")
+        except (Closed, TimeoutError, ConnectionError):
+            pass
+        assert proxy.mntr()["pk_connections"] < 10, "it connects to itself in a loop"
+    assert re.search(r"itself|ourselves|this very|own address", proxy.log()), proxy.log()
+    proxy.stop()
+    port = rig.free_port()
+    proxy = rig.Pacekeeper(f"127.0.0.1:{port},{zk.connect_string}", listen=f"127.0.0.1:{port}").start()
+    for _ in range(10):
+        conn = Conn(proxy.addr)
+        ok(conn, wire.OP_EXISTS, wire.exists("/m"))
+        conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_upstream_is_another_proxy():
+    _, proxy = both()
+    outer = rig.Pacekeeper(proxy.connect_string, mounts=["/none=relay"]).start()
+    conn = Conn(outer.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m/chained", b"x"))
+    assert ok(conn, wire.OP_GET_DATA, wire.get_data("/m/chained"))[0] == b"x"
+    conn.close_session()
+    rig.eventually(lambda: re.search(r"(?i)warn.*proxy|proxy.*warn", outer.log()), 3, "a warning about a proxy")
+    assert outer.stop() == 0
+
+
+def test_no_upstream_reachable():
+    zk = rig.ZooKeeper().start()
+    conn = Conn(zk.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m"))
+    conn.close_session()
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    conn = Conn(proxy.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m/survives", b"data"))
+    zk.kill()
+    assert conn.recv_frame() is None, "the end of the uplink is the end of the client's connection"
+    start = time.monotonic()
+    try:
+        Conn(proxy.addr)
+        raise AssertionError("a session without an ensemble")
+    except (Closed, ConnectionError):
+        pass
+    assert time.monotonic() - start < 8
+    assert four_letter(proxy.addr, "ruok") == "imok" and "Mode: proxy" in four_letter(proxy.addr, "srvr")
+    rig.eventually(lambda: four_letter(proxy.addr, "isro") != "rw", 15, "isro says that nobody serves")
+    zk.restart()
+
+    def again():
+        try:
+            return Conn(proxy.addr)
+        except (Closed, OSError):
+            return None
+
+    conn = rig.eventually(again, 15, "a session after the ensemble's return")
+    assert ok(conn, wire.OP_GET_DATA, wire.get_data("/m/survives"))[0] == b"data"
+    conn.close_session()
+    assert proxy.stop() == 0
+    zk.stop()
+
+
+def test_limit_of_the_server_is_named_in_the_log():
+    zk = rig.ZooKeeper(extra_cfg="maxClientCnxns=2").start()
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    conns = []
+    refused = 0
+    for _ in range(4):
+        try:
+            conns.append(Conn(proxy.addr))
+        except (Closed, ConnectionError):
+            refused += 1
+    assert refused >= 1 and len(conns) >= 1
+    assert "maxClientCnxns" in proxy.log(), proxy.log()
+    ok(conns[0], wire.OP_EXISTS, wire.exists("/"))
+    proxy.stop()
+    zk.stop()
+
+
+def test_what_exists_upstream_is_reported_at_the_start():
+    zk, _ = both()
+    direct = Conn(zk.addr)
+    for path in ("/old", "/old/topology", "/old/topology/worker"):
+        ok(direct, wire.OP_CREATE, wire.create(path, b"x"))
+    direct.close_session()
+    proxy = rig.Pacekeeper(zk.connect_string, mounts=["/old=pacemaker"]).start()
+    rig.eventually(lambda: re.search(r"/old\b.*\b[12]\b", proxy.log()), 5, "a report of what exists below /old")
+    assert proxy.stop() == 0
+
+
+def test_sigpipe_does_no_harm():
+    zk, _ = both()
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    conn = Conn(proxy.addr)
+    proxy.process.send(signal.SIGPIPE)
+    time.sleep(0.1)
+    ok(conn, wire.OP_EXISTS, wire.exists("/"))
+    conn.close_session()
+    assert proxy.stop() == 0
+
+
+if __name__ == "__main__":
+    rig.main(globals())
