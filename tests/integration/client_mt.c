@@ -239,6 +239,7 @@ int main(int argc, char **argv)
     base = argv[2];
     if (argc > 3) {
         loud = 1;
+        zoo_set_debug_level(0);
         return watch(argv[1]);
     }
     zhandle_t *zh = open_session(argv[1]);
