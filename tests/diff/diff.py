@@ -1,6 +1,6 @@
 """The differential driver: random requests on a real ZooKeeper directly and through pacekeeper, compared.
 
-    diff.py                                    the fixed seeds of `make check`, about 100 seconds
+    diff.py                                    `make check`: a short self-test, then fixed seeds, 100 seconds in all
     diff.py --steps 1000000 --seed 7           as many steps as asked for, profiles in turn
     diff.py --profile beats|mix|pipeline       one profile only
     diff.py --replay FILE                      a script that an earlier run printed
@@ -12,7 +12,9 @@ direct server, the proxy, the server behind it (superDigest and extendedTypesEna
 """
 import argparse
 import base64
+import contextlib
 import hashlib
+import io
 import os
 import sys
 import time
@@ -20,6 +22,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
 
+from daemon import check_all                                                    # noqa: E402
 import faults                                                                   # noqa: E402
 import rig                                                                      # noqa: E402
 import script as sc                                                             # noqa: E402
@@ -30,7 +33,8 @@ from wire import four_letter                                                    
 
 PROFILES = ("mix", "beats", "pipeline")
 CHECK_SEEDS = (1, 2, 3)
-CHECK_STEPS = 24000                   # in `make check`, over all profiles
+CHECK_STEPS = 18000                   # in `make check`, over all profiles
+CHECK_SELFTEST = 1500
 PRINTED = 8000                        # characters of a script on the terminal
 LENGTH = {"mix": 250, "beats": 300, "pipeline": 60}
 MINIMUM = 0.5                         # of the plain writes of a quiet beats episode must be absorbed
@@ -55,8 +59,8 @@ def mntr(addr):
 class Campaign:
     """Runs episodes until enough steps are done; returns the scripts that differed."""
 
-    def __init__(self, runner, options, absorbs):
-        self.runner, self.options, self.absorbs = runner, options, absorbs
+    def __init__(self, runner, options, daemon=None, absorbs=True):
+        self.runner, self.options, self.daemon, self.absorbs = runner, options, daemon, absorbs
         self.figures = {p: Figures() for p in PROFILES}
         self.differences = 0
 
@@ -94,7 +98,13 @@ class Campaign:
             return True
         except Difference as difference:
             self.tell(seed, episode.script(), difference)
+            self._revive()
             return False
+
+    def _revive(self):
+        """After a crash: the daemon again, so that the script that ended it can be shortened."""
+        if self.daemon and not self.daemon.running():
+            self.runner.sides[1].addr = self.daemon.start()
 
     def _check_absorbed(self, episode, before, figures):
         """Beats that are not absorbed would make this profile a test of the relay only."""
@@ -112,6 +122,7 @@ class Campaign:
     def replay(self, script):
         """For shrinking: the difference, or None. A short patience: silence is a difference too."""
         patience = [side.timeout for side in self.runner.sides]
+        self._revive()
         try:
             for side in self.runner.sides:
                 side.timeout = min(side.timeout, 3.0)
@@ -125,6 +136,8 @@ class Campaign:
 
     def tell(self, seed, script, difference):
         print("DIFFERENCE in episode %s, base %s, %s" % (seed, script["base"], difference), flush=True)
+        if self.daemon and not self.daemon.running():
+            print("the daemon is gone; the end of its log:\n" + self.daemon.log()[-3000:], flush=True)
         if self.options.no_shrink:
             notes = [difference]
         else:
@@ -156,32 +169,60 @@ def servers():
     return one, other
 
 
-def through_proxy(options):
+class Daemon:
+    """pacekeeper before one server; start() again makes a new one."""
+
+    def __init__(self, server):
+        self.server, self.process = server, None
+
+    def start(self):
+        self.process = rig.Pacekeeper(self.server.connect_string, mounts=mounts()).start()
+        return self.process.addr
+
+    def running(self):
+        return self.process.running()
+
+    def log(self):
+        return self.process.log()
+
+
+def selftest(one, other, options, steps):
+    """The driver's own proof: equal servers are equal, and each fault is noticed."""
+    campaign = Campaign(Runner(one.addr, other.addr, other.addr), options, absorbs=False)
+    if not campaign.run([options.seed or 1], steps):
+        print("FAILED two servers without a proxy differ")
+        return False
+    quiet = argparse.Namespace(**{**vars(options), "no_shrink": True, "quiet": True, "save": None, "keep_going": None})
+    for fault in faults.FAULTS:
+        relay = faults.FaultyRelay(other.addr, fault)
+        with contextlib.redirect_stdout(io.StringIO()):
+            equal = Campaign(Runner(one.addr, relay.addr, other.addr, timeout=2.0), quiet, absorbs=False).run([1], 6000)
+        if equal or not relay.done:
+            print("FAILED fault %s was not noticed, %d times applied" % (fault, relay.done))
+            return False
+        print("ok fault %s was noticed, %d times applied" % (fault, relay.done), flush=True)
+    return True
+
+
+def campaign_of(options, one, other):
     if options.proxy:
         addrs = [(h, int(p)) for h, p in (a.rsplit(":", 1) for a in options.proxy.split(","))]
         for addr in (addrs[0], addrs[2]):
             prepare(addr)
-        return Runner(*addrs), None
-    one, other = servers()
-    proxy = rig.Pacekeeper(other.connect_string, mounts=mounts()).start()
-    return Runner(one.addr, proxy.addr, other.addr), proxy
+        return Campaign(Runner(*addrs), options)
+    daemon = Daemon(other)
+    return Campaign(Runner(one.addr, daemon.start(), other.addr), options, daemon)
 
 
-def selftest(options):
-    """The driver's own proof: equal servers are equal, and each fault is noticed."""
-    one, other = servers()
-    campaign = Campaign(Runner(one.addr, other.addr, other.addr), options, absorbs=False)
-    if not campaign.run([options.seed or 1], options.steps or 6000):
-        print("FAILED two servers differ")
-        return False
-    options.no_shrink = options.quiet = True
-    for fault in faults.FAULTS:
-        relay = faults.FaultyRelay(other.addr, fault)
-        campaign = Campaign(Runner(one.addr, relay.addr, other.addr, timeout=2.0), options, absorbs=False)
-        if campaign.run([1], 6000):
-            print("FAILED fault %s was not noticed, %d times applied" % (fault, relay.done))
+def replay(campaign, options):
+    with open(options.replay, encoding="utf-8") as f:
+        script = sc.load(f.read())
+    for _ in range(options.times):
+        difference = campaign.replay(script)
+        if difference:
+            print("DIFFERENCE", difference)
             return False
-        print("ok fault %s was noticed, %d times applied" % (fault, relay.done))
+    print("no difference")
     return True
 
 
@@ -204,22 +245,24 @@ def arguments():
 
 def main():
     options = arguments()
+    one, other = (None, None) if options.proxy else servers()
     if options.selftest:
-        return selftest(options)
-    runner, _proxy = through_proxy(options)
-    campaign = Campaign(runner, options, absorbs=True)
+        return selftest(one, other, options, options.steps or CHECK_SELFTEST)
+    if len(sys.argv) == 1 and not selftest(one, other, options, CHECK_SELFTEST):
+        return False
+    campaign = campaign_of(options, one, other)
     if options.replay:
-        with open(options.replay, encoding="utf-8") as f:
-            script = sc.load(f.read())
-        for _ in range(options.times):
-            difference = campaign.replay(script)
-            if difference:
-                print("DIFFERENCE", difference)
-                return False
-        print("no difference")
-        return True
+        return replay(campaign, options)
     seeds = CHECK_SEEDS if options.seed is None else (options.seed,)
-    return campaign.run(seeds, options.steps or CHECK_STEPS)
+    return campaign.run(seeds, options.steps or CHECK_STEPS) and not _complaints()
+
+
+def _complaints():
+    """Sanitizer reports and crashes that no difference told of."""
+    problems = check_all()
+    for problem in problems:
+        print("FAILED", problem)
+    return problems
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@ both sides, compares, audits the whole tree with a super user's eyes at the end,
 tree, and asks the upstream server whether anything was left there. Failure modes: a Difference (the two sides
 disagree), a Broken invariant, silence where an answer is due.
 """
+import itertools
+
 import compare
 import script as sc
 import wire as w
 from side import Broken, Side
 
-BASES = {"out": "/o/x%04d", "born": "/m/x%04d", "up": "/m/x%04d", "root": "/k/x%04d", "relay": "/r/x%04d"}
+BASES = {"out": "/o/x%05d", "born": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d"}
 PARENTS = ("/o", "/m", "/k", "/r")
-ROOTS = 64                       # mount roots /k/x0000 ... that take turns
+ROOTS = 64                       # mount roots /k/x00000 ... that take turns
+_SERIALS = itertools.count(1)    # of the base paths, one for all runners: what a failed run left is not met again
 READS = {"exists", "get_data", "get_acl", "get_children", "get_children2", "sync", "multi_read", "who_am_i",
          "get_ephemerals", "get_all_children_number", "ping", "check_watches"}
 
@@ -24,7 +27,7 @@ class Difference(Exception):
 
 
 def mounts():
-    return ["/m=pacemaker", "/r=relay"] + ["/k/x%04d=pacemaker" % i for i in range(ROOTS)]
+    return ["/m=pacemaker", "/r=relay"] + ["/k/x%05d=pacemaker" % i for i in range(ROOTS)]
 
 
 def prepare(addr):
@@ -42,16 +45,15 @@ class Runner:
         own address when two servers are compared without one)."""
         self.sides = (Side("direct", direct, False, timeout), Side("proxied", proxied, proxied != upstream, timeout))
         self.servers = (direct, upstream)
-        self.serial = 0
         self.steps_run = self.requests_run = 0
 
     # ---- a whole script --------------------------------------------------------------------------------
 
     def run(self, kind, steps, observe=None):
         """Raises Difference. observe(client, request, error, value, base) is told each direct outcome."""
-        self.serial = (self.serial + 1) % 10000
+        serial = next(_SERIALS) % 100000
         self.kind, self.observe = kind, observe
-        self.base = BASES[kind] % (self.serial % ROOTS if kind == "root" else self.serial)
+        self.base = BASES[kind] % (serial % ROOTS if kind == "root" else serial)
         self.dirty, self.unordered = set(), set()
         at = -1
         try:
