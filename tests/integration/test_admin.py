@@ -18,11 +18,7 @@ FIGURES = ("requests_local requests_relayed requests_sunk beats_absorbed births 
 
 
 def setup():
-    zk = rig.ZooKeeper().start()
-    conn = Conn(zk.addr)
-    for path in ("/m", "/r", "/cluster", "/cluster/workerbeats"):
-        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
-    conn.close_session()
+    zk = rig.zookeeper_with("/m", "/r", "/cluster", "/cluster/workerbeats")
     return zk, rig.Pacekeeper(zk.connect_string).start()
 
 
@@ -258,10 +254,7 @@ def test_upstream_is_another_proxy():
 
 
 def test_no_upstream_reachable():
-    zk = rig.ZooKeeper().start()
-    conn = Conn(zk.addr)
-    ok(conn, wire.OP_CREATE, wire.create("/m"))
-    conn.close_session()
+    zk = rig.zookeeper_with("/m")
     proxy = rig.Pacekeeper(zk.connect_string).start()
     conn = Conn(proxy.addr)
     ok(conn, wire.OP_CREATE, wire.create("/m/survives", b"data"))

@@ -19,11 +19,7 @@ IDLE = 3000
 
 
 def setup():
-    zk = rig.ZooKeeper(jvm=["-Xmx512m"]).start()
-    conn = Conn(zk.addr)
-    for path in ("/m", "/r"):
-        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
-    conn.close_session()
+    zk = rig.zookeeper_with("/m", "/r", jvm=["-Xmx512m"])
     return zk, rig.Pacekeeper(zk.connect_string, config="handshake-timeout: 1s\n").start()
 
 

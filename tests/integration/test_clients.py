@@ -16,10 +16,7 @@ from wire import Conn
 
 
 def setup():
-    zk = rig.ZooKeeper(jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
-    conn = Conn(zk.addr)
-    assert conn.call(wire.OP_CREATE, wire.create("/m")).err == 0
-    conn.close_session()
+    zk = rig.zookeeper_with("/m", jvm=["-Dzookeeper.extendedTypesEnabled=true"])
     return zk, rig.Pacekeeper(zk.connect_string).start()
 
 

@@ -22,11 +22,7 @@ BIG = 900 * 1024
 
 
 def setup():
-    zk = rig.ZooKeeper(jvm=["-Xmx600m"]).start()
-    conn = Conn(zk.addr)
-    for path in ("/m", "/d", "/r"):
-        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
-    conn.close_session()
+    zk = rig.zookeeper_with("/m", "/d", "/r", jvm=["-Xmx600m"])
     return zk, rig.Pacekeeper(zk.connect_string).start()
 
 

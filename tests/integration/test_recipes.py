@@ -13,16 +13,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clients
 import rig
-import wire
-from wire import Conn
 
 
 def setup():
-    zk = rig.ZooKeeper().start()
-    conn = Conn(zk.addr)
-    for path in ("/m", "/d"):
-        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
-    conn.close_session()
+    zk = rig.zookeeper_with("/m", "/d")
     return zk, rig.Pacekeeper(zk.connect_string).start()
 
 

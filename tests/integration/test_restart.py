@@ -13,17 +13,8 @@ import wire
 from wire import Closed, Conn
 
 
-def setup():
-    zk = rig.ZooKeeper().start()
-    conn = Conn(zk.addr)
-    for path in ("/m", "/r"):
-        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
-    conn.close_session()
-    return zk
-
-
 def server():
-    return rig.shared("zk", setup)
+    return rig.shared("zk", lambda: rig.zookeeper_with("/m", "/r"))
 
 
 def start(port):

@@ -18,11 +18,7 @@ BEATER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "beater.py")
 
 
 def setup():
-    zk = rig.ZooKeeper(tick=TICK).start()
-    conn = Conn(zk.addr)
-    for path in ("/m", "/d", "/e"):
-        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
-    conn.close_session()
+    zk = rig.zookeeper_with("/m", "/d", "/e", tick=TICK)
     return zk, rig.Pacekeeper(zk.connect_string).start()
 
 

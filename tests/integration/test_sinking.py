@@ -16,11 +16,7 @@ NO_ACL = ((1, "world", "anyone"),)
 
 
 def setup():
-    zk = rig.ZooKeeper(jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
-    conn = Conn(zk.addr)
-    for path in ("/m", "/d"):
-        assert conn.call(wire.OP_CREATE, wire.create(path)).err == 0
-    conn.close_session()
+    zk = rig.zookeeper_with("/m", "/d", jvm=["-Dzookeeper.extendedTypesEnabled=true"])
     return zk, rig.Pacekeeper(zk.connect_string).start()
 
 

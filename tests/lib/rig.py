@@ -15,11 +15,13 @@ import traceback
 from daemon import Pacekeeper, check_all, daemon_path
 from kdc import Kdc, REALM
 from procs import (Missing, Process, cleanup, eventually, free_port, free_ports, need, need_module, temp_dir)
+from wire import OP_CREATE, Conn, create
 from zkserver import Ensemble, JAVA_FOLDER, ZooKeeper, java_classpath, words
 
 __all__ = ["Ensemble", "JAVA_FOLDER", "Kdc", "Missing", "Pacekeeper", "Process", "REALM", "ZooKeeper",
            "cleanup", "daemon_path", "eventually", "free_port", "free_ports", "java_classpath", "main", "need",
-           "need_module", "shared", "temp_dir", "top_srcdir", "words"]
+           "need_module", "shared", "temp_dir", "top_srcdir", "words",
+           "zookeeper_with"]
 
 _shared = {}
 
@@ -35,6 +37,17 @@ def shared(key, maker):
     if key not in _shared:
         _shared[key] = maker()
     return _shared[key]
+
+
+def zookeeper_with(*paths, **options):
+    """A started ZooKeeper (options as ZooKeeper's) with these znodes."""
+    zk = ZooKeeper(**options).start()
+    conn = Conn(zk.addr)
+    for path in paths:
+        reply = conn.call(OP_CREATE, create(path))
+        assert reply.err == 0, (path, reply.err)
+    conn.close_session()
+    return zk
 
 
 class _TooSlow(Exception):
