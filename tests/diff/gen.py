@@ -17,7 +17,7 @@ class Model:
     """What the direct side's answers told: live znodes with their last seen version."""
 
     def __init__(self):
-        self.version = {"@": 0}
+        self.version = {"@": 0, "~": 0}
 
     def observe(self, _client, request, err, value, base):
         name, args = request[0], request[1]
@@ -29,7 +29,7 @@ class Model:
             return
         if name.startswith("create"):
             path = value if isinstance(value, str) else value[0]
-            self.version["@" + path[len(base):]] = 0
+            self.version[sc.script_path(path, base)] = 0
         elif name == "delete":
             self.version.pop(args[0], None)
         elif name == "multi":

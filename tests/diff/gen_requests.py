@@ -4,6 +4,7 @@ import script as sc
 ODD_PATHS = ["", "foo", "foo/bar", None, "/", "@/", "@//a", "@/./a", "@/../a", "@/.", "@/a/", "@/...", "@/\x01", "@/a\0b",
              "@/\x7f", "@/\ufff0", "@/\xe9\u4e2d", b"@/\xff\xfe", "@/" + "n" * 300, "/zookeeper", "/zookeeper/quota",
              "/nowhere/x", "@x", "@/\ue000", "@/a/../b"]
+OUTSIDE = 0.12                   # how many paths are below no mount
 GLOBAL_READS = ["/zookeeper", "/zookeeper/quota", "/nowhere"]
 GOOD_ACLS = ["open"] * 12 + ["twice", "rw", "read", "nochild", "nodelete", "noread", "nowrite", "noadmin", "auth", "mixed",
                              "digest", "both", "ip", "otherip"]
@@ -27,17 +28,22 @@ class Requests:
         dice = rng.random()
         if dice < odd and self.root == "@":
             return rng.choice(ODD_PATHS)
+        root = self._root()
         if dice < 0.6:
-            known = [p for p in self.model.version if p.startswith(self.root)]
+            known = [p for p in self.model.version if p.startswith(root)]
             if known:
                 return rng.choice(known)
         depth = rng.choice([1, 1, 1, 2, 2, 3])
-        return self.root + "".join("/" + rng.choice("abcd") for _ in range(depth))
+        return root + "".join("/" + rng.choice("abcd") for _ in range(depth))
+
+    def _root(self):
+        return "~" if self.root == "@" and self.rng.random() < OUTSIDE else self.root
 
     def child(self):
         """A path below one that is thought to exist."""
-        known = [p for p in self.model.version if p.startswith(self.root) and p.count("/") < 4]
-        parent = self.rng.choice(known) if known and self.rng.random() < 0.8 else self.root
+        root = self._root()
+        known = [p for p in self.model.version if p.startswith(root) and p.count("/") < 4]
+        parent = self.rng.choice(known) if known and self.rng.random() < 0.8 else root
         return parent + "/" + self.rng.choice("abcdef")
 
     def data(self):

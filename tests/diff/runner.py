@@ -79,18 +79,18 @@ class Runner:
             side.close_all()
 
     def _make_base(self):
-        if self.kind == "born":
-            self.execute(("req", 0, ("create", ("@", b"", "open", 0))))
-            return
         if self.kind == "root":                       # recycled, also after a run that ended in the middle
             for side in self.sides:
                 self._walk(side, remove=True)
         for addr in self.servers:
             conn = w.Conn(addr)
-            reply = conn.call(w.OP_CREATE, w.create(self.base))
-            if reply.err not in (0, w.ERR["NODEEXISTS"]):
-                raise Difference(-1, "base %s cannot be made: %d" % (self.base, reply.err))
+            for path in [sc.outside(self.base)] + ([] if self.kind == "born" else [self.base]):
+                reply = conn.call(w.OP_CREATE, w.create(path))
+                if reply.err not in (0, w.ERR["NODEEXISTS"]):
+                    raise Difference(-1, "base %s cannot be made: %d" % (path, reply.err))
             conn.close_session()
+        if self.kind == "born":
+            self.execute(("req", 0, ("create", ("@", b"", "open", 0))))
 
     def _finish(self):
         for index in sorted(self.sides[0].clients):
@@ -113,10 +113,10 @@ class Runner:
             side.top_zxid = 0
 
     def _walk(self, side, remove=False):
-        """{path: everything about it} of the base, by a super user; with remove, the tree is deleted."""
+        """{path: everything about it} of both bases, by a super user; with remove, the tree is deleted."""
         conn = w.Conn(side.addr)
         conn.call(w.OP_AUTH, w.auth("digest", sc.SUPER))
-        found, queue = {}, [self.base]
+        found, queue = {}, [self.base, sc.outside(self.base)]
         while queue:
             path = queue.pop()
             answers = []
@@ -142,10 +142,11 @@ class Runner:
     def _check_upstream(self):
         """What the proxy's clients see is what its server knows: no header zxid beyond, nothing left behind."""
         conn = w.Conn(self.servers[1])
-        reply = conn.call(w.OP_EXISTS, w.exists(self.base))
+        for path in (sc.outside(self.base), self.base):
+            reply = conn.call(w.OP_EXISTS, w.exists(path))
+            if reply.err == 0:
+                raise Difference("end", "%s was left on the server behind the proxy" % path)
         conn.close_session()
-        if reply.err == 0:
-            raise Difference("end", "%s was left on the server behind the proxy" % self.base)
         if self.sides[1].top_zxid > reply.zxid:
             raise Difference("end", "header zxid %#x was seen, the server is at %#x" % (
                 self.sides[1].top_zxid, reply.zxid))

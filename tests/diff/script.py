@@ -1,7 +1,7 @@
 """The language of differential scripts: requests as Python literals, their encoding, and files to replay.
 
-A script is {"base": KIND, "steps": [...]}. In every path a leading "@" stands for the run's own base path, so that
-one script can be replayed on fresh paths. A request is (name, args) or (name, args, options):
+A script is {"base": KIND, "steps": [...]}. In every path a leading "@" stands for the run's own base path, "~"
+for a second one below no mount, so that one script can be replayed on fresh paths. A request is (name, args) or (name, args, options):
     ("create", ("@/a", b"x", "open", 0))        ("get_data", ("@/a", True), {"cut": 3})
 Options: cut N (drop the last N bytes of the body), pad BYTES (append), poke (offset, byte), xid N.
 Data may be (b"x", 3000) for 3000 bytes; an ACL is a name of ACLS or a list of entries.
@@ -92,12 +92,24 @@ def opcode(request, proxied=True):
     return OPS[name][0]
 
 
+def outside(base):
+    """The run's second base path, below no mount: what "~" stands for."""
+    return "/o/%s%s" % (base[1], base[4:])
+
+
 def real_path(path, base):
-    if isinstance(path, str) and path.startswith("@"):
-        return base + path[1:]
     if isinstance(path, bytes) and path.startswith(b"@"):
         return base.encode() + path[1:]
-    return path
+    if not isinstance(path, str) or path[:1] not in ("@", "~"):
+        return path
+    return (base if path[0] == "@" else outside(base)) + path[1:]
+
+
+def script_path(path, base):
+    """The inverse of real_path."""
+    if path.startswith(base):
+        return "@" + path[len(base):]
+    return "~" + path[len(outside(base)):]
 
 
 def data_bytes(data):
