@@ -1,10 +1,10 @@
 /*
- * Jute primitives as ZooKeeper puts them on the wire: big-endian integers, buffers and strings with an int32 length
- * whose value -1 means null, vectors with an int32 count whose value -1 means null.
+ * Jute primitives as ZooKeeper puts them on the wire: big-endian integers, buffers and strings with an int32
+ * length whose value -1 means null, vectors with an int32 count whose value -1 means null.
  *
  * Reading is through a cursor with a sticky failure: a read past the end, or a length below -1 or beyond what
- * remains, sets `bad`, yields zero or null, and every later read does the same; the caller checks once at the end.
- * Writing is through pointers into room that the caller has sized with the PK_..._LEN constants.
+ * remains, sets `bad`, yields zero or null, and every later read does the same; the caller checks once at the
+ * end. Writing is through pointers into room that the caller has sized with the PK_..._LEN constants.
  */
 #ifndef PK_PROTO_JUTE_H
 #define PK_PROTO_JUTE_H
@@ -92,7 +92,8 @@ static inline struct pk_bytes pk_get_bytes(struct pk_in *in)
     return b;
 }
 
-/* Count of a vector, -1 for null; a count that cannot fit into what remains (min_each bytes an element) is bad. */
+/* Count of a vector, -1 for null; a count that cannot fit into what remains (min_each bytes an element) is
+ * bad. */
 static inline int32_t pk_get_count(struct pk_in *in, size_t min_each)
 {
     int32_t n = pk_get_int(in);

@@ -1,16 +1,18 @@
 /*
- * Paths as bytes: ZooKeeper's validation and the arithmetic of parents and prefixes. Paths are full paths (a chroot
- * is the client's own affair) and need not be valid or null-terminated.
+ * Paths as bytes: ZooKeeper's validation and the arithmetic of parents and prefixes. Paths are full paths (a
+ * chroot is the client's own affair) and need not be valid or null-terminated.
  */
 #ifndef PK_PROTO_PATH_H
 #define PK_PROTO_PATH_H
 
 #include "proto/jute.h"
 
-/* PathUtils.validatePath: what create and setData accept (protocol facts 3.2). Malformed UTF-8 is refused too. */
+/* PathUtils.validatePath: what create and setData accept (protocol facts 3.2). Malformed UTF-8 is refused
+ * too. */
 bool pk_path_valid(struct pk_bytes path);
 
-/* The parent of an absolute path: up to the last slash, "/" for a top-level name, null for "/", "" and null. */
+/* The parent of an absolute path: up to the last slash, "/" for a top-level name, null for "/", "" and null.
+ */
 struct pk_bytes pk_path_parent(struct pk_bytes path);
 
 /* What follows the last slash. */

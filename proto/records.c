@@ -2,8 +2,8 @@
  * The records of ZooKeeper's client protocol.
  *
  * Happy path: a request is decoded in one pass, its fields point into the frame.
- * Failure modes: lengths are compared with what remains before any arithmetic (jute.h); what does not decode is
- * reported as malformed, never guessed at.
+ * Failure modes: lengths are compared with what remains before any arithmetic (jute.h); what does not decode
+ * is reported as malformed, never guessed at.
  */
 #include "proto/records.h"
 

@@ -1,6 +1,6 @@
 /*
- * The records of ZooKeeper's client protocol (zookeeper.jute) that the proxy reads or writes. Everything here is a
- * pure function on bytes: nothing is allocated, decoded fields borrow from the input.
+ * The records of ZooKeeper's client protocol (zookeeper.jute) that the proxy reads or writes. Everything here
+ * is a pure function on bytes: nothing is allocated, decoded fields borrow from the input.
  */
 #ifndef PK_PROTO_RECORDS_H
 #define PK_PROTO_RECORDS_H
@@ -65,22 +65,36 @@ const struct pk_opcode *pk_opcode(int32_t number);
 /* Special xids (protocol facts 4.1). */
 enum { PK_XID_NOTIFICATION = -1, PK_XID_PING = -2, PK_XID_AUTH = -4, PK_XID_SET_WATCHES = -8 };
 /* Create flags (CreateMode). */
-enum { PK_CREATE_PERSISTENT = 0, PK_CREATE_EPHEMERAL = 1, PK_CREATE_SEQUENTIAL = 2, PK_CREATE_EPHEMERAL_SEQUENTIAL = 3,
-       PK_CREATE_CONTAINER = 4, PK_CREATE_TTL = 5, PK_CREATE_TTL_SEQUENTIAL = 6 };
+enum {
+    PK_CREATE_PERSISTENT = 0,
+    PK_CREATE_EPHEMERAL = 1,
+    PK_CREATE_SEQUENTIAL = 2,
+    PK_CREATE_EPHEMERAL_SEQUENTIAL = 3,
+    PK_CREATE_CONTAINER = 4,
+    PK_CREATE_TTL = 5,
+    PK_CREATE_TTL_SEQUENTIAL = 6
+};
 /* Permissions of an ACL. */
-enum { PK_PERM_READ = 1, PK_PERM_WRITE = 2, PK_PERM_CREATE = 4, PK_PERM_DELETE = 8, PK_PERM_ADMIN = 16, PK_PERM_ALL = 31 };
+enum {
+    PK_PERM_READ = 1,
+    PK_PERM_WRITE = 2,
+    PK_PERM_CREATE = 4,
+    PK_PERM_DELETE = 8,
+    PK_PERM_ADMIN = 16,
+    PK_PERM_ALL = 31
+};
 /* Event types on the wire. */
 enum { PK_EVENT_CREATED = 1, PK_EVENT_DELETED = 2, PK_EVENT_DATA_CHANGED = 3, PK_EVENT_CHILDREN_CHANGED = 4 };
 /* Modes of addWatch. */
 enum { PK_WATCH_PERSISTENT = 0, PK_WATCH_PERSISTENT_RECURSIVE = 1 };
 
 enum {
-    PK_LEN_WORD = 4,          /* the length in front of a frame */
-    PK_REQUEST_HEADER = 8,    /* int xid, int type */
-    PK_REPLY_HEADER = 16,     /* int xid, long zxid, int err */
-    PK_STAT_LEN = 68,         /* struct pk_stat on the wire */
-    PK_MULTI_HEADER = 9,      /* int type, bool done, int err */
-    PK_OPEN_ACL_LEN = 27,     /* vector of one: world:anyone:cdrwa */
+    PK_LEN_WORD = 4,       /* the length in front of a frame */
+    PK_REQUEST_HEADER = 8, /* int xid, int type */
+    PK_REPLY_HEADER = 16,  /* int xid, long zxid, int err */
+    PK_STAT_LEN = 68,      /* struct pk_stat on the wire */
+    PK_MULTI_HEADER = 9,   /* int type, bool done, int err */
+    PK_OPEN_ACL_LEN = 27,  /* vector of one: world:anyone:cdrwa */
 };
 
 struct pk_stat {
@@ -109,28 +123,37 @@ struct pk_request {
 };
 
 /*
- * Decodes a frame's payload (without its length word). PK_EMALFORMED: the header is cut short (a server closes
- * then). A body that does not decode is no error here: *well_formed is false, no field of the record is set, and the
- * caller relays the frame, because the ensemble answers MARSHALLINGERROR and keeps the session (protocol facts 1.2).
+ * Decodes a frame's payload (without its length word). PK_EMALFORMED: the header is cut short (a server
+ * closes then). A body that does not decode is no error here: *well_formed is false, no field of the record
+ * is set, and the caller relays the frame, because the ensemble answers MARSHALLINGERROR and keeps the
+ * session (protocol facts 1.2).
  */
-enum pk_err pk_request_decode(const uint8_t *p, size_t len, struct pk_request *req, bool *well_formed) PK_NODISCARD;
+enum pk_err pk_request_decode(const uint8_t *p, size_t len, struct pk_request *req,
+                              bool *well_formed) PK_NODISCARD;
 
 /* Decodes one record into req (op set by the caller, in->p at its start); in->bad on failure. */
 void pk_record_decode(struct pk_in *in, enum pk_record record, struct pk_request *req);
 
 /*
  * Iterates over the operations of a multi or multiRead. Returns true with op and fields in *sub; false at the
- * terminator or, with in->bad set, when the body is malformed or holds a type that the server would not accept there.
+ * terminator or, with in->bad set, when the body is malformed or holds a type that the server would not
+ * accept there.
  */
 bool pk_multi_next(struct pk_in *in, struct pk_request *sub);
 
 /* The lists of setWatches and setWatches2, in wire order. */
-enum pk_watch_list { PK_WATCHES_DATA, PK_WATCHES_EXIST, PK_WATCHES_CHILD, PK_WATCHES_PERSISTENT, PK_WATCHES_RECURSIVE };
+enum pk_watch_list {
+    PK_WATCHES_DATA,
+    PK_WATCHES_EXIST,
+    PK_WATCHES_CHILD,
+    PK_WATCHES_PERSISTENT,
+    PK_WATCHES_RECURSIVE
+};
 struct pk_watches {
     struct pk_in in;
-    int lists;        /* 3 or 5 */
-    int list;         /* enum pk_watch_list of the current path */
-    int32_t left;     /* paths left in the current list */
+    int lists;    /* 3 or 5 */
+    int list;     /* enum pk_watch_list of the current path */
+    int32_t left; /* paths left in the current list */
     int64_t relative_zxid;
 };
 void pk_watches_begin(struct pk_watches *w, const struct pk_request *req);
@@ -144,7 +167,8 @@ int32_t pk_acl_world_perms(struct pk_bytes acl);
 /* Writes the vector world:anyone:cdrwa, PK_OPEN_ACL_LEN bytes; returns the end. */
 uint8_t *pk_put_open_acl(uint8_t *p);
 
-/* Writes the length word and a reply header; body is what follows the header in the frame. Returns the end. */
+/* Writes the length word and a reply header; body is what follows the header in the frame. Returns the end.
+ */
 uint8_t *pk_put_reply(uint8_t *p, size_t body, int32_t xid, int64_t zxid, int32_t err);
 /* Writes the length word and a request header; body is what follows the header. Returns the end. */
 uint8_t *pk_put_request(uint8_t *p, size_t body, int32_t xid, int32_t op);
@@ -166,7 +190,8 @@ struct pk_connect_request {
     struct pk_bytes passwd;
     bool has_read_only, read_only;
 };
-enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len, struct pk_connect_request *c) PK_NODISCARD;
+enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len,
+                                      struct pk_connect_request *c) PK_NODISCARD;
 
 /* ConnectResponse, 36 or 37 bytes; timeout and session id are 0 when the session is not valid. */
 struct pk_connect_response {
@@ -174,7 +199,8 @@ struct pk_connect_response {
     int32_t timeout; /* ms */
     bool read_only;  /* the server serves reads only; false when the byte is absent */
 };
-enum pk_err pk_connect_response_decode(const uint8_t *p, size_t len, struct pk_connect_response *c) PK_NODISCARD;
+enum pk_err pk_connect_response_decode(const uint8_t *p, size_t len,
+                                       struct pk_connect_response *c) PK_NODISCARD;
 
 /* WatcherEvent, the body of a notification. */
 struct pk_watcher_event {

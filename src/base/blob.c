@@ -2,8 +2,8 @@
  * Reference-counted bytes.
  *
  * Happy path: a beat of the usual size overwrites the blob of the beat before, no allocation.
- * Failure modes: out of memory leaves the old value in place; a reader that still holds the old bytes keeps them
- * untouched until it lets go (no torn reads).
+ * Failure modes: out of memory leaves the old value in place; a reader that still holds the old bytes keeps
+ * them untouched until it lets go (no torn reads).
  */
 #include "base/blob.h"
 

@@ -1,6 +1,6 @@
 /*
- * Reference-counted bytes: the data of a held znode, shared with the out chains of readers that are still being
- * sent it. Not thread safe: one loop, one owner.
+ * Reference-counted bytes: the data of a held znode, shared with the out chains of readers that are still
+ * being sent it. Not thread safe: one loop, one owner.
  */
 #ifndef PK_BASE_BLOB_H
 #define PK_BASE_BLOB_H
@@ -17,7 +17,8 @@ struct pk_blob {
     uint8_t bytes[];
 };
 
-/* Returns a blob holding a copy of p[0..len), one reference owned by the caller, or NULL when out of memory. */
+/* Returns a blob holding a copy of p[0..len), one reference owned by the caller, or NULL when out of memory.
+ */
 struct pk_blob *pk_blob_new(const struct pk_mem *mem, const void *p, size_t len) PK_NODISCARD;
 
 /* Adds a reference and returns b. NULL is passed through. */
@@ -35,6 +36,7 @@ void pk_blob_unref(const struct pk_mem *mem, struct pk_blob *b);
  * Replaces *slot by p[0..len). Overwrites in place when nobody else holds the blob and the size fits without
  * wasting more than half, else makes a new one and drops the old reference. On PK_ENOMEM *slot is unchanged.
  */
-enum pk_err pk_blob_set(const struct pk_mem *mem, struct pk_blob **slot, const void *p, size_t len) PK_NODISCARD;
+enum pk_err pk_blob_set(const struct pk_mem *mem, struct pk_blob **slot, const void *p,
+                        size_t len) PK_NODISCARD;
 
 #endif

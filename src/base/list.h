@@ -1,6 +1,6 @@
 /*
- * Intrusive doubly linked list. A node that is in no list points at itself, so pk_list_del is always safe on an
- * initialised node.
+ * Intrusive doubly linked list. A node that is in no list points at itself, so pk_list_del is always safe on
+ * an initialised node.
  */
 #ifndef PK_BASE_LIST_H
 #define PK_BASE_LIST_H
@@ -15,7 +15,7 @@ struct pk_list {
 #define PK_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Visits every node; the current node may be deleted while visiting, no other. */
-#define PK_LIST_EACH(pos, tmp, head)                                                                                   \
+#define PK_LIST_EACH(pos, tmp, head)                                                                         \
     for (struct pk_list *pos = (head)->next, *tmp = pos->next; pos != (head); pos = tmp, tmp = tmp->next)
 
 static inline void pk_list_init(struct pk_list *l)

@@ -2,7 +2,8 @@
  * Intrusive hash map.
  *
  * Happy path: load factor at most 1, one multiply-mix round per 8 bytes of key, a chain of about one node.
- * Failure modes: out of memory when the array must grow is reported by pk_map_reserve before anything changes.
+ * Failure modes: out of memory when the array must grow is reported by pk_map_reserve before anything
+ * changes.
  */
 #include "base/map.h"
 

@@ -1,6 +1,6 @@
 /*
- * Intrusive hash map with chaining. The owner embeds a struct pk_map_node, computes the hash itself and compares
- * keys while walking a chain, so that one map type serves paths and session ids alike.
+ * Intrusive hash map with chaining. The owner embeds a struct pk_map_node, computes the hash itself and
+ * compares keys while walking a chain, so that one map type serves paths and session ids alike.
  */
 #ifndef PK_BASE_MAP_H
 #define PK_BASE_MAP_H
@@ -23,7 +23,8 @@ struct pk_map {
 
 /* Makes sure that one more insert cannot fail. PK_ENOMEM leaves the map as it was. */
 enum pk_err pk_map_reserve(const struct pk_mem *mem, struct pk_map *map) PK_NODISCARD;
-/* Inserts node under hash; pk_map_reserve must have succeeded since the last insert. Duplicates are not looked for. */
+/* Inserts node under hash; pk_map_reserve must have succeeded since the last insert. Duplicates are not
+ * looked for. */
 void pk_map_put(struct pk_map *map, struct pk_map_node *node, uint32_t hash);
 /* Unlinks a node that is in the map. */
 void pk_map_del(struct pk_map *map, struct pk_map_node *node);

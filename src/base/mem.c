@@ -1,8 +1,9 @@
 /*
  * The memory seam's thin wrappers.
  *
- * Happy path: one indirect call per allocation, none per request (the core recycles what it needs per request).
- * Failure modes: NULL is returned to the caller, who gives up that one connection or that one request.
+ * Happy path: one indirect call per allocation, none per request (the core recycles what it needs per
+ * request). Failure modes: NULL is returned to the caller, who gives up that one connection or that one
+ * request.
  */
 #include "base/mem.h"
 

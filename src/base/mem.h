@@ -1,6 +1,6 @@
 /*
- * The memory seam: every allocation of base, proto and core goes through a struct pk_mem that the caller hands
- * down, so that tests can fail the n-th call and count what is still held.
+ * The memory seam: every allocation of base, proto and core goes through a struct pk_mem that the caller
+ * hands down, so that tests can fail the n-th call and count what is still held.
  */
 #ifndef PK_BASE_MEM_H
 #define PK_BASE_MEM_H

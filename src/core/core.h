@@ -2,15 +2,17 @@
  * The seam: the core is a function from events to updates.
  *
  * One struct core holds all client connections of a loop and the held znodes. A driver feeds it events
- * (core_open, core_step) and then carries out what it wants, connection by connection (core_next), until nothing is
- * left. The core calls nobody back, reads no clock, opens no socket; only ids cross the seam, and an id whose
- * connection is gone is ignored.
+ * (core_open, core_step) and then carries out what it wants, connection by connection (core_next), until
+ * nothing is left. The core calls nobody back, reads no clock, opens no socket; only ids cross the seam, and
+ * an id whose connection is gone is ignored.
  *
- *   bytes from a client ──► core_step ──► held znodes, reply queues ──► core_next ──► bytes to client and uplink
+ *   bytes from a client ──► core_step ──► held znodes, reply queues ──► core_next ──► bytes to client and
+ * uplink
  *
- * Output is borrowed: the driver writes what it can at once and reports how much with ..._SENT (0 is fine, and must be
- * reported too unless a write of that side is still under way). What was not taken is copied by the core, so that the
- * next update's iov stays where it is until it is reported as sent; that one may be given to an asynchronous write.
+ * Output is borrowed: the driver writes what it can at once and reports how much with ..._SENT (0 is fine,
+ * and must be reported too unless a write of that side is still under way). What was not taken is copied by
+ * the core, so that the next update's iov stays where it is until it is reported as sent; that one may be
+ * given to an asynchronous write.
  */
 #ifndef PK_CORE_CORE_H
 #define PK_CORE_CORE_H
@@ -29,13 +31,15 @@ struct pk_id {
 };
 
 enum pk_event_type {
-    PK_CLIENT_BYTES,  /* bytes, len: read from the client; the bytes stay where they are until core_next says false */
+    PK_CLIENT_BYTES,  /* bytes, len: read from the client; the bytes stay where they are until core_next says
+                         false */
     PK_CLIENT_EOF,    /* the client closed or reset its connection; no client event follows */
     PK_CLIENT_SENT,   /* len bytes of the client's output have been taken by the kernel */
     PK_UPLINK_READY,  /* the connection asked for with PK_UPLINK_OPEN is up */
     PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
     PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
-    PK_UPLINK_EOF,    /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new READY */
+    PK_UPLINK_EOF,    /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new
+                         READY */
     PK_UPLINK_SENT,   /* as PK_CLIENT_SENT */
     PK_CONTINUE,      /* id is ignored: go on with what a budget left over (core_pending) */
     PK_TICK,          /* id is ignored: time has passed; at least twice a second */
@@ -66,9 +70,10 @@ struct pk_iov {
 enum { PK_UPDATE_IOV = 16 };
 
 enum pk_update_flag {
-    PK_CLIENT_OUT = 1,    /* client/nclient: write, then report PK_CLIENT_SENT */
-    PK_UPLINK_OUT = 2,    /* uplink/nuplink: write, then report PK_UPLINK_SENT */
-    PK_UPLINK_OPEN = 4,   /* connect to a server not tried yet for this client, then PK_UPLINK_READY or _FAILED */
+    PK_CLIENT_OUT = 1, /* client/nclient: write, then report PK_CLIENT_SENT */
+    PK_UPLINK_OUT = 2, /* uplink/nuplink: write, then report PK_UPLINK_SENT */
+    PK_UPLINK_OPEN =
+        4, /* connect to a server not tried yet for this client, then PK_UPLINK_READY or _FAILED */
     PK_UPLINK_CLOSE = 8,  /* close the uplink; what was written is out */
     PK_CLIENT_CLOSE = 16, /* close the client's connection; the id is dead after this update */
     PK_WORD = 32,         /* the client sent a four-letter word: answer it in one write and close */
@@ -79,8 +84,8 @@ struct pk_update {
     struct pk_iov client[PK_UPDATE_IOV], uplink[PK_UPDATE_IOV];
     int nclient, nuplink;
     bool read_client, read_uplink; /* whether the driver should read from that side now */
-    enum pk_close why;             /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
-    char word[5];                  /* with PK_WORD, null-terminated */
+    enum pk_close why; /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
+    char word[5];      /* with PK_WORD, null-terminated */
 };
 
 enum pk_mount_mode { PK_MODE_RELAY, PK_MODE_PACEMAKER };
@@ -106,7 +111,8 @@ struct core_config {
 };
 
 /* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one. */
-enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct core_config *config) PK_NODISCARD;
+enum pk_err core_new(struct core **out, const struct pk_mem *mem,
+                     const struct core_config *config) PK_NODISCARD;
 /* Frees everything, open connections included; nothing is written any more. */
 void core_free(struct core *core);
 
@@ -144,7 +150,8 @@ struct core_stats {
     int64_t newest_zxid; /* highest header zxid seen from the ensemble, 0 when none */
 };
 const struct core_stats *core_stats(const struct core *core);
-/* Latency of absorbed beats, from the read to the write of the reply: microseconds at a quantile (0..1), 0 if none. */
+/* Latency of absorbed beats, from the read to the write of the reply: microseconds at a quantile (0..1), 0 if
+ * none. */
 int64_t core_beat_latency(const struct core *core, double quantile);
 
 struct core_mount_info {

@@ -1,0 +1,134 @@
+/*
+ * The one place where held znodes change.
+ *
+ * Happy path: a beat is PK_CHANGE_SET: data in place, version + 1, a new zxid and time.
+ * Failure modes: out of memory leaves everything as it was. Zxids of a znode never fall: each is above the
+ * newest seen from the ensemble and above the znode's own previous one; a parent remembers those of children
+ * that died.
+ */
+#include "core/store.h"
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t size_of(const struct pk_znode *z)
+{
+    return (uint64_t)z->len + (z->data != NULL ? z->data->len : 0);
+}
+
+static void account(struct pk_store *store, struct pk_znode *z, int sign)
+{
+    struct pk_mount *m = &store->mounts[z->mount];
+    uint64_t bytes = size_of(z);
+    m->znodes = sign > 0 ? m->znodes + 1 : m->znodes - 1;
+    m->bytes = sign > 0 ? m->bytes + bytes : m->bytes - bytes;
+    store->stats->znodes += sign;
+    store->stats->bytes += sign > 0 ? (int64_t)bytes : -(int64_t)bytes;
+}
+
+/* Takes a held znode out of its parent's born children and out of the figures; its data goes. */
+static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_state to)
+{
+    int32_t deaths = pk_znode_deaths(z);
+    account(store, z, -1);
+    pk_blob_unref(store->mem, z->data);
+    z->data = NULL;
+    z->state = (uint8_t)to;
+    z->cversion = deaths;
+    z->uncertain = z->replace = false;
+    z->parent->nborn--;
+}
+
+static enum pk_err birth(struct pk_store *store, const struct pk_change *c)
+{
+    struct pk_znode *z = c->znode, *up = z->parent;
+    if (c->data.p != NULL) {
+        z->data = pk_blob_new(store->mem, c->data.p, c->data.len);
+        if (z->data == NULL)
+            return PK_ENOMEM;
+    }
+    int64_t zxid = max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid) + 1;
+    if (z->state == PK_ZNODE_SUNK)
+        pk_list_del(&z->aux->sunk);
+    z->state = PK_ZNODE_BORN;
+    z->czxid = z->mzxid = z->pzxid = zxid;
+    z->ctime = z->mtime = c->wall_ms;
+    z->version = z->cversion = z->nborn = 0;
+    up->nborn++;
+    up->pzxid = zxid;
+    if (pk_znode_held(up))
+        up->cversion++;
+    account(store, z, 1);
+    store->stats->births++;
+    return PK_OK;
+}
+
+static enum pk_err set(struct pk_store *store, const struct pk_change *c)
+{
+    struct pk_znode *z = c->znode;
+    uint32_t before = z->data != NULL ? z->data->len : 0;
+    if (c->data.p == NULL) {
+        pk_blob_unref(store->mem, z->data);
+        z->data = NULL;
+    } else {
+        enum pk_err err = pk_blob_set(store->mem, &z->data, c->data.p, c->data.len);
+        if (err != PK_OK)
+            return err;
+    }
+    int64_t grown = (int64_t)c->data.len - (int64_t)before;
+    store->mounts[z->mount].bytes += (uint64_t)grown;
+    store->stats->bytes += grown;
+    z->version = (int32_t)((uint32_t)z->version + 1);
+    z->mzxid = max64(store->stats->newest_zxid, z->mzxid) + 1;
+    z->mtime = max64(c->wall_ms, z->mtime);
+    return PK_OK;
+}
+
+static void death(struct pk_store *store, const struct pk_change *c)
+{
+    struct pk_znode *z = c->znode, *up = z->parent;
+    int64_t zxid = max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid) + 1;
+    let_go(store, z, PK_ZNODE_KNOWN);
+    z->cversion = 0;
+    z->mzxid = zxid;
+    up->pzxid = zxid;
+    up->cversion++;
+    store->stats->deaths++;
+}
+
+static enum pk_err sunk(struct pk_store *store, const struct pk_change *c)
+{
+    struct pk_znode *z = c->znode;
+    struct pk_aux *aux = pk_store_aux(store, z);
+    if (aux == NULL)
+        return PK_ENOMEM;
+    let_go(store, z, PK_ZNODE_SUNK);
+    aux->sunk_us = c->now_us;
+    aux->sunk_znode = z;
+    pk_list_del(&aux->sunk);
+    pk_list_add_tail(&store->sunk, &aux->sunk);
+    store->stats->sunk_znodes++;
+    return PK_OK;
+}
+
+enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
+{
+    switch (c->kind) {
+    case PK_CHANGE_BIRTH:
+        return birth(store, c);
+    case PK_CHANGE_SET:
+        return set(store, c);
+    case PK_CHANGE_DEATH:
+        death(store, c);
+        return PK_OK;
+    case PK_CHANGE_SUNK:
+        return sunk(store, c);
+    case PK_CHANGE_LOST:
+        let_go(store, c->znode, PK_ZNODE_KNOWN);
+        c->znode->cversion = 0;
+        return PK_OK;
+    }
+    return PK_EINVAL;
+}

@@ -1,0 +1,218 @@
+/*
+ * The client's side.
+ *
+ * Happy path: frames are judged where the driver read them; only a partial frame is copied.
+ * Failure modes: a length beyond the bound closes the connection; a request that waits keeps itself and what
+ * follows in the backlog, and beyond READ_AHEAD bytes nothing more is read.
+ */
+#include "core/client.h"
+
+#include <string.h>
+
+#include "core/answer.h"
+#include "core/request.h"
+#include "core/session.h"
+
+enum {
+    READ_AHEAD = 64 * 1024, /* bytes received behind a request that waits */
+    TURN_FRAMES = 512,      /* judged per connection before others have their turn */
+};
+
+static size_t waiting(const struct pk_backlog *b)
+{
+    return b->len - b->off;
+}
+
+static bool is_word(const uint8_t *p)
+{
+    for (int i = 0; i < 4; i++)
+        if (p[i] < 'a' || p[i] > 'z')
+            return false;
+    return true;
+}
+
+/* Length of the frame at p with its length word; 0 when the word itself is incomplete, or after closing. */
+static size_t frame_len(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
+{
+    if (n < PK_LEN_WORD)
+        return 0;
+    uint32_t len = pk_load32(p);
+    if (len <= core->config.max_frame)
+        return PK_LEN_WORD + (size_t)len;
+    if (c->client == PK_CLIENT_HANDSHAKE && is_word(p)) {
+        memcpy(c->word, p, 4);
+        pk_conn_close(core, c, PK_CLOSE_WORD);
+    } else {
+        pk_conn_close(core, c, PK_CLOSE_MALFORMED_LENGTH);
+    }
+    return 0;
+}
+
+static enum pk_verdict take(struct core *core, struct pk_conn *c, const struct pk_frame *f)
+{
+    if (c->client == PK_CLIENT_HANDSHAKE) {
+        pk_session_request(core, c, f);
+        return PK_TAKEN;
+    }
+    if (c->uplink != PK_UPLINK_UP)
+        return PK_WAITS;
+    enum pk_verdict v = pk_judge(core, c, f);
+    if (v == PK_TAKEN)
+        c->received++;
+    return v;
+}
+
+/* Judges the frames in p[0..n); returns how many bytes were taken. */
+static size_t judge_span(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n, bool borrowed)
+{
+    size_t off = 0;
+    c->blocked = false;
+    for (int i = 0; c->client != PK_CLIENT_LAST; i++) {
+        size_t len = frame_len(core, c, p + off, n - off);
+        if (len == 0 || n - off < len)
+            return off;
+        if (i == TURN_FRAMES) {
+            c->blocked = true;
+            pk_conn_wake(core, c);
+            return off;
+        }
+        struct pk_frame f = {p + off, len, borrowed};
+        if (take(core, c, &f) == PK_WAITS) {
+            c->blocked = true;
+            if (c->blocked_us == 0)
+                c->blocked_us = core->now_us;
+            return off;
+        }
+        off += len;
+    }
+    return n;
+}
+
+static enum pk_err keep(struct core *core, struct pk_backlog *b, const uint8_t *p, size_t n)
+{
+    if (b->off > 0) {
+        memmove(b->p, b->p + b->off, waiting(b));
+        b->len -= b->off;
+        b->off = 0;
+    }
+    if (b->cap - b->len < n) {
+        size_t want = b->len + n, cap = b->cap > 0 ? b->cap : 256;
+        while (cap < want)
+            cap *= 2;
+        uint8_t *grown = pk_resize(core->mem, b->p, cap);
+        if (grown == NULL)
+            return PK_ENOMEM;
+        b->p = grown;
+        b->cap = cap;
+    }
+    memcpy(b->p + b->len, p, n);
+    b->len += n;
+    return PK_OK;
+}
+
+static void release_if_empty(struct core *core, struct pk_conn *c)
+{
+    struct pk_backlog *b = &c->backlog;
+    if (waiting(b) > 0)
+        return;
+    c->blocked_us = 0;
+    pk_free(core->mem, b->p);
+    *b = (struct pk_backlog){0};
+}
+
+static void judge_backlog(struct core *core, struct pk_conn *c)
+{
+    struct pk_backlog *b = &c->backlog;
+    b->off += judge_span(core, c, b->p + b->off, waiting(b), false);
+    if (!c->blocked)
+        c->blocked_us = 0;
+    release_if_empty(core, c);
+}
+
+/* How many bytes of the read buffer complete the partial frame in the backlog. */
+static size_t missing(const struct pk_backlog *b, size_t n)
+{
+    size_t have = waiting(b);
+    size_t want = have < PK_LEN_WORD ? PK_LEN_WORD : PK_LEN_WORD + (size_t)pk_load32(b->p + b->off);
+    return want - have < n ? want - have : n;
+}
+
+void pk_client_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
+{
+    struct pk_backlog *b = &c->backlog;
+    c->heard_us = core->now_us;
+    while (n > 0 && c->client != PK_CLIENT_LAST) {
+        size_t done;
+        if (waiting(b) == 0) {
+            done = judge_span(core, c, p, n, true);
+            if (done < n && c->client != PK_CLIENT_LAST && keep(core, b, p + done, n - done) != PK_OK)
+                pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+            return;
+        }
+        done = c->blocked ? n : missing(b, n);
+        if (keep(core, b, p, done) != PK_OK) {
+            pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+            return;
+        }
+        p += done;
+        n -= done;
+        if (!c->blocked)
+            judge_backlog(core, c);
+    }
+}
+
+static bool has_whole_frame(const struct core *core, const struct pk_backlog *b)
+{
+    if (waiting(b) < PK_LEN_WORD)
+        return false;
+    uint32_t len = pk_load32(b->p + b->off);
+    return len <= core->config.max_frame && waiting(b) >= PK_LEN_WORD + (size_t)len;
+}
+
+/* A client that left, or is to leave, has its last words finished first. */
+static void finish(struct core *core, struct pk_conn *c)
+{
+    if (has_whole_frame(core, &c->backlog) || pk_queue_outstanding(&c->queue) || c->queue.depth > 0 ||
+        c->uplink_out.bytes > 0 || c->sink != NULL)
+        return;
+    pk_conn_close(core, c, c->client == PK_CLIENT_GONE ? PK_CLOSE_CLIENT_LEFT : PK_CLOSE_DRAINED);
+}
+
+void pk_client_run(struct core *core, struct pk_conn *c)
+{
+    if (c->client == PK_CLIENT_LAST)
+        return;
+    pk_answers_advance(core, c);
+    pk_list_del(&c->runnable);
+    if (waiting(&c->backlog) > 0 && c->client != PK_CLIENT_LAST)
+        judge_backlog(core, c);
+    if (c->client == PK_CLIENT_GONE || (core->draining && c->client == PK_CLIENT_OPEN))
+        finish(core, c);
+    if (c->client != PK_CLIENT_LAST)
+        pk_conn_changed(core, c);
+}
+
+void pk_client_eof(struct core *core, struct pk_conn *c)
+{
+    if (c->client == PK_CLIENT_HANDSHAKE || c->client == PK_CLIENT_LAST) {
+        pk_out_drop(&core->out, &c->client_out);
+        pk_conn_close(core, c, PK_CLOSE_CLIENT_LEFT);
+        pk_conn_changed(core, c);
+        return;
+    }
+    c->client = PK_CLIENT_GONE;
+    pk_out_drop(&core->out, &c->client_out);
+    pk_conn_wake(core, c);
+}
+
+bool pk_client_wants(const struct core *core, const struct pk_conn *c)
+{
+    if (c->client == PK_CLIENT_HANDSHAKE)
+        return true;
+    if (c->client != PK_CLIENT_OPEN || core->draining)
+        return false;
+    if (c->client_out.bytes > core->config.client_high_water ||
+        c->uplink_out.bytes > core->config.uplink_high_water)
+        return false;
+    return !c->blocked || waiting(&c->backlog) < READ_AHEAD;
+}

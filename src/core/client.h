@@ -1,0 +1,16 @@
+/*
+ * The client's side: bytes in, frames out of them, one request judged after the other.
+ */
+#ifndef PK_CORE_CLIENT_H
+#define PK_CORE_CLIENT_H
+
+#include "core/state.h"
+
+void pk_client_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n);
+void pk_client_eof(struct core *core, struct pk_conn *c);
+/* Judges the backlog again, within a budget; a connection that has nothing left to finish is closed. */
+void pk_client_run(struct core *core, struct pk_conn *c);
+/* Whether the driver should read from the client. */
+bool pk_client_wants(const struct core *core, const struct pk_conn *c);
+
+#endif

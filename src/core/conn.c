@@ -1,0 +1,186 @@
+/*
+ * The life of a connection: visible changes, waking, its end.
+ *
+ * Happy path: changed once per turn, however many requests the turn brought.
+ * Failure modes: whatever goes wrong ends in pk_conn_close with a reason; replies that are already written
+ * are still flushed, what was awaited is dropped, those who waited for this connection's sinks are woken.
+ */
+#include <string.h>
+
+#include "core/ask.h"
+#include "core/relay.h"
+#include "core/sink.h"
+#include "core/state.h"
+#include "core/touch.h"
+
+void pk_conn_changed(struct core *core, struct pk_conn *c)
+{
+    if (!c->marked) {
+        c->marked = true;
+        pk_list_add_tail(&core->changed, &c->changed);
+    }
+}
+
+void pk_conn_wake(struct core *core, struct pk_conn *c)
+{
+    if (pk_list_empty(&c->runnable) && c->client != PK_CLIENT_LAST)
+        pk_list_add_tail(&core->runnable, &c->runnable);
+}
+
+void pk_conn_wait(struct core *core, struct pk_conn *c)
+{
+    if (pk_list_empty(&c->waiting))
+        pk_list_add_tail(&core->waiting, &c->waiting);
+}
+
+void pk_core_wake_waiting(struct core *core)
+{
+    PK_LIST_EACH(at, tmp, &core->waiting)
+    {
+        struct pk_conn *c = PK_CONTAINER(at, struct pk_conn, waiting);
+        pk_list_del(&c->waiting);
+        pk_conn_wake(core, c);
+    }
+}
+
+void pk_core_note(struct core *core, enum pk_note_kind kind, const struct pk_conn *c, struct pk_bytes path,
+                  int64_t number)
+{
+    if (core->nnotes == PK_NOTES)
+        return;
+    struct core_note *n = &core->notes[(core->first_note + core->nnotes++) % PK_NOTES];
+    *n = (struct core_note){.kind = kind, .id = {UINT32_MAX, 0}, .number = number};
+    if (c != NULL)
+        n->id = c->id;
+    size_t len = path.len < sizeof n->path - 1 ? path.len : sizeof n->path - 1;
+    if (len > 0)
+        memcpy(n->path, path.p, len);
+    n->path[len] = '\0';
+}
+
+int32_t pk_core_xid(struct core *core)
+{
+    enum { FIRST = -0x40000000, LAST = -0x20000000 };
+    core->own_xid = core->own_xid < FIRST || core->own_xid >= LAST ? FIRST : core->own_xid + 1;
+    return core->own_xid;
+}
+
+uint8_t *pk_conn_client_room(struct core *core, struct pk_conn *c, size_t len)
+{
+    if (c->client == PK_CLIENT_GONE)
+        pk_out_drop(&core->out, &c->client_out);
+    uint8_t *p = pk_out_room(&core->out, &c->client_out, len);
+    if (p == NULL)
+        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+    pk_conn_changed(core, c);
+    return p;
+}
+
+uint8_t *pk_conn_uplink_room(struct core *core, struct pk_conn *c, size_t len)
+{
+    uint8_t *p = pk_out_room(&core->out, &c->uplink_out, len);
+    if (p == NULL)
+        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+    c->uplink_wrote_us = core->now_us;
+    pk_conn_changed(core, c);
+    return p;
+}
+
+void pk_conn_abandon(struct core *core, struct pk_conn *c)
+{
+    PK_LIST_EACH(at, tmp, &c->queue.client)
+    pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, client));
+    PK_LIST_EACH(at, tmp, &c->queue.uplink)
+    pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, uplink));
+    pk_queue_init(&c->queue);
+    pk_ask_drop(core, c);
+    pk_sink_drop(core, c);
+    pk_blob_unref(core->mem, c->in.frame);
+    c->in = (struct pk_incoming){0};
+    pk_out_drop(&core->out, &c->uplink_out);
+}
+
+static void count_close(struct core *core, enum pk_close why)
+{
+    switch (why) {
+    case PK_CLOSE_MALFORMED_LENGTH:
+    case PK_CLOSE_MALFORMED_REQUEST:
+    case PK_CLOSE_MALFORMED_CONNECT:
+        core->stats.closed_malformed++;
+        break;
+    case PK_CLOSE_UPLINK_LOST:
+    case PK_CLOSE_UPLINK_SILENT:
+    case PK_CLOSE_UPLINK_CLOSED_AT_ONCE:
+    case PK_CLOSE_NO_UPSTREAM:
+    case PK_CLOSE_MALFORMED_UPSTREAM:
+    case PK_CLOSE_UNEXPECTED_REPLY:
+        core->stats.closed_uplink++;
+        break;
+    case PK_CLOSE_HANDSHAKE_TIMEOUT:
+        core->stats.closed_handshake++;
+        break;
+    case PK_CLOSE_NO_MEMORY:
+        core->stats.closed_memory++;
+        break;
+    case PK_CLOSE_FENCED:
+        core->stats.fenced++;
+        break;
+    default:
+        break;
+    }
+}
+
+static void leave_session(struct core *core, struct pk_conn *c)
+{
+    if (c->session_id == 0)
+        return;
+    core->stats.sessions--;
+    pk_map_del(&core->sessions, &c->by_session);
+    c->session_id = 0;
+}
+
+void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why)
+{
+    if (c->client == PK_CLIENT_LAST)
+        return;
+    bool gone = c->client == PK_CLIENT_GONE;
+    c->client = PK_CLIENT_LAST;
+    c->why = why;
+    count_close(core, why);
+    pk_conn_abandon(core, c);
+    pk_watches_end(core, c);
+    leave_session(core, c);
+    if (c->uplink != PK_UPLINK_NONE && c->uplink != PK_UPLINK_LOST)
+        c->uplink_close = true;
+    c->uplink_open = false;
+    if (c->uplink == PK_UPLINK_GREETED || c->uplink == PK_UPLINK_UP)
+        core->stats.uplinks--;
+    c->uplink = PK_UPLINK_LOST;
+    if (gone || why == PK_CLOSE_WORD)
+        pk_out_drop(&core->out, &c->client_out);
+    pk_list_del(&c->runnable);
+    pk_list_del(&c->waiting);
+    pk_list_del(&c->timed);
+    c->timed_us = core->now_us;
+    pk_list_add_tail(&core->lasting, &c->timed);
+    pk_conn_changed(core, c);
+}
+
+void pk_conn_free(struct core *core, struct pk_conn *c)
+{
+    pk_conn_close(core, c, PK_CLOSE_CLIENT_LEFT);
+    pk_out_drop(&core->out, &c->client_out);
+    pk_blob_unref(core->mem, c->greeting);
+    pk_free(core->mem, c->backlog.p);
+    pk_list_del(&c->changed);
+    pk_list_del(&c->timed);
+    core->slots[c->id.slot] = NULL;
+    core->gens[c->id.slot]++;
+    if (c->id.slot < core->free_hint)
+        core->free_hint = c->id.slot;
+    if (core->given == c)
+        core->given = NULL;
+    core->nconns--;
+    core->stats.connections--;
+    pk_free(core->mem, c);
+}

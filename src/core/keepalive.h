@@ -1,0 +1,17 @@
+/*
+ * Keeping the upstream session alive, and no longer: upstream hears exactly the life that the client showed.
+ */
+#ifndef PK_CORE_KEEPALIVE_H
+#define PK_CORE_KEEPALIVE_H
+
+#include "core/state.h"
+
+/* The client showed life with a request that was answered from memory: when the uplink was last written to
+ * more than a sixth of the session timeout ago, one ping goes there, whose reply is swallowed. */
+void pk_keepalive(struct core *core, struct pk_conn *c);
+
+/* What time brings: handshakes that take too long, servers that do not answer, uplinks that have fallen
+ * silent, last replies that nobody reads, sinks old enough to be forgotten. */
+void pk_times_up(struct core *core);
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * Merged answers.
+ *
+ * Happy path: most paths have no born children; one look-up says so and the answer streams through.
+ * Failure modes: an answer that does not decode is forwarded as it is; out of memory closes the connection.
+ */
+#include "core/merge.h"
+
+#include "proto/path.h"
+
+static struct pk_bytes entry_path(const struct pk_entry *e)
+{
+    return (struct pk_bytes){e->path->bytes, e->path->len};
+}
+
+static bool is_read(int32_t op)
+{
+    const struct pk_opcode *info = pk_opcode(op);
+    return info != NULL && info->route == PK_ROUTE_READ;
+}
+
+bool pk_merge_needless(const struct core *core, const struct pk_entry *e)
+{
+    return e->answer == PK_ANSWER_READ && pk_store_find(&core->store, entry_path(e)) == NULL;
+}
+
+/* What memory adds to a parent as the server at this zxid sees it. */
+struct share {
+    int32_t children, cversion;
+    bool unsure; /* a child is being sunk by another connection */
+};
+
+static bool child_counts(const struct pk_znode *k, int64_t zxid)
+{
+    if (k->state == PK_ZNODE_REPLAYING || k->state == PK_ZNODE_SUNK)
+        return k->czxid > zxid;
+    return pk_znode_held(k);
+}
+
+static struct share share_of(const struct core *core, const struct pk_conn *c, const struct pk_znode *z,
+                             int64_t zxid)
+{
+    struct share s = {0};
+    if (core->sinking == 0 && pk_list_empty(&core->store.sunk)) {
+        s.children = z->nborn;
+    } else {
+        for (const struct pk_znode *k = z->children; k != NULL; k = k->next) {
+            s.children += child_counts(k, zxid);
+            s.unsure = s.unsure || (k->state == PK_ZNODE_SINKING && c->sink == NULL);
+        }
+    }
+    s.cversion = s.children + 2 * z->cversion;
+    return s;
+}
+
+static void patch_stat(uint8_t *p, const struct pk_znode *z, const struct share *s, int32_t children)
+{
+    struct pk_stat st;
+    pk_stat_load(&st, p);
+    st.num_children += children;
+    st.cversion += s->cversion - s->children + children;
+    if (st.pzxid < z->pzxid)
+        st.pzxid = z->pzxid;
+    pk_stat_put(p, &st);
+}
+
+/* A parent that was deleted and created anew by others has lost the deaths that we counted. */
+static void compare_czxid(struct pk_znode *z, const uint8_t *stat)
+{
+    struct pk_stat st;
+    pk_stat_load(&st, stat);
+    if (z->state != PK_ZNODE_KNOWN)
+        return;
+    if (z->czxid != 0 && z->czxid != st.czxid)
+        z->cversion = 0;
+    z->czxid = st.czxid;
+}
+
+/* Writes frame with `more` further bytes behind it already accounted for in the length word; returns the
+ * copy. */
+static uint8_t *copy_out(struct core *core, struct pk_conn *c, const uint8_t *frame, size_t len, size_t more)
+{
+    uint8_t *p = pk_conn_client_room(core, c, len + more);
+    if (p == NULL)
+        return NULL;
+    memcpy(p, frame, len);
+    pk_put32(p, (uint32_t)(len + more - PK_LEN_WORD));
+    core->stats.merges++;
+    return p;
+}
+
+/* The Stat is the last thing in the answers of exists, getData, getACL, setData and setACL. */
+static enum pk_merge merge_stat(struct core *core, struct pk_conn *c, struct pk_znode *z,
+                                const uint8_t *frame, size_t len, const struct share *s)
+{
+    if (len < PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
+        return PK_MERGE_NOTHING;
+    compare_czxid(z, frame + len - PK_STAT_LEN);
+    uint8_t *p = copy_out(core, c, frame, len, 0);
+    if (p != NULL)
+        patch_stat(p + len - PK_STAT_LEN, z, s, s->children);
+    return PK_MERGE_DONE;
+}
+
+/* Stamps the children that upstream's listing names, so that none is named twice; returns where the names
+ * end. */
+static const uint8_t *stamp_names(struct core *core, const struct pk_znode *z, struct pk_in *in,
+                                  uint32_t *count)
+{
+    core->store.merge_stamp++;
+    int32_t n = pk_get_count(in, 4);
+    *count = n > 0 ? (uint32_t)n : 0;
+    for (int32_t i = 0; i < n; i++) {
+        struct pk_bytes name = pk_get_bytes(in);
+        if (in->bad)
+            return NULL;
+        struct pk_znode *k = pk_store_child(&core->store, z, name);
+        if (k != NULL)
+            k->stamp = core->store.merge_stamp;
+    }
+    return in->bad ? NULL : in->p;
+}
+
+static bool adds_name(const struct core *core, const struct pk_znode *k, int64_t zxid)
+{
+    return child_counts(k, zxid) && k->stamp != core->store.merge_stamp;
+}
+
+static enum pk_merge merge_names(struct core *core, struct pk_conn *c, struct pk_znode *z,
+                                 const uint8_t *frame, size_t len, int64_t zxid, const struct share *s,
+                                 bool has_stat)
+{
+    const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
+    struct pk_in in = pk_in(frame + head, len - head);
+    uint32_t count, added = 0;
+    const uint8_t *end = stamp_names(core, z, &in, &count);
+    if (end == NULL || pk_in_left(&in) != (has_stat ? PK_STAT_LEN : 0))
+        return PK_MERGE_NOTHING;
+    size_t more = 0;
+    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
+        if (adds_name(core, k, zxid)) {
+            more += pk_bytes_len(pk_path_name(pk_znode_path(k)));
+            added++;
+        }
+    if (has_stat)
+        compare_czxid(z, end);
+    size_t upto = (size_t)(end - frame);
+    uint8_t *start = pk_conn_client_room(core, c, len + more), *p = start;
+    if (p == NULL)
+        return PK_MERGE_DONE;
+    memcpy(p, frame, upto);
+    pk_put32(p, (uint32_t)(len + more - PK_LEN_WORD));
+    pk_put32(p + head, count + added);
+    p += upto;
+    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
+        if (adds_name(core, k, zxid))
+            p = pk_put_bytes(p, pk_path_name(pk_znode_path(k)));
+    if (has_stat) {
+        memcpy(p, end, PK_STAT_LEN);
+        patch_stat(p, z, s, (int32_t)added);
+    }
+    core->stats.merges++;
+    return PK_MERGE_DONE;
+}
+
+static enum pk_merge merge_count(struct core *core, struct pk_conn *c, struct pk_bytes path,
+                                 const uint8_t *frame, size_t len, int64_t zxid)
+{
+    if (len < PK_LEN_WORD + PK_REPLY_HEADER + 4)
+        return PK_MERGE_NOTHING;
+    uint32_t born = 0;
+    for (size_t i = 0; i < core->store.nmounts; i++) {
+        const struct pk_mount *m = &core->store.mounts[i];
+        struct pk_znode *root = m->root;
+        if (!pk_path_below(m->path, path) && !pk_bytes_eq(m->path, path)) {
+            if (!pk_path_below(path, m->path))
+                continue;
+            root = pk_store_find(&core->store, path);
+        }
+        for (struct pk_znode *k = root; k != NULL; k = pk_znode_walk(root, k))
+            born += k != root && child_counts(k, zxid);
+    }
+    uint8_t *p = copy_out(core, c, frame, len, 0);
+    if (p != NULL)
+        pk_put32(p + len - 4, pk_load32(p + len - 4) + born);
+    return PK_MERGE_DONE;
+}
+
+static enum pk_merge judge_missing(const struct pk_entry *e, const struct pk_znode *z, int64_t zxid)
+{
+    if (z == NULL || e->retried || !is_read(e->op))
+        return PK_MERGE_NOTHING;
+    if (pk_znode_held(z))
+        return e->watch ? PK_MERGE_NOTHING : PK_MERGE_LOCAL;
+    if (z->state == PK_ZNODE_SUNK && zxid < z->czxid)
+        return PK_MERGE_AGAIN;
+    return z->nborn > 0 ? PK_MERGE_RECREATE : PK_MERGE_NOTHING;
+}
+
+enum pk_merge pk_merge(struct core *core, struct pk_conn *c, const struct pk_entry *e, const uint8_t *frame,
+                       size_t len)
+{
+    struct pk_reply r;
+    pk_reply_load(&r, frame + PK_LEN_WORD);
+    struct pk_bytes path = entry_path(e);
+    if (e->answer == PK_ANSWER_COUNT && r.err == PK_Z_OK)
+        return merge_count(core, c, path, frame, len, r.zxid);
+    struct pk_znode *z = pk_store_find(&core->store, path);
+    if (r.err == PK_Z_NO_NODE)
+        return judge_missing(e, z, r.zxid);
+    if (r.err != PK_Z_OK || z == NULL || e->answer != PK_ANSWER_READ)
+        return PK_MERGE_NOTHING;
+    if (z->state == PK_ZNODE_SUNK && r.zxid < z->mzxid && is_read(e->op) && !e->watch && !e->retried)
+        return PK_MERGE_AGAIN;
+    struct share s = share_of(core, c, z, r.zxid);
+    if (s.unsure)
+        return PK_MERGE_LATER;
+    if (s.children == 0 && s.cversion == 0)
+        return PK_MERGE_NOTHING;
+    if (e->op == PK_OP_GET_CHILDREN || e->op == PK_OP_GET_CHILDREN2)
+        return merge_names(core, c, z, frame, len, r.zxid, &s, e->op == PK_OP_GET_CHILDREN2);
+    return merge_stat(core, c, z, frame, len, &s);
+}

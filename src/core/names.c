@@ -1,0 +1,268 @@
+/*
+ * What a request names.
+ *
+ * Happy path: nothing that is named is born, nothing is collected, and no memory is allocated.
+ * Failure modes: out of memory is reported before anything is sent; a body that does not decode names what
+ * could be read before the damage (the ensemble refuses such a request whole).
+ */
+#include "core/names.h"
+
+#include "core/relay.h"
+#include "proto/path.h"
+
+/* Where a sequential create's parent is: the suffix is judged as part of the name, so "/m/a/" is below
+ * "/m/a". */
+static struct pk_bytes sequential_parent(struct pk_bytes path)
+{
+    if (path.len > 1 && path.p[path.len - 1] == '/')
+        return (struct pk_bytes){path.p, path.len - 1};
+    return pk_path_parent(path);
+}
+
+static bool is_sequential(const struct pk_request *r)
+{
+    if (r->op == PK_OP_CREATE_CONTAINER)
+        return false;
+    return r->version == PK_CREATE_SEQUENTIAL || r->version == PK_CREATE_EPHEMERAL_SEQUENTIAL ||
+           r->version == PK_CREATE_TTL_SEQUENTIAL;
+}
+
+static struct pk_target name_create(struct pk_targets *t, const struct pk_request *r)
+{
+    if (is_sequential(r))
+        return (struct pk_target){sequential_parent(r->path),
+                                  PK_NAMES_SELF | PK_NAMES_CHILDREN | PK_NAMES_DEATHS, PK_TOUCH_WRITE};
+    t->has_pending = true;
+    t->pending = (struct pk_target){pk_path_parent(r->path), PK_NAMES_SELF, 0};
+    bool transient = r->op == PK_OP_CREATE_CONTAINER || r->op == PK_OP_CREATE_TTL;
+    return (struct pk_target){r->path, PK_NAMES_SELF, PK_TOUCH_WRITE | (transient ? PK_TOUCH_TRANSIENT : 0)};
+}
+
+static struct pk_target name_watch(struct pk_bytes path, uint8_t kind)
+{
+    uint8_t names = PK_NAMES_SELF;
+    if (kind == PK_TOUCH_RECURSIVE)
+        names = PK_NAMES_SELF | PK_NAMES_SUBTREE;
+    else if (kind != PK_TOUCH_DATA)
+        names = PK_NAMES_SELF | PK_NAMES_CHILDREN | PK_NAMES_DEATHS;
+    return (struct pk_target){path, names, kind};
+}
+
+/* in_multi: its answer holds Stats that nobody patches, so the parent's share must be settled first. */
+static struct pk_target name_one(struct pk_targets *t, const struct pk_request *r, bool in_multi)
+{
+    const uint8_t all = PK_NAMES_SELF | PK_NAMES_CHILDREN | PK_NAMES_DEATHS;
+    switch (r->op) {
+    case PK_OP_CREATE:
+    case PK_OP_CREATE2:
+    case PK_OP_CREATE_CONTAINER:
+    case PK_OP_CREATE_TTL:
+        return name_create(t, r);
+    case PK_OP_DELETE:
+        return (struct pk_target){r->path, PK_NAMES_SELF | PK_NAMES_CHILDREN,
+                                  PK_TOUCH_WRITE | PK_TOUCH_DELETE};
+    case PK_OP_SET_ACL:
+        return (struct pk_target){r->path, PK_NAMES_SELF | PK_NAMES_CHILDREN, PK_TOUCH_WRITE};
+    case PK_OP_EXISTS:
+    case PK_OP_GET_DATA:
+        return in_multi ? (struct pk_target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_DATA);
+    case PK_OP_GET_CHILDREN:
+    case PK_OP_GET_CHILDREN2:
+        return in_multi ? (struct pk_target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_CHILD);
+    case PK_OP_ADD_WATCH:
+        return name_watch(r->path, r->version == PK_WATCH_PERSISTENT_RECURSIVE ? PK_TOUCH_RECURSIVE
+                                                                               : PK_TOUCH_PERSISTENT);
+    case PK_OP_SET_DATA:
+        return (struct pk_target){r->path, in_multi ? all : PK_NAMES_SELF, 0};
+    default:
+        return (struct pk_target){r->path, PK_NAMES_SELF, 0};
+    }
+}
+
+void pk_targets_begin(struct pk_targets *t, const struct pk_request *req)
+{
+    *t = (struct pk_targets){.req = req};
+    if (req->op == PK_OP_MULTI || req->op == PK_OP_MULTI_READ)
+        t->multi = pk_in(req->body.p, req->body.len);
+    else if (req->op == PK_OP_SET_WATCHES || req->op == PK_OP_SET_WATCHES2)
+        pk_watches_begin(&t->watches, req);
+}
+
+static bool next_of_watches(struct pk_targets *t, struct pk_target *target)
+{
+    static const uint8_t kinds[] = {PK_TOUCH_DATA, PK_TOUCH_DATA, PK_TOUCH_CHILD, PK_TOUCH_PERSISTENT,
+                                    PK_TOUCH_RECURSIVE};
+    struct pk_bytes path;
+    if (!pk_watches_next(&t->watches, &path))
+        return false;
+    *target = name_watch(path, kinds[t->watches.list]);
+    return true;
+}
+
+bool pk_targets_next(struct pk_targets *t, struct pk_target *target)
+{
+    if (t->has_pending) {
+        t->has_pending = false;
+        *target = t->pending;
+        return true;
+    }
+    struct pk_request sub;
+    switch (t->req->op) {
+    case PK_OP_MULTI:
+    case PK_OP_MULTI_READ:
+        if (!pk_multi_next(&t->multi, &sub))
+            return false;
+        *target = name_one(t, &sub, true);
+        return true;
+    case PK_OP_SET_WATCHES:
+    case PK_OP_SET_WATCHES2:
+        return next_of_watches(t, target);
+    default:
+        if (t->started)
+            return false;
+        t->started = true;
+        *target = name_one(t, t->req, false);
+        return true;
+    }
+}
+
+static enum pk_err push(struct core *core, struct pk_znode ***v, uint32_t *n, uint32_t *cap,
+                        struct pk_znode *z)
+{
+    if (*n == *cap) {
+        uint32_t want = *cap > 0 ? *cap * 2 : 8;
+        struct pk_znode **grown = pk_resize(core->mem, *v, want * sizeof **v);
+        if (grown == NULL)
+            return PK_ENOMEM;
+        *v = grown;
+        *cap = want;
+    }
+    (*v)[(*n)++] = z;
+    return PK_OK;
+}
+
+/* Adds a held znode behind its held ancestors. */
+static enum pk_err add(struct core *core, struct pk_naming *what, struct pk_znode *z)
+{
+    if (!pk_znode_held(z) || z->named)
+        return PK_OK;
+    if (pk_znode_busy(z))
+        what->busy = true;
+    if (z->parent != NULL) {
+        enum pk_err err = add(core, what, z->parent);
+        if (err != PK_OK)
+            return err;
+    }
+    enum pk_err err = push(core, &what->v, &what->n, &what->cap, z);
+    if (err == PK_OK)
+        z->named = true;
+    return err;
+}
+
+static enum pk_err add_below(struct core *core, struct pk_naming *what, struct pk_znode *root, uint8_t names)
+{
+    enum pk_err err = PK_OK;
+    if (names & PK_NAMES_SUBTREE) {
+        for (struct pk_znode *z = root; z != NULL && err == PK_OK; z = pk_znode_walk(root, z))
+            err = add(core, what, z);
+    } else if ((names & PK_NAMES_CHILDREN) && root->nborn > 0) {
+        for (struct pk_znode *z = root->children; z != NULL && err == PK_OK; z = z->next)
+            err = add(core, what, z);
+    }
+    return err;
+}
+
+static enum pk_err add_target(struct core *core, struct pk_naming *what, const struct pk_target *target)
+{
+    struct pk_mount *mount;
+    enum pk_err err = PK_OK;
+    if (pk_store_place(&core->store, target->path, &mount) == PK_OUTSIDE) {
+        if (!(target->names & PK_NAMES_SUBTREE))
+            return PK_OK;
+        for (size_t i = 0; i < core->store.nmounts && err == PK_OK; i++)
+            if (pk_path_below(core->store.mounts[i].path, target->path))
+                err = add_below(core, what, core->store.mounts[i].root, PK_NAMES_SUBTREE);
+        return err;
+    }
+    struct pk_znode *z = pk_store_find(&core->store, target->path);
+    if (z == NULL)
+        return PK_OK;
+    err = add(core, what, z);
+    if (err == PK_OK)
+        err = add_below(core, what, z, target->names);
+    if (err == PK_OK && (target->names & PK_NAMES_DEATHS) && !pk_znode_held(z) && z->cversion > 0)
+        err = push(core, &what->settle, &what->nsettle, &what->settle_cap, z);
+    return err;
+}
+
+enum pk_err pk_names_collect(struct core *core, const struct pk_request *req, struct pk_naming *what)
+{
+    struct pk_targets t;
+    struct pk_target target;
+    pk_targets_begin(&t, req);
+    while (pk_targets_next(&t, &target)) {
+        enum pk_err err = add_target(core, what, &target);
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}
+
+void pk_naming_free(struct core *core, struct pk_naming *what)
+{
+    for (uint32_t i = 0; i < what->n; i++)
+        what->v[i]->named = false;
+    pk_free(core->mem, what->v);
+    pk_free(core->mem, what->settle);
+    *what = (struct pk_naming){0};
+}
+
+void pk_catch_up(struct core *core, struct pk_conn *c, const struct pk_znode *z)
+{
+    if (z != NULL && z->state == PK_ZNODE_SUNK && z->mzxid > c->uplink_zxid)
+        (void)!pk_send_own(core, c, PK_ANSWER_DROP, PK_OP_SYNC, pk_znode_path(z));
+}
+
+static enum pk_err touch_mounts_below(struct core *core, struct pk_conn *c, struct pk_entry *e,
+                                      struct pk_bytes path)
+{
+    for (size_t i = 0; i < core->store.nmounts; i++) {
+        struct pk_mount *m = &core->store.mounts[i];
+        if (m->config.mode == PK_MODE_RELAY || !pk_path_below(m->path, path))
+            continue;
+        pk_core_note(core, PK_NOTE_RECURSIVE_WATCH, c, path, 0);
+        enum pk_err err = pk_touch(core, c, e, m->root, PK_TOUCH_RECURSIVE);
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}
+
+static enum pk_err touch_target(struct core *core, struct pk_conn *c, struct pk_entry *e,
+                                const struct pk_target *target)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(&core->store, target->path, &mount) == PK_OUTSIDE)
+        return target->touch & PK_TOUCH_RECURSIVE ? touch_mounts_below(core, c, e, target->path) : PK_OK;
+    pk_catch_up(core, c, pk_store_find(&core->store, target->path));
+    if (c->client == PK_CLIENT_LAST)
+        return PK_ENOMEM;
+    if (target->touch == 0)
+        return PK_OK;
+    struct pk_znode *z = pk_store_know(&core->store, mount, target->path);
+    return z != NULL ? pk_touch(core, c, e, z, target->touch) : PK_ENOMEM;
+}
+
+enum pk_err pk_names_touch(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                           struct pk_entry *e)
+{
+    struct pk_targets t;
+    struct pk_target target;
+    pk_targets_begin(&t, req);
+    while (pk_targets_next(&t, &target)) {
+        enum pk_err err = touch_target(core, c, e, &target);
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}

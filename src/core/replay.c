@@ -1,0 +1,164 @@
+/*
+ * The multis of a sink.
+ *
+ * Happy path: a batch of creates in one multi, then a multi of at most 500 replayed steps at a time.
+ * Failure modes: out of memory closes the connection; a znode with more than 1000 absorbed writes starts at a
+ * lower version, which is noted.
+ */
+#include "core/replay.h"
+
+#include "core/relay.h"
+
+static const char dummy_name[] = "/pacekeeper-counts";
+
+/* One operation of a multi, so that sizing and writing cannot disagree. */
+struct op {
+    int32_t type;
+    struct pk_bytes path, suffix; /* the path is both, joined */
+    struct pk_bytes data;
+    int32_t version;
+};
+
+static size_t op_len(const struct op *o)
+{
+    size_t len = PK_MULTI_HEADER + 4 + o->path.len + o->suffix.len + 4;
+    if (o->type == PK_OP_CREATE)
+        len += pk_bytes_len(o->data) + PK_OPEN_ACL_LEN;
+    else if (o->type == PK_OP_SET_DATA)
+        len += pk_bytes_len(o->data);
+    return len;
+}
+
+static uint8_t *op_put(uint8_t *p, const struct op *o)
+{
+    p = pk_put_multi(p, o->type, false, -1);
+    p = pk_put32(p, o->path.len + o->suffix.len);
+    memcpy(p, o->path.p, o->path.len);
+    p += o->path.len;
+    if (o->suffix.len > 0)
+        memcpy(p, o->suffix.p, o->suffix.len);
+    p += o->suffix.len;
+    if (o->type != PK_OP_DELETE)
+        p = pk_put_bytes(p, o->data);
+    if (o->type == PK_OP_CREATE)
+        p = pk_put_open_acl(p);
+    return pk_put_int(p, o->version); /* of a create: flags, persistent */
+}
+
+static struct pk_bytes data_of(const struct pk_znode *z)
+{
+    return z->data != NULL ? (struct pk_bytes){z->data->bytes, z->data->len} : (struct pk_bytes){NULL, 0};
+}
+
+static struct op create_op(const struct pk_znode *z)
+{
+    return (struct op){.type = PK_OP_CREATE, .path = pk_znode_path(z), .data = data_of(z)};
+}
+
+static struct op delete_op(const struct pk_znode *z)
+{
+    return (struct op){.type = PK_OP_DELETE, .path = pk_znode_path(z), .version = -1};
+}
+
+static struct op dummy_op(struct pk_bytes parent, bool create)
+{
+    return (struct op){.type = create ? PK_OP_CREATE : PK_OP_DELETE,
+                       .path = parent,
+                       .suffix = PK_BYTES(dummy_name),
+                       .data = PK_BYTES(""),
+                       .version = create ? PK_CREATE_PERSISTENT : -1};
+}
+
+uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink *s)
+{
+    size_t len = PK_MULTI_HEADER;
+    uint32_t n = 0;
+    struct pk_znode *const *v = s->what.v + s->next;
+    for (; s->next + n < s->what.n && n < PK_MULTI_OPS; n++) {
+        struct op create = create_op(v[n]), del = delete_op(v[n]);
+        size_t more = op_len(&create) + (v[n]->replace ? op_len(&del) : 0);
+        if (n > 0 && len + more > PK_MULTI_BYTES)
+            break;
+        len += more;
+    }
+    uint8_t *p;
+    if (pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)
+        return 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct op create = create_op(v[i]), del = delete_op(v[i]);
+        if (v[i]->replace)
+            p = op_put(p, &del);
+        p = op_put(p, &create);
+    }
+    pk_put_multi(p, -1, true, -1);
+    return n;
+}
+
+int32_t pk_replay_steps(const struct pk_znode *z)
+{
+    int64_t steps = 2 * (int64_t)pk_znode_deaths(z) + z->version;
+    return z->version < 0 || steps > PK_REPLAY_MAX ? PK_REPLAY_MAX : (int32_t)steps;
+}
+
+/* The i-th step: first the deaths, then the writes, the last of which brings the newest data. */
+static struct op step_op(const struct pk_znode *z, int32_t i)
+{
+    int32_t steps = pk_replay_steps(z), deaths = 2 * pk_znode_deaths(z);
+    if (deaths > steps - 1 && z->version != 0)
+        deaths = (steps - 1) & ~1;
+    if (i < deaths)
+        return dummy_op(pk_znode_path(z), i % 2 == 0);
+    bool last = i == steps - 1;
+    return (struct op){.type = PK_OP_SET_DATA,
+                       .path = pk_znode_path(z),
+                       .data = last ? data_of(z) : PK_BYTES(""),
+                       .version = i == deaths ? 0 : -1};
+}
+
+bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s)
+{
+    struct pk_znode *const *v = s->what.v + s->next;
+    size_t len = PK_MULTI_HEADER;
+    uint32_t ops = 0, at = s->at;
+    int32_t done = s->done;
+    while (at < s->batch) {
+        if (done == pk_replay_steps(v[at])) {
+            at++;
+            done = 0;
+            continue;
+        }
+        struct op o = step_op(v[at], done);
+        if (ops > 0 && (ops == PK_MULTI_OPS || len + op_len(&o) > PK_MULTI_BYTES))
+            break;
+        len += op_len(&o);
+        ops++;
+        done++;
+    }
+    uint8_t *p;
+    if (ops == 0 || pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)
+        return false;
+    for (uint32_t i = 0; i < ops;) {
+        if (s->done == pk_replay_steps(v[s->at])) {
+            s->at++;
+            s->done = 0;
+            continue;
+        }
+        struct op o = step_op(v[s->at], s->done++);
+        p = op_put(p, &o);
+        i++;
+    }
+    pk_put_multi(p, -1, true, -1);
+    return true;
+}
+
+void pk_replay_pairs(struct core *core, struct pk_conn *c, const struct pk_znode *parent, int32_t pairs)
+{
+    struct op make = dummy_op(pk_znode_path(parent), true), drop = dummy_op(pk_znode_path(parent), false);
+    size_t len = PK_MULTI_HEADER + (size_t)pairs * (op_len(&make) + op_len(&drop));
+    uint8_t *p;
+    if (pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)
+        return;
+    for (int32_t i = 0; i < pairs; i++)
+        p = op_put(op_put(p, &make), &drop);
+    pk_put_multi(p, -1, true, -1);
+}

@@ -1,0 +1,28 @@
+/*
+ * The multis of a sink, built as bytes: creates, and the steps that bring a fresh znode's counters to what
+ * clients have seen. Bounded, so that no multi comes near jute.maxbuffer unless a single znode does.
+ */
+#ifndef PK_CORE_REPLAY_H
+#define PK_CORE_REPLAY_H
+
+#include "core/sink.h"
+
+enum {
+    PK_REPLAY_MAX = 1000, /* steps replayed per znode (design: beyond, counters may fall back) */
+    PK_MULTI_OPS = 500,   /* operations in one multi */
+    PK_MULTI_BYTES = 256 * 1024,
+};
+
+/* Sends the creates of the next batch; returns how many znodes it holds, 0 after closing for want of memory.
+ */
+uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink *s);
+/* Steps that a znode needs: 2 for each absorbed child death, 1 for each absorbed setData, at most
+ * PK_REPLAY_MAX. */
+int32_t pk_replay_steps(const struct pk_znode *z);
+/* Sends the next steps of the batch and moves s->at and s->done on; false when there was none left (nothing
+ * is sent). */
+bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s);
+/* Sends pairs of create and delete of a dummy child below an upstream parent. */
+void pk_replay_pairs(struct core *core, struct pk_conn *c, const struct pk_znode *parent, int32_t pairs);
+
+#endif

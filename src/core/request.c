@@ -1,0 +1,372 @@
+/*
+ * Judging a request (design section 5).
+ *
+ * Happy path: a beat's exists and setData are executed from the read buffer; a request outside all mounts is
+ * relayed from there. What cannot be decided yet (an earlier answer, a sink, an ask) leaves the request where
+ * it is and judges it again from the start, so that no half-made decision survives a change of the world.
+ * Failure modes: a body that does not decode is relayed, the ensemble says what is wrong with it.
+ */
+#include "core/request.h"
+
+#include "core/ask.h"
+#include "core/config_data.h"
+#include "core/keepalive.h"
+#include "core/local.h"
+#include "core/names.h"
+#include "proto/path.h"
+
+enum { MAX_SINKS = 4 }; /* per request: afterwards it is relayed as things stand */
+
+static const struct pk_bytes no_path = {NULL, 0};
+
+/* Forgets what was prepared for the request that has been taken. */
+static enum pk_verdict taken(struct core *core, struct pk_conn *c)
+{
+    pk_ask_drop(core, c);
+    c->attempts = 0;
+    return PK_TAKEN;
+}
+
+static enum pk_verdict relay(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                             const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
+{
+    struct pk_entry *e = pk_entry_new(core, c, answer, req->xid, req->op, path);
+    if (e != NULL) {
+        e->watch = req->watch;
+        pk_relay(core, c, e, f);
+    }
+    return taken(core, c);
+}
+
+/* Before memory answers anything the ensemble must have answered something: it may insist on authentication
+ * first. */
+static bool admitted(struct core *core, struct pk_conn *c)
+{
+    if (!c->admitted && !c->probing && pk_list_empty(&c->queue.client)) {
+        c->probing = true;
+        (void)!pk_send_own(core, c, PK_ANSWER_ADMIT, PK_OP_EXISTS, PK_BYTES("/"));
+    }
+    return c->admitted;
+}
+
+static bool is_head(const struct pk_conn *c)
+{
+    return pk_list_empty(&c->queue.client);
+}
+
+static enum pk_answer answer_of(const struct pk_request *req)
+{
+    switch (req->info->route) {
+    case PK_ROUTE_READ:
+    case PK_ROUTE_SET_DATA:
+        return PK_ANSWER_READ;
+    default:
+        return req->op == PK_OP_SET_ACL ? PK_ANSWER_READ : PK_ANSWER_FORWARD;
+    }
+}
+
+/* Sinks what the request names; true when there is nothing (left) to sink and it may be relayed. */
+static bool sunk(struct core *core, struct pk_conn *c, const struct pk_request *req)
+{
+    struct pk_naming what = {0};
+    if (pk_names_collect(core, req, &what) != PK_OK) {
+        pk_naming_free(core, &what);
+        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+        return false;
+    }
+    bool nothing = what.n == 0 && what.nsettle == 0;
+    if (nothing || c->attempts >= MAX_SINKS) {
+        pk_naming_free(core, &what);
+        return true;
+    }
+    if (what.busy) {
+        pk_conn_wait(core, c);
+    } else if (admitted(core, c) && is_head(c)) {
+        if (c->attempts++ == 0)
+            core->stats.requests_sunk++;
+        if (pk_sink_begin(core, c, &what) != PK_OK)
+            pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+    }
+    pk_naming_free(core, &what);
+    return false;
+}
+
+/* Anything that memory does not absorb: sink what it names, mark what it may change or watch, relay. */
+static enum pk_verdict unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                               const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
+{
+    if (!c->read_only && !sunk(core, c, req))
+        return PK_WAITS;
+    pk_ask_drop(core, c);
+    struct pk_entry *e = pk_entry_new(core, c, answer, req->xid, req->op, path);
+    if (e == NULL)
+        return PK_TAKEN;
+    e->watch = req->watch;
+    if (pk_names_touch(core, c, req, e) != PK_OK) {
+        pk_entry_free(core, c, e);
+        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+        return PK_TAKEN;
+    }
+    pk_relay(core, c, e, f);
+    return taken(core, c);
+}
+
+static enum pk_verdict judge_unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                     const struct pk_frame *f)
+{
+    struct pk_mount *mount;
+    if (req->op == PK_OP_MULTI_READ && pk_config_in_multi(req->body))
+        return unusual(core, c, req, f, PK_ANSWER_CONFIGS, req->body);
+    bool patched =
+        answer_of(req) == PK_ANSWER_READ && pk_store_place(&core->store, req->path, &mount) != PK_OUTSIDE;
+    return unusual(core, c, req, f, patched ? PK_ANSWER_READ : PK_ANSWER_FORWARD,
+                   patched ? req->path : no_path);
+}
+
+static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const struct pk_request *req)
+{
+    if (!admitted(core, c))
+        return PK_WAITS;
+    if (is_head(c)) {
+        pk_local_read(core, c, req->xid, req->op, req->path);
+        pk_keepalive(core, c);
+        return taken(core, c);
+    }
+    struct pk_entry *e = pk_entry_new(core, c, PK_ANSWER_READ, req->xid, req->op, req->path);
+    if (e != NULL) {
+        e->state = PK_ENTRY_LOCAL;
+        pk_entry_queue(core, c, e);
+    }
+    return taken(core, c);
+}
+
+static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                  const struct pk_frame *f)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(&core->store, req->path, &mount) == PK_OUTSIDE) {
+        bool config = req->op == PK_OP_GET_DATA && pk_bytes_eq(req->path, pk_config_path);
+        return relay(core, c, req, f, config ? PK_ANSWER_CONFIG : PK_ANSWER_FORWARD, no_path);
+    }
+    if (req->watch)
+        return judge_unusual(core, c, req, f);
+    if (pk_local_readable(core, c, req->path))
+        return read_locally(core, c, req);
+    pk_catch_up(core, c, pk_store_find(&core->store, req->path));
+    return relay(core, c, req, f, PK_ANSWER_READ, req->path);
+}
+
+static bool counts_anything(const struct core *core, struct pk_bytes path)
+{
+    for (size_t i = 0; i < core->store.nmounts; i++) {
+        const struct pk_mount *m = &core->store.mounts[i];
+        if (m->config.mode != PK_MODE_RELAY &&
+            (pk_path_below(m->path, path) || pk_bytes_eq(m->path, path) || pk_path_below(path, m->path)))
+            return true;
+    }
+    return false;
+}
+
+static enum pk_verdict judge_count(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                   const struct pk_frame *f)
+{
+    if (!counts_anything(core, req->path))
+        return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+    if (pk_local_readable(core, c, req->path))
+        return read_locally(core, c, req);
+    pk_catch_up(core, c, pk_store_find(&core->store, req->path));
+    return relay(core, c, req, f, PK_ANSWER_COUNT, req->path);
+}
+
+/* True when a local write may take effect now; otherwise the connection is woken when that may have changed.
+ */
+static bool may_write(struct core *core, struct pk_conn *c, const struct pk_znode *z,
+                      const struct pk_znode *parent)
+{
+    if (pk_znode_busy(z) || pk_znode_busy(parent)) {
+        pk_conn_wait(core, c);
+        return false;
+    }
+    return admitted(core, c) && is_head(c);
+}
+
+static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                 const struct pk_frame *f)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(&core->store, req->path, &mount) == PK_OUTSIDE)
+        return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+    struct pk_znode *z = pk_local_find(core, c, req->path);
+    if (!pk_znode_held(z) || c->read_only)
+        return relay(core, c, req, f, PK_ANSWER_READ, req->path);
+    size_t before = z->data != NULL ? z->data->len : 0;
+    uint64_t more = req->data.len > before ? req->data.len - before : 0;
+    if (more > 0 && !pk_store_has_room(mount, false, more, req->data.len)) {
+        if (c->attempts == 0 && is_head(c))
+            core->stats.bound_size++;
+        return unusual(core, c, req, f, PK_ANSWER_READ, req->path);
+    }
+    if (!may_write(core, c, z, NULL))
+        return PK_WAITS;
+    pk_local_set(core, c, req, z);
+    pk_keepalive(core, c);
+    return taken(core, c);
+}
+
+static enum pk_verdict judge_delete(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                    const struct pk_frame *f)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(&core->store, req->path, &mount) == PK_OUTSIDE)
+        return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+    struct pk_znode *z = pk_local_find(core, c, req->path);
+    if (!pk_znode_held(z) || c->read_only)
+        return unusual(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+    if (!may_write(core, c, z, z->parent))
+        return PK_WAITS;
+    pk_local_delete(core, c, req, z);
+    pk_keepalive(core, c);
+    return taken(core, c);
+}
+
+/* Whether a birth is possible as far as memory knows; a doubt is for the ensemble. */
+static bool birth_thinkable(struct core *core, const struct pk_conn *c, const struct pk_request *req,
+                            struct pk_mount *mount, const struct pk_znode *z, const struct pk_znode *parent)
+{
+    if (c->read_only || req->version != PK_CREATE_PERSISTENT || !pk_acl_is_open(req->acl) ||
+        !pk_path_valid(req->path))
+        return false;
+    if (z != NULL && (z->state == PK_ZNODE_SUNK || z->nborn > 0))
+        return false;
+    if (pk_watched(mount, z, parent) || pk_touched(z) || pk_touched(parent) ||
+        (parent != NULL && parent->no_births))
+        return false;
+    uint64_t more = (uint64_t)req->path.len + req->data.len;
+    if (pk_store_has_room(mount, true, more, req->data.len))
+        return true;
+    core->stats.bound_births++;
+    if (!mount->full_noted)
+        pk_core_note(core, PK_NOTE_MOUNT_FULL, c, mount->path, (int64_t)mount->znodes);
+    mount->full_noted = true;
+    return false;
+}
+
+static enum pk_verdict judge_create(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                    const struct pk_frame *f)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(&core->store, req->path, &mount) != PK_BELOW)
+        return unusual(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+    struct pk_znode *z = pk_local_find(core, c, req->path);
+    struct pk_znode *parent = pk_store_find(&core->store, pk_path_parent(req->path));
+    if (pk_znode_held(z) && req->version == PK_CREATE_PERSISTENT && pk_acl_is_open(req->acl) &&
+        !c->read_only) {
+        if (!may_write(core, c, z, NULL))
+            return PK_WAITS;
+        pk_local_header(core, c, req->xid, PK_Z_NODE_EXISTS);
+        pk_keepalive(core, c);
+        return taken(core, c);
+    }
+    if (pk_znode_held(z) || !birth_thinkable(core, c, req, mount, z, parent))
+        return unusual(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+    if (!pk_znode_held(parent)) {
+        if (c->ask == NULL && pk_ask_begin(core, c, mount, req->path) != PK_OK)
+            pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+        if (!pk_ask_done(c) || !is_head(c))
+            return PK_WAITS;
+        if (!pk_ask_allows(c)) {
+            core->stats.asks_refused++;
+            return unusual(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+        }
+    } else if (!may_write(core, c, NULL, parent)) {
+        return PK_WAITS;
+    }
+    pk_local_birth(core, c, req, mount);
+    pk_keepalive(core, c);
+    return taken(core, c);
+}
+
+static enum pk_verdict judge_ping(struct core *core, struct pk_conn *c, const struct pk_frame *f)
+{
+    if (c->queue.npings == PK_PINGS_MAX)
+        return PK_WAITS;
+    pk_relay_ping(core, c, f);
+    return PK_TAKEN;
+}
+
+/* As a server answers a type that it does not know, then closes. */
+static enum pk_verdict refuse(struct core *core, struct pk_conn *c, const struct pk_request *req)
+{
+    if (!is_head(c))
+        return PK_WAITS;
+    uint8_t *p = pk_conn_client_room(core, c, PK_LEN_WORD + PK_REPLY_HEADER);
+    if (p != NULL)
+        pk_put_reply(p, 0, req->xid, -1, PK_Z_UNIMPLEMENTED);
+    pk_conn_close(core, c, PK_CLOSE_UNIMPLEMENTED);
+    return PK_TAKEN;
+}
+
+static enum pk_verdict judge_known(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                   const struct pk_frame *f)
+{
+    switch (req->info->route) {
+    case PK_ROUTE_READ:
+        return judge_read(core, c, req, f);
+    case PK_ROUTE_SET_DATA:
+        return judge_set(core, c, req, f);
+    case PK_ROUTE_CREATE:
+        return judge_create(core, c, req, f);
+    case PK_ROUTE_DELETE:
+        return judge_delete(core, c, req, f);
+    case PK_ROUTE_COUNT:
+        return judge_count(core, c, req, f);
+    case PK_ROUTE_UNUSUAL:
+        return judge_unusual(core, c, req, f);
+    case PK_ROUTE_PING:
+        return judge_ping(core, c, f);
+    case PK_ROUTE_REFUSE:
+        return refuse(core, c, req);
+    case PK_ROUTE_CLOSE:
+        c->closing = true;
+        return relay(core, c, req, f, PK_ANSWER_CLOSE, no_path);
+    case PK_ROUTE_AUTH:
+        return relay(core, c, req, f, PK_ANSWER_AUTH, no_path);
+    case PK_ROUTE_RECONFIG:
+        return relay(core, c, req, f, PK_ANSWER_CONFIG, no_path);
+    case PK_ROUTE_RELAY:
+        break;
+    }
+    return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
+}
+
+static bool output_full(const struct core *core, const struct pk_conn *c)
+{
+    return (c->client != PK_CLIENT_GONE && c->client_out.bytes > core->config.client_high_water) ||
+           c->uplink_out.bytes > core->config.uplink_high_water || c->queue.depth >= PK_QUEUE_MAX;
+}
+
+enum pk_verdict pk_judge(struct core *core, struct pk_conn *c, const struct pk_frame *f)
+{
+    struct pk_request req;
+    bool well_formed;
+    if (c->closing)
+        return PK_TAKEN; /* a server answers nothing behind closeSession */
+    if (c->sink != NULL || output_full(core, c))
+        return PK_WAITS;
+    if (pk_request_decode(f->p + PK_LEN_WORD, f->len - PK_LEN_WORD, &req, &well_formed) != PK_OK) {
+        pk_conn_close(core, c, PK_CLOSE_MALFORMED_REQUEST);
+        return PK_TAKEN;
+    }
+    if (c->refusal != 0) {
+        if (!is_head(c))
+            return PK_WAITS;
+        pk_local_header(core, c, req.xid, c->refusal);
+        c->refusal = 0;
+        return taken(core, c);
+    }
+    c->last_xid = req.xid;
+    c->last_op = req.op;
+    if (req.info == NULL || !well_formed)
+        return relay(core, c, &req, f, PK_ANSWER_FORWARD, no_path);
+    return judge_known(core, c, &req, f);
+}

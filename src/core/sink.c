@@ -1,0 +1,269 @@
+/*
+ * Sinking.
+ *
+ * Happy path: create a batch, replay its counters, next batch; then the request is judged again.
+ * Failure modes: a znode that the ensemble refuses stays born and the request is answered with that error;
+ * one that the ensemble has already is given up in its favour; a missing parent is created again, once; a
+ * lost uplink leaves the batch born and uncertain, and the next sink of it replaces what it finds.
+ */
+#include "core/sink.h"
+
+#include "core/relay.h"
+#include "core/replay.h"
+#include "core/touch.h"
+
+static void end(struct core *core, struct pk_conn *c)
+{
+    struct pk_sink *s = c->sink;
+    c->sink = NULL;
+    core->sinking--;
+    c->refusal = s->error;
+    pk_naming_free(core, &s->what);
+    pk_free(core->mem, s);
+    pk_core_wake_waiting(core);
+    pk_conn_wake(core, c);
+}
+
+/* Pairs for the next upstream parent; false when every parent is settled. */
+static bool settle_next(struct core *core, struct pk_conn *c, struct pk_sink *s)
+{
+    s->step = PK_SINK_SETTLING;
+    while (s->at < s->what.nsettle) {
+        struct pk_znode *z = s->what.settle[s->at];
+        if (pk_znode_held(z) || z->cversion <= 0) {
+            s->at++;
+            continue;
+        }
+        s->done = z->cversion < PK_MULTI_OPS / 2 ? z->cversion : PK_MULTI_OPS / 2;
+        pk_replay_pairs(core, c, z, s->done);
+        return true;
+    }
+    return false;
+}
+
+static void next_batch(struct core *core, struct pk_conn *c)
+{
+    struct pk_sink *s = c->sink;
+    s->at = 0;
+    s->done = 0;
+    if (s->next == s->what.n) {
+        if (!settle_next(core, c, s))
+            end(core, c);
+        return;
+    }
+    s->step = PK_SINK_CREATING;
+    uint32_t n = pk_replay_creates(core, c, s);
+    if (n == 0)
+        return; /* closed: the sink is gone */
+    s->batch = n;
+    for (uint32_t i = 0; i < n; i++)
+        s->what.v[s->next + i]->state = PK_ZNODE_SINKING;
+}
+
+enum pk_err pk_sink_begin(struct core *core, struct pk_conn *c, struct pk_naming *what)
+{
+    struct pk_sink *s = pk_zalloc(core->mem, sizeof *s);
+    if (s == NULL)
+        return PK_ENOMEM;
+    s->what = *what;
+    *what = (struct pk_naming){0};
+    c->sink = s;
+    core->sinking++;
+    for (uint32_t i = 0; i < s->what.n; i++)
+        s->what.v[i]->state = PK_ZNODE_SINKING;
+    next_batch(core, c);
+    return PK_OK;
+}
+
+/* Takes v[at] out of the list. */
+static void leave_out(struct pk_sink *s, uint32_t at)
+{
+    s->what.v[at]->named = false;
+    for (uint32_t i = at; i + 1 < s->what.n; i++)
+        s->what.v[i] = s->what.v[i + 1];
+    s->what.n--;
+}
+
+static void finish_batch(struct core *core, struct pk_conn *c, int64_t zxid)
+{
+    struct pk_sink *s = c->sink;
+    for (uint32_t i = 0; i < s->batch; i++) {
+        struct pk_znode *z = s->what.v[s->next + i];
+        if (z->version > PK_REPLAY_MAX)
+            pk_core_note(core, PK_NOTE_COUNTERS_CUT, c, pk_znode_path(z), z->version);
+        struct pk_change change = {.kind = PK_CHANGE_SUNK, .znode = z, .now_us = core->now_us};
+        if (pk_store_apply(&core->store, &change) != PK_OK) {
+            pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+            return;
+        }
+        z->mzxid = zxid;
+        z->cversion = 0;
+    }
+    s->next += s->batch;
+    s->batch = 0;
+    next_batch(core, c);
+}
+
+static void created(struct core *core, struct pk_conn *c, int64_t zxid)
+{
+    struct pk_sink *s = c->sink;
+    for (uint32_t i = 0; i < s->batch; i++) {
+        s->what.v[s->next + i]->state = PK_ZNODE_REPLAYING;
+        s->what.v[s->next + i]->czxid = zxid;
+    }
+    s->step = PK_SINK_REPLAYING;
+    if (!pk_replay_send(core, c, s) && c->sink == s)
+        finish_batch(core, c, zxid);
+}
+
+/* The ensemble refuses v[at]: it and what is below it stay born. */
+static void refuse(struct core *core, struct pk_conn *c, uint32_t at, int32_t code)
+{
+    struct pk_sink *s = c->sink;
+    struct pk_znode *top = s->what.v[at];
+    pk_core_note(core, PK_NOTE_SINK_FAILED, c, pk_znode_path(top), code);
+    core->stats.sink_failures++;
+    if (s->error == 0)
+        s->error = code;
+    for (uint32_t i = s->what.n; i-- > s->next;) {
+        struct pk_znode *up = s->what.v[i];
+        while (up != NULL && up != top)
+            up = up->parent;
+        if (up != top)
+            continue;
+        s->what.v[i]->state = PK_ZNODE_BORN;
+        leave_out(s, i);
+    }
+}
+
+/* The ensemble has v[at] already, or what is there cannot be replaced. */
+static void give_up(struct core *core, struct pk_conn *c, uint32_t at)
+{
+    struct pk_sink *s = c->sink;
+    struct pk_znode *z = s->what.v[at];
+    pk_core_note(core, PK_NOTE_FOREIGN_CREATE, c, pk_znode_path(z), 0);
+    core->stats.foreign_creates++;
+    struct pk_change change = {.kind = PK_CHANGE_LOST, .znode = z};
+    leave_out(s, at);
+    if (pk_store_apply(&core->store, &change) == PK_OK)
+        pk_store_tidy(&core->store, z);
+}
+
+/* First error of a failed multi and its index; ops before it have 0, those after it -2. False when there is
+ * none. */
+static bool first_error(struct pk_bytes body, uint32_t *at, int32_t *code)
+{
+    struct pk_in in = pk_in(body.p, body.len);
+    for (*at = 0;; ++*at) {
+        int32_t type = pk_get_int(&in);
+        bool done = pk_get_bool(&in);
+        pk_get_int(&in);
+        if (in.bad || done || type != -1)
+            return false;
+        *code = pk_get_int(&in);
+        if (*code != PK_Z_OK && *code != PK_Z_RUNTIME_INCONSISTENCY)
+            return true;
+    }
+}
+
+/* The index within the list of the create that a multi's index means: a replaced znode has a delete before
+ * it. */
+static uint32_t index_of(const struct pk_sink *s, uint32_t op)
+{
+    uint32_t at = 0;
+    for (uint32_t ops = 0; at < s->batch; at++) {
+        ops += s->what.v[s->next + at]->replace ? 2 : 1;
+        if (op < ops)
+            break;
+    }
+    return s->next + at;
+}
+
+/* What to do about v[at], for which the ensemble answered with code, before the rest is tried again. */
+static void one_refused(struct core *core, struct pk_conn *c, uint32_t at, int32_t code)
+{
+    struct pk_sink *s = c->sink;
+    struct pk_znode *z = s->what.v[at < s->what.n ? at : s->what.n - 1];
+    if (z->replace && code == PK_Z_NO_NODE) {
+        z->replace = z->uncertain = false;
+    } else if (z->replace) {
+        give_up(core, c, at);
+    } else if (code == PK_Z_NODE_EXISTS && z->uncertain) {
+        z->replace = true;
+    } else if (code == PK_Z_NODE_EXISTS) {
+        give_up(core, c, at);
+    } else if (code == PK_Z_NO_NODE && !s->parents_made && !pk_znode_held(z->parent)) {
+        s->parents_made = true;
+        pk_send_ancestors(core, c, pk_znode_path(z->parent));
+    } else {
+        refuse(core, c, at, code);
+    }
+}
+
+static void create_failed(struct core *core, struct pk_conn *c, const struct pk_reply *r,
+                          struct pk_bytes body)
+{
+    struct pk_sink *s = c->sink;
+    uint32_t op;
+    int32_t code = r->err;
+    if (r->err != PK_Z_OK || !first_error(body, &op, &code)) {
+        while (s->next < s->what.n)
+            refuse(core, c, s->next, r->err != PK_Z_OK ? r->err : PK_Z_RUNTIME_INCONSISTENCY);
+        next_batch(core, c);
+        return;
+    }
+    one_refused(core, c, index_of(s, op), code);
+    if (c->sink == s)
+        next_batch(core, c);
+}
+
+static bool multi_succeeded(const struct pk_reply *r, struct pk_bytes body)
+{
+    return r->err == PK_Z_OK && body.len >= 4 && (int32_t)pk_load32(body.p) != -1;
+}
+
+static void settled(struct core *core, struct pk_conn *c, bool ok)
+{
+    struct pk_sink *s = c->sink;
+    struct pk_znode *z = s->what.settle[s->at];
+    z->cversion = ok && z->cversion > s->done ? z->cversion - s->done : 0;
+    s->done = 0;
+    if (!settle_next(core, c, s) && c->sink == s)
+        end(core, c);
+}
+
+void pk_sink_answer(struct core *core, struct pk_conn *c, const struct pk_reply *r, struct pk_bytes body)
+{
+    struct pk_sink *s = c->sink;
+    if (s == NULL)
+        return;
+    bool ok = multi_succeeded(r, body);
+    switch (s->step) {
+    case PK_SINK_CREATING:
+        if (ok)
+            created(core, c, r->zxid);
+        else
+            create_failed(core, c, r, body);
+        break;
+    case PK_SINK_REPLAYING:
+        if (!pk_replay_send(core, c, s) && c->sink == s)
+            finish_batch(core, c, r->zxid);
+        break;
+    case PK_SINK_SETTLING:
+        settled(core, c, ok);
+        break;
+    }
+}
+
+void pk_sink_drop(struct core *core, struct pk_conn *c)
+{
+    struct pk_sink *s = c->sink;
+    if (s == NULL)
+        return;
+    for (uint32_t i = s->next; i < s->what.n; i++) {
+        struct pk_znode *z = s->what.v[i];
+        z->uncertain = z->uncertain || i < s->next + s->batch;
+        z->state = PK_ZNODE_BORN;
+    }
+    end(core, c);
+}

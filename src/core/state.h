@@ -1,0 +1,69 @@
+/*
+ * The core's own state, shared by its parts, and the few services that all of them use: making a connection
+ * visible to the driver, ending it, and waking those that wait.
+ */
+#ifndef PK_CORE_STATE_H
+#define PK_CORE_STATE_H
+
+#include "core/conn.h"
+#include "core/histogram.h"
+
+enum { PK_NOTES = 32 };
+
+struct core {
+    const struct pk_mem *mem;
+    struct core_config config;
+    struct core_stats stats;
+    struct pk_store store;
+    struct pk_out_shared out;
+    struct pk_pool entries, touches, watches;
+    struct pk_conn **slots;
+    uint32_t *gens;
+    uint32_t nslots, slots_cap, free_hint;
+    struct pk_map sessions;     /* session id -> newest connection */
+    struct pk_list changed;     /* connections that core_next visits */
+    struct pk_list runnable;    /* connections whose backlog may be judged again */
+    struct pk_list waiting;     /* connections that wait for the end of some sink */
+    struct pk_list handshaking; /* without a connect request, oldest first */
+    struct pk_list greeting;    /* connect request sent, no response yet */
+    struct pk_list outstanding; /* something is awaited from the uplink */
+    struct pk_list lasting;     /* closed, the client's last replies are being flushed; oldest first */
+    struct pk_conn *given;      /* the connection of the newest update */
+    struct pk_histogram beat_latency;
+    struct core_note notes[PK_NOTES];
+    unsigned first_note, nnotes;
+    uint32_t nconns;
+    int64_t now_us, wall_ms;
+    int32_t own_xid;  /* of the newest request of our own */
+    uint32_t sinking; /* sinks under way */
+    bool draining;
+};
+
+/* The driver should look at this connection. */
+void pk_conn_changed(struct core *core, struct pk_conn *c);
+/* Its backlog should be judged again within this step. */
+void pk_conn_wake(struct core *core, struct pk_conn *c);
+/* Ends a connection: the client's last replies are flushed first, the uplink closes at once. Idempotent. */
+void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why);
+/* Everyone who waits for the end of a sink is judged again, in the order in which they came. */
+void pk_core_wake_waiting(struct core *core);
+/* Waits for the end of some sink. */
+void pk_conn_wait(struct core *core, struct pk_conn *c);
+
+void pk_core_note(struct core *core, enum pk_note_kind kind, const struct pk_conn *c, struct pk_bytes path,
+                  int64_t number);
+
+/* Frees a connection and everything that depends on it; its id is dead from here on. */
+void pk_conn_free(struct core *core, struct pk_conn *c);
+/* Drops what is awaited, asked and sunk on the connection's behalf: its uplink is gone. */
+void pk_conn_abandon(struct core *core, struct pk_conn *c);
+
+/* A fresh xid for a request of our own: negative, so that servers do not count it in their throttling. */
+int32_t pk_core_xid(struct core *core);
+
+/* len bytes to be filled in at once, towards the client or the uplink; NULL after closing for want of memory.
+ * Output for a client that is gone is written into the void. */
+uint8_t *pk_conn_client_room(struct core *core, struct pk_conn *c, size_t len);
+uint8_t *pk_conn_uplink_room(struct core *core, struct pk_conn *c, size_t len);
+
+#endif

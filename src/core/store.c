@@ -1,0 +1,270 @@
+/*
+ * What memory knows of paths below the mounts.
+ *
+ * Happy path: a beat finds its znode with one hash look-up and overwrites its data in place.
+ * Failure modes: out of memory leaves the tree as it was; bounds are asked about before (pk_store_has_room).
+ */
+#include "core/store.h"
+
+#include <string.h>
+
+#include "proto/path.h"
+
+static uint32_t path_hash(const struct pk_store *store, struct pk_bytes path)
+{
+    return pk_hash(store->seed, path.p, path.len);
+}
+
+struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path)
+{
+    if (path.len == 0)
+        return NULL;
+    uint32_t hash = path_hash(store, path);
+    for (struct pk_map_node *n = pk_map_chain(&store->map, hash); n != NULL; n = n->next) {
+        struct pk_znode *z = PK_CONTAINER(n, struct pk_znode, map);
+        if (n->hash == hash && z->len == path.len && memcmp(z->path, path.p, path.len) == 0)
+            return z;
+    }
+    return NULL;
+}
+
+struct pk_znode *pk_store_child(const struct pk_store *store, const struct pk_znode *z, struct pk_bytes name)
+{
+    uint8_t path[1024];
+    size_t len = (size_t)z->len + 1 + name.len;
+    if (len > sizeof path) {
+        for (struct pk_znode *k = z->children; k != NULL; k = k->next)
+            if (pk_bytes_eq(pk_path_name(pk_znode_path(k)), name))
+                return k;
+        return NULL;
+    }
+    memcpy(path, z->path, z->len);
+    path[z->len] = '/';
+    if (name.len > 0)
+        memcpy(path + z->len + 1, name.p, name.len);
+    return pk_store_find(store, (struct pk_bytes){path, (uint32_t)len});
+}
+
+static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, uint8_t mount,
+                             struct pk_bytes path)
+{
+    if (pk_map_reserve(store->mem, &store->map) != PK_OK)
+        return NULL;
+    struct pk_znode *z = pk_alloc(store->mem, sizeof *z + path.len);
+    if (z == NULL)
+        return NULL;
+    memset(z, 0, sizeof *z);
+    memcpy(z->path, path.p, path.len);
+    z->len = path.len;
+    z->mount = mount;
+    z->parent = parent;
+    if (parent != NULL) {
+        z->next = parent->children;
+        if (z->next != NULL)
+            z->next->pprev = &z->next;
+        z->pprev = &parent->children;
+        parent->children = z;
+    }
+    pk_map_put(&store->map, &z->map, path_hash(store, path));
+    return z;
+}
+
+static void forget(struct pk_store *store, struct pk_znode *z)
+{
+    pk_map_del(&store->map, &z->map);
+    if (z->pprev != NULL) {
+        *z->pprev = z->next;
+        if (z->next != NULL)
+            z->next->pprev = z->pprev;
+    }
+    if (z->aux != NULL)
+        pk_list_del(&z->aux->sunk);
+    pk_free(store->mem, z->aux);
+    pk_blob_unref(store->mem, z->data);
+    pk_free(store->mem, z);
+    store->forgotten++;
+}
+
+static enum pk_err add_mount(struct pk_store *store, const struct core_mount *config)
+{
+    struct pk_bytes path = {(const uint8_t *)config->path, (uint32_t)strlen(config->path)};
+    struct pk_bytes own = PK_BYTES("/zookeeper");
+    if (!pk_path_valid(path) || path.len == 1 || pk_bytes_eq(path, own) || pk_path_below(path, own))
+        return PK_EINVAL;
+    for (size_t i = 0; i < store->nmounts; i++) {
+        struct pk_bytes other = store->mounts[i].path;
+        if (pk_bytes_eq(path, other) || pk_path_below(path, other) || pk_path_below(other, path))
+            return PK_EINVAL;
+    }
+    struct pk_mount *m = &store->mounts[store->nmounts];
+    char *copy = pk_alloc(store->mem, path.len + 1);
+    if (copy == NULL)
+        return PK_ENOMEM;
+    memcpy(copy, config->path, path.len + 1);
+    *m = (struct pk_mount){.config = *config, .path = {(const uint8_t *)copy, path.len}};
+    m->config.path = copy;
+    m->root = make(store, NULL, (uint8_t)store->nmounts, m->path);
+    store->nmounts++;
+    return m->root != NULL ? PK_OK : PK_ENOMEM;
+}
+
+enum pk_err pk_store_init(struct pk_store *store, const struct pk_mem *mem, const struct core_config *config,
+                          struct core_stats *stats)
+{
+    *store = (struct pk_store){.mem = mem, .stats = stats, .seed = config->hash_seed};
+    pk_list_init(&store->sunk);
+    if (config->nmounts > UINT8_MAX)
+        return PK_EINVAL;
+    if (config->nmounts > 0) {
+        store->mounts = pk_zalloc(mem, config->nmounts * sizeof *store->mounts);
+        if (store->mounts == NULL)
+            return PK_ENOMEM;
+    }
+    for (size_t i = 0; i < config->nmounts; i++) {
+        enum pk_err err = add_mount(store, &config->mounts[i]);
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}
+
+void pk_store_drop(struct pk_store *store)
+{
+    for (size_t i = 0; i < store->nmounts; i++) {
+        struct pk_znode *root = store->mounts[i].root, *z = root;
+        while (z != NULL) {
+            while (z->children != NULL)
+                z = z->children;
+            struct pk_znode *up = z->parent;
+            forget(store, z);
+            z = up;
+        }
+        void *path = (void *)(uintptr_t)store->mounts[i].config.path;
+        pk_free(store->mem, path);
+    }
+    pk_free(store->mem, store->mounts);
+    pk_map_free(store->mem, &store->map);
+    store->mounts = NULL;
+    store->nmounts = 0;
+}
+
+enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount)
+{
+    for (size_t i = 0; i < store->nmounts; i++) {
+        struct pk_mount *m = &store->mounts[i];
+        if (m->config.mode == PK_MODE_RELAY || path.len < m->path.len)
+            continue;
+        *mount = m;
+        if (pk_path_below(path, m->path))
+            return PK_BELOW;
+        if (pk_bytes_eq(path, m->path))
+            return PK_AT_ROOT;
+    }
+    *mount = NULL;
+    return PK_OUTSIDE;
+}
+
+struct pk_znode *pk_store_know(struct pk_store *store, struct pk_mount *mount, struct pk_bytes path)
+{
+    struct pk_znode *z = pk_store_find(store, path);
+    if (z != NULL)
+        return z;
+    struct pk_znode *parent = mount->root;
+    for (uint32_t end = mount->path.len + 1; end <= path.len; end++) {
+        if (end < path.len && path.p[end] != '/')
+            continue;
+        struct pk_bytes part = {path.p, end};
+        z = pk_store_find(store, part);
+        if (z == NULL)
+            z = make(store, parent, mount->root->mount, part);
+        if (z == NULL) {
+            pk_store_tidy(store, parent);
+            return NULL;
+        }
+        parent = z;
+    }
+    return z;
+}
+
+struct pk_aux *pk_store_aux(struct pk_store *store, struct pk_znode *z)
+{
+    if (z->aux != NULL)
+        return z->aux;
+    struct pk_aux *aux = pk_zalloc(store->mem, sizeof *aux);
+    if (aux == NULL)
+        return NULL;
+    pk_list_init(&aux->watches);
+    pk_list_init(&aux->asks);
+    pk_list_init(&aux->sunk);
+    return z->aux = aux;
+}
+
+static void tidy_aux(struct pk_store *store, struct pk_znode *z)
+{
+    struct pk_aux *aux = z->aux;
+    if (aux == NULL || aux->inflight > 0 || z->state == PK_ZNODE_SUNK)
+        return;
+    if (pk_list_empty(&aux->watches) && pk_list_empty(&aux->asks)) {
+        pk_free(store->mem, aux);
+        z->aux = NULL;
+    }
+}
+
+void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
+{
+    while (z != NULL) {
+        tidy_aux(store, z);
+        if (z->state != PK_ZNODE_KNOWN || z->aux != NULL || z->children != NULL || z->cversion > 0 ||
+            z->no_births || z->parent == NULL)
+            return;
+        struct pk_znode *up = z->parent;
+        forget(store, z);
+        z = up;
+    }
+}
+
+void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
+{
+    while (!pk_list_empty(&store->sunk)) {
+        struct pk_aux *aux = PK_CONTAINER(store->sunk.next, struct pk_aux, sunk);
+        if (now_us - aux->sunk_us < keep_us)
+            return;
+        struct pk_znode *z = aux->sunk_znode;
+        pk_list_del(&aux->sunk);
+        z->state = PK_ZNODE_KNOWN;
+        pk_store_tidy(store, z);
+    }
+}
+
+void pk_znode_stat(const struct pk_znode *z, struct pk_stat *st)
+{
+    *st = (struct pk_stat){
+        .czxid = z->czxid,
+        .mzxid = z->mzxid,
+        .pzxid = z->pzxid,
+        .ctime = z->ctime,
+        .mtime = z->mtime,
+        .version = z->version,
+        .cversion = z->cversion,
+        .data_length = z->data != NULL ? (int32_t)z->data->len : 0,
+        .num_children = z->nborn,
+    };
+}
+
+struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z)
+{
+    if (z->children != NULL)
+        return z->children;
+    while (z != root && z->next == NULL)
+        z = z->parent;
+    return z != root ? z->next : NULL;
+}
+
+bool pk_store_has_room(const struct pk_mount *mount, bool birth, uint64_t more, size_t data)
+{
+    if (data > mount->config.max_znode)
+        return false;
+    if (birth && mount->znodes >= mount->config.max_znodes)
+        return false;
+    return more == 0 || mount->bytes + more <= mount->config.max_bytes;
+}

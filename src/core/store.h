@@ -1,0 +1,165 @@
+/*
+ * What memory knows of paths below the mounts: a tree of znodes, found by full path through one hash map.
+ *
+ * A znode is born (exists only here), sinking (being created in the ensemble) or merely known: a path of
+ * which there is something to remember (a mount's root, an upstream parent of born znodes, a watch, a request
+ * in flight, a recent sink). A known znode without a reason is forgotten at once, so memory follows what is
+ * held.
+ *
+ *   known ──birth──► born ──sink begins──► sinking ──created upstream──► replaying ──counters equal──► sunk
+ *     ▲                │  ▲                   │ refused: born again                                      │
+ *     └─────death──────┘  └───────────────────┘                                        known again ◄─ 60 s
+ * later
+ */
+#ifndef PK_CORE_STORE_H
+#define PK_CORE_STORE_H
+
+#include "base/blob.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "core/core.h"
+#include "proto/records.h"
+
+enum pk_znode_state {
+    PK_ZNODE_KNOWN,
+    PK_ZNODE_BORN,
+    PK_ZNODE_SINKING,   /* its create is under way; reads are still local, writes wait */
+    PK_ZNODE_REPLAYING, /* it exists upstream, its counters are being replayed; otherwise as sinking */
+    PK_ZNODE_SUNK,      /* the ensemble's; the zxids of the sink are remembered for servers that lag */
+};
+
+struct pk_znode {
+    struct pk_map_node map;
+    struct pk_znode *parent; /* NULL for a mount's root */
+    struct pk_znode *children, *next, **pprev;
+    struct pk_blob *data; /* NULL: null data (born), nothing (known) */
+    struct pk_aux *aux;   /* watches, requests in flight and asks; NULL when there are none */
+    /* Born: as in its Stat. Sunk: czxid and mzxid are those of the create and of the last replayed step.
+     * Known, with born children: czxid is the parent's upstream one (0 not seen yet), pzxid the local share.
+     */
+    int64_t czxid, mzxid, pzxid, ctime, mtime;
+    int32_t version;
+    int32_t cversion; /* born: as in its Stat; else the absorbed deaths below it */
+    int32_t nborn;    /* children that are born, sinking or replaying */
+    uint32_t stamp;   /* of the last merge that met it */
+    uint32_t len;     /* of the path */
+    uint8_t state;    /* enum pk_znode_state */
+    uint8_t mount;
+    bool uncertain : 1; /* a sink was cut off: the ensemble may have it */
+    bool replace : 1;   /* it has: the next attempt deletes that one first */
+    bool named : 1;     /* being collected for a sink */
+    bool no_births : 1; /* a container or TTL znode */
+    char path[];
+};
+
+struct pk_mount {
+    struct core_mount config; /* path owned */
+    struct pk_bytes path;
+    struct pk_znode *root;
+    uint64_t znodes, bytes; /* born and sinking; data and paths */
+    uint32_t recursive;     /* recursive watches at or above the root */
+    bool full_noted;
+};
+
+struct pk_store {
+    const struct pk_mem *mem;
+    struct core_stats *stats;
+    struct pk_map map;
+    uint64_t seed;
+    struct pk_mount *mounts;
+    size_t nmounts;
+    uint32_t forgotten; /* grows with every znode freed: guards remembered pointers */
+    uint32_t merge_stamp;
+    struct pk_list sunk; /* pk_aux.sunk, oldest first */
+};
+
+/* Rare company of a znode. */
+struct pk_aux {
+    struct pk_list watches; /* struct pk_watch.of_znode */
+    struct pk_list asks;    /* struct pk_ask_link */
+    uint32_t inflight;      /* relayed requests that may create, delete or protect it */
+    struct pk_list sunk;    /* in pk_store.sunk while the znode is sunk */
+    struct pk_znode *sunk_znode;
+    int64_t sunk_us;
+};
+
+/* Where a path lies. */
+enum pk_place { PK_OUTSIDE, PK_AT_ROOT, PK_BELOW };
+
+enum pk_err pk_store_init(struct pk_store *store, const struct pk_mem *mem, const struct core_config *config,
+                          struct core_stats *stats) PK_NODISCARD;
+void pk_store_drop(struct pk_store *store);
+
+/* Which mount with a mode other than relay holds the path; *mount is NULL when outside. */
+enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount);
+/* The znode of a path, or NULL when nothing is known of it. */
+struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path);
+/* The known child of z of that name, or NULL. */
+struct pk_znode *pk_store_child(const struct pk_store *store, const struct pk_znode *z, struct pk_bytes name);
+/* The znode of a path at or below a mount, made known (with its ancestors up to the root) when it is not. */
+struct pk_znode *pk_store_know(struct pk_store *store, struct pk_mount *mount,
+                               struct pk_bytes path) PK_NODISCARD;
+/* The aux of a znode, made when it has none; NULL when out of memory. */
+struct pk_aux *pk_store_aux(struct pk_store *store, struct pk_znode *z) PK_NODISCARD;
+/* Forgets a known znode, and its ancestors, as far as there is no reason left to remember them. */
+void pk_store_tidy(struct pk_store *store, struct pk_znode *z);
+/* Drops sinks older than keep_us. */
+void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us);
+
+static inline struct pk_bytes pk_znode_path(const struct pk_znode *z)
+{
+    return (struct pk_bytes){(const uint8_t *)z->path, z->len};
+}
+
+/* True when memory answers reads of it. */
+static inline bool pk_znode_held(const struct pk_znode *z)
+{
+    return z != NULL && z->state >= PK_ZNODE_BORN && z->state <= PK_ZNODE_REPLAYING;
+}
+
+static inline bool pk_znode_busy(const struct pk_znode *z)
+{
+    return z != NULL && (z->state == PK_ZNODE_SINKING || z->state == PK_ZNODE_REPLAYING);
+}
+
+/* Child deaths absorbed below a held znode. */
+static inline int32_t pk_znode_deaths(const struct pk_znode *z)
+{
+    return pk_znode_held(z) ? (z->cversion - z->nborn) / 2 : z->cversion;
+}
+
+/* Stat of a held znode. */
+void pk_znode_stat(const struct pk_znode *z, struct pk_stat *st);
+
+/* Next znode of the subtree of root in preorder after z (NULL at the end); start with z == root. */
+struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z);
+
+/* Every mutation of what is held is one of these, and goes through pk_store_apply. */
+enum pk_change_kind {
+    PK_CHANGE_BIRTH, /* znode: known, its parent known or born */
+    PK_CHANGE_SET,   /* znode: born */
+    PK_CHANGE_DEATH, /* znode: born, without born children */
+    PK_CHANGE_SUNK,  /* znode: replaying; czxid and mzxid hold the sink's zxids */
+    PK_CHANGE_LOST,  /* znode: born or sinking; the ensemble's own znode of that path stays */
+};
+
+struct pk_change {
+    enum pk_change_kind kind;
+    struct pk_znode *znode;
+    struct pk_bytes data;
+    int64_t wall_ms, now_us;
+    int64_t session_id; /* who: 0 for ourselves */
+};
+
+/*
+ * Carries out one change: data, versions, zxids, times, parents' counters, figures. PK_ENOMEM (BIRTH, SET and
+ * SUNK only): nothing changed. After DEATH, SUNK and LOST the caller tidies the znode when it is done with
+ * it.
+ */
+enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *change) PK_NODISCARD;
+
+/* True when the mount takes `more` bytes for a znode that then has `data` bytes of data (births: one znode
+ * more). */
+bool pk_store_has_room(const struct pk_mount *mount, bool birth, uint64_t more, size_t data);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * Touches and watches.
+ *
+ * Happy path: plain beats have none; a watch or a relayed write below a mount costs one small struct.
+ * Failure modes: out of memory ends the connection before the request is sent, so nothing goes unmarked.
+ */
+#include "core/touch.h"
+
+#include "core/ask.h"
+
+static const uint8_t watch_bits[4] = {PK_TOUCH_DATA, PK_TOUCH_CHILD, PK_TOUCH_PERSISTENT, PK_TOUCH_RECURSIVE};
+
+static uint8_t marked(const struct pk_watch *w)
+{
+    uint8_t bits = w->standing;
+    for (int i = 0; i < 4; i++)
+        if (w->inflight[i] > 0)
+            bits |= watch_bits[i];
+    return bits;
+}
+
+static struct pk_watch *find(const struct pk_conn *c, const struct pk_znode *z)
+{
+    if (z == NULL || z->aux == NULL)
+        return NULL;
+    for (struct pk_list *at = z->aux->watches.next; at != &z->aux->watches; at = at->next) {
+        struct pk_watch *w = PK_CONTAINER(at, struct pk_watch, of_znode);
+        if (w->conn == c)
+            return w;
+    }
+    return NULL;
+}
+
+static struct pk_watch *make(struct core *core, struct pk_conn *c, struct pk_znode *z)
+{
+    struct pk_watch *w = pk_pool_get(&core->watches);
+    if (w == NULL)
+        return NULL;
+    w->conn = c;
+    w->znode = z;
+    if (pk_list_empty(&z->aux->watches))
+        core->stats.watched_paths++;
+    pk_list_add_tail(&z->aux->watches, &w->of_znode);
+    pk_list_add_tail(&c->watches, &w->of_conn);
+    return w;
+}
+
+static void count_recursive(struct core *core, struct pk_znode *z, uint8_t before, uint8_t after)
+{
+    int change = ((after & PK_TOUCH_RECURSIVE) != 0) - ((before & PK_TOUCH_RECURSIVE) != 0);
+    if (z->parent != NULL || change == 0)
+        return;
+    core->store.mounts[z->mount].recursive += (uint32_t)change;
+    core->stats.recursive_watches += change;
+}
+
+static void drop_if_unmarked(struct core *core, struct pk_watch *w, uint8_t before)
+{
+    uint8_t after = marked(w);
+    struct pk_znode *z = w->znode;
+    count_recursive(core, z, before, after);
+    if (after != 0)
+        return;
+    pk_list_del(&w->of_conn);
+    pk_list_del(&w->of_znode);
+    pk_pool_put(&core->watches, w);
+    if (pk_list_empty(&z->aux->watches))
+        core->stats.watched_paths--;
+}
+
+static enum pk_err mark(struct core *core, struct pk_conn *c, struct pk_znode *z, uint8_t kinds)
+{
+    struct pk_watch *w = find(c, z);
+    if (w == NULL)
+        w = make(core, c, z);
+    if (w == NULL)
+        return PK_ENOMEM;
+    uint8_t before = marked(w);
+    for (int i = 0; i < 4; i++)
+        if (kinds & watch_bits[i])
+            w->inflight[i]++;
+    count_recursive(core, z, before, marked(w));
+    return PK_OK;
+}
+
+enum pk_err pk_touch(struct core *core, struct pk_conn *c, struct pk_entry *e, struct pk_znode *z,
+                     uint8_t kinds)
+{
+    struct pk_aux *aux = pk_store_aux(&core->store, z);
+    struct pk_touch *t = aux != NULL ? pk_pool_get(&core->touches) : NULL;
+    if (t == NULL || ((kinds & PK_TOUCH_WATCHES) != 0 && mark(core, c, z, kinds) != PK_OK)) {
+        if (t != NULL)
+            pk_pool_put(&core->touches, t);
+        pk_store_tidy(&core->store, z);
+        return PK_ENOMEM;
+    }
+    *t = (struct pk_touch){.next = e->touches, .znode = z, .kinds = kinds};
+    e->touches = t;
+    if (kinds & PK_TOUCH_WRITE)
+        aux->inflight++;
+    pk_asks_spoil(z);
+    return PK_OK;
+}
+
+static void settle(struct core *core, struct pk_conn *c, struct pk_touch *t, bool success, uint8_t stand)
+{
+    struct pk_znode *z = t->znode;
+    if (t->kinds & PK_TOUCH_WRITE)
+        z->aux->inflight--;
+    pk_asks_spoil(z);
+    struct pk_watch *w = t->kinds & PK_TOUCH_WATCHES ? find(c, z) : NULL;
+    if (w != NULL) {
+        uint8_t before = marked(w);
+        for (int i = 0; i < 4; i++)
+            if (t->kinds & watch_bits[i])
+                w->inflight[i]--;
+        w->standing |= t->kinds & (success ? PK_TOUCH_WATCHES : stand);
+        drop_if_unmarked(core, w, before);
+    }
+    if (success && (t->kinds & PK_TOUCH_DELETE) && !pk_znode_held(z)) {
+        z->cversion = 0;
+        z->czxid = 0;
+        z->no_births = false;
+    }
+    if (success && (t->kinds & PK_TOUCH_TRANSIENT))
+        z->no_births = true;
+}
+
+void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, bool success,
+                    uint8_t watches_stand)
+{
+    while (e->touches != NULL) {
+        struct pk_touch *t = e->touches;
+        e->touches = t->next;
+        settle(core, c, t, success, watches_stand);
+        pk_store_tidy(&core->store, t->znode);
+        pk_pool_put(&core->touches, t);
+    }
+}
+
+void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watcher_event *event)
+{
+    struct pk_watch *w = find(c, pk_store_find(&core->store, event->path));
+    if (w == NULL)
+        return;
+    uint8_t before = marked(w);
+    switch (event->type) {
+    case PK_EVENT_CREATED:
+    case PK_EVENT_DATA_CHANGED:
+        w->standing &= (uint8_t)~PK_TOUCH_DATA;
+        break;
+    case PK_EVENT_DELETED:
+        w->standing &= (uint8_t) ~(PK_TOUCH_DATA | PK_TOUCH_CHILD);
+        break;
+    case PK_EVENT_CHILDREN_CHANGED:
+        w->standing &= (uint8_t)~PK_TOUCH_CHILD;
+        break;
+    default:
+        break;
+    }
+    struct pk_znode *z = w->znode;
+    drop_if_unmarked(core, w, before);
+    pk_store_tidy(&core->store, z);
+}
+
+void pk_watches_end(struct core *core, struct pk_conn *c)
+{
+    PK_LIST_EACH(at, tmp, &c->watches)
+    {
+        struct pk_watch *w = PK_CONTAINER(at, struct pk_watch, of_conn);
+        struct pk_znode *z = w->znode;
+        uint8_t before = marked(w);
+        w->standing = 0;
+        for (int i = 0; i < 4; i++)
+            w->inflight[i] = 0;
+        drop_if_unmarked(core, w, before);
+        pk_store_tidy(&core->store, z);
+    }
+}
+
+static bool any_watch(const struct pk_znode *z, uint8_t bits)
+{
+    if (z == NULL || z->aux == NULL)
+        return false;
+    for (struct pk_list *at = z->aux->watches.next; at != &z->aux->watches; at = at->next)
+        if (marked(PK_CONTAINER(at, struct pk_watch, of_znode)) & bits)
+            return true;
+    return false;
+}
+
+bool pk_watched(const struct pk_mount *mount, const struct pk_znode *z, const struct pk_znode *parent)
+{
+    if (mount->recursive > 0 || any_watch(z, PK_TOUCH_WATCHES) ||
+        any_watch(parent, PK_TOUCH_CHILD | PK_TOUCH_PERSISTENT))
+        return true;
+    for (const struct pk_znode *up = parent; up != NULL; up = up->parent)
+        if (any_watch(up, PK_TOUCH_RECURSIVE))
+            return true;
+    return false;
+}
+
+bool pk_touched(const struct pk_znode *z)
+{
+    return z != NULL && z->aux != NULL && z->aux->inflight > 0;
+}
