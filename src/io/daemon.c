@@ -1,0 +1,119 @@
+/*
+ * The daemon. Happy path: limits, core, sockets, servers, signals, then the loop until SIGTERM or SIGINT; the
+ * core finishes what it has received, every handle closes, and the loop is proven empty. Failure modes: what
+ * cannot be opened at the start is said and ends with status 1; a stop that takes longer than stop-timeout,
+ * or a second signal, closes what is left.
+ */
+#include "io/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/io.h"
+#include "io/limits.h"
+#include "io/stop.h"
+#include "io/survey.h"
+#include "io/tick.h"
+#include "io/upstream.h"
+
+static enum pk_err make_core(struct pk_io *io)
+{
+    const struct pk_config *c = io->config;
+    struct core_mount mounts[PK_MAX_MOUNTS];
+    for (size_t i = 0; i < c->nmounts; i++) {
+        const struct pk_config_mount *m = &c->mounts[i];
+        mounts[i] = (struct core_mount){
+            .path = m->path,
+            .mode = m->mode,
+            .max_znodes = (uint64_t)(m->max_znodes >= 0 ? m->max_znodes : c->max_znodes),
+            .max_bytes = (uint64_t)(m->max_bytes >= 0 ? m->max_bytes : c->max_bytes),
+            .max_znode = (uint32_t)(m->max_znode >= 0 ? m->max_znode : c->max_znode),
+        };
+    }
+    struct core_config config = {
+        .mounts = mounts,
+        .nmounts = c->nmounts,
+        .max_frame = (uint32_t)c->max_frame,
+        .client_high_water = (size_t)c->client_buffer,
+        .uplink_high_water = (size_t)c->uplink_buffer,
+        .max_parked = (size_t)c->parked_buffer,
+        .handshake_us = c->handshake_timeout * 1000,
+    };
+    if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) != sizeof config.hash_seed)
+        return PK_ELIMIT;
+    return core_new(&io->core, &pk_mem_libc, &config);
+}
+
+/* A random name for this process, so that it is recognised when it meets itself as an upstream. */
+static enum pk_err make_instance(struct pk_io *io)
+{
+    unsigned char random[(PK_INSTANCE_TEXT - 1) / 2];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return PK_ELIMIT;
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(io->instance + 2 * i, 3, "%02x", random[i]);
+    return PK_OK;
+}
+
+static enum pk_err init(struct pk_io *io, const struct pk_config *config)
+{
+    io->config = config;
+    pk_log_init(&io->log, (enum pk_log_level)config->log_level, STDERR_FILENO);
+    pk_list_init(&io->pairs);
+    pk_list_init(&io->connecting);
+    pk_list_init(&io->nameless);
+    pk_list_init(&io->answering);
+    io->buffer = malloc(PK_READ_BUFFER);
+    if (io->buffer == NULL || uv_loop_init(&io->loop) != 0)
+        return PK_ENOMEM;
+    io->loop.data = io;
+    pk_io_clock(io);
+    io->started_us = io->now_us;
+    enum pk_err err = make_instance(io);
+    return err != PK_OK ? err : make_core(io);
+}
+
+static enum pk_err open_all(struct pk_io *io)
+{
+    pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "pacekeeper %s starts, process %d", PACKAGE_VERSION,
+           (int)getpid());
+    pk_limits_raise(io);
+    pk_ticks_open(io);
+    pk_stop_signals(io);
+    enum pk_err err = pk_listeners_open(io);
+    if (err == PK_OK)
+        err = pk_upstream_open(io);
+    if (err == PK_OK)
+        err = pk_listeners_start(io);
+    return err;
+}
+
+static void say_mounts(struct pk_io *io)
+{
+    for (size_t i = 0; i < io->config->nmounts; i++)
+        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "mount %s: %s", io->config->mounts[i].path,
+               pk_config_mode_name(io->config->mounts[i].mode));
+}
+
+int pk_daemon_run(const struct pk_config *config)
+{
+    struct pk_io *io = calloc(1, sizeof *io);
+    if (io == NULL || init(io, config) != PK_OK) {
+        fputs("pacekeeper: cannot start: out of memory\n", stderr);
+        return 1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    bool opened = open_all(io) == PK_OK;
+    if (opened)
+        say_mounts(io);
+    else
+        pk_stop_finish(io);
+    uv_run(&io->loop, UV_RUN_DEFAULT);
+    return pk_stop_free(io) && opened ? 0 : 1;
+}

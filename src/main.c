@@ -1,0 +1,28 @@
+/*
+ * pacekeeper: options and configuration, then the daemon.
+ */
+#include "io/daemon.h"
+#include "io/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+    struct pk_options options;
+    struct pk_config *config = calloc(1, sizeof *config);
+    if (config == NULL) {
+        fputs("pacekeeper: out of memory\n", stderr);
+        return 1;
+    }
+    int status = 0;
+    pk_options_read(&options, config, argc, argv);
+    if (options.action == PK_EXIT)
+        status = options.status;
+    else if (options.action == PK_CHECK)
+        pk_options_summary(config);
+    else
+        status = pk_daemon_run(config);
+    free(config);
+    return status;
+}
