@@ -3,7 +3,7 @@
     diff.py                                    `make check`: a short self-test, then fixed seeds, 100 seconds in all
     diff.py --steps 1000000 --seed 7           as many steps as asked for, profiles in turn
     diff.py --profile beats|mix|pipeline       one profile only
-    diff.py --replay FILE                      a script that an earlier run printed
+    diff.py --replay FILE [--times N]          a script that an earlier run printed; shortened if that was not done
     diff.py --selftest                         two servers, no proxy (must be equal), then faults (must be noticed)
 
 A difference is shortened to its smallest script, printed, and kept in --save FILE. Servers are started and ended
@@ -125,7 +125,7 @@ class Campaign:
         self._revive()
         try:
             for side in self.runner.sides:
-                side.timeout = min(side.timeout, 3.0)
+                side.timeout = min(side.timeout, 1.5)
             self.runner.run(script["base"], script["steps"])
         except Difference as difference:
             return difference
@@ -141,7 +141,7 @@ class Campaign:
         if self.options.no_shrink:
             notes = [difference]
         else:
-            script, shorter, stable = shrink(self.replay, script, self.options.shrink_seconds)
+            script, shorter, stable = shrink(self.replay, script, difference, self.options.shrink_seconds)
             notes = [shorter or difference, "episode %s; %s" % (
                 seed, "shortened to %d steps" % len(script["steps"]) if stable else "not seen again when replayed")]
         text = sc.render(script, notes)
@@ -220,7 +220,7 @@ def replay(campaign, options):
     for _ in range(options.times):
         difference = campaign.replay(script)
         if difference:
-            print("DIFFERENCE", difference)
+            campaign.tell(options.replay, script, difference)
             return False
     print("no difference")
     return True

@@ -14,7 +14,7 @@ from side import Broken, Side
 
 BASES = {"out": "/o/x%05d", "born": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d"}
 PARENTS = ("/o", "/m", "/k", "/r")
-ROOTS = 64                       # mount roots /k/x00000 ... that take turns
+ROOTS = 24                       # mount roots /k/x00000 ... that take turns
 _SERIALS = itertools.count(1)    # of the base paths, one for all runners: what a failed run left is not met again
 READS = {"exists", "get_data", "get_acl", "get_children", "get_children2", "sync", "multi_read", "who_am_i",
          "get_ephemerals", "get_all_children_number", "ping", "check_watches"}

@@ -1,27 +1,34 @@
 """Shortens a failing script: delta debugging over steps, then over the requests inside pipelines.
 
-A candidate counts when it fails at all, each try on a fresh base path. A failure that needs luck is tried several
-times per candidate.
+A candidate counts when it fails in the same way, each try on a fresh base path. A failure that needs luck is tried
+several times per candidate.
 """
+import re
 import time
 
 
-def fails(run, script, tries):
-    """The failure of the first try that fails, or None."""
+def way(failure):
+    """What kind of failure it is: its first words without numbers and paths."""
+    return re.sub(r"client \d+|[\d/(].*", "", failure.text.split("\n")[0]).strip(" :")
+
+
+def fails(run, script, tries, kind):
+    """The failure of the first try that fails in this way, or None."""
     for _ in range(tries):
         failure = run(script)
-        if failure is not None:
+        if failure is not None and way(failure) == kind:
             return failure
     return None
 
 
-def shrink(run, script, budget=120.0):
-    """(shortest script, its failure, reproducible). run(script) returns a failure or None."""
+def shrink(run, script, first, budget=120.0):
+    """(shortest script, its failure, reproducible). run(script) returns a failure or None; first is the one seen."""
+    kind = way(first)
     end = time.monotonic() + budget
     tries = 1
     failure = None
     for tries in (1, 3, 10):
-        failure = fails(run, script, tries)
+        failure = fails(run, script, tries, kind)
         if failure is not None:
             break
     if failure is None:
@@ -32,7 +39,7 @@ def shrink(run, script, budget=120.0):
         if time.monotonic() > end:
             return False
         candidate = {"base": script["base"], "steps": steps}
-        found = fails(run, candidate, tries)
+        found = fails(run, candidate, tries, kind)
         if found is None:
             return False
         best[:] = [candidate, found]
