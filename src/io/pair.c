@@ -180,11 +180,16 @@ static void answer_word(struct pk_pair *pair, const char *word)
 static void say_end(struct pk_pair *pair, enum pk_close why)
 {
     char text[PK_ADDRESS_TEXT];
-    struct core_conn_info info;
-    struct pk_log_who who = {0, pk_address_text(&pair->peer.any, text)};
-    if (core_conn_info(pair->io->core, pair->id, &info))
-        who.session = info.session_id;
+    struct pk_log_who who = {pair->session, pk_address_text(&pair->peer.any, text)};
     pk_log_close(&pair->io->log, &who, why);
+}
+
+/* The core forgets the session when it closes the connection; the log wants it then. */
+static void learn_session(struct pk_pair *pair)
+{
+    struct core_conn_info info;
+    if (core_conn_info(pair->io->core, pair->id, &info))
+        pair->session = info.session_id;
 }
 
 static void write_both(struct pk_pair *pair, const struct pk_update *update)
@@ -205,6 +210,8 @@ static void write_both(struct pk_pair *pair, const struct pk_update *update)
 void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
 {
     unsigned flags = update->flags;
+    if (pair->session == 0 && pair->uplink.state == PK_SIDE_OPEN)
+        learn_session(pair);
     if (flags & (PK_CLIENT_OUT | PK_UPLINK_OUT))
         write_both(pair, update);
     if (flags & PK_UPLINK_CLOSE)

@@ -26,6 +26,7 @@ struct pk_pair {
     bool known;             /* to the core: id is alive */
     bool reopen;            /* another server is to be tried when the uplink has closed */
     char *answer;           /* of a four-letter word, while it is being written */
+    int64_t session;        /* for the log, 0 before there is one */
     union pk_address peer;
 };
 
