@@ -26,7 +26,8 @@ def test_transaction_log_names_every_path():
     conn.close_session()
     # A failed multi is logged too, with the steps before the failing one.
     seen = [(t.type, t.paths) for t in txnlog.touching(zk.txnlog_dir, "/a", start)]
-    assert seen == [(15, ["/a/b"]), (5, ["/a/b"]), (14, ["/a/c"]), (14, ["/a/c", "/a/c"]), (1, ["/a/e"]), (-11, ["/a/e"])], seen
+    assert seen == [(15, ["/a/b"]), (5, ["/a/b"]), (14, ["/a/c"]), (14, ["/a/c", "/a/c"]), (1, ["/a/e"]),
+                    (-11, ["/a/e"])], seen
     assert not txnlog.touching(zk.txnlog_dir, "/other")
     assert not txnlog.touching(zk.txnlog_dir, "/a/b")
     assert zk.stop() is not None

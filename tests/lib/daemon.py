@@ -109,6 +109,11 @@ class Pacekeeper:
             raise AssertionError("sanitizer report in the daemon's log:\n" + self.log()[found.start():][:4000])
 
 
+def last_lines(n=25):
+    """The end of the log of every daemon that runs, for the report of a failed test."""
+    return "\n".join(line[:240] for d in _all if d.running() for line in d.log().splitlines()[-n:])
+
+
 def check_all():
     """Every daemon of this program: still running or ended well, no sanitizer report. Returns failures."""
     failures = []

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-from daemon import Pacekeeper, check_all, daemon_path
+from daemon import Pacekeeper, check_all, daemon_path, last_lines
 from kdc import Kdc, REALM
 from procs import (Missing, Process, cleanup, eventually, free_port, free_ports, need, need_module, temp_dir)
 from wire import OP_CREATE, Conn, create
@@ -79,7 +79,7 @@ def _run_one(name, function, limit):
     took = time.monotonic() - started
     print(f"{'FAILED' if problem else 'ok'} {name} ({took:.2f} s)", flush=True)
     if problem:
-        print(problem, flush=True)
+        print(f"{problem}\n--- the daemon's log ends with\n{last_lines()}\n---", flush=True)
     return problem is None
 
 
