@@ -101,6 +101,11 @@ void pk_ask_drop(struct core *core, struct pk_conn *c)
     if (a == NULL)
         return;
     c->ask = NULL;
+    for (struct pk_list *at = c->queue.uplink.next; at != &c->queue.uplink; at = at->next) {
+        struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, uplink);
+        if (e->answer == PK_ANSWER_ASK)
+            e->answer = PK_ANSWER_DROP;
+    }
     pk_list_del(&a->of_path.list);
     pk_list_del(&a->of_parent.list);
     pk_store_tidy(&core->store, a->path);

@@ -238,7 +238,7 @@ static bool birth_thinkable(struct core *core, const struct pk_conn *c, const st
         return false;
     if (z != NULL && (z->state == PK_ZNODE_SUNK || z->nborn > 0))
         return false;
-    if (pk_watched(mount, z, parent) || pk_touched(z) || pk_touched(parent) ||
+    if (pk_watched(core, mount, req->path) || pk_touched(z) || pk_touched(parent) ||
         (parent != NULL && parent->no_births))
         return false;
     uint64_t more = (uint64_t)req->path.len + req->data.len;

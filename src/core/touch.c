@@ -7,6 +7,7 @@
 #include "core/touch.h"
 
 #include "core/ask.h"
+#include "proto/path.h"
 
 static const uint8_t watch_bits[4] = {PK_TOUCH_DATA, PK_TOUCH_CHILD, PK_TOUCH_PERSISTENT, PK_TOUCH_RECURSIVE};
 
@@ -188,13 +189,15 @@ static bool any_watch(const struct pk_znode *z, uint8_t bits)
     return false;
 }
 
-bool pk_watched(const struct pk_mount *mount, const struct pk_znode *z, const struct pk_znode *parent)
+bool pk_watched(const struct core *core, const struct pk_mount *mount, struct pk_bytes path)
 {
-    if (mount->recursive > 0 || any_watch(z, PK_TOUCH_WATCHES) ||
-        any_watch(parent, PK_TOUCH_CHILD | PK_TOUCH_PERSISTENT))
+    if (mount->recursive > 0 || any_watch(pk_store_find(&core->store, path), PK_TOUCH_WATCHES))
         return true;
-    for (const struct pk_znode *up = parent; up != NULL; up = up->parent)
-        if (any_watch(up, PK_TOUCH_RECURSIVE))
+    struct pk_bytes up = pk_path_parent(path);
+    if (any_watch(pk_store_find(&core->store, up), PK_TOUCH_CHILD | PK_TOUCH_PERSISTENT))
+        return true;
+    for (; up.len >= mount->path.len; up = pk_path_parent(up))
+        if (any_watch(pk_store_find(&core->store, up), PK_TOUCH_RECURSIVE))
             return true;
     return false;
 }

@@ -71,9 +71,12 @@ static bool identify(struct core *core, struct pk_conn *c, const uint8_t *head, 
         return true;
     note_zxid(core, c, r->zxid);
     *e = pk_queue_match(&c->queue, r, len == REPLY_LEN);
-    if (*e == NULL)
+    if (*e == NULL) {
         pk_conn_close(core, c, PK_CLOSE_UNEXPECTED_REPLY);
-    return *e != NULL;
+        return false;
+    }
+    (*e)->overtook = &(*e)->uplink != c->queue.uplink.next;
+    return true;
 }
 
 /* Starts a frame that does not lie whole in the read buffer; head is in c->in.head. */
