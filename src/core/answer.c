@@ -239,8 +239,8 @@ void pk_answer_passed(struct core *core, struct pk_conn *c, struct pk_entry *e)
     pk_answers_advance(core, c);
 }
 
-/* The newest answer that waits although it came in its turn: no event may overtake it. One that came too early waits
- * for answers which an event may have to precede. */
+/* The newest answer that waits although it came in its turn: no event may overtake it. One that came too
+ * early waits for answers which an event may have to precede. */
 static struct pk_entry *last_parked(const struct pk_queue *q)
 {
     for (struct pk_list *at = q->client.prev; at != &q->client; at = at->prev) {

@@ -44,6 +44,7 @@ struct pk_entry {
     uint8_t part;           /* which question of an ask, which step of a sink */
     bool watch;             /* the request sets a watch */
     bool retried;           /* asked again once already */
+    bool overtook;          /* its answer came before those of requests that were sent earlier */
     struct pk_blob *path;   /* for answers that need it, and for local reads */
     struct pk_blob *parked; /* the whole frame, length word included */
     struct pk_touch *touches;

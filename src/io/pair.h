@@ -19,11 +19,12 @@ struct pk_pair {
     struct pk_id id;
     struct pk_side client, uplink;
     struct pk_list all;     /* io->pairs */
-    struct pk_list waiting; /* io->connecting, .nameless, .answering, or a server's waiters */
+    struct pk_list waiting; /* io->connecting, .nameless, .answering, or a server's lists */
     int64_t deadline_us;    /* of what it waits for */
     uint64_t tried;         /* bit i: server i has been tried for this client */
     int server;             /* the uplink's, -1 none */
     bool known;             /* to the core: id is alive */
+    bool arriving;          /* it has a place among those on their way to the server */
     bool reopen;            /* another server is to be tried when the uplink has closed */
     char *answer;           /* of a four-letter word, while it is being written */
     int64_t session;        /* for the log, 0 before there is one */

@@ -1,9 +1,10 @@
 /*
  * The uplink of a pair. Happy path: a server is picked, connected to within connect-timeout, reported as
  * ready. Failure modes: a server that was never asked who it is must be asked first (the pair waits for the
- * probe, which others may share); one that refuses or is silent is left for the next; when all have been
- * tried the core is told. There is one timer for all: every attempt has the same time, so the oldest is the
- * first to run out.
+ * probe, which others may share), and one
+ * that has many on their way in lets others wait; one that refuses or is silent is left for the next; when
+ * all have been tried the core is told. There is one timer for all: every attempt has the same time, so the
+ * oldest is the first to run out.
  */
 #include <string.h>
 
@@ -13,18 +14,27 @@
 
 enum { NAMES_WAIT_US = 5000000 };
 
+/* The server has accepted or refused the connection: another may come. */
+static void arrived(struct pk_pair *pair)
+{
+    if (pair->arriving) {
+        pair->arriving = false;
+        pk_upstream_arrived(pair->io->upstream, pair->server);
+    }
+}
+
 static void uplink_closed(uv_handle_t *handle)
 {
     struct pk_pair *pair = handle->data;
     struct pk_io *io = pair->io;
     pair->uplink.state = PK_SIDE_NONE;
-    if (pair->known && pair->reopen) {
-        pk_io_clock(io);
+    pk_io_clock(io);
+    arrived(pair);
+    if (pair->known && pair->reopen)
         pk_pair_uplink_open(pair);
-        pk_io_pump(io);
-        return;
-    }
-    pk_pair_maybe_free(pair);
+    else
+        pk_pair_maybe_free(pair);
+    pk_io_pump(io);
 }
 
 void pk_pair_uplink_close(struct pk_pair *pair)
@@ -44,6 +54,8 @@ void pk_pair_uplink_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     pk_io_clock(io);
     if (n < 0)
         pk_pair_uplink_close(pair);
+    else
+        arrived(pair);
     if (pair->known)
         pk_io_step(io, pair->id, n > 0 ? PK_UPLINK_BYTES : PK_UPLINK_EOF, buf->base, n > 0 ? (size_t)n : 0);
     pk_io_pump(io);
@@ -109,6 +121,9 @@ static void connect_to(struct pk_pair *pair, int server)
     struct pk_io *io = pair->io;
     struct pk_side *side = &pair->uplink;
     pair->server = server;
+    if (!pk_upstream_arrive(io->upstream, server, &pair->waiting))
+        return;
+    pair->arriving = true;
     pair->tried |= UINT64_C(1) << server;
     memset(side, 0, sizeof *side);
     uv_tcp_init(&io->loop, &side->tcp);

@@ -37,6 +37,15 @@ static void retry_all(struct pk_list *waiters)
         pk_pair_uplink_retry(PK_CONTAINER(now.next, struct pk_pair, waiting));
 }
 
+/* Pairs that wait for this server go elsewhere. */
+static void turn_away(struct pk_server *server, struct pk_list *waiters)
+{
+    uint64_t bit = UINT64_C(1) << (server - server->upstream->servers);
+    PK_LIST_EACH(node, tmp, waiters)
+    PK_CONTAINER(node, struct pk_pair, waiting)->tried |= bit;
+    retry_all(waiters);
+}
+
 /* Copies what follows label up to one of ends. */
 static void field(const char *text, const char *label, const char *ends, char *out, size_t size)
 {
@@ -132,6 +141,7 @@ static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct 
     struct pk_server *server = &upstream->servers[at];
     *server = (struct pk_server){.upstream = upstream};
     pk_list_init(&server->waiters);
+    pk_list_init(&server->queue);
     memcpy(&server->address, address, len);
     memcpy(server->name, text, sizeof text);
     return server;

@@ -17,6 +17,9 @@
 #include "io/probe.h"
 #include "io/resolve.h"
 
+/* A server's queue of connections not yet accepted holds 50; beyond, the kernel drops them for a second. */
+enum { PK_ARRIVING_MAX = 32 };
+
 enum { PK_MAX_ADDRESSES = 64, PK_VERSION_TEXT = 48, PK_STATE_TEXT = 24 };
 
 struct pk_io;
@@ -37,6 +40,8 @@ struct pk_server {
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
     struct pk_probe *probe;        /* running, else NULL */
     struct pk_list waiters;        /* pairs that wait for the probe */
+    struct pk_list queue;          /* pairs that wait until fewer are on their way in */
+    int arriving;                  /* uplinks that connect, or have not heard from it yet */
 };
 
 struct pk_upstream {
@@ -74,6 +79,11 @@ enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int 
 void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_list *waiting);
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
 const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
+
+/* Takes a place among those on their way in; false: the pair's node is in the queue and is retried later. */
+bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_list *waiting);
+/* Gives the place back; the next of the queue is retried. Not from within pk_pair_uplink_open. */
+void pk_upstream_arrived(struct pk_upstream *upstream, int server);
 
 /* What clients met. */
 void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *why);

@@ -51,12 +51,6 @@ const char *pk_upstream_name(const struct pk_upstream *upstream, int server)
     return upstream->servers[server].name;
 }
 
-void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *why)
-{
-    pk_server_back_off(&upstream->servers[server]);
-    pk_server_say(&upstream->servers[server], false, why);
-}
-
 void pk_upstream_connected(struct pk_upstream *upstream, int server)
 {
     struct pk_server *s = &upstream->servers[server];
@@ -65,16 +59,6 @@ void pk_upstream_connected(struct pk_upstream *upstream, int server)
     /* A frozen server accepts too: only its answer to srvr makes it one that serves. */
     if (pk_probe_start(s, upstream->io->config->connect_timeout) != PK_OK)
         s->retry_us = 0;
-}
-
-void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close why)
-{
-    struct pk_server *s = &upstream->servers[server];
-    if (why == PK_CLOSE_NONE)
-        return;
-    pk_server_back_off(s);
-    pk_log(&upstream->io->log, PK_LOG_WARN, PK_LOG_ATTEMPT, NULL, "server %s left for another: %s", s->name,
-           pk_log_close_text(why));
 }
 
 void pk_upstream_close(struct pk_upstream *upstream)
