@@ -82,7 +82,7 @@ class Worker(threading.Thread):
 
     def reconnect(self):
         self.reconnects += 1
-        end = time.monotonic() + 25
+        end = time.monotonic() + 45
         old, self.conn = self.conn, None
         old.close()
         while time.monotonic() < end:
@@ -97,7 +97,7 @@ class Worker(threading.Thread):
                 return False
             self.conn.next_xid()
             return True
-        self.problems.append("no reconnection within 25 s")
+        self.problems.append("no reconnection within 45 s")
         return False
 
 
@@ -129,7 +129,7 @@ def faults(ensemble, workers):
     progress(workers, 5, "after the thaw")
     leader = ensemble.leader()
     leader.kill()
-    progress(workers, 20, "after the leader was killed")
+    progress(workers, 40, "after the leader was killed")
     leader.restart()
     progress(workers, 10, "after the old leader's return")
 
