@@ -49,9 +49,9 @@ void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watc
 /* The connection ends, and its watches with it. */
 void pk_watches_end(struct core *core, struct pk_conn *c);
 
-/* True when a birth or death at path would be seen by a watch, now or in flight: at the znode, as a child of
- * the parent, or through a recursive watch above. z may be NULL (nothing is known of the path itself). */
-bool pk_watched(const struct pk_mount *mount, const struct pk_znode *z, const struct pk_znode *parent);
+/* True when a birth at path would be seen by a watch, now or in flight: at the znode, as a child of its
+ * parent, or through a recursive watch above. */
+bool pk_watched(const struct core *core, const struct pk_mount *mount, struct pk_bytes path);
 /* True when a relayed request is under way that may create, delete or protect the znode. NULL is allowed. */
 bool pk_touched(const struct pk_znode *z);
 
