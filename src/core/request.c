@@ -366,7 +366,7 @@ enum pk_verdict pk_judge(struct core *core, struct pk_conn *c, const struct pk_f
     }
     c->last_xid = req.xid;
     c->last_op = req.op;
-    if (req.info == NULL || !well_formed)
+    if (req.info == NULL || (!well_formed && req.info->route != PK_ROUTE_REFUSE))
         return relay(core, c, &req, f, PK_ANSWER_FORWARD, no_path);
     return judge_known(core, c, &req, f);
 }
