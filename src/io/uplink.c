@@ -1,10 +1,9 @@
 /*
  * The uplink of a pair. Happy path: a server is picked, connected to within connect-timeout, reported as
  * ready. Failure modes: a server that was never asked who it is must be asked first (the pair waits for the
- * probe, which others may share), and one
- * that has many on their way in lets others wait; one that refuses or is silent is left for the next; when
- * all have been tried the core is told. There is one timer for all: every attempt has the same time, so the
- * oldest is the first to run out.
+ * probe, which others may share); one that has many on their way in lets others wait; one that refuses or is
+ * silent is left for the next; when all have been tried the core is told. There is one timer for all: every
+ * attempt has the same time, so the oldest is the first to run out.
  */
 #include <string.h>
 

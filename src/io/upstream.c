@@ -42,7 +42,9 @@ static void turn_away(struct pk_server *server, struct pk_list *waiters)
 {
     uint64_t bit = UINT64_C(1) << (server - server->upstream->servers);
     PK_LIST_EACH(node, tmp, waiters)
-    PK_CONTAINER(node, struct pk_pair, waiting)->tried |= bit;
+    {
+        PK_CONTAINER(node, struct pk_pair, waiting)->tried |= bit;
+    }
     retry_all(waiters);
 }
 
@@ -97,7 +99,6 @@ static bool learn(struct pk_server *server, const char *text)
 
 void pk_upstream_probed(struct pk_server *server, enum pk_probe_result result, const char *text)
 {
-    struct pk_upstream *upstream = server->upstream;
     switch (result) {
     case PK_PROBE_TEXT:
         server->verified = learn(server, text);
@@ -115,10 +116,49 @@ void pk_upstream_probed(struct pk_server *server, enum pk_probe_result result, c
         pk_server_back_off(server);
         break;
     }
-    if (!server->verified)
-        PK_LIST_EACH(node, tmp, &server->waiters)
-    PK_CONTAINER(node, struct pk_pair, waiting)->tried |= UINT64_C(1) << (server - upstream->servers);
-    retry_all(&server->waiters);
+    if (server->verified)
+        retry_all(&server->waiters);
+    else
+        turn_away(server, &server->waiters);
+}
+
+bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_list *waiting)
+{
+    struct pk_server *s = &upstream->servers[server];
+    if (s->arriving < PK_ARRIVING_MAX) {
+        s->arriving++;
+        return true;
+    }
+    pk_list_add_tail(&s->queue, waiting);
+    return false;
+}
+
+void pk_upstream_arrived(struct pk_upstream *upstream, int server)
+{
+    struct pk_server *s = &upstream->servers[server];
+    s->arriving--;
+    if (!pk_list_empty(&s->queue) && !upstream->closing)
+        pk_pair_uplink_retry(PK_CONTAINER(s->queue.next, struct pk_pair, waiting));
+}
+
+void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *why)
+{
+    struct pk_server *s = &upstream->servers[server];
+    pk_server_back_off(s);
+    pk_server_say(s, false, why);
+    turn_away(s, &s->queue);
+}
+
+void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close why)
+{
+    struct pk_server *s = &upstream->servers[server];
+    if (why == PK_CLOSE_NONE)
+        return;
+    pk_server_back_off(s);
+    pk_log(&upstream->io->log, PK_LOG_WARN, PK_LOG_ATTEMPT, NULL, "server %s left for another: %s", s->name,
+           pk_log_close_text(why));
+    if (why == PK_CLOSE_UPLINK_SILENT)
+        turn_away(s, &s->queue);
 }
 
 static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct sockaddr *address)

@@ -93,7 +93,7 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
 
 /* A number at random. */
 uint64_t pk_upstream_roll(struct pk_upstream *upstream);
-/* Has a server tried last for a time that doubles with each failure. */
+/* Has a server tried last for a time that doubles with each failure; many failures at once are one. */
 void pk_server_back_off(struct pk_server *server);
 /* Notes whether a server serves, and says so in the log when that is new. */
 void pk_server_say(struct pk_server *server, bool up, const char *why);

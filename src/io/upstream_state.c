@@ -23,6 +23,8 @@ uint64_t pk_upstream_roll(struct pk_upstream *upstream)
 
 void pk_server_back_off(struct pk_server *server)
 {
+    if (server->upstream->io->now_us < server->retry_us)
+        return;
     int64_t ms = BACKOFF_MIN_MS << (server->fails < BACKOFF_STEPS ? server->fails : BACKOFF_STEPS);
     if (ms > BACKOFF_MAX_MS)
         ms = BACKOFF_MAX_MS;
