@@ -1,0 +1,280 @@
+/*
+ * The configuration, good and bad: files as text in, one value or one message with file and line out. The
+ * sample configuration is the defaults.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/config.h"
+#include "io/log.h"
+#include "support.h"
+
+static struct pk_config config, defaults;
+static struct pk_config_error error;
+
+/* Writes text to a file of its own and reads it as one of the two kinds. */
+static enum pk_err read_text(const char *text, enum pk_err (*reader)(struct pk_config *, const char *,
+                                                                     struct pk_config_error *))
+{
+    char path[] = "/tmp/pk-config-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    pk_config_defaults(&config);
+    error.text[0] = '\0';
+    enum pk_err err = reader(&config, path, &error);
+    unlink(path);
+    return err;
+}
+
+static void good(const char *text)
+{
+    if (read_text(text, pk_config_file) != PK_OK)
+        fail_msg("%s", error.text);
+}
+
+/* The file is refused, with the line and the words. */
+static void bad(const char *text, int line, const char *words)
+{
+    char place[32];
+    snprintf(place, sizeof place, ":%d: ", line);
+    assert_int_equal(read_text(text, pk_config_file), PK_EINVAL);
+    if (strstr(error.text, words) == NULL || (line > 0 && strstr(error.text, place) == NULL))
+        fail_msg("expected line %d and \"%s\" in: %s", line, words, error.text);
+}
+
+static void default_values(void **state)
+{
+    (void)state;
+    pk_config_defaults(&config);
+    assert_int_equal(config.log_level, PK_LOG_INFO);
+    assert_int_equal(config.max_frame, 0xfffff);
+    assert_int_equal(config.connect_timeout, 1000);
+    assert_int_equal(config.handshake_timeout, 10000);
+    assert_int_equal(config.client_buffer, 1 << 20);
+    assert_int_equal(config.max_bytes, INT64_C(1) << 30);
+    assert_int_equal(config.nlistens, 1);
+    assert_string_equal(config.listens[0].host, "*");
+    assert_int_equal(config.listens[0].port, 2181);
+    assert_int_equal(config.nservers, 0);
+    assert_int_equal(config.nmounts, 1);
+    assert_string_equal(config.mounts[0].path, "/storm/workerbeats");
+    assert_int_equal(config.mounts[0].mode, PK_MODE_PACEMAKER);
+    assert_int_equal(pk_config_check(&config, &error), PK_EINVAL);
+    assert_non_null(strstr(error.text, "no server of the ensemble"));
+}
+
+static void sample_is_the_defaults(void **state)
+{
+    char path[4096];
+    const char *top = getenv("top_srcdir");
+    (void)state;
+    snprintf(path, sizeof path, "%s/conf/pacekeeper.yaml", top != NULL ? top : ".");
+    pk_config_defaults(&defaults);
+    pk_config_defaults(&config);
+    if (pk_config_file(&config, path, &error) != PK_OK)
+        fail_msg("%s", error.text);
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+    assert_true(config.nservers > 0);
+    memset(config.servers, 0, sizeof config.servers);
+    config.nservers = 0;
+    assert_memory_equal(&config, &defaults, sizeof config);
+    FILE *in = fopen(path, "r");
+    char text[16384];
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    fclose(in);
+#define X(field, key, type, def, min, max, help)                                                             \
+    if (strstr(text, "\n" key ": ") == NULL)                                                                 \
+        fail_msg("the sample does not show %s", key);
+#include "io/config.def"
+#undef X
+}
+
+static void whole_file(void **state)
+{
+    (void)state;
+    good("listen: ['[::1]:2182', \"*:0\"]\n"
+         "upstream: a:1, b ,c:3\n"
+         "mounts:\n"
+         "- /x=relay\n"
+         "- path: /y/z\n"
+         "  max-znodes: 5\n"
+         "  max-bytes: 64KiB\n"
+         "- /w\n"
+         "log-level: debug\n"
+         "handshake-timeout: 1500ms\n"
+         "status-interval: 2min\n"
+         "client-buffer: 2MiB\n"
+         "max-connections: 7\n");
+    assert_int_equal(config.nlistens, 2);
+    assert_string_equal(config.listens[0].host, "::1");
+    assert_int_equal(config.listens[0].port, 2182);
+    assert_int_equal(config.listens[1].port, 0);
+    assert_int_equal(config.nservers, 3);
+    assert_string_equal(config.servers[1].host, "b");
+    assert_int_equal(config.servers[1].port, 2181);
+    assert_int_equal(config.servers[2].port, 3);
+    assert_int_equal(config.nmounts, 3);
+    assert_int_equal(config.mounts[0].mode, PK_MODE_RELAY);
+    assert_string_equal(config.mounts[1].path, "/y/z");
+    assert_int_equal(config.mounts[1].mode, PK_MODE_PACEMAKER);
+    assert_int_equal(config.mounts[1].max_znodes, 5);
+    assert_int_equal(config.mounts[1].max_bytes, 65536);
+    assert_int_equal(config.mounts[1].max_znode, -1);
+    assert_int_equal(config.log_level, PK_LOG_DEBUG);
+    assert_int_equal(config.handshake_timeout, 1500);
+    assert_int_equal(config.status_interval, 120000);
+    assert_int_equal(config.client_buffer, 2 << 20);
+    assert_int_equal(config.max_connections, 7);
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+}
+
+static void empty_files(void **state)
+{
+    (void)state;
+    pk_config_defaults(&defaults);
+    good("");
+    assert_memory_equal(&config, &defaults, sizeof config);
+    good("# nothing\n");
+    assert_memory_equal(&config, &defaults, sizeof config);
+    good("mounts: []\n");
+    assert_int_equal(config.nmounts, 0);
+}
+
+static void mistakes_have_a_line(void **state)
+{
+    (void)state;
+    bad("log-level: info\nmax-fram: 1\n", 2, "is max-frame meant?");
+    bad("max_frame: 2KiB\n", 1, "is max-frame meant?");
+    bad("zzzzzzzz: 1\n", 1, "unknown key zzzzzzzz");
+    bad("mount: [/a]\n", 1, "is mounts meant?");
+    bad("max-frame: 4KiB\n\nmax-frame: 8KiB\n", 3, "given twice (first in line 1)");
+    bad("max-frame: 4KB\n", 1, "expected a number of bytes");
+    bad("max-frame: -1\n", 1, "expected a number of bytes");
+    bad("max-frame: 5\n", 1, "out of bounds");
+    bad("max-bytes: 99999999999999999999\n", 1, "expected a number of bytes");
+    bad("max-bytes: 9999999999GiB\n", 1, "too large");
+    bad("handshake-timeout: 10\n", 1, "expected a time with its unit");
+    bad("handshake-timeout: 1.5s\n", 1, "expected a time with its unit");
+    bad("handshake-timeout: 1ms\n", 1, "out of bounds");
+    bad("max-connections: 10k\n", 1, "expected a number");
+    bad("max-connections:\n", 1, "expected a number");
+    bad("max-connections: [1]\n", 1, "expected a single value");
+    bad("log-level: loud\n", 1, "debug, info, warn or error");
+    bad("- a\n", 1, "KEY: VALUE");
+    bad("a: [1\nb: 2\n", 2, "");
+    bad("a: b: c\n", 1, "");
+    bad("? [a]\n: b\n", 1, "plain text");
+    bad("\tlog-level: info\n", 1, "");
+}
+
+static void wrong_addresses(void **state)
+{
+    (void)state;
+    bad("listen:\n - a:1\n - a\n", 3, "the port is missing");
+    bad("listen: a:65536\n", 1, "not a number from 0 to 65535");
+    bad("listen: a:\n", 1, "");
+    bad("listen: '::1:80'\n", 1, "stands in brackets");
+    bad("listen: '[::1'\n", 1, "not closed");
+    bad("listen: '[::1]x'\n", 1, "only :PORT");
+    bad("listen: [[a]]\n", 1, "expected HOST:PORT");
+    bad("upstream: a:1,b:2/chroot\n", 1, "chroot suffix");
+    bad("upstream:\n- a:1\n- b:0\n", 3, "needs a host and a port");
+    bad("upstream: a,,b\n", 1, "needs a host and a port");
+    bad("upstream: 'a b:1'\n", 1, "character that names do not have");
+}
+
+static void wrong_mounts(void **state)
+{
+    (void)state;
+    bad("mounts:\n- path: /a\n  mode: write-behind\n", 3, "not in this version");
+    bad("mounts: [/a=write-behind]\n", 1, "not in this version");
+    bad("mounts: [/a=fast]\n", 1, "pacemaker or relay");
+    bad("mounts:\n- mode: relay\n", 2, "needs a path");
+    bad("mounts:\n- path: /a\n  mood: relay\n", 3, "is mode meant?");
+    bad("mounts:\n- path: /a\n  path: /b\n", 3, "given twice");
+    bad("mounts:\n- path: /a\n  max-znodes: x\n", 3, "expected a number");
+    bad("mounts:\n- path: [/a]\n", 2, "expected a single value");
+    bad("mounts: [[/a]]\n", 1, "PATH=MODE");
+    for (const char *const *path = (const char *const[]){"/", "a", "/a/", "/a//b", "/a/../b", "/zookeeper",
+                                                         "/zookeeper/config", "''", NULL};
+         *path != NULL; path++) {
+        char text[64];
+        snprintf(text, sizeof text, "mounts:\n- %s\n", *path);
+        bad(text, 2, "mount");
+    }
+    good("upstream: a\nmounts: [/a, /a/b=relay]\n");
+    assert_int_equal(pk_config_check(&config, &error), PK_EINVAL);
+    assert_non_null(strstr(error.text, "overlap"));
+    good("upstream: a\nmounts: [/a, /ab, /b/a]\n");
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+}
+
+static void too_many(void **state)
+{
+    char text[8192] = "mounts:\n";
+    (void)state;
+    for (int i = 0; i <= PK_MAX_MOUNTS; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "- /m%d\n", i);
+    bad(text, PK_MAX_MOUNTS + 2, "more than");
+    strcpy(text, "upstream:\n");
+    for (int i = 0; i <= PK_MAX_SERVERS; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "- s%d\n", i);
+    bad(text, PK_MAX_SERVERS + 2, "more than");
+    strcpy(text, "listen:\n");
+    for (int i = 0; i <= PK_MAX_LISTENS; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "- a:%d\n", i);
+    bad(text, PK_MAX_LISTENS + 2, "more than");
+    assert_int_equal(pk_config_file(&config, "/nonexistent/file", &error), PK_EINVAL);
+    assert_non_null(strstr(error.text, "/nonexistent/file: cannot be read"));
+    assert_int_equal(pk_config_file(&config, "/", &error), PK_EINVAL);
+}
+
+static void storm(void **state)
+{
+    (void)state;
+    assert_int_equal(read_text("storm.zookeeper.servers:\n - \"10.0.0.1\"\n - zk2\n - \"::1\"\n"
+                               "storm.zookeeper.port: 2191\nstorm.zookeeper.root: \"/prod/storm\"\n"
+                               "nimbus.seeds: [\"n1\"]\nnimbus.seeds: [\"n2\"]\n",
+                               pk_config_storm),
+                     PK_OK);
+    assert_int_equal(config.nservers, 3);
+    assert_string_equal(config.servers[0].host, "10.0.0.1");
+    assert_int_equal(config.servers[1].port, 2191);
+    assert_string_equal(config.servers[2].host, "::1");
+    assert_int_equal(config.nmounts, 1);
+    assert_string_equal(config.mounts[0].path, "/prod/storm/workerbeats");
+    assert_int_equal(read_text("storm.zookeeper.servers: [a]\n", pk_config_storm), PK_OK);
+    assert_int_equal(config.servers[0].port, 2181);
+    assert_string_equal(config.mounts[0].path, "/storm/workerbeats");
+    assert_int_equal(read_text("storm.zookeeper.servers: [a]\nstorm.zookeeper.root: /\n", pk_config_storm),
+                     PK_OK);
+    assert_string_equal(config.mounts[0].path, "/workerbeats");
+    assert_int_equal(read_text("nimbus.seeds: [a]\n", pk_config_storm), PK_EINVAL);
+    assert_non_null(strstr(error.text, "storm.zookeeper.servers is missing"));
+    assert_int_equal(read_text("\nstorm.zookeeper.servers: [a]\nstorm.zookeeper.port: x\n", pk_config_storm),
+                     PK_EINVAL);
+    assert_non_null(strstr(error.text, ":3: storm.zookeeper.port"));
+    assert_int_equal(read_text("storm.zookeeper.servers: [a]\nstorm.zookeeper.root: x\n", pk_config_storm),
+                     PK_EINVAL);
+    assert_int_equal(read_text("storm.zookeeper.servers:\n- {}\n", pk_config_storm), PK_EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(default_values),
+        cmocka_unit_test(sample_is_the_defaults),
+        cmocka_unit_test(whole_file),
+        cmocka_unit_test(empty_files),
+        cmocka_unit_test(mistakes_have_a_line),
+        cmocka_unit_test(wrong_addresses),
+        cmocka_unit_test(wrong_mounts),
+        cmocka_unit_test(too_many),
+        cmocka_unit_test(storm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
