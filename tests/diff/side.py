@@ -8,8 +8,6 @@ import socket
 import script as sc
 import wire as w
 
-CLOSING_ERRORS = {w.ERR["AUTHFAILED"], w.ERR["UNIMPLEMENTED"], w.ERR["NEEDSASL"]}
-
 
 class Broken(Exception):
     """An invariant that holds for every ZooKeeper server is broken on this side."""
@@ -124,8 +122,9 @@ class Side:
         op = ops.get(item[1])
         if op == w.OP_CLOSE_SESSION:
             return True
-        return item[2] in CLOSING_ERRORS and (op not in w.REPLIES or op in (w.OP_AUTH, w.OP_SASL) or
-                                              item[2] == w.ERR["NEEDSASL"])
+        if item[2] == w.ERR["AUTHFAILED"]:
+            return op in (w.OP_AUTH, w.OP_SASL)
+        return item[2] in (w.ERR["UNIMPLEMENTED"], w.ERR["NEEDSASL"])
 
     def read_to_end(self, index, ops=None):
         items = []
