@@ -1,0 +1,483 @@
+/*
+ * The driver of the core's tests (support_core.h).
+ *
+ * Happy path: sim_pump moves bytes until nobody has anything to do, every update is carried out at once.
+ * Failure modes: an update for a connection that is closed, bytes that changed while they were lent, or no
+ * end of activity fail the test.
+ */
+#include "support_core.h"
+
+#include <stdlib.h>
+
+#include "base/pool.h"
+
+static const struct core_mount beats = {"/storm/workerbeats", PK_MODE_PACEMAKER, 100000, 100 << 20, 1 << 20};
+const struct core_config sim_default_config = {
+    .mounts = &beats,
+    .nmounts = 1,
+    .max_frame = 0xfffff,
+    .client_high_water = 256 * 1024,
+    .uplink_high_water = 256 * 1024,
+    .max_parked = 64 * 1024,
+    .handshake_us = 10 * 1000000,
+    .hash_seed = 7,
+};
+
+static int conn_of_link(struct sim *s, int link)
+{
+    for (int c = 0; c < SIM_CONNS; c++)
+        if (s->conns[c].used && s->conns[c].up && s->conns[c].link == link)
+            return c;
+    return -1;
+}
+
+static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
+{
+    struct sim *s = ctx;
+    int c = conn_of_link(s, link);
+    if (c >= 0)
+        sup_raw(&s->conns[c].uplink.todo, p, len);
+}
+
+static void on_hangup(void *ctx, int link)
+{
+    struct sim *s = ctx;
+    int c = conn_of_link(s, link);
+    if (c >= 0)
+        s->conns[c].uplink.eof = true;
+}
+
+void sim_init(struct sim *s, const struct core_config *config)
+{
+    memset(s, 0, sizeof *s);
+    sup_mem_init(&s->mem);
+    zk_init(&s->zk);
+    s->zk.emit = on_emit;
+    s->zk.hangup = on_hangup;
+    s->zk.ctx = s;
+    s->now_us = 1000000;
+    s->rng.s = 4711;
+    pk_pool_drop(&(struct pk_pool){0}); /* makes the linker take support_pool.c instead of base/pool.c */
+    if (core_new(&s->core, &s->mem.mem, config != NULL ? config : &sim_default_config) != PK_OK)
+        s->core = NULL;
+}
+
+static void drop_side(struct sim_side *side)
+{
+    sup_buf_free(&side->todo);
+    sup_buf_free(&side->lent);
+}
+
+static void drop_conn(struct sim_conn *c)
+{
+    drop_side(&c->client);
+    drop_side(&c->uplink);
+    sup_buf_free(&c->got);
+    sup_buf_free(&c->wire);
+    *c = (struct sim_conn){0};
+}
+
+void sim_free(struct sim *s)
+{
+    if (s->core != NULL)
+        core_free(s->core);
+    for (int c = 0; c < SIM_CONNS; c++)
+        drop_conn(&s->conns[c]);
+    zk_free(&s->zk);
+    assert_int_equal(s->mem.blocks, 0);
+}
+
+static void report_sent(struct sim *s, struct sim_conn *c, bool client, size_t n)
+{
+    struct pk_event e = {.type = client ? PK_CLIENT_SENT : PK_UPLINK_SENT, .len = n, .now_us = s->now_us};
+    e.wall_ms = 1000000 + s->now_us / 1000;
+    core_step(s->core, c->id, &e);
+}
+
+/* The bytes that have been taken reach the other side. */
+static void delivered(struct sim_conn *c, bool client, const uint8_t *p, size_t n)
+{
+    sup_raw(client ? &c->got : &c->wire, p, n);
+}
+
+static size_t flatten(struct sup_buf *out, const struct pk_iov *iov, int n)
+{
+    sup_buf_reset(out);
+    for (int i = 0; i < n; i++) {
+        assert_true(iov[i].len > 0);
+        sup_raw(out, iov[i].base, iov[i].len);
+    }
+    return out->len;
+}
+
+static void complete(struct sim *s, struct sim_conn *c, bool client)
+{
+    struct sim_side *side = client ? &c->client : &c->uplink;
+    struct sup_buf now = {0};
+    flatten(&now, side->iov, side->niov);
+    assert_int_equal(now.len, side->lent.len);
+    assert_memory_equal(now.p, side->lent.p, now.len);
+    delivered(c, client, now.p, now.len);
+    side->under_way = false;
+    report_sent(s, c, client, now.len);
+    sup_buf_free(&now);
+}
+
+/* First offer: a part is taken at once and reported; what is offered after that is a write under way. */
+static void offered(struct sim *s, struct sim_conn *c, bool client, const struct pk_iov *iov, int n,
+                    bool *again)
+{
+    struct sim_side *side = client ? &c->client : &c->uplink;
+    if (side->under_way)
+        return;
+    size_t total = flatten(&side->lent, iov, n);
+    assert_true(n > 0 && n <= PK_UPDATE_IOV);
+    if (side->taking == SIM_WHOLE) {
+        delivered(c, client, side->lent.p, total);
+        report_sent(s, c, client, total);
+        return;
+    }
+    if (!*again) {
+        size_t part = side->taking == SIM_NOTHING ? 0 : sup_below(&s->rng, (uint32_t)total + 1);
+        delivered(c, client, side->lent.p, part);
+        *again = true;
+        report_sent(s, c, client, part);
+        return;
+    }
+    memcpy(side->iov, iov, (size_t)n * sizeof *iov);
+    side->niov = n;
+    side->under_way = true;
+}
+
+static struct sim_conn *by_id(struct sim *s, struct pk_id id)
+{
+    for (int c = 0; c < SIM_CONNS; c++)
+        if (s->conns[c].used && !s->conns[c].closed && s->conns[c].id.slot == id.slot &&
+            s->conns[c].id.gen == id.gen)
+            return &s->conns[c];
+    fail_msg("an update for a connection that is closed");
+    return NULL;
+}
+
+static void drain(struct sim *s)
+{
+    struct pk_id id;
+    struct pk_update u;
+    bool again[SIM_CONNS][2] = {{false}};
+    for (int n = 0; core_next(s->core, &id, &u); n++) {
+        struct sim_conn *c = by_id(s, id);
+        assert_true(n < 100000);
+        c->client.reading = u.read_client;
+        c->uplink.reading = u.read_uplink;
+        if (u.flags & PK_UPLINK_OUT)
+            offered(s, c, false, u.uplink, u.nuplink, &again[c - s->conns][0]);
+        if (u.flags & PK_CLIENT_OUT)
+            offered(s, c, true, u.client, u.nclient, &again[c - s->conns][1]);
+        if (u.flags & PK_WORD)
+            memcpy(c->word, u.word, sizeof c->word);
+        if (u.flags & PK_UPLINK_CLOSE)
+            c->closing = true;
+        if (u.flags & PK_UPLINK_OPEN)
+            c->opening = true;
+        if (u.flags & PK_CLIENT_CLOSE) {
+            c->closed = true;
+            c->closing = true;
+            c->why = u.why;
+        }
+    }
+}
+
+void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len)
+{
+    static const struct pk_id nobody = {UINT32_MAX, 0};
+    uint8_t *exact = NULL;
+    if (p != NULL) {
+        exact = malloc(len);
+        assert_non_null(exact);
+        memcpy(exact, p, len);
+    }
+    struct pk_event e = {.type = type, .bytes = exact, .len = len, .now_us = s->now_us};
+    e.wall_ms = 1000000 + s->now_us / 1000;
+    s->steps++;
+    core_step(s->core, c >= 0 ? s->conns[c].id : nobody, &e);
+    drain(s);
+    free(exact);
+}
+
+int sim_open(struct sim *s)
+{
+    int c = 0;
+    while (c < SIM_CONNS && s->conns[c].used)
+        c++;
+    assert_true(c < SIM_CONNS);
+    struct sim_conn *conn = &s->conns[c];
+    if (core_open(s->core, s->now_us, &conn->id) != PK_OK)
+        return -1;
+    conn->used = true;
+    conn->link = -1;
+    conn->client.reading = conn->uplink.reading = true;
+    drain(s);
+    return c;
+}
+
+static size_t piece(struct sim *s, const struct sim_side *side, int which)
+{
+    size_t left = side->todo.len - side->off;
+    if (s->cut_side == which && side->fed < s->cut_at && side->fed + left > s->cut_at)
+        return s->cut_at - side->fed;
+    if (s->chunk == 0 || left <= 1)
+        return left;
+    size_t n = 1 + sup_below(&s->rng, s->chunk);
+    return n < left ? n : left;
+}
+
+static bool feed(struct sim *s, int c, bool client)
+{
+    struct sim_conn *conn = &s->conns[c];
+    struct sim_side *side = client ? &conn->client : &conn->uplink;
+    if (conn->closed || side->eof_fed)
+        return false;
+    if (side->todo.len > side->off) {
+        if (!side->reading || (!client && (conn->deaf || !conn->up)))
+            return false;
+        size_t n = piece(s, side, client ? 1 : 2);
+        struct sup_buf copy = {0};
+        sup_raw(&copy, side->todo.p + side->off, n);
+        side->off += n;
+        side->fed += n;
+        sim_step(s, c, client ? PK_CLIENT_BYTES : PK_UPLINK_BYTES, copy.p, n);
+        sup_buf_free(&copy);
+        return true;
+    }
+    if (!side->eof || (!client && !conn->up))
+        return false;
+    side->eof_fed = true;
+    if (!client)
+        conn->up = false;
+    sim_step(s, c, client ? PK_CLIENT_EOF : PK_UPLINK_EOF, NULL, 0);
+    return true;
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static int64_t be64(const uint8_t *p)
+{
+    return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4));
+}
+
+/* Offset of the first whole frame on the wire that the ensemble may look at: a held one sees only auth and
+ * SASL. */
+static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
+{
+    for (*at = conn->wire_off; conn->wire.len - *at >= 4; *at += 4 + be32(conn->wire.p + *at)) {
+        const uint8_t *p = conn->wire.p + *at;
+        if (conn->wire.len - *at < 4 + (size_t)be32(p))
+            return false;
+        int op = be32(p) >= 8 ? (int)be32(p + 8) : 0;
+        if (!conn->greeted || !conn->hold || forced || op == 100 || op == 102)
+            return true;
+    }
+    return false;
+}
+
+static bool ensemble_turn(struct sim *s, int c, bool forced)
+{
+    struct sim_conn *conn = &s->conns[c];
+    struct sup_buf frame = {0};
+    size_t at;
+    if (conn->link < 0 || conn->uplink.eof || !next_frame(conn, forced, &at))
+        return false;
+    sup_raw(&frame, conn->wire.p + at, 4 + be32(conn->wire.p + at));
+    memmove(conn->wire.p + conn->wire_off + frame.len, conn->wire.p + conn->wire_off, at - conn->wire_off);
+    conn->wire_off += frame.len;
+    if (!conn->greeted && conn->refuse > 0) {
+        conn->refuse--;
+        conn->uplink.eof = true;
+    } else {
+        conn->requests += conn->greeted;
+        conn->pings += conn->greeted && be32(frame.p + 8) == 11;
+        conn->greeted = true;
+        zk_feed(&s->zk, conn->link, frame.p + 4, frame.len - 4);
+    }
+    sup_buf_free(&frame);
+    return true;
+}
+
+static bool open_uplink(struct sim *s, int c)
+{
+    struct sim_conn *conn = &s->conns[c];
+    if (!conn->opening || conn->closed || (conn->closing && conn->up))
+        return false;
+    conn->opening = false;
+    conn->opened++;
+    if (conn->fail > 0) {
+        conn->fail--;
+        sim_step(s, c, PK_UPLINK_FAILED, NULL, 0);
+        return true;
+    }
+    assert_true(s->nlinks < ZK_LINKS);
+    conn->link = s->nlinks++;
+    sup_buf_reset(&conn->wire);
+    sup_buf_reset(&conn->uplink.todo);
+    conn->wire_off = conn->uplink.off = 0;
+    conn->uplink.eof = conn->uplink.eof_fed = conn->greeted = conn->closing = false;
+    conn->up = true;
+    sim_step(s, c, PK_UPLINK_READY, NULL, 0);
+    return true;
+}
+
+static bool close_uplink(struct sim *s, int c)
+{
+    struct sim_conn *conn = &s->conns[c];
+    if (!conn->closing || conn->link < 0)
+        return false;
+    if (!conn->uplink.eof)
+        zk_eof(&s->zk, conn->link);
+    conn->link = -1;
+    conn->up = conn->closing = false;
+    return true;
+}
+
+static bool finish_writes(struct sim *s, int c)
+{
+    struct sim_conn *conn = &s->conns[c];
+    bool any = false;
+    for (int client = 0; client < 2; client++) {
+        struct sim_side *side = client ? &conn->client : &conn->uplink;
+        if (!side->under_way || side->taking == SIM_NOTHING || conn->closed)
+            continue;
+        if (side->taking == SIM_PARTS && sup_below(&s->rng, 3) == 0)
+            continue;
+        complete(s, conn, client);
+        drain(s);
+        any = true;
+    }
+    return any;
+}
+
+/* A write that is completed in one of the next turns. */
+static bool writing(const struct sim_conn *conn)
+{
+    return !conn->closed && ((conn->client.under_way && conn->client.taking == SIM_PARTS) ||
+                             (conn->uplink.under_way && conn->uplink.taking == SIM_PARTS));
+}
+
+static bool conn_turn(struct sim *s, int c)
+{
+    bool any = finish_writes(s, c);
+    any |= open_uplink(s, c);
+    any |= ensemble_turn(s, c, false);
+    any |= close_uplink(s, c);
+    any |= feed(s, c, false);
+    any |= feed(s, c, true);
+    return any;
+}
+
+void sim_pump(struct sim *s)
+{
+    bool any = true;
+    for (int round = 0; any; round++) {
+        assert_true(round < 200000);
+        any = false;
+        for (int c = 0; c < SIM_CONNS; c++)
+            if (s->conns[c].used)
+                any |= conn_turn(s, c) || writing(&s->conns[c]);
+        if (core_pending(s->core)) {
+            sim_step(s, -1, PK_CONTINUE, NULL, 0);
+            any = true;
+        }
+    }
+}
+
+void sim_advance(struct sim *s, int64_t us)
+{
+    while (us > 0) {
+        int64_t part = us < 250000 ? us : 250000;
+        s->now_us += part;
+        us -= part;
+        zk_time(&s->zk, 1000000 + s->now_us / 1000);
+        sim_step(s, -1, PK_TICK, NULL, 0);
+        sim_pump(s);
+    }
+}
+
+void sim_release(struct sim *s, int c, int n)
+{
+    while (n-- > 0 && ensemble_turn(s, c, true))
+        ;
+    sim_pump(s);
+}
+
+void sim_send(struct sim *s, int c, const struct sup_buf *bytes)
+{
+    sup_raw(&s->conns[c].client.todo, bytes->p, bytes->len);
+}
+
+void sim_leave(struct sim *s, int c)
+{
+    s->conns[c].client.eof = true;
+}
+
+void sim_forget(struct sim *s, int c)
+{
+    struct sim_conn *conn = &s->conns[c];
+    if (!conn->closed)
+        sim_step(s, c, PK_CLIENT_EOF, NULL, 0);
+    sim_pump(s);
+    assert_true(conn->closed);
+    drop_conn(conn);
+}
+
+int sim_connect(struct sim *s, int timeout_ms)
+{
+    struct sup_buf b = {0};
+    int c = sim_open(s);
+    if (c < 0)
+        return -1;
+    wire_connect(&b, 0, timeout_ms, 0, 0);
+    sim_send(s, c, &b);
+    sup_buf_free(&b);
+    sim_pump(s);
+    struct sim_conn *conn = &s->conns[c];
+    if (conn->closed || conn->got.len != 41)
+        return -1;
+    conn->timeout_ms = (int)be32(conn->got.p + 8);
+    conn->session = be64(conn->got.p + 12);
+    conn->got_off = 41;
+    return c;
+}
+
+bool sim_frame(struct sim *s, int c, struct sim_frame *f)
+{
+    struct sim_conn *conn = &s->conns[c];
+    size_t left = conn->got.len - conn->got_off;
+    const uint8_t *p = conn->got.p + conn->got_off;
+    if (left < 4 || left < 4 + be32(p))
+        return false;
+    assert_true(be32(p) >= 16);
+    *f = (struct sim_frame){
+        .xid = (int)be32(p + 4), .err = (int)be32(p + 16), .body = p + 20, .len = be32(p) - 16};
+    f->zxid = be64(p + 8);
+    conn->got_off += 4 + be32(p);
+    return true;
+}
+
+void sim_expect(struct sim *s, int c, int xid, int err, struct sim_frame *f)
+{
+    struct sim_frame own;
+    f = f != NULL ? f : &own;
+    if (!sim_frame(s, c, f))
+        fail_msg("no reply to xid %d (closed %d, why %d)", xid, s->conns[c].closed, (int)s->conns[c].why);
+    if (f->xid != xid || f->err != err)
+        fail_msg("xid %d err %d instead of xid %d err %d", f->xid, f->err, xid, err);
+}
+
+void sim_call(struct sim *s, int c, const struct sup_buf *bytes, int err, struct sim_frame *f)
+{
+    sim_send(s, c, bytes);
+    sim_pump(s);
+    sim_expect(s, c, (int)be32(bytes->p + 4), err, f);
+}

@@ -1,0 +1,73 @@
+/*
+ * A naive data tree with ZooKeeper's counters: an array of znodes, searched from the front. It is the
+ * reference for what the core holds, and the ensemble behind it; it shares nothing with the product.
+ */
+#ifndef PK_TESTS_SUPPORT_TREE_H
+#define PK_TESTS_SUPPORT_TREE_H
+
+#include "support.h"
+
+enum {
+    TREE_OK = 0,
+    TREE_BAD_ARGUMENTS = -8,
+    TREE_NO_NODE = -101,
+    TREE_NO_AUTH = -102,
+    TREE_BAD_VERSION = -103,
+    TREE_NO_CHILDREN = -108,
+    TREE_EXISTS = -110,
+    TREE_NOT_EMPTY = -111,
+    TREE_INVALID_ACL = -114
+};
+
+struct tree_node {
+    char *path;
+    uint8_t *data;
+    int len; /* -1 is null data */
+    uint8_t *acl;
+    int acl_len;
+    int64_t czxid, mzxid, pzxid, ctime, mtime, owner;
+    int version, aversion, creates;
+};
+
+/* What happened, for watches: type as in a WatcherEvent. */
+struct tree_change {
+    int type;
+    char path[256];
+};
+
+struct tree {
+    struct tree_node *nodes;
+    int n, cap;
+    int64_t zxid, now_ms;
+    struct tree_change *changes;
+    int nchanges, changes_cap;
+};
+
+struct tree_new {
+    const uint8_t *data;
+    int len;
+    const uint8_t *acl;
+    int acl_len; /* 0: open */
+    int flags;   /* as in a create request */
+    int64_t owner;
+};
+
+void tree_init(struct tree *t);
+void tree_free(struct tree *t);
+/* Deep copy without the changes; *to must be free. */
+void tree_copy(struct tree *to, const struct tree *from);
+
+struct tree_node *tree_find(const struct tree *t, const char *path);
+/* Direct children, in order of creation; returns how many, *names borrowed pointers into the paths. */
+int tree_children(const struct tree *t, const char *path, const char **names, int max);
+/* Each answers an error of ZooKeeper; made receives the final path (a sequence adds to it). */
+int tree_create(struct tree *t, const char *path, const struct tree_new *what, char made[256]);
+int tree_delete(struct tree *t, const char *path, int version);
+int tree_set(struct tree *t, const char *path, const uint8_t *data, int len, int version);
+int tree_set_acl(struct tree *t, const char *path, const uint8_t *acl, int acl_len, int version);
+int tree_check(const struct tree *t, const char *path, int version);
+/* TREE_NO_AUTH when world:anyone has none of the permissions. */
+int tree_allowed(const struct tree_node *z, int perms);
+void tree_stat(const struct tree *t, const struct tree_node *z, struct sup_buf *out);
+
+#endif

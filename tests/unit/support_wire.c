@@ -1,0 +1,95 @@
+/* Request frames for the core's tests (support_core.h): length word, header and body, in wire order. */
+#include "support_core.h"
+
+size_t wire_begin(struct sup_buf *b, int xid, int op)
+{
+    size_t mark = b->len;
+    sup_int(b, 0);
+    sup_int(b, xid);
+    sup_int(b, op);
+    return mark;
+}
+
+void wire_end(struct sup_buf *b, size_t mark)
+{
+    size_t len = b->len - mark - 4;
+    for (int i = 0; i < 4; i++)
+        b->p[mark + (size_t)i] = (uint8_t)(len >> (24 - 8 * i));
+}
+
+void wire_connect(struct sup_buf *b, int64_t session, int timeout_ms, int64_t zxid, int read_only)
+{
+    size_t mark = b->len;
+    sup_int(b, 0);
+    sup_int(b, 0);
+    sup_long(b, zxid);
+    sup_int(b, timeout_ms);
+    sup_long(b, session);
+    sup_int(b, 16);
+    for (int i = 0; i < 16; i++)
+        sup_byte(b, 'p');
+    if (read_only >= 0)
+        sup_byte(b, read_only);
+    wire_end(b, mark);
+}
+
+void wire_op(struct sup_buf *b, int xid, int op)
+{
+    wire_end(b, wire_begin(b, xid, op));
+}
+
+void wire_path(struct sup_buf *b, int xid, int op, const char *path)
+{
+    size_t mark = wire_begin(b, xid, op);
+    sup_str(b, path);
+    wire_end(b, mark);
+}
+
+void wire_read(struct sup_buf *b, int xid, int op, const char *path, bool watch)
+{
+    size_t mark = wire_begin(b, xid, op);
+    sup_str(b, path);
+    sup_byte(b, watch);
+    wire_end(b, mark);
+}
+
+void wire_set(struct sup_buf *b, int xid, const char *path, const char *data, int version)
+{
+    size_t mark = wire_begin(b, xid, 5);
+    sup_str(b, path);
+    sup_str(b, data);
+    sup_int(b, version);
+    wire_end(b, mark);
+}
+
+void wire_create(struct sup_buf *b, int xid, int op, const char *path, const char *data, int flags)
+{
+    size_t mark = wire_begin(b, xid, op);
+    sup_str(b, path);
+    sup_str(b, data);
+    sup_int(b, 1);
+    sup_int(b, 31);
+    sup_str(b, "world");
+    sup_str(b, "anyone");
+    sup_int(b, flags);
+    if (op == 21)
+        sup_long(b, 100000);
+    wire_end(b, mark);
+}
+
+void wire_delete(struct sup_buf *b, int xid, const char *path, int version)
+{
+    size_t mark = wire_begin(b, xid, 2);
+    sup_str(b, path);
+    sup_int(b, version);
+    wire_end(b, mark);
+}
+
+void wire_auth(struct sup_buf *b, int xid)
+{
+    size_t mark = wire_begin(b, xid, 100);
+    sup_int(b, 0);
+    sup_str(b, "digest");
+    sup_str(b, "u:p");
+    wire_end(b, mark);
+}

@@ -1,0 +1,275 @@
+/*
+ * The model ensemble (support_zk.h): sessions, watches and dispatch. Multi is in support_multi.c.
+ *
+ * Happy path: one request in, its events, then its reply out.
+ * Failure modes: what does not decode is answered MARSHALLINGERROR, an unknown type UNIMPLEMENTED and the
+ * end.
+ */
+#include "support_zk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "support_zkop.h"
+
+static void start_tree(struct tree *t)
+{
+    static const char config[] = "server.1=127.0.0.1:2888:3888:participant;127.0.0.1:2181\n"
+                                 "server.2=127.0.0.1:2889:3889:observer;0.0.0.0:2182\nversion=100000000";
+    static const char *const paths[] = {"/zookeeper", "/zookeeper/config", "/storm", "/storm/workerbeats"};
+    char made[256];
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        t->zxid++;
+        struct tree_new what = {.data = (const uint8_t *)config, .len = i == 1 ? (int)sizeof config - 1 : 0};
+        assert_int_equal(tree_create(t, paths[i], &what, made), TREE_OK);
+    }
+    t->nchanges = 0;
+}
+
+void zk_init(struct zk *zk)
+{
+    memset(zk, 0, sizeof *zk);
+    tree_init(&zk->tree);
+    zk->now_ms = 1000000;
+    zk->tree.now_ms = zk->now_ms;
+    for (int i = 0; i < ZK_WATCHES; i++)
+        zk->watches[i].link = -1;
+    start_tree(&zk->tree);
+}
+
+void zk_free(struct zk *zk)
+{
+    tree_free(&zk->tree);
+}
+
+struct zk_session *zk_session(struct zk *zk, int64_t id)
+{
+    for (int i = 0; i < zk->nsessions; i++)
+        if (zk->sessions[i].id == id && zk->sessions[i].alive)
+            return &zk->sessions[i];
+    return NULL;
+}
+
+static void close_link(struct zk *zk, int link)
+{
+    if (!zk->links[link].open)
+        return;
+    zk_eof(zk, link);
+    zk->hangup(zk->ctx, link);
+}
+
+void zk_eof(struct zk *zk, int link)
+{
+    zk->links[link] = (struct zk_link){0};
+    for (int i = 0; i < ZK_WATCHES; i++)
+        if (zk->watches[i].link == link)
+            zk->watches[i].link = -1;
+}
+
+void zk_send(struct zk *zk, int link, const struct sup_buf *b)
+{
+    struct sup_buf frame = {0};
+    sup_int(&frame, (int64_t)b->len);
+    sup_raw(&frame, b->p, b->len);
+    zk->emit(zk->ctx, link, frame.p, frame.len);
+    sup_buf_free(&frame);
+}
+
+static void event(struct zk *zk, int link, int type, const char *path)
+{
+    struct sup_buf b = {0};
+    sup_int(&b, -1);
+    sup_long(&b, -1);
+    sup_int(&b, 0);
+    sup_int(&b, type);
+    sup_int(&b, 3);
+    sup_str(&b, path);
+    zk_send(zk, link, &b);
+    sup_buf_free(&b);
+}
+
+static bool under(const char *path, const char *root)
+{
+    size_t n = strlen(root);
+    n -= n == 1;
+    return strncmp(path, root, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+static bool fires(const struct zk_watch *w, const struct tree_change *c)
+{
+    bool same = strcmp(w->path, c->path) == 0;
+    switch (w->kind) {
+    case ZK_DATA:
+        return same && c->type != 4;
+    case ZK_CHILD:
+        return same && (c->type == 2 || c->type == 4);
+    case ZK_PERSISTENT:
+        return same;
+    default:
+        return c->type != 4 && under(c->path, w->path);
+    }
+}
+
+void zk_fire(struct zk *zk)
+{
+    bool any = false;
+    for (int i = 0; i < ZK_WATCHES; i++)
+        any |= zk->watches[i].link != -1;
+    for (int k = 0; any && k < zk->tree.nchanges; k++) {
+        const struct tree_change c = zk->tree.changes[k];
+        for (int link = 0; link < ZK_LINKS; link++) {
+            bool told = false;
+            for (int i = 0; i < ZK_WATCHES; i++) {
+                struct zk_watch *w = &zk->watches[i];
+                if (w->link != link || !fires(w, &c))
+                    continue;
+                if (!told)
+                    event(zk, link, c.type, c.path);
+                told = true;
+                if (w->kind <= ZK_CHILD)
+                    w->link = -1;
+            }
+        }
+    }
+    zk->tree.nchanges = 0;
+}
+
+void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path)
+{
+    int room = -1;
+    for (int i = 0; i < ZK_WATCHES; i++) {
+        const struct zk_watch *w = &zk->watches[i];
+        if (w->link == link && w->kind == kind && strcmp(w->path, path) == 0)
+            return;
+        if (w->link == -1 && room < 0)
+            room = i;
+    }
+    assert_true(room >= 0);
+    zk->watches[room].link = link;
+    zk->watches[room].kind = kind;
+    snprintf(zk->watches[room].path, sizeof zk->watches[room].path, "%s", path);
+}
+
+static void end_session(struct zk *zk, struct zk_session *s)
+{
+    s->alive = false;
+    for (int i = zk->tree.n - 1; i >= 0; i--)
+        if (zk->tree.nodes[i].owner == s->id)
+            tree_delete(&zk->tree, zk->tree.nodes[i].path, -1);
+    zk_fire(zk);
+}
+
+void zk_time(struct zk *zk, int64_t now_ms)
+{
+    zk->now_ms = zk->tree.now_ms = now_ms;
+    for (int i = 0; i < zk->nsessions; i++) {
+        struct zk_session *s = &zk->sessions[i];
+        if (!s->alive || now_ms < (s->touched_ms + s->timeout_ms + ZK_TICK_MS) / ZK_TICK_MS * ZK_TICK_MS)
+            continue;
+        zk->tree.zxid++;
+        end_session(zk, s);
+        for (int link = 0; link < ZK_LINKS; link++)
+            if (zk->links[link].session == s->id)
+                close_link(zk, link);
+    }
+}
+
+static void greet(struct zk *zk, int link, const uint8_t *p, size_t len)
+{
+    struct sup_buf b = {0};
+    struct zk_in in = {p, p + len, false};
+    char passwd[64];
+    zk_in_int(&in);
+    int64_t seen = zk_in_long(&in);
+    int timeout = (int)zk_in_int(&in);
+    int64_t id = zk_in_long(&in);
+    zk_in_str(&in, passwd, sizeof passwd);
+    if (in.bad || seen > zk->tree.zxid) {
+        zk->links[link].open = true;
+        close_link(zk, link);
+        return;
+    }
+    struct zk_session *s = id != 0 ? zk_session(zk, id) : &zk->sessions[zk->nsessions];
+    if (id == 0) {
+        zk->tree.zxid++;
+        *s = (struct zk_session){.id = 0x1000 + zk->nsessions++, .alive = true};
+    }
+    for (int other = 0; s != NULL && other < ZK_LINKS; other++)
+        if (zk->links[other].open && zk->links[other].session == s->id)
+            close_link(zk, other);
+    zk->links[link] = (struct zk_link){true, s != NULL ? s->id : 0};
+    timeout = timeout < 4000 ? 4000 : timeout > 40000 ? 40000 : timeout;
+    if (s != NULL) {
+        s->timeout_ms = timeout;
+        s->touched_ms = zk->now_ms;
+    }
+    sup_int(&b, 0);
+    sup_int(&b, s != NULL ? timeout : 0);
+    sup_long(&b, s != NULL ? s->id : 0);
+    sup_int(&b, 16);
+    for (int i = 0; i < 16; i++)
+        sup_byte(&b, s != NULL ? 'p' : 0);
+    if (in.p < in.end)
+        sup_byte(&b, zk->read_only);
+    zk_send(zk, link, &b);
+    sup_buf_free(&b);
+    if (s == NULL)
+        close_link(zk, link);
+}
+
+static void finish(struct zk *zk, struct zk_request *r)
+{
+    struct sup_buf b = {0};
+    if (r->in.bad && r->err == 0)
+        r->err = -5;
+    sup_int(&b, r->op == 11 ? -2 : r->xid);
+    sup_long(&b, r->zxid != 0 ? (r->zxid == -2 ? 0 : r->zxid) : zk->tree.zxid);
+    sup_int(&b, r->err);
+    if (r->err == 0)
+        sup_raw(&b, r->body.p, r->body.len);
+    zk_fire(zk);
+    zk_send(zk, r->link, &b);
+    sup_buf_free(&b);
+    sup_buf_free(&r->body);
+}
+
+static bool is_write(int op)
+{
+    return op == 1 || op == 2 || op == 5 || op == 7 || op == 14 || op == 15 || op == 19 || op == 21 ||
+           op == -11;
+}
+
+void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len)
+{
+    if (!zk->links[link].open) {
+        greet(zk, link, p, len);
+        return;
+    }
+    struct zk_request r = {.link = link, .in = {p, p + len, false}};
+    r.xid = (int)zk_in_int(&r.in);
+    r.op = (int)zk_in_int(&r.in);
+    r.session = zk->links[link].session;
+    struct zk_session *s = zk_session(zk, r.session);
+    if (r.in.bad || s == NULL) {
+        close_link(zk, link);
+        return;
+    }
+    if (r.op != 100 && r.op != 102) {
+        s->touched_ms = zk->now_ms;
+        if (zk->require_auth) {
+            r.err = -124;
+            r.zxid = -2;
+            finish(zk, &r);
+            close_link(zk, link);
+            return;
+        }
+    }
+    zk->tree.zxid += is_write(r.op);
+    zk->writes += is_write(r.op) && r.op != -11;
+    bool end = zk_answer(zk, &r);
+    if (r.op == -11)
+        end_session(zk, s);
+    finish(zk, &r);
+    if (end || r.op == -11)
+        close_link(zk, link);
+}

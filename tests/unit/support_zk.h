@@ -1,0 +1,62 @@
+/*
+ * A model of a ZooKeeper ensemble over the naive tree: sessions, watches, every request type that the tests
+ * use, answered at once and in order. Time is what the caller says it is. It serves the core as the ensemble
+ * behind it, and the same requests without the core between as the reference.
+ */
+#ifndef PK_TESTS_SUPPORT_ZK_H
+#define PK_TESTS_SUPPORT_ZK_H
+
+#include "support_tree.h"
+
+enum { ZK_LINKS = 128, ZK_WATCHES = 512, ZK_TICK_MS = 500 };
+
+struct zk_link {
+    bool open;
+    int64_t session;
+};
+
+struct zk_session {
+    int64_t id;
+    int timeout_ms;
+    int64_t touched_ms;
+    bool alive;
+};
+
+enum zk_watch_kind { ZK_DATA, ZK_CHILD, ZK_PERSISTENT, ZK_RECURSIVE };
+
+struct zk_watch {
+    int link; /* -1: free */
+    enum zk_watch_kind kind;
+    char path[256];
+};
+
+struct zk {
+    struct tree tree;
+    struct zk_link links[ZK_LINKS];
+    struct zk_session sessions[ZK_LINKS];
+    int nsessions;
+    struct zk_watch watches[ZK_WATCHES];
+    int64_t now_ms;
+    bool require_auth; /* everything but auth and SASL is answered -124 and closed */
+    bool read_only;
+    /* A frame (length word included) or the end of the connection, towards the other side of a link. */
+    void (*emit)(void *ctx, int link, const uint8_t *p, size_t len);
+    void (*hangup)(void *ctx, int link);
+    void *ctx;
+    uint64_t writes;  /* transactions of clients: what an ensemble is spared */
+    uint64_t refused; /* requests of a type that it does not know */
+};
+
+/* The tree has /zookeeper, /zookeeper/config, /storm and /storm/workerbeats. */
+void zk_init(struct zk *zk);
+void zk_free(struct zk *zk);
+/* A frame's payload from a link: the first one is the connect request. False: the connection is to be closed.
+ */
+void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len);
+/* The other side closed. */
+void zk_eof(struct zk *zk, int link);
+/* Time has come: sessions that were not heard of expire. */
+void zk_time(struct zk *zk, int64_t now_ms);
+struct zk_session *zk_session(struct zk *zk, int64_t id);
+
+#endif

@@ -1,0 +1,34 @@
+/* Between the halves of the model ensemble: its reader of request bytes, one request, and what both halves
+ * use. */
+#ifndef PK_TESTS_SUPPORT_ZKOP_H
+#define PK_TESTS_SUPPORT_ZKOP_H
+
+#include "support_zk.h"
+
+struct zk_in {
+    const uint8_t *p, *end;
+    bool bad;
+};
+int64_t zk_in_int(struct zk_in *in);
+int64_t zk_in_long(struct zk_in *in);
+int zk_in_byte(struct zk_in *in);
+/* A string into room; false (and bad) when null, malformed or too long. */
+bool zk_in_str(struct zk_in *in, char *room, size_t size);
+/* A buffer, borrowed; *len -1 for null. */
+const uint8_t *zk_in_buf(struct zk_in *in, int *len);
+
+struct zk_request {
+    int link, xid, op, err;
+    int64_t session;
+    int64_t zxid; /* of the reply header: 0 the tree's, -2 zero */
+    struct zk_in in;
+    struct sup_buf body;
+};
+
+/* Executes a request; true when the connection ends after its reply. */
+bool zk_answer(struct zk *zk, struct zk_request *r);
+void zk_send(struct zk *zk, int link, const struct sup_buf *b);
+void zk_fire(struct zk *zk);
+void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path);
+
+#endif

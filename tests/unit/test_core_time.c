@@ -1,0 +1,316 @@
+/* Time: sessions kept alive exactly as long as their clients, dead uplinks, silent clients, the handshake. */
+#include "support_core.h"
+
+#define M "/storm/workerbeats"
+
+enum { T = 6000 }; /* ms */
+static const int64_t T_US = (int64_t)T * 1000;
+static struct sim s;
+static struct sup_buf b;
+
+static int setup(void **state)
+{
+    (void)state;
+    sim_init(&s, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sup_buf_free(&b);
+    sim_free(&s);
+    return 0;
+}
+
+static int beating_client(void)
+{
+    int c = sim_connect(&s, T);
+    wire_create(&b, 1, 1, M "/t", "", 0);
+    wire_create(&b, 2, 1, "/storm/e", "", 1);
+    sim_send(&s, c, &b);
+    sim_pump(&s);
+    sim_expect(&s, c, 1, 0, NULL);
+    sim_expect(&s, c, 2, 0, NULL);
+    return c;
+}
+
+static void beat(int c, int xid)
+{
+    sup_buf_reset(&b);
+    wire_read(&b, xid, 3, M "/t", false);
+    wire_set(&b, xid + 1, M "/t", "beat", -1);
+    sim_send(&s, c, &b);
+    sim_pump(&s);
+    sim_expect(&s, c, xid, 0, NULL);
+    sim_expect(&s, c, xid + 1, 0, NULL);
+}
+
+static void beats_keep_alive(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    int64_t session = s.conns[c].session;
+    uint64_t writes = s.zk.writes, before = s.conns[c].requests;
+    for (int i = 0; i < 60; i++) {
+        sim_advance(&s, T_US / 12);
+        beat(c, 10 + 2 * i);
+    }
+    assert_non_null(zk_session(&s.zk, session));
+    assert_false(s.conns[c].closed);
+    assert_int_equal(s.zk.writes, writes);
+    assert_in_range(s.conns[c].pings, 15, 30);
+    assert_int_equal(s.conns[c].requests - before, s.conns[c].pings);
+    assert_int_equal(core_stats(s.core)->keepalives, s.conns[c].pings);
+    assert_non_null(tree_find(&s.zk.tree, "/storm/e"));
+}
+
+/* Slow beats: one each two thirds of the timeout is just enough, as it is for a client without a proxy. */
+static void slow_beats(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    for (int i = 0; i < 10; i++) {
+        sim_advance(&s, T_US * 5 / 6);
+        beat(c, 10 + 2 * i);
+    }
+    assert_non_null(zk_session(&s.zk, s.conns[c].session));
+}
+
+static void no_ping_when_fresh(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    sim_advance(&s, T_US / 6);
+    beat(c, 10);
+    assert_int_equal(s.conns[c].pings, 0);
+    s.now_us += 1;
+    beat(c, 12);
+    assert_int_equal(s.conns[c].pings, 1);
+    beat(c, 14);
+    sim_advance(&s, T_US / 6);
+    beat(c, 16);
+    assert_int_equal(s.conns[c].pings, 1);
+}
+
+/* After the client's last sign nothing is sent upstream: the session dies within (5/6 T, T + a tick). */
+static void dead_client(void **state)
+{
+    (void)state;
+    for (int phase = 0; phase < 8; phase++) {
+        int c = beating_client();
+        int64_t session = s.conns[c].session, last = s.now_us;
+        for (int i = 0; i < 20; i++) {
+            sim_advance(&s, T_US / 13 + phase * 11000);
+            beat(c, 10 + 2 * i);
+            last = s.now_us;
+        }
+        uint64_t sent = s.conns[c].requests;
+        while (zk_session(&s.zk, session) != NULL && s.now_us - last < 3 * T_US)
+            sim_advance(&s, 10000);
+        int64_t lived = s.now_us - last;
+        assert_true(lived > T_US * 5 / 6 && lived <= T_US + (ZK_TICK_MS + 20) * 1000);
+        assert_int_equal(s.conns[c].requests, sent);
+        assert_null(tree_find(&s.zk.tree, "/storm/e"));
+        assert_true(s.conns[c].closed);
+        assert_int_equal(s.conns[c].why, PK_CLOSE_UPLINK_LOST);
+        sup_buf_reset(&b);
+        int again = sim_connect(&s, T);
+        wire_delete(&b, 1, M "/t", -1);
+        sim_call(&s, again, &b, 0, NULL);
+        sim_leave(&s, again);
+        sim_pump(&s);
+        sup_buf_reset(&b);
+    }
+}
+
+static void client_pings_are_relayed(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    for (int i = 0; i < 40; i++) {
+        sim_advance(&s, T_US / 5);
+        if (i % 3 != 1)
+            beat(c, 10 + 2 * i);
+        sup_buf_reset(&b);
+        wire_op(&b, i % 2 ? -2 : 77, 11);
+        sim_send(&s, c, &b);
+        sim_pump(&s);
+        sim_expect(&s, c, -2, 0, NULL);
+    }
+    struct sim_frame f;
+    assert_false(sim_frame(&s, c, &f));
+    assert_true(s.conns[c].pings > 40);
+}
+
+/* Answers to our pings and to the client's, mixed and late: the client gets exactly its own. */
+static void pings_in_flight(void **state)
+{
+    (void)state;
+    int c = beating_client(), mine = 0;
+    struct sim_frame f;
+    s.conns[c].hold = true;
+    for (int i = 0; i < 12; i++) {
+        s.now_us += T_US / 5;
+        zk_session(&s.zk, s.conns[c].session)->touched_ms = 1000000 + s.now_us / 1000;
+        sup_buf_reset(&b);
+        wire_set(&b, 100 + i, M "/t", "x", -1);
+        for (int k = 0; k < i % 3; k++, mine++)
+            wire_op(&b, -2, 11);
+        sim_send(&s, c, &b);
+        sim_pump(&s);
+        sim_expect(&s, c, 100 + i, 0, NULL);
+    }
+    assert_false(sim_frame(&s, c, &f));
+    s.conns[c].hold = false;
+    sim_pump(&s);
+    for (int i = 0; i < mine; i++)
+        sim_expect(&s, c, -2, 0, NULL);
+    assert_false(sim_frame(&s, c, &f));
+    assert_int_equal(s.conns[c].pings, mine + 12);
+}
+
+static void dead_uplink(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    s.conns[c].hold = true;
+    sup_buf_reset(&b);
+    wire_read(&b, 5, 3, "/storm", false);
+    sim_send(&s, c, &b);
+    sim_pump(&s);
+    sim_advance(&s, T_US * 2 / 3);
+    assert_false(s.conns[c].closed);
+    sim_advance(&s, 500000);
+    assert_true(s.conns[c].closed);
+    assert_int_equal(s.conns[c].why, PK_CLOSE_UPLINK_SILENT);
+    assert_int_equal(s.conns[c].got.len, s.conns[c].got_off);
+}
+
+static void slow_uplink_is_not_dead(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    sup_buf_reset(&b);
+    for (int i = 0; i < 30; i++)
+        wire_read(&b, 5 + i, 3, "/storm", false);
+    s.conns[c].hold = true;
+    sim_send(&s, c, &b);
+    sim_pump(&s);
+    for (int i = 0; i < 30; i++) {
+        sim_advance(&s, T_US / 3);
+        zk_session(&s.zk, s.conns[c].session)->touched_ms = 1000000 + s.now_us / 1000;
+        sim_release(&s, c, 1);
+        sim_expect(&s, c, 5 + i, 0, NULL);
+    }
+}
+
+static void idle_is_not_dead(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    for (int i = 0; i < 40; i++) {
+        sim_advance(&s, T_US / 4);
+        zk_session(&s.zk, s.conns[c].session)->touched_ms = 1000000 + s.now_us / 1000;
+    }
+    assert_false(s.conns[c].closed);
+    beat(c, 10);
+}
+
+/* A reply of many bytes that comes slowly is life. */
+static void trickling_reply(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    sup_buf_reset(&b);
+    wire_read(&b, 5, 4, "/storm", false);
+    s.chunk = 1;
+    s.conns[c].deaf = true;
+    sim_send(&s, c, &b);
+    sim_pump(&s);
+    size_t len = s.conns[c].uplink.todo.len - s.conns[c].uplink.off;
+    assert_true(len > 60);
+    for (size_t i = 0; i < len; i++) {
+        s.now_us += T_US / 2;
+        sim_step(&s, c, PK_UPLINK_BYTES, s.conns[c].uplink.todo.p + s.conns[c].uplink.off++, 1);
+        sim_step(&s, -1, PK_TICK, NULL, 0);
+        assert_false(s.conns[c].closed);
+    }
+    sim_expect(&s, c, 5, 0, NULL);
+}
+
+static void handshake_timeout(void **state)
+{
+    (void)state;
+    int silent = sim_open(&s), slow = sim_open(&s);
+    for (int i = 0; i < 9; i++) {
+        sup_buf_reset(&b);
+        sup_byte(&b, i == 3 ? 45 : 0);
+        sim_send(&s, slow, &b);
+        sim_advance(&s, 1000000);
+        assert_false(s.conns[slow].closed);
+    }
+    assert_false(s.conns[silent].closed);
+    sim_advance(&s, 1500000);
+    assert_true(s.conns[silent].closed);
+    assert_true(s.conns[slow].closed);
+    assert_int_equal(s.conns[slow].why, PK_CLOSE_HANDSHAKE_TIMEOUT);
+    assert_int_equal(core_stats(s.core)->closed_handshake, 2);
+}
+
+/* A server that accepts and then says nothing is left for another one. */
+static void silent_server(void **state)
+{
+    (void)state;
+    int c = sim_open(&s);
+    wire_connect(&b, 0, T, 0, 0);
+    sim_send(&s, c, &b);
+    s.conns[c].deaf = true;
+    sim_pump(&s);
+    assert_int_equal(s.conns[c].opened, 1);
+    sim_advance(&s, 900000);
+    assert_int_equal(s.conns[c].opened, 1);
+    sim_advance(&s, 600000);
+    assert_int_equal(s.conns[c].opened, 2);
+    s.conns[c].deaf = false;
+    sim_pump(&s);
+    assert_int_equal(s.conns[c].got.len, 41);
+    assert_false(s.conns[c].closed);
+}
+
+/* The timeout that counts is the negotiated one. */
+static void negotiated_timeout(void **state)
+{
+    (void)state;
+    int c = sim_connect(&s, 1);
+    struct core_conn_info info;
+    assert_int_equal(s.conns[c].timeout_ms, 4000);
+    assert_true(core_conn_info(s.core, s.conns[c].id, &info));
+    assert_int_equal(info.timeout_ms, 4000);
+    assert_true(info.session_id == s.conns[c].session);
+    c = sim_connect(&s, 1000000);
+    assert_true(core_conn_info(s.core, s.conns[c].id, &info));
+    assert_int_equal(info.timeout_ms, 40000);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(beats_keep_alive),
+        CASE(slow_beats),
+        CASE(no_ping_when_fresh),
+        CASE(dead_client),
+        CASE(client_pings_are_relayed),
+        CASE(pings_in_flight),
+        CASE(dead_uplink),
+        CASE(slow_uplink_is_not_dead),
+        CASE(idle_is_not_dead),
+        CASE(trickling_reply),
+        CASE(handshake_timeout),
+        CASE(silent_server),
+        CASE(negotiated_timeout),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
