@@ -79,7 +79,7 @@ struct pk_bytes pk_path_name(struct pk_bytes path)
 
 bool pk_path_below(struct pk_bytes path, struct pk_bytes root)
 {
-    if (root.len == 1)
-        return path.len > 1 && path.p[0] == '/';
+    if (root.len <= 1)
+        return root.p != NULL && path.len > 1 && path.p[0] == '/';
     return path.len > root.len + 1 && path.p[root.len] == '/' && memcmp(path.p, root.p, root.len) == 0;
 }

@@ -18,7 +18,7 @@ struct pk_bytes pk_path_parent(struct pk_bytes path);
 /* What follows the last slash. */
 struct pk_bytes pk_path_name(struct pk_bytes path);
 
-/* True when path lies strictly below root, both as given. */
+/* True when path lies strictly below root, both as given; "" is an alias of the root (protocol facts 3.2). */
 bool pk_path_below(struct pk_bytes path, struct pk_bytes root);
 
 #endif

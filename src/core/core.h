@@ -94,7 +94,7 @@ struct core_mount {
     const char *path; /* absolute, valid, not "/" and not below /zookeeper */
     enum pk_mount_mode mode;
     uint64_t max_znodes; /* births beyond are relayed */
-    uint64_t max_bytes;  /* data and paths; births and growth beyond are relayed */
+    uint64_t max_bytes;  /* data and names; births and growth beyond are relayed */
     uint32_t max_znode;  /* bytes of data of one held znode; larger ones are the ensemble's */
 };
 

@@ -29,8 +29,7 @@ void pk_local_header(struct core *core, struct pk_conn *c, int32_t xid, int32_t 
 struct pk_znode *pk_local_find(const struct core *core, struct pk_conn *c, struct pk_bytes path)
 {
     const struct pk_store *store = &core->store;
-    if (c->last != NULL && c->last_forgotten == store->forgotten && c->last->len == path.len &&
-        memcmp(c->last->path, path.p, path.len) == 0)
+    if (c->last != NULL && c->last_forgotten == store->forgotten && pk_znode_is_at(c->last, path))
         return c->last;
     struct pk_znode *z = pk_store_find(store, path);
     c->last = z;
@@ -90,14 +89,14 @@ static void put_children_reply(struct core *core, struct pk_conn *c, int32_t xid
     size_t len = 4 + (stat ? PK_STAT_LEN : 0);
     for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
         if (pk_znode_held(k))
-            len += pk_bytes_len(pk_path_name(pk_znode_path(k)));
+            len += pk_bytes_len(pk_znode_name(k));
     uint8_t *p = reply_room(core, c, xid, PK_Z_OK, len);
     if (p == NULL)
         return;
     p = pk_put_int(p, z->nborn);
     for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
         if (pk_znode_held(k))
-            p = pk_put_bytes(p, pk_path_name(pk_znode_path(k)));
+            p = pk_put_bytes(p, pk_znode_name(k));
     if (!stat)
         return;
     struct pk_stat st;

@@ -104,10 +104,9 @@ static enum pk_merge merge_stat(struct core *core, struct pk_conn *c, struct pk_
 
 /* Stamps the children that upstream's listing names, so that none is named twice; returns where the names
  * end. */
-static const uint8_t *stamp_names(struct core *core, const struct pk_znode *z, struct pk_in *in,
+static const uint8_t *mark_listed(struct core *core, const struct pk_znode *z, struct pk_in *in,
                                   uint32_t *count)
 {
-    core->store.merge_stamp++;
     int32_t n = pk_get_count(in, 4);
     *count = n > 0 ? (uint32_t)n : 0;
     for (int32_t i = 0; i < n; i++) {
@@ -116,14 +115,31 @@ static const uint8_t *stamp_names(struct core *core, const struct pk_znode *z, s
             return NULL;
         struct pk_znode *k = pk_store_child(&core->store, z, name);
         if (k != NULL)
-            k->stamp = core->store.merge_stamp;
+            k->listed = true;
     }
     return in->bad ? NULL : in->p;
 }
 
-static bool adds_name(const struct core *core, const struct pk_znode *k, int64_t zxid)
+static bool adds_name(const struct pk_znode *k, int64_t zxid)
 {
-    return child_counts(k, zxid) && k->stamp != core->store.merge_stamp;
+    return child_counts(k, zxid) && !k->listed;
+}
+
+static size_t added_names(const struct pk_znode *z, int64_t zxid, uint32_t *added)
+{
+    size_t len = 0;
+    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
+        if (adds_name(k, zxid)) {
+            len += pk_bytes_len(pk_znode_name(k));
+            ++*added;
+        }
+    return len;
+}
+
+static void unmark_listed(struct pk_znode *z)
+{
+    for (struct pk_znode *k = z->children; k != NULL; k = k->next)
+        k->listed = false;
 }
 
 static enum pk_merge merge_names(struct core *core, struct pk_conn *c, struct pk_znode *z,
@@ -133,29 +149,25 @@ static enum pk_merge merge_names(struct core *core, struct pk_conn *c, struct pk
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
     struct pk_in in = pk_in(frame + head, len - head);
     uint32_t count, added = 0;
-    const uint8_t *end = stamp_names(core, z, &in, &count);
-    if (end == NULL || pk_in_left(&in) != (has_stat ? PK_STAT_LEN : 0))
-        return PK_MERGE_NOTHING;
-    size_t more = 0;
-    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
-        if (adds_name(core, k, zxid)) {
-            more += pk_bytes_len(pk_path_name(pk_znode_path(k)));
-            added++;
-        }
-    if (has_stat)
-        compare_czxid(z, end);
+    const uint8_t *end = mark_listed(core, z, &in, &count);
+    bool decodes = end != NULL && pk_in_left(&in) == (has_stat ? PK_STAT_LEN : 0);
+    size_t more = added_names(z, zxid, &added);
+    uint8_t *p = decodes ? pk_conn_client_room(core, c, len + more) : NULL;
+    if (p == NULL) {
+        unmark_listed(z);
+        return decodes ? PK_MERGE_DONE : PK_MERGE_NOTHING;
+    }
     size_t upto = (size_t)(end - frame);
-    uint8_t *start = pk_conn_client_room(core, c, len + more), *p = start;
-    if (p == NULL)
-        return PK_MERGE_DONE;
     memcpy(p, frame, upto);
     pk_put32(p, (uint32_t)(len + more - PK_LEN_WORD));
     pk_put32(p + head, count + added);
     p += upto;
     for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
-        if (adds_name(core, k, zxid))
-            p = pk_put_bytes(p, pk_path_name(pk_znode_path(k)));
+        if (adds_name(k, zxid))
+            p = pk_put_bytes(p, pk_znode_name(k));
+    unmark_listed(z);
     if (has_stat) {
+        compare_czxid(z, end);
         memcpy(p, end, PK_STAT_LEN);
         patch_stat(p, z, s, (int32_t)added);
     }

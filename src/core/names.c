@@ -42,7 +42,7 @@ static struct pk_target name_watch(struct pk_bytes path, uint8_t kind)
 {
     uint8_t names = PK_NAMES_SELF;
     if (kind == PK_TOUCH_RECURSIVE)
-        names = PK_NAMES_SELF | PK_NAMES_SUBTREE;
+        names = PK_NAMES_SUBTREE;
     else if (kind != PK_TOUCH_DATA)
         names = PK_NAMES_SELF | PK_NAMES_CHILDREN | PK_NAMES_DEATHS;
     return (struct pk_target){path, names, kind};
@@ -159,16 +159,32 @@ static enum pk_err add(struct core *core, struct pk_naming *what, struct pk_znod
     return err;
 }
 
-static enum pk_err add_below(struct core *core, struct pk_naming *what, struct pk_znode *root, uint8_t names)
+/* Adds an upstream parent whose absorbed deaths have to be replayed. */
+static enum pk_err add_deaths(struct core *core, struct pk_naming *what, struct pk_znode *z)
+{
+    if (pk_znode_held(z) || z->cversion == 0)
+        return PK_OK;
+    return push(core, &what->settle, &what->nsettle, &what->settle_cap, z);
+}
+
+/* Everything from root down, deaths included: what a recursive watch may see. */
+static enum pk_err add_subtree(struct core *core, struct pk_naming *what, struct pk_znode *root)
 {
     enum pk_err err = PK_OK;
-    if (names & PK_NAMES_SUBTREE) {
-        for (struct pk_znode *z = root; z != NULL && err == PK_OK; z = pk_znode_walk(root, z))
-            err = add(core, what, z);
-    } else if ((names & PK_NAMES_CHILDREN) && root->nborn > 0) {
-        for (struct pk_znode *z = root->children; z != NULL && err == PK_OK; z = z->next)
-            err = add(core, what, z);
+    for (struct pk_znode *z = root; z != NULL && err == PK_OK; z = pk_znode_walk(root, z)) {
+        err = add(core, what, z);
+        if (err == PK_OK)
+            err = add_deaths(core, what, z);
     }
+    return err;
+}
+
+static enum pk_err add_children(struct core *core, struct pk_naming *what, struct pk_znode *parent)
+{
+    enum pk_err err = PK_OK;
+    for (struct pk_znode *z = parent->nborn > 0 ? parent->children : NULL; z != NULL && err == PK_OK;
+         z = z->next)
+        err = add(core, what, z);
     return err;
 }
 
@@ -181,17 +197,19 @@ static enum pk_err add_target(struct core *core, struct pk_naming *what, const s
             return PK_OK;
         for (size_t i = 0; i < core->store.nmounts && err == PK_OK; i++)
             if (pk_path_below(core->store.mounts[i].path, target->path))
-                err = add_below(core, what, core->store.mounts[i].root, PK_NAMES_SUBTREE);
+                err = add_subtree(core, what, core->store.mounts[i].root);
         return err;
     }
     struct pk_znode *z = pk_store_find(&core->store, target->path);
     if (z == NULL)
         return PK_OK;
+    if (target->names & PK_NAMES_SUBTREE)
+        return add_subtree(core, what, z);
     err = add(core, what, z);
-    if (err == PK_OK)
-        err = add_below(core, what, z, target->names);
-    if (err == PK_OK && (target->names & PK_NAMES_DEATHS) && !pk_znode_held(z) && z->cversion > 0)
-        err = push(core, &what->settle, &what->nsettle, &what->settle_cap, z);
+    if (err == PK_OK && (target->names & PK_NAMES_CHILDREN))
+        err = add_children(core, what, z);
+    if (err == PK_OK && (target->names & PK_NAMES_DEATHS))
+        err = add_deaths(core, what, z);
     return err;
 }
 
@@ -220,7 +238,7 @@ void pk_naming_free(struct core *core, struct pk_naming *what)
 void pk_catch_up(struct core *core, struct pk_conn *c, const struct pk_znode *z)
 {
     if (z != NULL && z->state == PK_ZNODE_SUNK && z->mzxid > c->uplink_zxid)
-        (void)!pk_send_own(core, c, PK_ANSWER_DROP, PK_OP_SYNC, pk_znode_path(z));
+        (void)!pk_send_own(core, c, PK_ANSWER_DROP, PK_OP_SYNC, pk_store_path(&core->store, z));
 }
 
 static enum pk_err touch_mounts_below(struct core *core, struct pk_conn *c, struct pk_entry *e,

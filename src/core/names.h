@@ -11,7 +11,7 @@
 enum pk_names_kind {
     PK_NAMES_SELF = 1,     /* the znode and its born ancestors */
     PK_NAMES_CHILDREN = 2, /* its born children too */
-    PK_NAMES_SUBTREE = 4,  /* everything below it */
+    PK_NAMES_SUBTREE = 4,  /* itself and everything below it, with all absorbed deaths */
     PK_NAMES_DEATHS = 8,   /* its absorbed child deaths, when it is upstream */
 };
 

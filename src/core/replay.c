@@ -14,14 +14,15 @@ static const char dummy_name[] = "/pacekeeper-counts";
 /* One operation of a multi, so that sizing and writing cannot disagree. */
 struct op {
     int32_t type;
-    struct pk_bytes path, suffix; /* the path is both, joined */
+    const struct pk_znode *znode;
+    struct pk_bytes suffix; /* the path is the znode's and this */
     struct pk_bytes data;
     int32_t version;
 };
 
 static size_t op_len(const struct op *o)
 {
-    size_t len = PK_MULTI_HEADER + 4 + o->path.len + o->suffix.len + 4;
+    size_t len = PK_MULTI_HEADER + 4 + pk_znode_path_len(o->znode) + o->suffix.len + 4;
     if (o->type == PK_OP_CREATE)
         len += pk_bytes_len(o->data) + PK_OPEN_ACL_LEN;
     else if (o->type == PK_OP_SET_DATA)
@@ -32,9 +33,8 @@ static size_t op_len(const struct op *o)
 static uint8_t *op_put(uint8_t *p, const struct op *o)
 {
     p = pk_put_multi(p, o->type, false, -1);
-    p = pk_put32(p, o->path.len + o->suffix.len);
-    memcpy(p, o->path.p, o->path.len);
-    p += o->path.len;
+    p = pk_put32(p, (uint32_t)pk_znode_path_len(o->znode) + o->suffix.len);
+    p = pk_znode_path_put(p, o->znode);
     if (o->suffix.len > 0)
         memcpy(p, o->suffix.p, o->suffix.len);
     p += o->suffix.len;
@@ -52,18 +52,18 @@ static struct pk_bytes data_of(const struct pk_znode *z)
 
 static struct op create_op(const struct pk_znode *z)
 {
-    return (struct op){.type = PK_OP_CREATE, .path = pk_znode_path(z), .data = data_of(z)};
+    return (struct op){.type = PK_OP_CREATE, .znode = z, .data = data_of(z)};
 }
 
 static struct op delete_op(const struct pk_znode *z)
 {
-    return (struct op){.type = PK_OP_DELETE, .path = pk_znode_path(z), .version = -1};
+    return (struct op){.type = PK_OP_DELETE, .znode = z, .version = -1};
 }
 
-static struct op dummy_op(struct pk_bytes parent, bool create)
+static struct op dummy_op(const struct pk_znode *parent, bool create)
 {
     return (struct op){.type = create ? PK_OP_CREATE : PK_OP_DELETE,
-                       .path = parent,
+                       .znode = parent,
                        .suffix = PK_BYTES(dummy_name),
                        .data = PK_BYTES(""),
                        .version = create ? PK_CREATE_PERSISTENT : -1};
@@ -107,10 +107,10 @@ static struct op step_op(const struct pk_znode *z, int32_t i)
     if (deaths > steps - 1 && z->version != 0)
         deaths = (steps - 1) & ~1;
     if (i < deaths)
-        return dummy_op(pk_znode_path(z), i % 2 == 0);
+        return dummy_op(z, i % 2 == 0);
     bool last = i == steps - 1;
     return (struct op){.type = PK_OP_SET_DATA,
-                       .path = pk_znode_path(z),
+                       .znode = z,
                        .data = last ? data_of(z) : PK_BYTES(""),
                        .version = i == deaths ? 0 : -1};
 }
@@ -153,7 +153,7 @@ bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s)
 
 void pk_replay_pairs(struct core *core, struct pk_conn *c, const struct pk_znode *parent, int32_t pairs)
 {
-    struct op make = dummy_op(pk_znode_path(parent), true), drop = dummy_op(pk_znode_path(parent), false);
+    struct op make = dummy_op(parent, true), drop = dummy_op(parent, false);
     size_t len = PK_MULTI_HEADER + (size_t)pairs * (op_len(&make) + op_len(&drop));
     uint8_t *p;
     if (pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)

@@ -241,7 +241,7 @@ static bool birth_thinkable(struct core *core, const struct pk_conn *c, const st
     if (pk_watched(core, mount, req->path) || pk_touched(z) || pk_touched(parent) ||
         (parent != NULL && parent->no_births))
         return false;
-    uint64_t more = (uint64_t)req->path.len + req->data.len;
+    uint64_t more = (uint64_t)pk_path_name(req->path).len + req->data.len;
     if (pk_store_has_room(mount, true, more, req->data.len))
         return true;
     core->stats.bound_births++;

@@ -90,7 +90,7 @@ static void finish_batch(struct core *core, struct pk_conn *c, int64_t zxid)
     for (uint32_t i = 0; i < s->batch; i++) {
         struct pk_znode *z = s->what.v[s->next + i];
         if (z->version > PK_REPLAY_MAX)
-            pk_core_note(core, PK_NOTE_COUNTERS_CUT, c, pk_znode_path(z), z->version);
+            pk_core_note(core, PK_NOTE_COUNTERS_CUT, c, pk_store_path(&core->store, z), z->version);
         struct pk_change change = {.kind = PK_CHANGE_SUNK, .znode = z, .now_us = core->now_us};
         if (pk_store_apply(&core->store, &change) != PK_OK) {
             pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
@@ -121,7 +121,7 @@ static void refuse(struct core *core, struct pk_conn *c, uint32_t at, int32_t co
 {
     struct pk_sink *s = c->sink;
     struct pk_znode *top = s->what.v[at];
-    pk_core_note(core, PK_NOTE_SINK_FAILED, c, pk_znode_path(top), code);
+    pk_core_note(core, PK_NOTE_SINK_FAILED, c, pk_store_path(&core->store, top), code);
     core->stats.sink_failures++;
     if (s->error == 0)
         s->error = code;
@@ -141,7 +141,7 @@ static void give_up(struct core *core, struct pk_conn *c, uint32_t at)
 {
     struct pk_sink *s = c->sink;
     struct pk_znode *z = s->what.v[at];
-    pk_core_note(core, PK_NOTE_FOREIGN_CREATE, c, pk_znode_path(z), 0);
+    pk_core_note(core, PK_NOTE_FOREIGN_CREATE, c, pk_store_path(&core->store, z), 0);
     core->stats.foreign_creates++;
     struct pk_change change = {.kind = PK_CHANGE_LOST, .znode = z};
     leave_out(s, at);
@@ -194,7 +194,7 @@ static void one_refused(struct core *core, struct pk_conn *c, uint32_t at, int32
         give_up(core, c, at);
     } else if (code == PK_Z_NO_NODE && !s->parents_made && !pk_znode_held(z->parent)) {
         s->parents_made = true;
-        pk_send_ancestors(core, c, pk_znode_path(z->parent));
+        pk_send_ancestors(core, c, pk_store_path(&core->store, z->parent));
     } else {
         refuse(core, c, at, code);
     }

@@ -1,7 +1,7 @@
 /*
  * What memory knows of paths below the mounts.
  *
- * Happy path: a beat finds its znode with one hash look-up and overwrites its data in place.
+ * Happy path: a beat finds its znode with one hash look-up a name and overwrites its data in place.
  * Failure modes: out of memory leaves the tree as it was; bounds are asked about before (pk_store_has_room).
  */
 #include "core/store.h"
@@ -10,52 +10,114 @@
 
 #include "proto/path.h"
 
-static uint32_t path_hash(const struct pk_store *store, struct pk_bytes path)
+static uint32_t name_hash(const struct pk_store *store, const struct pk_znode *parent, struct pk_bytes name)
 {
-    return pk_hash(store->seed, path.p, path.len);
-}
-
-struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path)
-{
-    if (path.len == 0)
-        return NULL;
-    uint32_t hash = path_hash(store, path);
-    for (struct pk_map_node *n = pk_map_chain(&store->map, hash); n != NULL; n = n->next) {
-        struct pk_znode *z = PK_CONTAINER(n, struct pk_znode, map);
-        if (n->hash == hash && z->len == path.len && memcmp(z->path, path.p, path.len) == 0)
-            return z;
-    }
-    return NULL;
+    return pk_hash(store->seed ^ (uint64_t)(uintptr_t)parent, name.p, name.len);
 }
 
 struct pk_znode *pk_store_child(const struct pk_store *store, const struct pk_znode *z, struct pk_bytes name)
 {
-    uint8_t path[1024];
-    size_t len = (size_t)z->len + 1 + name.len;
-    if (len > sizeof path) {
-        for (struct pk_znode *k = z->children; k != NULL; k = k->next)
-            if (pk_bytes_eq(pk_path_name(pk_znode_path(k)), name))
-                return k;
-        return NULL;
+    uint32_t hash = name_hash(store, z, name);
+    for (struct pk_map_node *n = pk_map_chain(&store->map, hash); n != NULL; n = n->next) {
+        struct pk_znode *k = PK_CONTAINER(n, struct pk_znode, map);
+        if (n->hash == hash && k->parent == z && pk_bytes_eq(pk_znode_name(k), name))
+            return k;
     }
-    memcpy(path, z->path, z->len);
-    path[z->len] = '/';
-    if (name.len > 0)
-        memcpy(path + z->len + 1, name.p, name.len);
-    return pk_store_find(store, (struct pk_bytes){path, (uint32_t)len});
+    return NULL;
+}
+
+/* Splits the next name off what follows a znode's path; false at the end. *rest starts at a slash or is empty. */
+static bool next_name(struct pk_bytes *rest, struct pk_bytes *name)
+{
+    if (rest->len == 0)
+        return false;
+    const uint8_t *start = rest->p + 1, *slash = memchr(start, '/', rest->len - 1);
+    uint32_t len = slash != NULL ? (uint32_t)(slash - start) : rest->len - 1;
+    *name = (struct pk_bytes){start, len};
+    *rest = (struct pk_bytes){start + len, rest->len - 1 - len};
+    return true;
+}
+
+static struct pk_bytes behind(const struct pk_mount *mount, struct pk_bytes path)
+{
+    return (struct pk_bytes){path.p + mount->path.len, path.len - mount->path.len};
+}
+
+struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(store, path, &mount) == PK_OUTSIDE)
+        return NULL;
+    struct pk_znode *z = mount->root;
+    struct pk_bytes rest = behind(mount, path), name;
+    while (z != NULL && next_name(&rest, &name))
+        z = pk_store_child(store, z, name);
+    return z;
+}
+
+size_t pk_znode_path_len(const struct pk_znode *z)
+{
+    size_t len = z->len;
+    for (z = z->parent; z != NULL; z = z->parent)
+        len += 1 + (size_t)z->len;
+    return len;
+}
+
+uint8_t *pk_znode_path_put(uint8_t *p, const struct pk_znode *z)
+{
+    uint8_t *end = p + pk_znode_path_len(z), *at = end;
+    for (;; z = z->parent) {
+        at -= z->len;
+        memcpy(at, z->name, z->len);
+        if (z->parent == NULL)
+            return end;
+        *--at = '/';
+    }
+}
+
+struct pk_bytes pk_store_path(struct pk_store *store, const struct pk_znode *z)
+{
+    return (struct pk_bytes){store->scratch,
+                             (uint32_t)(pk_znode_path_put(store->scratch, z) - store->scratch)};
+}
+
+bool pk_znode_is_at(const struct pk_znode *z, struct pk_bytes path)
+{
+    for (; z->parent != NULL; z = z->parent) {
+        if (path.len <= z->len || path.p[path.len - z->len - 1] != '/' ||
+            memcmp(path.p + path.len - z->len, z->name, z->len) != 0)
+            return false;
+        path.len -= z->len + 1;
+    }
+    return pk_bytes_eq(path, pk_znode_name(z));
+}
+
+/* Room for the full path of every znode, so that pk_store_path cannot fail. */
+static enum pk_err reserve_path(struct pk_store *store, const struct pk_znode *parent, size_t name)
+{
+    size_t len = (parent != NULL ? pk_znode_path_len(parent) + 1 : 0) + name;
+    if (len <= store->scratch_cap)
+        return PK_OK;
+    uint8_t *grown = pk_resize(store->mem, store->scratch, len * 2);
+    if (grown == NULL)
+        return PK_ENOMEM;
+    store->scratch = grown;
+    store->scratch_cap = len * 2;
+    return PK_OK;
 }
 
 static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, uint8_t mount,
-                             struct pk_bytes path)
+                             struct pk_bytes name)
 {
-    if (pk_map_reserve(store->mem, &store->map) != PK_OK)
+    if (pk_map_reserve(store->mem, &store->map) != PK_OK || reserve_path(store, parent, name.len) != PK_OK)
         return NULL;
-    struct pk_znode *z = pk_alloc(store->mem, sizeof *z + path.len);
+    struct pk_znode *z = pk_alloc(store->mem, offsetof(struct pk_znode, name) + name.len);
     if (z == NULL)
         return NULL;
-    memset(z, 0, sizeof *z);
-    memcpy(z->path, path.p, path.len);
-    z->len = path.len;
+    memset(z, 0, offsetof(struct pk_znode, name));
+    if (name.len > 0)
+        memcpy(z->name, name.p, name.len);
+    z->len = name.len;
     z->mount = mount;
     z->parent = parent;
     if (parent != NULL) {
@@ -65,7 +127,7 @@ static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, ui
         z->pprev = &parent->children;
         parent->children = z;
     }
-    pk_map_put(&store->map, &z->map, path_hash(store, path));
+    pk_map_put(&store->map, &z->map, name_hash(store, parent, name));
     return z;
 }
 
@@ -144,6 +206,7 @@ void pk_store_drop(struct pk_store *store)
     }
     pk_free(store->mem, store->mounts);
     pk_map_free(store->mem, &store->map);
+    pk_free(store->mem, store->scratch);
     store->mounts = NULL;
     store->nmounts = 0;
 }
@@ -166,22 +229,17 @@ enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path,
 
 struct pk_znode *pk_store_know(struct pk_store *store, struct pk_mount *mount, struct pk_bytes path)
 {
-    struct pk_znode *z = pk_store_find(store, path);
-    if (z != NULL)
-        return z;
-    struct pk_znode *parent = mount->root;
-    for (uint32_t end = mount->path.len + 1; end <= path.len; end++) {
-        if (end < path.len && path.p[end] != '/')
-            continue;
-        struct pk_bytes part = {path.p, end};
-        z = pk_store_find(store, part);
-        if (z == NULL)
-            z = make(store, parent, mount->root->mount, part);
-        if (z == NULL) {
-            pk_store_tidy(store, parent);
+    struct pk_znode *z = mount->root;
+    struct pk_bytes rest = behind(mount, path), name;
+    while (next_name(&rest, &name)) {
+        struct pk_znode *child = pk_store_child(store, z, name);
+        if (child == NULL)
+            child = make(store, z, mount->root->mount, name);
+        if (child == NULL) {
+            pk_store_tidy(store, z);
             return NULL;
         }
-        parent = z;
+        z = child;
     }
     return z;
 }

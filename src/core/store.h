@@ -1,5 +1,5 @@
 /*
- * What memory knows of paths below the mounts: a tree of znodes, found by full path through one hash map.
+ * What memory knows of paths below the mounts: a tree of znodes, found name by name through one hash map.
  *
  * A znode is born (exists only here), sinking (being created in the ensemble) or merely known: a path of
  * which there is something to remember (a mount's root, an upstream parent of born znodes, a watch, a request
@@ -8,8 +8,7 @@
  *
  *   known ──birth──► born ──sink begins──► sinking ──created upstream──► replaying ──counters equal──► sunk
  *     ▲                │  ▲                   │ refused: born again                                      │
- *     └─────death──────┘  └───────────────────┘                                        known again ◄─ 60 s
- * later
+ *     └─────death──────┘  └───────────────────┘                                        known again ◄─ later
  */
 #ifndef PK_CORE_STORE_H
 #define PK_CORE_STORE_H
@@ -41,22 +40,22 @@ struct pk_znode {
     int32_t version;
     int32_t cversion; /* born: as in its Stat; else the absorbed deaths below it */
     int32_t nborn;    /* children that are born, sinking or replaying */
-    uint32_t stamp;   /* of the last merge that met it */
-    uint32_t len;     /* of the path */
+    uint32_t len;     /* of the name */
     uint8_t state;    /* enum pk_znode_state */
     uint8_t mount;
     bool uncertain : 1; /* a sink was cut off: the ensemble may have it */
     bool replace : 1;   /* it has: the next attempt deletes that one first */
     bool named : 1;     /* being collected for a sink */
     bool no_births : 1; /* a container or TTL znode */
-    char path[];
+    bool listed : 1;    /* upstream's listing that is being merged names it too */
+    char name[];        /* below its parent; of a mount's root the whole path */
 };
 
 struct pk_mount {
     struct core_mount config; /* path owned */
     struct pk_bytes path;
     struct pk_znode *root;
-    uint64_t znodes, bytes; /* born and sinking; data and paths */
+    uint64_t znodes, bytes; /* born and sinking; data and names */
     uint32_t recursive;     /* recursive watches at or above the root */
     bool full_noted;
 };
@@ -68,9 +67,10 @@ struct pk_store {
     uint64_t seed;
     struct pk_mount *mounts;
     size_t nmounts;
-    uint32_t forgotten; /* grows with every znode freed: guards remembered pointers */
-    uint32_t merge_stamp;
+    uint32_t forgotten;  /* grows with every znode freed: guards remembered pointers */
     struct pk_list sunk; /* pk_aux.sunk, oldest first */
+    uint8_t *scratch;    /* room for the longest path known */
+    size_t scratch_cap;
 };
 
 /* Rare company of a znode. */
@@ -106,10 +106,19 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z);
 /* Drops sinks older than keep_us. */
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us);
 
-static inline struct pk_bytes pk_znode_path(const struct pk_znode *z)
+static inline struct pk_bytes pk_znode_name(const struct pk_znode *z)
 {
-    return (struct pk_bytes){(const uint8_t *)z->path, z->len};
+    return (struct pk_bytes){(const uint8_t *)z->name, z->len};
 }
+
+/* Bytes of the full path. */
+size_t pk_znode_path_len(const struct pk_znode *z);
+/* Writes the full path; returns the end. */
+uint8_t *pk_znode_path_put(uint8_t *p, const struct pk_znode *z);
+/* The full path, in a buffer of the store that the next call overwrites. */
+struct pk_bytes pk_store_path(struct pk_store *store, const struct pk_znode *z);
+/* True when this is the znode's full path. */
+bool pk_znode_is_at(const struct pk_znode *z, struct pk_bytes path);
 
 /* True when memory answers reads of it. */
 static inline bool pk_znode_held(const struct pk_znode *z)
