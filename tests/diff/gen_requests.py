@@ -81,12 +81,15 @@ class Requests:
     def orderly(self):
         """For pipelines: no chosen xids, whose replies could not be told apart; no setACL, while one is on its way
         a real server checks later writes by the old ACL or by the new one, as its threads race; no multi that has
-        something to roll back and no container with an ephemeral's flag, for the same reason. The first two may
-        end a batch: see last()."""
+        something to roll back and no container with an ephemeral's flag, for the same reason; no identity that an
+        ACL names, since it may come early enough to make an older request's event readable. The first two may end
+        a batch: see last()."""
         while True:
             request = self.any()
             if "xid" in sc.options(request) or request[0] == "set_acl":
                 continue
+            if request[0] == "auth":
+                return ("auth", ("digest", b"plain:user"))
             subs = request[1][0] if request[0] == "multi" else [request]
             if len(subs) < 2 and not any(r[0] == "create_container" and r[1][3] == 1 for r in subs):
                 return request

@@ -65,18 +65,28 @@ class Runner:
             at = "end"
             self._finish()
         except Broken as e:
-            self.abandon()
+            self.sweep()
             raise Difference(at, str(e)) from e
         except Difference as e:
-            self.abandon()
+            self.sweep()
             raise Difference(at, e.text) from e
         except (ValueError, OSError) as e:
-            self.abandon()
+            self.sweep()
             raise Difference(at, "%s: %s" % (type(e).__name__, e)) from e
 
     def abandon(self):
         for side in self.sides:
             side.close_all()
+            side.top_zxid = 0
+
+    def sweep(self):
+        """After a difference: what can be removed is, so that counts of the whole tree stay comparable."""
+        self.abandon()
+        for side in self.sides:
+            try:
+                self._walk(side, remove=True)
+            except (Difference, Broken, ValueError, OSError):
+                pass
 
     def _make_base(self):
         if self.kind == "root":                       # recycled, also after a run that ended in the middle
@@ -109,8 +119,6 @@ class Runner:
                 sorted(set(trees[0]) - set(trees[1])), sorted(set(trees[1]) - set(trees[0]))))
         self._check_upstream()
         self.abandon()
-        for side in self.sides:
-            side.top_zxid = 0
 
     def _walk(self, side, remove=False):
         """{path: everything about it} of both bases, by a super user; with remove, the tree is deleted."""

@@ -49,10 +49,10 @@ def shrink(run, script, first, budget=120.0):
         attempt(script["steps"][:failure.step + 1])
     changed = True
     while changed and time.monotonic() < end:
-        size = len(best[0]["steps"])
+        before = best[0]["steps"]
         _remove_chunks(best, attempt)
         _shorten_batches(best, attempt)
-        changed = len(best[0]["steps"]) < size
+        changed = best[0]["steps"] is not before
     return best[0], best[1], True
 
 
