@@ -102,6 +102,7 @@ class Process:
         self.env = dict(os.environ, **env) if env else None
         self.cwd = cwd
         self.popen = None
+        self.frozen = False
 
     def start(self):
         with open(self.log_path, "ab") as log:
@@ -130,7 +131,8 @@ class Process:
             return None
         if self.running():
             self.popen.send_signal(number)
-            self.popen.send_signal(signal.SIGCONT)
+            if self.frozen:
+                self.thaw()
             try:
                 self.popen.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -144,9 +146,11 @@ class Process:
         return self.stop(signal.SIGKILL)
 
     def freeze(self):
+        self.frozen = True
         self.send(signal.SIGSTOP)
 
     def thaw(self):
+        self.frozen = False
         self.send(signal.SIGCONT)
 
     def log(self):
