@@ -152,13 +152,21 @@ static bool succeeded(const struct pk_entry *e, const struct pk_reply *r, struct
     return r->err == PK_Z_OK;
 }
 
+/* Watches that stand although the request failed: exists watches a missing znode, and setWatches has registered what
+ * comes before the list that it could not read. */
+static uint8_t watches_despite(const struct pk_entry *e, const struct pk_reply *r)
+{
+    if (e->op == PK_OP_SET_WATCHES || e->op == PK_OP_SET_WATCHES2)
+        return PK_TOUCH_WATCHES;
+    return e->op == PK_OP_EXISTS && r->err == PK_Z_NO_NODE ? PK_TOUCH_DATA : 0;
+}
+
 static void settle(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
                    struct pk_bytes body)
 {
     if (e->touches == NULL)
         return;
-    bool missing_is_watched = e->op == PK_OP_EXISTS && r->err == PK_Z_NO_NODE;
-    pk_touches_end(core, c, e, succeeded(e, r, body), missing_is_watched ? PK_TOUCH_DATA : 0);
+    pk_touches_end(core, c, e, succeeded(e, r, body), watches_despite(e, r));
 }
 
 static void admitted(struct core *core, struct pk_conn *c, const struct pk_entry *e, const struct pk_reply *r)
