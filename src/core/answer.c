@@ -137,6 +137,8 @@ static void park(struct core *core, struct pk_conn *c, struct pk_entry *e, const
 
 static void finish(struct core *core, struct pk_conn *c, struct pk_entry *e)
 {
+    if (c->client == PK_CLIENT_LAST)
+        return; /* closed while the answer was written: the entry is gone */
     bool close = e->answer == PK_ANSWER_CLOSE;
     pk_entry_free(core, c, e);
     if (close)

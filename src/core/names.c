@@ -62,7 +62,7 @@ static struct pk_target name_one(struct pk_targets *t, const struct pk_request *
         return (struct pk_target){r->path, PK_NAMES_SELF | PK_NAMES_CHILDREN,
                                   PK_TOUCH_WRITE | PK_TOUCH_DELETE};
     case PK_OP_SET_ACL:
-        return (struct pk_target){r->path, PK_NAMES_SELF | PK_NAMES_CHILDREN, PK_TOUCH_WRITE};
+        return (struct pk_target){r->path, all, PK_TOUCH_WRITE};
     case PK_OP_EXISTS:
     case PK_OP_GET_DATA:
         return in_multi ? (struct pk_target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_DATA);

@@ -222,11 +222,19 @@ static bool multi_succeeded(const struct pk_reply *r, struct pk_bytes body)
     return r->err == PK_Z_OK && body.len >= 4 && (int32_t)pk_load32(body.p) != -1;
 }
 
-static void settled(struct core *core, struct pk_conn *c, bool ok)
+/* Pairs that were refused stay owed: the parent's Stat goes on being patched, only its sequence lags. */
+static void settled(struct core *core, struct pk_conn *c, const struct pk_reply *r, struct pk_bytes body)
 {
     struct pk_sink *s = c->sink;
     struct pk_znode *z = s->what.settle[s->at];
-    z->cversion = ok && z->cversion > s->done ? z->cversion - s->done : 0;
+    uint32_t op;
+    int32_t code = r->err;
+    if (multi_succeeded(r, body))
+        z->cversion = z->cversion > s->done ? z->cversion - s->done : 0;
+    else if (first_error(body, &op, &code) && code == PK_Z_NO_NODE)
+        z->cversion = 0;
+    else
+        s->at++;
     s->done = 0;
     if (!settle_next(core, c, s) && c->sink == s)
         end(core, c);
@@ -237,10 +245,9 @@ void pk_sink_answer(struct core *core, struct pk_conn *c, const struct pk_reply 
     struct pk_sink *s = c->sink;
     if (s == NULL)
         return;
-    bool ok = multi_succeeded(r, body);
     switch (s->step) {
     case PK_SINK_CREATING:
-        if (ok)
+        if (multi_succeeded(r, body))
             created(core, c, r->zxid);
         else
             create_failed(core, c, r, body);
@@ -250,7 +257,7 @@ void pk_sink_answer(struct core *core, struct pk_conn *c, const struct pk_reply 
             finish_batch(core, c, r->zxid);
         break;
     case PK_SINK_SETTLING:
-        settled(core, c, ok);
+        settled(core, c, r, body);
         break;
     }
 }
