@@ -175,11 +175,14 @@ static void drain(struct sim *s)
             offered(s, c, true, u.client, u.nclient, &again[c - s->conns][1]);
         if (u.flags & PK_WORD)
             memcpy(c->word, u.word, sizeof c->word);
+        if (u.flags & (PK_UPLINK_CLOSE | PK_UPLINK_OPEN | PK_CLIENT_CLOSE))
+            c->uplink.under_way = false;
         if (u.flags & PK_UPLINK_CLOSE)
             c->closing = true;
         if (u.flags & PK_UPLINK_OPEN)
             c->opening = true;
         if (u.flags & PK_CLIENT_CLOSE) {
+            c->client.under_way = false;
             c->closed = true;
             c->closing = true;
             c->why = u.why;
@@ -252,6 +255,7 @@ static bool feed(struct sim *s, int c, bool client)
     if (!side->eof || (!client && !conn->up))
         return false;
     side->eof_fed = true;
+    side->under_way = false;
     if (!client)
         conn->up = false;
     sim_step(s, c, client ? PK_CLIENT_EOF : PK_UPLINK_EOF, NULL, 0);
