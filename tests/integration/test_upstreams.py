@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""Servers that misbehave, beside one that works: every client gets to the one that works, in time."""
+
+import os
+import re
+import socket
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import rig
+import wire
+from wire import Closed, Conn
+
+
+class Impostor:
+    """A listener that treats every connection in one way. closes: at once; deaf: never answers; full: its
+    queue of connections is never emptied; refuses: nobody listens; garbage: answers nonsense; hangs up: closes
+    after the connect request, as a server at its limit or behind the client's zxid."""
+
+    def __init__(self, manner):
+        self.manner = manner
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=0 if manner == "full" else 64)
+        self.connect_string = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.kept = []
+        if manner == "refuses":
+            self.listener.close()
+        elif manner == "full":
+            for _ in range(2):
+                s = socket.socket()
+                s.setblocking(False)
+                s.connect_ex(self.listener.getsockname())
+                self.kept.append(s)
+        else:
+            threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.treat, args=(conn,), daemon=True).start()
+
+    def treat(self, conn):
+        try:
+            if self.manner == "closes":
+                conn.close()
+                return
+            first = conn.recv(1000)
+            if self.manner == "garbage":
+                conn.sendall(b"\x7f" * 64)
+            if self.manner == "hangs up":
+                if first.startswith(b"srvr"):
+                    conn.sendall(b"Zookeeper version: 3.8.0\nZxid: 0x0\nMode: follower\nNode count: 5\n")
+                conn.close()
+                return
+            self.kept.append(conn)
+        except OSError:
+            conn.close()
+
+
+def real():
+    return rig.shared("zk", lambda: rig.zookeeper_with("/m", "/r"))
+
+
+def try_manner(manner, seconds):
+    """Ten clients in turn, each must be served within so many seconds."""
+    impostor = Impostor(manner)
+    proxy = rig.Pacekeeper(f"{impostor.connect_string},{real().connect_string}").start()
+    slowest = 0.0
+    for n in range(10):
+        start = time.monotonic()
+        conn = Conn(proxy.addr, 10000)
+        assert conn.call(wire.OP_EXISTS, wire.exists("/r")).err == 0, manner
+        slowest = max(slowest, time.monotonic() - start)
+        conn.close_session()
+    assert slowest < seconds, f"{manner}: {slowest:.1f} s"
+    assert proxy.stop() == 0
+
+
+def test_a_server_that_refuses():
+    try_manner("refuses", 0.5)
+
+
+def test_a_server_that_closes_at_once():
+    try_manner("closes", 0.5)
+
+
+def test_a_server_that_hangs_up_after_the_connect_request():
+    try_manner("hangs up", 0.5)
+
+
+def test_a_server_that_answers_garbage():
+    try_manner("garbage", 1.5)
+
+
+def test_a_server_that_never_answers():
+    try_manner("deaf", 2.5)
+
+
+def test_a_server_whose_queue_is_full():
+    try_manner("full", 2.5)
+
+
+def test_nothing_but_impostors():
+    """No server works: clients are closed in time, words are answered."""
+    impostors = [Impostor(m) for m in ("closes", "garbage", "hangs up", "refuses", "deaf")]
+    proxy = rig.Pacekeeper(",".join(i.connect_string for i in impostors)).start()
+    start = time.monotonic()
+    sockets = [socket.create_connection(proxy.addr, 5) for _ in range(20)]
+    for s in sockets:
+        s.sendall(wire.i32(45) + wire.connect_request(10000))
+    for s in sockets:
+        s.settimeout(15)
+        try:
+            assert s.recv(100) == b""
+        except ConnectionError:
+            pass
+    assert time.monotonic() - start < 12
+    assert rig.words(proxy.addr, "ruok") == "imok"
+    assert proxy.stop() == 0
+
+
+def test_servers_are_chosen_at_random():
+    ensemble = rig.Ensemble(3).start()
+    proxy = rig.Pacekeeper(ensemble.connect_string).start()
+    conns = [Conn(proxy.addr, 20000) for _ in range(45)]
+    counts = [int(re.search(r"Connections: (\d+)", rig.words(s.addr, "srvr")).group(1)) for s in ensemble.servers]
+    assert all(c >= 6 for c in counts), f"45 clients on three servers: {counts}"
+    for conn in conns:
+        conn.close_session()
+    assert proxy.stop() == 0
+    ensemble.stop()
+
+
+def test_limit_of_descriptors_is_raised_and_said():
+    wrapper = [rig.need("prlimit", "util-linux"), "--nofile=128:3000"]
+    proxy = rig.Pacekeeper(real().connect_string, wrapper=wrapper).start()
+    with open(f"/proc/{proxy.pid}/limits") as f:
+        assert re.search(r"Max open files\s+3000\s", f.read())
+    assert "3000" in proxy.log(), proxy.log()
+    conns = []
+    try:
+        for _ in range(150):
+            conns.append(Conn(proxy.addr, 20000))
+    except (Closed, OSError) as e:
+        raise AssertionError(f"client {len(conns)}: {e!r}") from e
+    for conn in conns:
+        conn.close_session()
+    assert proxy.stop() == 0
+
+
+if __name__ == "__main__":
+    rig.main(globals())
