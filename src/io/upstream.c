@@ -137,7 +137,8 @@ void pk_upstream_arrived(struct pk_upstream *upstream, int server)
 {
     struct pk_server *s = &upstream->servers[server];
     s->arriving--;
-    if (!pk_list_empty(&s->queue) && !upstream->closing)
+    /* Each picks anew and may go elsewhere, so that one place may be for several. */
+    while (!upstream->closing && s->arriving < PK_ARRIVING_MAX && !pk_list_empty(&s->queue))
         pk_pair_uplink_retry(PK_CONTAINER(s->queue.next, struct pk_pair, waiting));
 }
 
@@ -161,6 +162,13 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
         turn_away(s, &s->queue);
 }
 
+/* Its place may be given to another address. */
+static bool unused(const struct pk_server *server)
+{
+    return server->names == 0 && server->probe == NULL && server->arriving == 0 &&
+           pk_list_empty(&server->waiters) && pk_list_empty(&server->queue);
+}
+
 static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct sockaddr *address)
 {
     size_t len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -170,7 +178,7 @@ static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct 
     for (int i = 0; i < upstream->nservers; i++) {
         if (strcmp(upstream->servers[i].name, text) == 0)
             return &upstream->servers[i];
-        if (upstream->servers[i].names == 0 && upstream->servers[i].probe == NULL)
+        if (unused(&upstream->servers[i]))
             at = i;
     }
     if (at == PK_MAX_ADDRESSES)
