@@ -10,6 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
+from delay import Delay
 from wire import Closed, Conn
 
 TICK = 500
@@ -256,6 +257,32 @@ def test_the_older_connection_is_fenced():
         assert code(new, wire.OP_SET_DATA, wire.set_data(path, b"1")) == 0
         new.close_session()
     assert proxy.mntr()["pk_fenced"] >= fenced_before
+
+
+def test_what_waits_on_the_older_connection_is_fenced():
+    """Writes that wait behind a slow answer take effect before the new connection is confirmed, or never."""
+    zk, _ = both()
+    far = rig.Pacekeeper(Delay(zk.addr, 0.05).start().connect_string).start()
+    kept = dropped = 0
+    for n in range(12):
+        path = f"/m/waits{n}"
+        old = Conn(far.addr, 8000)
+        assert code(old, wire.OP_CREATE, wire.create(path, b"0")) == 0
+        old.send_raw(wire.frame(50, wire.OP_GET_DATA, wire.get_data("/d")) +
+                     wire.frame(51, wire.OP_SET_DATA, wire.set_data(path, b"waited")) +
+                     wire.frame(52, wire.OP_GET_DATA, wire.get_data("/d")) +
+                     wire.frame(53, wire.OP_SET_DATA, wire.set_data(path, b"waited longer")))
+        time.sleep(n * 0.02)
+        new = Conn(far.addr, 8000, session=old.session, passwd=old.passwd)
+        first = data_of(new, path)
+        assert ends(old)
+        time.sleep(0.2)
+        assert data_of(new, path) == first, f"round {n}: {first!r} became {data_of(new, path)!r}"
+        kept += first == b"waited longer"
+        dropped += first == b"0"
+        new.close_session()
+    assert kept and dropped, "the rounds did not meet both cases"
+    assert far.stop() == 0
 
 
 def test_the_older_connection_is_fenced_from_another_address():
