@@ -54,4 +54,15 @@ static inline void pk_list_del(struct pk_list *node)
     pk_list_init(node);
 }
 
+/* Moves all nodes of one list to a head that need not be initialised; the first list is empty then. */
+static inline void pk_list_take(struct pk_list *from, struct pk_list *to)
+{
+    pk_list_init(to);
+    if (pk_list_empty(from))
+        return;
+    *to = *from;
+    to->next->prev = to->prev->next = to;
+    pk_list_init(from);
+}
+
 #endif

@@ -15,7 +15,7 @@
 
 enum {
     READ_AHEAD = 64 * 1024, /* bytes received behind a request that waits */
-    TURN_FRAMES = 512,      /* judged per connection before others have their turn */
+    TURN_FRAMES = 512, /* judged from a backlog before others have their turn; a read is a turn of its own */
 };
 
 static size_t waiting(const struct pk_backlog *b)
@@ -71,7 +71,7 @@ static size_t judge_span(struct core *core, struct pk_conn *c, const uint8_t *p,
         size_t len = frame_len(core, c, p + off, n - off);
         if (len == 0 || n - off < len)
             return off;
-        if (i == TURN_FRAMES) {
+        if (!borrowed && i == TURN_FRAMES) {
             c->blocked = true;
             pk_conn_wake(core, c);
             return off;
@@ -180,10 +180,9 @@ static void finish(struct core *core, struct pk_conn *c)
 
 void pk_client_run(struct core *core, struct pk_conn *c)
 {
-    if (c->client == PK_CLIENT_LAST)
-        return;
-    pk_answers_advance(core, c);
     pk_list_del(&c->runnable);
+    pk_answers_advance(core, c);
+    pk_list_del(&c->runnable); /* what advanced is judged right here */
     if (waiting(&c->backlog) > 0 && c->client != PK_CLIENT_LAST)
         judge_backlog(core, c);
     if (c->client == PK_CLIENT_GONE || (core->draining && c->client == PK_CLIENT_OPEN))

@@ -17,8 +17,6 @@
 #include "core/touch.h"
 #include "core/uplink.h"
 
-enum { STEP_RUNS = 256 }; /* connections judged again per step */
-
 static void init_lists(struct core *core)
 {
     struct pk_list *lists[] = {&core->changed,  &core->runnable,    &core->waiting, &core->handshaking,
@@ -178,10 +176,13 @@ static void drain(struct core *core)
     }
 }
 
+/* Judges again those who are runnable now; who becomes so meanwhile has to wait for PK_CONTINUE. */
 static void run(struct core *core)
 {
-    for (int i = 0; i < STEP_RUNS && !pk_list_empty(&core->runnable); i++)
-        pk_client_run(core, PK_CONTAINER(core->runnable.next, struct pk_conn, runnable));
+    struct pk_list now;
+    pk_list_take(&core->runnable, &now);
+    while (!pk_list_empty(&now))
+        pk_client_run(core, PK_CONTAINER(now.next, struct pk_conn, runnable));
 }
 
 static void step_conn(struct core *core, struct pk_conn *c, const struct pk_event *event)

@@ -217,19 +217,17 @@ enum pk_err pk_names_collect(struct core *core, const struct pk_request *req, st
 {
     struct pk_targets t;
     struct pk_target target;
+    enum pk_err err = PK_OK;
     pk_targets_begin(&t, req);
-    while (pk_targets_next(&t, &target)) {
-        enum pk_err err = add_target(core, what, &target);
-        if (err != PK_OK)
-            return err;
-    }
-    return PK_OK;
+    while (err == PK_OK && pk_targets_next(&t, &target))
+        err = add_target(core, what, &target);
+    for (uint32_t i = 0; i < what->n; i++)
+        what->v[i]->named = false;
+    return err;
 }
 
 void pk_naming_free(struct core *core, struct pk_naming *what)
 {
-    for (uint32_t i = 0; i < what->n; i++)
-        what->v[i]->named = false;
     pk_free(core->mem, what->v);
     pk_free(core->mem, what->settle);
     *what = (struct pk_naming){0};

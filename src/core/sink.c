@@ -78,7 +78,6 @@ enum pk_err pk_sink_begin(struct core *core, struct pk_conn *c, struct pk_naming
 /* Takes v[at] out of the list. */
 static void leave_out(struct pk_sink *s, uint32_t at)
 {
-    s->what.v[at]->named = false;
     for (uint32_t i = at; i + 1 < s->what.n; i++)
         s->what.v[i] = s->what.v[i + 1];
     s->what.n--;

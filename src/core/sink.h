@@ -13,7 +13,7 @@
 
 /* What a request names: filled in by names.h, taken over by pk_sink_begin. */
 struct pk_naming {
-    struct pk_znode **v; /* born znodes, ancestors first; pk_znode.named is set while they are collected */
+    struct pk_znode **v; /* born znodes, ancestors first */
     uint32_t n, cap;
     struct pk_znode **settle; /* upstream parents with absorbed deaths */
     uint32_t nsettle, settle_cap;

@@ -211,6 +211,16 @@ void pk_store_drop(struct pk_store *store)
     store->nmounts = 0;
 }
 
+static bool too_deep(struct pk_bytes below)
+{
+    if (below.len <= 2 * PK_DEPTH_MAX)
+        return false;
+    int levels = 0;
+    for (uint32_t i = 0; i < below.len && levels <= PK_DEPTH_MAX; i++)
+        levels += below.p[i] == '/';
+    return levels > PK_DEPTH_MAX;
+}
+
 enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount)
 {
     for (size_t i = 0; i < store->nmounts; i++) {
@@ -218,7 +228,7 @@ enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path,
         if (m->config.mode == PK_MODE_RELAY || path.len < m->path.len)
             continue;
         *mount = m;
-        if (pk_path_below(path, m->path))
+        if (pk_path_below(path, m->path) && !too_deep(behind(m, path)))
             return PK_BELOW;
         if (pk_bytes_eq(path, m->path))
             return PK_AT_ROOT;
@@ -281,6 +291,22 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
     }
 }
 
+static void not_sunk(struct pk_znode *z)
+{
+    if (z->state != PK_ZNODE_SUNK)
+        return;
+    pk_list_del(&z->aux->sunk);
+    z->state = PK_ZNODE_KNOWN;
+}
+
+void pk_store_gone(struct pk_znode *z)
+{
+    not_sunk(z);
+    z->cversion = 0;
+    z->czxid = 0;
+    z->no_births = false;
+}
+
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
 {
     while (!pk_list_empty(&store->sunk)) {
@@ -288,8 +314,7 @@ void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
         if (now_us - aux->sunk_us < keep_us)
             return;
         struct pk_znode *z = aux->sunk_znode;
-        pk_list_del(&aux->sunk);
-        z->state = PK_ZNODE_KNOWN;
+        not_sunk(z);
         pk_store_tidy(store, z);
     }
 }

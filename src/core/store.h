@@ -45,7 +45,7 @@ struct pk_znode {
     uint8_t mount;
     bool uncertain : 1; /* a sink was cut off: the ensemble may have it */
     bool replace : 1;   /* it has: the next attempt deletes that one first */
-    bool named : 1;     /* being collected for a sink */
+    bool named : 1;     /* collected already for the sink that is being prepared */
     bool no_births : 1; /* a container or TTL znode */
     bool listed : 1;    /* upstream's listing that is being merged names it too */
     char name[];        /* below its parent; of a mount's root the whole path */
@@ -83,6 +83,9 @@ struct pk_aux {
     int64_t sunk_us;
 };
 
+/* Levels below a mount's root that are held or watched over; what lies deeper is the ensemble's alone. */
+enum { PK_DEPTH_MAX = 64 };
+
 /* Where a path lies. */
 enum pk_place { PK_OUTSIDE, PK_AT_ROOT, PK_BELOW };
 
@@ -103,6 +106,8 @@ struct pk_znode *pk_store_know(struct pk_store *store, struct pk_mount *mount,
 struct pk_aux *pk_store_aux(struct pk_store *store, struct pk_znode *z) PK_NODISCARD;
 /* Forgets a known znode, and its ancestors, as far as there is no reason left to remember them. */
 void pk_store_tidy(struct pk_store *store, struct pk_znode *z);
+/* A known or sunk znode was deleted in the ensemble: what was remembered of that one is void. The caller tidies. */
+void pk_store_gone(struct pk_znode *z);
 /* Drops sinks older than keep_us. */
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us);
 

@@ -118,11 +118,8 @@ static void settle(struct core *core, struct pk_conn *c, struct pk_touch *t, boo
         w->standing |= t->kinds & (success ? PK_TOUCH_WATCHES : stand);
         drop_if_unmarked(core, w, before);
     }
-    if (success && (t->kinds & PK_TOUCH_DELETE) && !pk_znode_held(z)) {
-        z->cversion = 0;
-        z->czxid = 0;
-        z->no_births = false;
-    }
+    if (success && (t->kinds & PK_TOUCH_DELETE) && !pk_znode_held(z))
+        pk_store_gone(z);
     if (success && (t->kinds & PK_TOUCH_TRANSIENT))
         z->no_births = true;
 }

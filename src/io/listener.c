@@ -66,6 +66,10 @@ static enum pk_err cannot(struct pk_io *io, const struct pk_hostport *where, con
 
 static enum pk_err add(struct pk_io *io, int fd)
 {
+    if (io->nlisteners == PK_MAX_LISTENS) {
+        close(fd);
+        return PK_ELIMIT;
+    }
     struct pk_listener *l = &io->listeners[io->nlisteners];
     l->io = io;
     l->fd = fd;

@@ -83,13 +83,26 @@ static void put(struct pk_log *log, char *line, size_t n, size_t size)
         return;
 }
 
+/* What lines of a kind are about. */
+static const char *about(enum pk_log_kind kind)
+{
+    static const char *const own[] = {"start and stop",
+                                      "clients that could not be accepted",
+                                      "servers of the ensemble",
+                                      "attempts at servers",
+                                      "names",
+                                      "what exists below the mounts"};
+    if (kind < PK_LOG_NOTE_RECURSIVE_WATCH)
+        return closes[kind].text;
+    return kind < PK_LOG_START ? notes[kind - PK_LOG_NOTE_RECURSIVE_WATCH].text : own[kind - PK_LOG_START];
+}
+
 static void say_suppressed(struct pk_log *log, enum pk_log_kind kind, int64_t now)
 {
     char line[LINE];
     size_t n = head(line, sizeof line, now, PK_LOG_WARN, NULL);
-    const char *what = kind < PK_LOG_NOTE_RECURSIVE_WATCH ? closes[kind].text : "messages of one kind";
     n += (size_t)snprintf(line + n, sizeof line - n, "%" PRIu32 " more lines left out: %s",
-                          log->kinds[kind].suppressed, what);
+                          log->kinds[kind].suppressed, about(kind));
     put(log, line, n, sizeof line);
     log->kinds[kind].suppressed = 0;
 }

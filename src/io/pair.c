@@ -220,6 +220,9 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
         answer_word(pair, update->word);
     if (flags & PK_CLIENT_CLOSE) {
         say_end(pair, update->why);
+        if (pair->server >= 0 &&
+            (update->why == PK_CLOSE_UPLINK_LOST || update->why == PK_CLOSE_UPLINK_SILENT))
+            pk_upstream_lost(pair->io->upstream, pair->server);
         forget(pair);
         pk_pair_uplink_close(pair);
         if (pair->answer == NULL || !pair->client.writing)

@@ -13,12 +13,13 @@
 #include "io/io.h"
 #include "io/pair.h"
 
-enum { RESOLVE_AGAIN_US = 3000000 };
+enum { RESOLVE_AGAIN_US = 3000000, ASK_AGAIN_US = 1000000 };
 
 static void start_probe(struct pk_server *server)
 {
     if (server->probe != NULL || server->upstream->closing)
         return;
+    server->asked_us = server->upstream->io->now_us;
     if (pk_probe_start(server, server->upstream->io->config->connect_timeout) != PK_OK)
         pk_log(&server->upstream->io->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
                "server %s cannot be probed now", server->name);
@@ -297,4 +298,11 @@ void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_list *
     start_probe(&upstream->servers[server]);
     if (upstream->servers[server].probe == NULL)
         pk_upstream_probed(&upstream->servers[server], PK_PROBE_FAILED, "no probe could be made");
+}
+
+void pk_upstream_lost(struct pk_upstream *upstream, int server)
+{
+    struct pk_server *s = &upstream->servers[server];
+    if (upstream->io->now_us - s->asked_us >= ASK_AGAIN_US)
+        start_probe(s);
 }

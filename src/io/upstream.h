@@ -103,6 +103,9 @@ void pk_upstream_probed(struct pk_server *server, enum pk_probe_result result, c
 void pk_upstream_resolved(struct pk_upstream *upstream, int name, const struct addrinfo *found,
                           const char *failure);
 
+/* An established uplink was lost: the server is asked anew, at most once a second. */
+void pk_upstream_lost(struct pk_upstream *upstream, int server);
+
 /* What the ensemble is like, for four-letter words. */
 struct pk_ensemble_state {
     int servers, up;     /* addresses in use; those that answered */
