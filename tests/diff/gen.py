@@ -85,6 +85,8 @@ class Episode:
             dice = self.rng.random()
             if dice < pipelined:
                 yield from self._batch(client)
+            elif dice > 0.998:
+                yield self._burst(client)
             elif dice > 0.985:
                 yield self._connection(client)
             else:
@@ -101,7 +103,22 @@ class Episode:
             requests.append(("close_session", ()))
         elif self.rng.random() < 0.25:
             requests += self.make.last()
-        yield ("pipe", client, requests)
+        dice = self.rng.random()
+        if dice < 0.05:
+            yield ("greet", client, requests)
+        elif dice < 0.15 and len(requests) < 10:
+            yield ("pipe", client, requests, self.rng.choice([1, 3, 7, 50]))
+        else:
+            yield ("pipe", client, requests)
+
+    def _burst(self, client):
+        """Many writes of one znode or of one parent's children: counters that a sink has to replay."""
+        path = self.make.path(odd=0)
+        n = self.rng.choice([30, 120, 250])
+        if self.rng.random() < 0.6:
+            return ("pipe", client, [("set_data", (path, b"%d" % i, -1)) for i in range(n)])
+        return ("pipe", client, [r for i in range(n // 4) for r in (("create", (path + "/d%d" % (i % 3), b"", "open", 0)),
+                                                                      ("delete", (path + "/d%d" % (i % 3), -1)))])
 
     def _parallel(self):
         for client in range(CLIENTS):

@@ -216,6 +216,43 @@ SINKS = [lambda p: (w.OP_EXISTS, w.exists(p, True)), lambda p: (w.OP_GET_DATA, w
          lambda p: (w.OP_CREATE, w.create(p + "/e", flags=w.EPHEMERAL))]
 
 
+def test_sinks_below_one_ancestor():
+    """Sessions that make the proxy sink znodes with common ancestors at the same time: nobody notices."""
+    owner, *workers = sessions(4)
+    for i in rounds():
+        root = fresh(owner, upstream=bool(i % 2))
+        top = root + "/t"
+        for path in [top] + ["%s/p%d" % (top, k) for k in range(3)]:
+            assert owner.call(w.OP_CREATE, w.create(path, b"x")).err == OK
+        catch_up(top, *workers)
+
+        def work(k, conn):
+            time.sleep(random.random() * 0.002)
+            mine = "%s/p%d" % (top, k)
+            kind = (i + k) % 4
+            if kind == 0:
+                reply = conn.call(w.OP_MULTI, w.multi([(w.OP_CREATE, w.create(mine + "/c"))]))
+                assert reply.err == OK and w.parse_reply(w.OP_MULTI, reply.body)[0].err == OK, reply
+            elif kind == 1:
+                assert conn.call(w.OP_CREATE, w.create(mine + "/c", flags=w.EPHEMERAL)).err == OK
+            elif kind == 2:
+                assert conn.call(w.OP_CREATE, w.create(mine + "/c")).err == OK
+                assert conn.call(w.OP_EXISTS, w.exists(mine + "/c", True)).err == OK
+            else:
+                assert conn.call(w.OP_CREATE, w.create(mine + "/c")).err == OK
+                assert conn.call(w.OP_SET_ACL, w.set_acl(mine)).err == OK
+            assert conn.call(w.OP_GET_DATA, w.get_data(mine + "/c")).err == OK
+            assert conn.call(w.OP_SET_DATA, w.set_data(top, b"y")).err == OK
+
+        together(*[lambda k=k, c=c: work(k, c) for k, c in enumerate(workers)])
+        catch_up(top, owner)
+        stat = w.parse_reply(w.OP_EXISTS, owner.call(w.OP_EXISTS, w.exists(top)).body)
+        assert (stat.version, stat.cversion, stat.numChildren) == (3, 3, 3), stat
+        for k in range(3):
+            assert owner.call(w.OP_EXISTS, w.exists("%s/p%d/c" % (top, k))).err == OK
+    close(owner, *workers)
+
+
 def test_reads_never_go_back():
     """While a znode that is written all the time is sunk, no reader loses it or sees an older state again."""
     owner, writer, sinker, *readers = sessions(6)

@@ -187,13 +187,22 @@ class Runner:
     def _step_req(self, index, request):
         self._exchange(index, [request])
 
-    def _step_pipe(self, index, requests):
-        self._exchange(index, requests)
+    def _step_pipe(self, index, requests, piece=None):
+        self._exchange(index, requests, piece)
 
-    def _exchange(self, index, requests):
+    def _step_greet(self, index, requests):
+        for side in self._with_client(index):
+            side.down(index)
+        got = [side.greet(index, requests, self.base) for side in self.sides]
+        self._same(index, [outcome for outcome, _ in got])
+        self._finish_exchange(index, requests, [sent for _, sent in got])
+
+    def _exchange(self, index, requests, piece=None):
         self._up(index)
         self.flush(index)
-        sent = [side.send(index, requests, self.base) for side in self.sides]
+        self._finish_exchange(index, requests, [s.send(index, requests, self.base, piece=piece) for s in self.sides])
+
+    def _finish_exchange(self, index, requests, sent):
         got = [side.collect(index, s) for side, s in zip(self.sides, sent)]
         self._compare(index, requests, sent, got)
         self._after(index, requests, sent[0], got)

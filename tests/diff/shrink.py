@@ -70,7 +70,7 @@ def _remove_chunks(best, attempt):
 def _shorten_batches(best, attempt):
     at = 0
     while at < len(best[0]["steps"]):
-        if best[0]["steps"][at][0] in ("pipe", "lastwords"):
+        if best[0]["steps"][at][0] in ("pipe", "lastwords", "greet"):
             _shorten_pipe(best, attempt, at)
         elif best[0]["steps"][at][0] == "par":
             _shorten_par(best, attempt, at)
@@ -83,7 +83,7 @@ def _replace(best, at, steps):
 
 
 def _shorten_pipe(best, attempt, at):
-    kind, client, requests = best[0]["steps"][at]
+    kind, client, requests, *rest = best[0]["steps"][at]
     if attempt(_replace(best, at, [("req", client, r) for r in requests])):
         return
     size = max(1, len(requests) // 2)
@@ -91,7 +91,7 @@ def _shorten_pipe(best, attempt, at):
         i = 0
         while i < len(requests):
             shorter = requests[:i] + requests[i + size:]
-            if shorter and attempt(_replace(best, at, [(kind, client, shorter)])):
+            if shorter and attempt(_replace(best, at, [(kind, client, shorter, *rest)])):
                 requests = shorter
             else:
                 i += size

@@ -49,6 +49,19 @@ class Side:
             conn = w.Conn(self.addr, timeout_ms, session, passwd, last_zxid, read_only)
         except w.Closed:
             return "closed without an answer"
+        return self._connected(client, conn)
+
+    def greet(self, index, requests, base):
+        """Opens a connection with requests right behind the ConnectRequest, in one write. Returns the outcome of
+        connect() and what send() returns."""
+        client = self.client(index)
+        client.conn = conn = w.Conn(self.addr, 40000, client.session, client.passwd, connect=False)
+        hello = w.connect_request(40000, client.session, client.passwd, client.last_zxid)
+        sent = self.send(index, requests, base, before=w.i32(len(hello)) + hello)
+        conn.read_handshake(self.timeout)
+        return self._connected(client, conn, bool(sent and client.may_watch)), sent
+
+    def _connected(self, client, conn, may_watch=False):
         if conn.session == 0:
             ended = conn.recv(self.timeout)
             conn.close()
@@ -56,10 +69,10 @@ class Side:
         known = self.labels.get(conn.session)
         if known is None:
             client.generation += 1
-            self.labels[conn.session] = known = "session %d.%d" % (index, client.generation)
+            self.labels[conn.session] = known = "session %d.%d" % (client.index, client.generation)
         client.conn, client.session, client.passwd = conn, conn.session, conn.passwd
         client.header_zxid = 0
-        client.may_watch = False
+        client.may_watch = may_watch
         return (known, conn.timeout, len(conn.passwd), len(conn.response_bytes), conn.response_bytes[36:])
 
     def down(self, index, forget=False):
@@ -80,8 +93,8 @@ class Side:
 
     # ---- requests --------------------------------------------------------------------------------------
 
-    def send(self, index, requests, base):
-        """Sends requests in one write. Returns [(xid, opcode)] of the replies to wait for."""
+    def send(self, index, requests, base, before=b"", piece=None):
+        """Sends requests in one write, or in pieces. Returns [(xid, opcode)] of the replies to wait for."""
         conn = self.clients[index].conn
         sent, out = [], []
         for request in requests:
@@ -93,7 +106,9 @@ class Side:
             sent.append((w.XID_PING if op == w.OP_PING else xid, op))
             if sc.watched_paths(request):
                 self.clients[index].may_watch = True
-        self.send_bytes(index, b"".join(out))
+        data = before + b"".join(out)
+        for at in range(0, len(data), piece or len(data) or 1):
+            self.send_bytes(index, data[at:at + (piece or len(data))])
         return sent
 
     def send_bytes(self, index, data):
