@@ -13,9 +13,9 @@
 #include "io/io.h"
 #include "io/pair.h"
 
-enum { RESOLVE_AGAIN_US = 3000000, ASK_AGAIN_US = 1000000 };
+enum { ASK_AGAIN_US = 1000000 };
 
-static void start_probe(struct pk_server *server)
+void pk_server_probe(struct pk_server *server)
 {
     if (server->probe != NULL || server->upstream->closing)
         return;
@@ -25,7 +25,7 @@ static void start_probe(struct pk_server *server)
                "server %s cannot be probed now", server->name);
 }
 
-static void retry_all(struct pk_list *waiters)
+void pk_upstream_retry_all(struct pk_list *waiters)
 {
     struct pk_list now;
     pk_list_init(&now);
@@ -46,7 +46,7 @@ static void turn_away(struct pk_server *server, struct pk_list *waiters)
     {
         PK_CONTAINER(node, struct pk_pair, waiting)->tried |= bit;
     }
-    retry_all(waiters);
+    pk_upstream_retry_all(waiters);
 }
 
 /* Copies what follows label up to one of ends. */
@@ -118,7 +118,7 @@ void pk_upstream_probed(struct pk_server *server, enum pk_probe_result result, c
         break;
     }
     if (server->verified)
-        retry_all(&server->waiters);
+        pk_upstream_retry_all(&server->waiters);
     else
         turn_away(server, &server->waiters);
 }
@@ -163,74 +163,12 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
         turn_away(s, &s->queue);
 }
 
-/* Its place may be given to another address. */
-static bool unused(const struct pk_server *server)
-{
-    return server->names == 0 && server->probe == NULL && server->arriving == 0 &&
-           pk_list_empty(&server->waiters) && pk_list_empty(&server->queue);
-}
-
-static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct sockaddr *address)
-{
-    size_t len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    char text[PK_ADDRESS_TEXT];
-    pk_address_text(address, text);
-    int at = upstream->nservers;
-    for (int i = 0; i < upstream->nservers; i++) {
-        if (strcmp(upstream->servers[i].name, text) == 0)
-            return &upstream->servers[i];
-        if (unused(&upstream->servers[i]))
-            at = i;
-    }
-    if (at == PK_MAX_ADDRESSES)
-        return NULL;
-    /* A forgotten address gives its place up only when there is no other. */
-    if (upstream->nservers < PK_MAX_ADDRESSES)
-        at = upstream->nservers++;
-    struct pk_server *server = &upstream->servers[at];
-    *server = (struct pk_server){.upstream = upstream};
-    pk_list_init(&server->waiters);
-    pk_list_init(&server->queue);
-    memcpy(&server->address, address, len);
-    memcpy(server->name, text, sizeof text);
-    return server;
-}
-
-void pk_upstream_resolved(struct pk_upstream *upstream, int name, const struct addrinfo *found,
-                          const char *failure)
-{
-    uint32_t bit = UINT32_C(1) << name;
-    const struct pk_hostport *where = upstream->names[name].where;
-    if (failure != NULL)
-        pk_log(&upstream->io->log, PK_LOG_WARN, PK_LOG_RESOLVE, NULL, "%s cannot be resolved: %s",
-               where->host, failure);
-    else
-        for (int i = 0; i < upstream->nservers; i++)
-            upstream->servers[i].names &= ~bit;
-    for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
-        struct pk_server *server = find_or_add(upstream, a->ai_addr);
-        if (server == NULL)
-            break;
-        server->names |= bit;
-        if (!server->verified)
-            start_probe(server);
-    }
-    retry_all(&upstream->io->nameless);
-}
-
-static void resolve_all(struct pk_upstream *upstream)
-{
-    upstream->resolved_us = upstream->io->now_us;
-    for (int i = 0; i < upstream->nnames; i++)
-        pk_resolve_start(&upstream->names[i]);
-}
-
 static void probe_all(struct pk_upstream *upstream)
 {
     upstream->probed_us = upstream->io->now_us;
     for (int i = 0; i < upstream->nservers; i++)
         if (upstream->servers[i].names != 0)
-            start_probe(&upstream->servers[i]);
+            pk_server_probe(&upstream->servers[i]);
 }
 
 enum pk_err pk_upstream_open(struct pk_io *io)
@@ -247,7 +185,7 @@ enum pk_err pk_upstream_open(struct pk_io *io)
         pk_resolve_init(&upstream->names[i], upstream, &io->config->servers[i]);
         upstream->nnames++;
     }
-    resolve_all(upstream);
+    pk_upstream_resolve(upstream);
     upstream->probed_us = io->now_us;
     return PK_OK;
 }
@@ -256,13 +194,6 @@ void pk_upstream_tick(struct pk_upstream *upstream)
 {
     if (upstream->io->now_us - upstream->probed_us >= upstream->io->config->status_interval * 1000)
         probe_all(upstream);
-}
-
-/* Clients have run out of servers: names may have moved. */
-static void exhausted(struct pk_upstream *upstream)
-{
-    if (upstream->lookups == 0 && upstream->io->now_us - upstream->resolved_us >= RESOLVE_AGAIN_US)
-        resolve_all(upstream);
 }
 
 enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int *server)
@@ -285,7 +216,7 @@ enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int 
     if (chosen < 0 && upstream->lookups > 0)
         return PK_PICK_NAMES;
     if (chosen < 0) {
-        exhausted(upstream);
+        pk_upstream_resolve_again(upstream);
         return PK_PICK_NONE;
     }
     *server = chosen;
@@ -295,7 +226,7 @@ enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int 
 void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_list *waiting)
 {
     pk_list_add_tail(&upstream->servers[server].waiters, waiting);
-    start_probe(&upstream->servers[server]);
+    pk_server_probe(&upstream->servers[server]);
     if (upstream->servers[server].probe == NULL)
         pk_upstream_probed(&upstream->servers[server], PK_PROBE_FAILED, "no probe could be made");
 }
@@ -304,5 +235,5 @@ void pk_upstream_lost(struct pk_upstream *upstream, int server)
 {
     struct pk_server *s = &upstream->servers[server];
     if (upstream->io->now_us - s->asked_us >= ASK_AGAIN_US)
-        start_probe(s);
+        pk_server_probe(s);
 }

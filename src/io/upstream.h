@@ -35,6 +35,7 @@ struct pk_server {
     bool up;                       /* its newest probe was answered, or a client got through */
     bool warned;                   /* that it is a proxy */
     unsigned fails;                /* in a row */
+    int64_t asked_us;              /* start of the newest probe */
     int64_t retry_us;              /* until then it is tried after all others */
     char version[PK_VERSION_TEXT]; /* "3.8.0", empty when it does not tell */
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
@@ -90,6 +91,14 @@ void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *wh
 void pk_upstream_connected(struct pk_upstream *upstream, int server);
 /* The server accepted a client's connection but gave no session. */
 void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close why);
+
+/* Asks a server who it is, unless that is under way. */
+void pk_server_probe(struct pk_server *server);
+/* Has every pair of a list look for a server again. */
+void pk_upstream_retry_all(struct pk_list *waiters);
+/* Looks all names up (upstream_names.c), or only when the last time is a while ago. */
+void pk_upstream_resolve(struct pk_upstream *upstream);
+void pk_upstream_resolve_again(struct pk_upstream *upstream);
 
 /* A number at random. */
 uint64_t pk_upstream_roll(struct pk_upstream *upstream);
