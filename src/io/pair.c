@@ -65,6 +65,7 @@ static void client_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == 0)
         return;
     pk_io_clock(io);
+    pair->client.ended = n < 0;
     if (n < 0)
         pk_side_close(&pair->client, client_closed);
     pk_io_step(io, pair->id, n > 0 ? PK_CLIENT_BYTES : PK_CLIENT_EOF, buf->base, n > 0 ? (size_t)n : 0);

@@ -69,15 +69,24 @@ void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb
         side->reading = false;
 }
 
+/* Bytes left unread would turn our FIN into a reset, which may overtake the last answer. */
+static void throw_away(struct pk_side *side)
+{
+    enum { PIECES = 16 };
+    char waste[8192];
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&side->tcp, &fd) != 0)
+        return;
+    for (int i = 0; i < PIECES && recv(fd, waste, sizeof waste, MSG_DONTWAIT) == sizeof waste; i++)
+        continue;
+}
+
 void pk_side_close(struct pk_side *side, uv_close_cb closed)
 {
-    enum { PIECE = 1 << 20, PIECES = 4 };
-    uv_os_fd_t fd;
     if (side->state == PK_SIDE_NONE || side->state == PK_SIDE_CLOSING)
         return;
-    if (side->state == PK_SIDE_OPEN && uv_fileno((uv_handle_t *)&side->tcp, &fd) == 0)
-        for (int i = 0; i < PIECES && recv(fd, NULL, PIECE, MSG_TRUNC | MSG_DONTWAIT) > 0; i++)
-            continue;
+    if (side->state == PK_SIDE_OPEN && !side->ended)
+        throw_away(side);
     side->state = PK_SIDE_CLOSING;
     side->reading = false;
     uv_close((uv_handle_t *)&side->tcp, closed);

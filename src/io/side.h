@@ -27,6 +27,7 @@ struct pk_side {
     bool reading, writing;
     bool stable; /* the next output stays where it is until it is sent */
     bool broken; /* writing failed; output is thrown away */
+    bool ended;  /* reading met the end */
 };
 
 /*

@@ -51,6 +51,7 @@ void pk_pair_uplink_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == 0)
         return;
     pk_io_clock(io);
+    pair->uplink.ended = n < 0;
     if (n < 0)
         pk_pair_uplink_close(pair);
     else
