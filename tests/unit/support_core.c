@@ -411,8 +411,7 @@ void sim_advance(struct sim *s, int64_t us)
 void sim_release(struct sim *s, int c, int n)
 {
     while (n-- > 0 && ensemble_turn(s, c, true))
-        ;
-    sim_pump(s);
+        sim_pump(s);
 }
 
 void sim_send(struct sim *s, int c, const struct sup_buf *bytes)

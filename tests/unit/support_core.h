@@ -110,6 +110,17 @@ void sim_expect(struct sim *s, int c, int xid, int err, struct sim_frame *f);
 /* Sends one request, pumps and expects its reply. */
 void sim_call(struct sim *s, int c, const struct sup_buf *bytes, int err, struct sim_frame *f);
 
+/* Sends the bytes, empties the buffer and pumps. */
+void sim_go(struct sim *s, int c, struct sup_buf *bytes);
+/* Creates a znode and requires that it is born: not in the ensemble. Its xid is 1. */
+void sim_birth(struct sim *s, int c, const char *path, const char *data);
+/* n writes in one pipeline, data "beat 0" onwards, all of which succeed. */
+void sim_beats(struct sim *s, int c, const char *path, int n);
+/* Sends exists with a watch. */
+void sim_watch(struct sim *s, int c, int xid, const char *path);
+/* The next frame on the wire of a held connection: its type (0: none), and the path of exists, getACL and sync. */
+int sim_peek(const struct sim *s, int c, char path[256]);
+
 /* Whole request frames, appended. data NULL is null data. */
 void wire_connect(struct sup_buf *b, int64_t session, int timeout_ms, int64_t zxid, int read_only);
 void wire_op(struct sup_buf *b, int xid, int op);

@@ -1,0 +1,222 @@
+/* Sinks: counters replayed, others waiting, and everything that can go wrong in the middle. */
+#include "support_core.h"
+
+#include <stdio.h>
+
+#define M "/storm/workerbeats"
+
+static struct sim s;
+static struct sup_buf b;
+static int c, other;
+
+static int setup(void **state)
+{
+    (void)state;
+    sim_init(&s, NULL);
+    c = sim_connect(&s, 10000);
+    other = sim_connect(&s, 10000);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sup_buf_free(&b);
+    sim_free(&s);
+    return 0;
+}
+
+static const struct core_stats *st(void)
+{
+    return core_stats(s.core);
+}
+
+static void counters_are_replayed(void **state)
+{
+    (void)state;
+    sim_birth(&s, c, M "/t", "");
+    sim_birth(&s, c, M "/t/w", "x");
+    sim_beats(&s, c, M "/t/w", 7);
+    for (int i = 0; i < 3; i++) {
+        sim_birth(&s, c, M "/t/v", "v");
+        wire_delete(&b, 9, M "/t/v", -1);
+        sim_go(&s, c, &b);
+        sim_expect(&s, c, 9, 0, NULL);
+    }
+    uint64_t writes = s.zk.writes;
+    sim_watch(&s, other, 3, M "/t/w");
+    struct sim_frame f;
+    sim_expect(&s, other, 3, 0, &f);
+    assert_int_equal(f.body[35], 7);
+    const struct tree_node *t = tree_find(&s.zk.tree, M "/t"), *w = tree_find(&s.zk.tree, M "/t/w");
+    assert_non_null(t);
+    assert_non_null(w);
+    assert_int_equal(w->version, 7);
+    assert_memory_equal(w->data, "beat 6", 6);
+    assert_int_equal(t->creates, 4);
+    assert_null(tree_find(&s.zk.tree, M "/t/pacekeeper-counts"));
+    assert_in_range(s.zk.writes - writes, 1, 6);
+    assert_int_equal(st()->znodes, 0);
+    assert_int_equal(st()->sunk_znodes, 2);
+}
+
+static void many_writes_are_cut(void **state)
+{
+    (void)state;
+    struct core_note note;
+    bool noted = false;
+    sim_birth(&s, c, M "/t", "x");
+    sim_beats(&s, c, M "/t", 1500);
+    sim_watch(&s, other, 3, M "/t");
+    sim_expect(&s, other, 3, 0, NULL);
+    const struct tree_node *t = tree_find(&s.zk.tree, M "/t");
+    assert_non_null(t);
+    assert_in_range(t->version, 900, 1000);
+    assert_memory_equal(t->data, "beat 1499", 9);
+    while (core_take_note(s.core, &note))
+        noted |= note.kind == PK_NOTE_COUNTERS_CUT && strcmp(note.path, M "/t") == 0;
+    assert_true(noted);
+}
+
+/* While a znode is being sunk reads are local, writes wait, in the order in which they came. */
+static void others_wait(void **state)
+{
+    (void)state;
+    sim_birth(&s, c, M "/t", "x");
+    s.conns[c].hold = true;
+    sim_watch(&s, c, 3, M "/t");
+    wire_read(&b, 10, 4, M "/t", false);
+    wire_set(&b, 11, M "/t", "waits", 0);
+    wire_read(&b, 12, 4, M "/t", false);
+    sim_go(&s, other, &b);
+    struct sim_frame f;
+    sim_expect(&s, other, 10, 0, &f);
+    assert_memory_equal(f.body, "\0\0\0\1x", 5);
+    assert_false(sim_frame(&s, other, &f));
+    for (int i = 0; i < 20; i++)
+        sim_release(&s, c, 1);
+    sim_expect(&s, other, 11, 0, &f);
+    sim_expect(&s, other, 12, 0, &f);
+    assert_memory_equal(f.body, "\0\0\0\5waits", 9);
+    const struct tree_node *t = tree_find(&s.zk.tree, M "/t");
+    assert_int_equal(t->version, 1);
+    sim_expect(&s, c, 3, 0, NULL);
+}
+
+/* The uplink is lost in the middle of a sink, before or after the ensemble did it. */
+static void sink_cut_off(void **state)
+{
+    (void)state;
+    for (int done = 0; done < 2; done++) {
+        int sinker = sim_connect(&s, 10000);
+        char path[64];
+        snprintf(path, sizeof path, M "/cut%d", done);
+        wire_read(&b, 1, 3, "/storm", false);
+        sim_go(&s, sinker, &b);
+        sim_birth(&s, c, path, "x");
+        sim_beats(&s, c, path, 3);
+        s.conns[sinker].hold = s.conns[sinker].deaf = true;
+        sim_watch(&s, sinker, 3, path);
+        if (done)
+            sim_release(&s, sinker, 1);
+        assert_int_equal(tree_find(&s.zk.tree, path) != NULL, done);
+        s.conns[sinker].deaf = false;
+        sup_buf_reset(&s.conns[sinker].uplink.todo);
+        s.conns[sinker].uplink.off = 0;
+        s.conns[sinker].uplink.eof = true;
+        sim_pump(&s);
+        assert_true(s.conns[sinker].closed);
+        sim_beats(&s, c, path, 2);
+        sim_watch(&s, other, 3, path);
+        sim_expect(&s, other, 3, 0, NULL);
+        const struct tree_node *t = tree_find(&s.zk.tree, path);
+        assert_non_null(t);
+        assert_int_equal(t->version, 5);
+        assert_memory_equal(t->data, "beat 1", 6);
+    }
+}
+
+/* Somebody made a znode of that path directly: theirs stays. */
+static void foreign_create(void **state)
+{
+    (void)state;
+    char made[256];
+    sim_birth(&s, c, M "/t", "ours");
+    s.zk.tree.zxid++;
+    assert_int_equal(tree_create(&s.zk.tree, M "/t",
+                                 &(struct tree_new){.data = (const uint8_t *)"theirs", .len = 6}, made),
+                     TREE_OK);
+    s.zk.tree.nchanges = 0;
+    wire_read(&b, 3, 4, M "/t", true);
+    sim_go(&s, other, &b);
+    struct sim_frame f;
+    sim_expect(&s, other, 3, 0, &f);
+    assert_memory_equal(f.body, "\0\0\0\6theirs", 10);
+    assert_int_equal(st()->foreign_creates, 1);
+    assert_int_equal(st()->znodes, 0);
+}
+
+/* The mount's root was removed directly: it is made again when it is needed. */
+static void parent_is_made_again(void **state)
+{
+    (void)state;
+    sim_birth(&s, c, M "/t", "x");
+    s.zk.tree.zxid++;
+    assert_int_equal(tree_delete(&s.zk.tree, M, -1), TREE_OK);
+    s.zk.tree.nchanges = 0;
+    sim_watch(&s, other, 3, M "/t");
+    sim_expect(&s, other, 3, 0, NULL);
+    assert_non_null(tree_find(&s.zk.tree, M "/t"));
+}
+
+/* The parent's ACL was changed directly: the request is told, the znode stays, everybody goes on. */
+static void sink_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t read_only[] = "\0\0\0\1\0\0\0\1\0\0\0\5world\0\0\0\6anyone";
+    sim_birth(&s, c, M "/t", "x");
+    assert_int_equal(tree_set_acl(&s.zk.tree, M, read_only, 27, -1), TREE_OK);
+    sim_watch(&s, other, 3, M "/t");
+    sim_expect(&s, other, 3, -102, NULL);
+    assert_int_equal(st()->sink_failures, 1);
+    assert_int_equal(st()->znodes, 1);
+    sim_beats(&s, c, M "/t", 3);
+    wire_read(&b, 4, 4, M "/t", false);
+    sim_go(&s, other, &b);
+    sim_expect(&s, other, 4, 0, NULL);
+    assert_int_equal(st()->watched_paths, 0);
+}
+
+static void sequence_counts_births(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_birth(&s, c, M "/t", "");
+    for (int i = 0; i < 2; i++) {
+        sim_birth(&s, c, M "/t/w", "");
+        wire_delete(&b, 9, M "/t/w", -1);
+        sim_go(&s, c, &b);
+        sim_expect(&s, c, 9, 0, NULL);
+    }
+    sim_birth(&s, c, M "/t/v", "");
+    wire_create(&b, 3, 1, M "/t/s-", "", 2);
+    sim_go(&s, other, &b);
+    sim_expect(&s, other, 3, 0, &f);
+    assert_memory_equal(f.body + 4, M "/t/s-0000000003", strlen(M "/t/s-0000000003"));
+    wire_create(&b, 4, 1, M "/s-", "", 3);
+    sim_go(&s, other, &b);
+    sim_expect(&s, other, 4, 0, &f);
+    assert_memory_equal(f.body + 4, M "/s-0000000001", strlen(M "/s-0000000001"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(counters_are_replayed), CASE(many_writes_are_cut),    CASE(others_wait),
+        CASE(sink_cut_off),          CASE(foreign_create),         CASE(parent_is_made_again),
+        CASE(sink_is_refused),       CASE(sequence_counts_births),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
