@@ -51,6 +51,7 @@ class Episode:
         self.make = Requests(self.rng, self.model)
         self.kind = self._pick_base()
         self.steps = []
+        self.quiet = profile == "beats"              # nothing but beats so far
         self.plain_sets = self.plain_creates = 0
 
     def _pick_base(self):
@@ -58,8 +59,11 @@ class Episode:
             return self.rng.choices(["born", "up", "root"], [6, 2, 2])[0]
         return self.rng.choices(["born", "up", "root", "out", "relay"], [5, 3, 2, 1.5, 0.5])[0]
 
-    def observe(self, *outcome):
-        self.model.observe(*outcome)
+    def observe(self, client, request, err, value, base):
+        self.model.observe(client, request, err, value, base)
+        if self.quiet and not err:
+            self.plain_sets += request[0] == "set_data"
+            self.plain_creates += request[0] in ("create", "create2")
 
     def __iter__(self):
         source = self._beats() if self.profile == "beats" else self._mixed()
@@ -158,16 +162,14 @@ class Episode:
         quiet = self.length * self.rng.choice([3, 5, 8]) // 10
         for done in range(1 << 30):
             client = self.rng.randrange(CLIENTS)
-            if done > quiet and self.rng.random() < 0.06:
+            self.quiet = done <= quiet
+            if not self.quiet and self.rng.random() < 0.06:
                 if self.rng.random() < 0.05:
                     yield self._connection(client)
                 else:
                     yield ("req", client, self.make.any())
                 continue
             requests = self.make.beat()
-            if done <= quiet:
-                self.plain_sets += sum(r[0] == "set_data" for r in requests)
-                self.plain_creates += sum(r[0] in ("create", "create2") for r in requests)
             if self.rng.random() < 0.25:
                 yield ("pipe", client, [r for _ in range(self.rng.choice([1, 4, 12])) for r in requests])
             else:
