@@ -121,12 +121,11 @@ enum pk_err pk_request_decode(const uint8_t *p, size_t len, struct pk_request *r
     *well_formed = true;
     if (req->info == NULL)
         return PK_OK;
-    struct pk_request decoded = *req;
-    pk_record_decode(&in, req->info->record, &decoded);
-    if (in.bad)
+    pk_record_decode(&in, req->info->record, req);
+    if (in.bad) {
         *well_formed = false;
-    else
-        *req = decoded;
+        *req = (struct pk_request){.xid = req->xid, .op = req->op, .info = req->info, .body = req->body};
+    }
     return PK_OK;
 }
 
