@@ -113,7 +113,9 @@ void pk_record_decode(struct pk_in *in, enum pk_record record, struct pk_request
 enum pk_err pk_request_decode(const uint8_t *p, size_t len, struct pk_request *req, bool *well_formed)
 {
     struct pk_in in = pk_in(p, len);
-    *req = (struct pk_request){.xid = pk_get_int(&in), .op = pk_get_int(&in)};
+    *req = (struct pk_request){0};
+    req->xid = pk_get_int(&in);
+    req->op = pk_get_int(&in);
     if (in.bad)
         return PK_EMALFORMED;
     req->info = pk_opcode(req->op);
