@@ -69,7 +69,7 @@ configure_in()
         say "autoreconf"
         run_logged "$build/autoreconf.log" autoreconf -fi "$source"
     fi
-    say "configure $*"
+    say "configure${*:+ $*}"
     (cd "$build" && run_logged configure.log "$source/configure" "$@") || exit 1
 }
 
