@@ -4,8 +4,20 @@
 #include "io/daemon.h"
 #include "io/options.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* A socket must never become number 2: the log would go to a client. */
+static void open_standard_files(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDWR);
+    if (fd >= 0)
+        close(fd);
+}
 
 int main(int argc, char **argv)
 {
@@ -16,6 +28,7 @@ int main(int argc, char **argv)
         return 1;
     }
     int status = 0;
+    open_standard_files();
     pk_options_read(&options, config, argc, argv);
     if (options.action == PK_EXIT)
         status = options.status;

@@ -140,23 +140,24 @@ static void beats_out(struct core *core, struct pk_conn *c)
     c->beats = 0;
 }
 
+/* Output that went out whole changes nothing that the driver should hear of, unless it had held reading back. */
 static void client_sent(struct core *core, struct pk_conn *c, size_t n)
 {
+    bool pressed = c->client_out.bytes > core->config.client_high_water;
     pk_out_sent(&core->out, &c->client_out, n < c->client_out.bytes ? n : c->client_out.bytes);
     beats_out(core, c);
-    if (c->client_out.bytes > 0 || c->client == PK_CLIENT_LAST)
+    if (pressed || c->client_out.bytes > 0 || c->client == PK_CLIENT_LAST)
         pk_conn_changed(core, c);
     if (c->client != PK_CLIENT_LAST && c->client_out.bytes <= core->config.client_high_water / 2 &&
         (c->blocked || c->queue.locals > 0))
         pk_conn_wake(core, c);
-    if (n > 0)
-        pk_conn_changed(core, c);
 }
 
 static void uplink_sent(struct core *core, struct pk_conn *c, size_t n)
 {
+    bool pressed = c->uplink_out.bytes > core->config.uplink_high_water;
     pk_out_sent(&core->out, &c->uplink_out, n < c->uplink_out.bytes ? n : c->uplink_out.bytes);
-    if (n > 0 || c->uplink_out.bytes > 0)
+    if (pressed || c->uplink_out.bytes > 0)
         pk_conn_changed(core, c);
     if (c->blocked || c->client == PK_CLIENT_GONE || core->draining)
         pk_conn_wake(core, c);
@@ -255,7 +256,8 @@ static void finish_given(struct core *core)
 
 static void fill_update(struct core *core, struct pk_conn *c, struct pk_update *u)
 {
-    *u = (struct pk_update){.why = c->why};
+    u->flags = 0; /* the rest is set below where a flag says that it counts: zeroing it all is dear */
+    u->why = c->why;
     if (c->client == PK_CLIENT_GONE)
         pk_out_drop(&core->out, &c->client_out);
     if (c->uplink_close)

@@ -37,14 +37,15 @@ struct pk_znode *pk_local_find(const struct core *core, struct pk_conn *c, struc
     return z;
 }
 
-bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_bytes path)
+bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_bytes path, struct pk_znode **z)
 {
-    const struct pk_znode *z = pk_local_find(core, c, path);
-    if (pk_znode_held(z))
+    struct pk_znode *at = pk_local_find(core, c, path);
+    *z = pk_znode_held(at) ? at : NULL;
+    if (*z != NULL)
         return true;
     if (path.len == 0 || memchr(path.p, 0, path.len) != NULL)
         return false;
-    return (z == NULL || z->state == PK_ZNODE_KNOWN) &&
+    return (at == NULL || at->state == PK_ZNODE_KNOWN) &&
            pk_znode_held(pk_store_find(&core->store, pk_path_parent(path)));
 }
 
@@ -126,10 +127,13 @@ static void put_count_reply(struct core *core, struct pk_conn *c, int32_t xid, s
 
 bool pk_local_read(struct core *core, struct pk_conn *c, int32_t xid, int32_t op, struct pk_bytes path)
 {
-    if (!pk_local_readable(core, c, path))
-        return false;
-    struct pk_znode *z = pk_local_find(core, c, path);
-    if (!pk_znode_held(z)) {
+    struct pk_znode *z;
+    return pk_local_readable(core, c, path, &z) && pk_local_answer(core, c, xid, op, z);
+}
+
+bool pk_local_answer(struct core *core, struct pk_conn *c, int32_t xid, int32_t op, struct pk_znode *z)
+{
+    if (z == NULL) {
         pk_local_header(core, c, xid, PK_Z_NO_NODE);
         return true;
     }

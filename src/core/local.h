@@ -9,10 +9,12 @@
 
 /* A reply without a body. */
 void pk_local_header(struct core *core, struct pk_conn *c, int32_t xid, int32_t err);
-/* True when memory answers a read of this path now: it is held, or certainly absent below a held parent. */
-bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_bytes path);
-/* Answers exists, getData, getChildren(2), getACL or getAllChildrenNumber; false, with nothing written, when
- * memory cannot (any more). */
+/* True when memory answers a read of this path now: it is held (*z), or certainly absent below a held parent
+ * (*z NULL). */
+bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_bytes path, struct pk_znode **z);
+/* Answers exists, getData, getChildren(2), getACL or getAllChildrenNumber from what pk_local_readable found. */
+bool pk_local_answer(struct core *core, struct pk_conn *c, int32_t xid, int32_t op, struct pk_znode *z);
+/* Both; false, with nothing written, when memory cannot (any more). */
 bool pk_local_read(struct core *core, struct pk_conn *c, int32_t xid, int32_t op, struct pk_bytes path);
 /* The znode of a path, by the connection's memory of its newest one first. */
 struct pk_znode *pk_local_find(const struct core *core, struct pk_conn *c, struct pk_bytes path);

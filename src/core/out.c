@@ -163,7 +163,7 @@ enum pk_err pk_out_blob(struct pk_out_shared *shared, struct pk_out *out, struct
 
 enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out)
 {
-    if (out->kept || out->head == NULL)
+    if (out->head == NULL || out->kept)
         return PK_OK;
     struct pk_seg *borrowed = out->head;
     *out = (struct pk_out){.kept = true};

@@ -123,12 +123,13 @@ static enum pk_verdict judge_unusual(struct core *core, struct pk_conn *c, const
                    patched ? req->path : no_path);
 }
 
-static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const struct pk_request *req)
+static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                    struct pk_znode *z)
 {
     if (!admitted(core, c))
         return PK_WAITS;
     if (is_head(c)) {
-        pk_local_read(core, c, req->xid, req->op, req->path);
+        pk_local_answer(core, c, req->xid, req->op, z);
         pk_keepalive(core, c);
         return taken(core, c);
     }
@@ -143,6 +144,7 @@ static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const 
 static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const struct pk_request *req,
                                   const struct pk_frame *f)
 {
+    struct pk_znode *z;
     struct pk_mount *mount;
     if (pk_store_place(&core->store, req->path, &mount) == PK_OUTSIDE) {
         bool config = req->op == PK_OP_GET_DATA && pk_bytes_eq(req->path, pk_config_path);
@@ -150,8 +152,8 @@ static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const st
     }
     if (req->watch)
         return judge_unusual(core, c, req, f);
-    if (pk_local_readable(core, c, req->path))
-        return read_locally(core, c, req);
+    if (pk_local_readable(core, c, req->path, &z))
+        return read_locally(core, c, req, z);
     pk_catch_up(core, c, pk_store_find(&core->store, req->path));
     return relay(core, c, req, f, PK_ANSWER_READ, req->path);
 }
@@ -170,10 +172,11 @@ static bool counts_anything(const struct core *core, struct pk_bytes path)
 static enum pk_verdict judge_count(struct core *core, struct pk_conn *c, const struct pk_request *req,
                                    const struct pk_frame *f)
 {
+    struct pk_znode *z;
     if (!counts_anything(core, req->path))
         return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
-    if (pk_local_readable(core, c, req->path))
-        return read_locally(core, c, req);
+    if (pk_local_readable(core, c, req->path, &z))
+        return read_locally(core, c, req, z);
     pk_catch_up(core, c, pk_store_find(&core->store, req->path));
     return relay(core, c, req, f, PK_ANSWER_COUNT, req->path);
 }

@@ -73,7 +73,8 @@ static void connected(uv_connect_t *request, int status)
     if (probe->server == NULL)
         return;
     if (status < 0) {
-        report(probe, PK_PROBE_FAILED, uv_strerror(status));
+        bool closed_at_once = status == UV_EPIPE || status == UV_ECONNRESET;
+        report(probe, closed_at_once ? PK_PROBE_CLOSED : PK_PROBE_FAILED, uv_strerror(status));
         return;
     }
     probe->connected = true;

@@ -85,6 +85,16 @@ static void next_server(struct pk_pair *pair, const char *why)
     pk_side_close(&pair->uplink, uplink_closed);
 }
 
+/* The server had accepted, and closed before we looked: an uplink that came and went. */
+static void closed_at_once(struct pk_pair *pair)
+{
+    struct pk_io *io = pair->io;
+    pk_pair_uplink_close(pair);
+    pk_io_step(io, pair->id, PK_UPLINK_READY, NULL, 0);
+    pk_io_step(io, pair->id, PK_UPLINK_EOF, NULL, 0);
+    pk_io_pump(io);
+}
+
 static void connected(uv_connect_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
@@ -92,6 +102,10 @@ static void connected(uv_connect_t *request, int status)
     if (pair->uplink.state != PK_SIDE_CONNECTING)
         return;
     pk_io_clock(io);
+    if (status == UV_EPIPE || status == UV_ECONNRESET) {
+        closed_at_once(pair);
+        return;
+    }
     if (status < 0) {
         pk_upstream_failed(io->upstream, pair->server, uv_strerror(status));
         next_server(pair, uv_strerror(status));

@@ -106,7 +106,8 @@ void pk_upstream_probed(struct pk_server *server, enum pk_probe_result result, c
         break;
     case PK_PROBE_CLOSED:
         server->verified = true;
-        pk_server_say(server, true, "it closes srvr without an answer (maxClientCnxns reached?)");
+        pk_server_say(server, false, "it closes connections at once (stopping, or maxClientCnxns reached)");
+        pk_server_back_off(server);
         break;
     case PK_PROBE_SILENT:
         pk_server_say(server, false, "connected, but no answer in time");

@@ -1,0 +1,177 @@
+/* Which server a client is sent to, and what is learned from srvr, without a socket. */
+#include "io/upstream.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/io.h"
+#include "support.h"
+
+static struct pk_io *io;
+static struct pk_upstream *upstream;
+static struct pk_config config;
+
+static int setup(void **state)
+{
+    (void)state;
+    io = calloc(1, sizeof *io);
+    upstream = calloc(1, sizeof *upstream);
+    io->upstream = upstream;
+    io->config = &config;
+    io->now_us = 1000000000;
+    pk_log_init(&io->log, PK_LOG_ERROR, -1);
+    pk_list_init(&io->nameless);
+    strcpy(io->instance, "0123456789abcdef0123456789abcdef");
+    upstream->io = io;
+    upstream->random = 42;
+    upstream->resolved_us = io->now_us;
+    upstream->nservers = 4;
+    for (int i = 0; i < 4; i++) {
+        struct pk_server *s = &upstream->servers[i];
+        *s = (struct pk_server){.upstream = upstream, .names = 1, .verified = true};
+        pk_list_init(&s->waiters);
+        pk_list_init(&s->queue);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(upstream);
+    free(io);
+    return 0;
+}
+
+/* How often each server is picked in 4000 times, for a client that has tried some. */
+static void spread(uint64_t tried, int counts[4])
+{
+    memset(counts, 0, 4 * sizeof *counts);
+    for (int i = 0; i < 4000; i++) {
+        int server = -1;
+        enum pk_pick pick = pk_upstream_pick(upstream, tried, &server);
+        if (pick == PK_PICK_SERVER)
+            counts[server]++;
+    }
+}
+
+static void clients_are_spread(void **state)
+{
+    int counts[4];
+    (void)state;
+    spread(0, counts);
+    for (int i = 0; i < 4; i++)
+        assert_in_range(counts[i], 850, 1150);
+    spread(5, counts);
+    assert_int_equal(counts[0] + counts[2], 0);
+    assert_in_range(counts[1], 1800, 2200);
+    assert_int_equal(counts[1] + counts[3], 4000);
+}
+
+static void failed_servers_come_last(void **state)
+{
+    int counts[4];
+    (void)state;
+    pk_server_back_off(&upstream->servers[1]);
+    upstream->servers[2].names = 0;
+    upstream->servers[3].refused = true;
+    spread(0, counts);
+    assert_int_equal(counts[0], 4000);
+    spread(1, counts);
+    assert_int_equal(counts[1], 4000);
+    spread(3, counts);
+    assert_int_equal(counts[0] + counts[1] + counts[2] + counts[3], 0);
+    io->now_us = upstream->servers[1].retry_us;
+    spread(0, counts);
+    assert_in_range(counts[1], 1800, 2200);
+}
+
+static void back_off_doubles_to_a_bound(void **state)
+{
+    struct pk_server *s = &upstream->servers[0];
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        int64_t full = INT64_C(500000) << (i < 5 ? i : 5);
+        full = full > 15000000 ? 15000000 : full;
+        pk_server_back_off(s);
+        assert_in_range(s->retry_us - io->now_us, full / 2 - 1000, full);
+        int64_t until = s->retry_us;
+        pk_server_back_off(s);
+        assert_int_equal(s->retry_us, until);
+        io->now_us = until;
+    }
+}
+
+static void what_a_client_waits_for(void **state)
+{
+    int server = -1;
+    (void)state;
+    upstream->servers[2].verified = false;
+    assert_int_equal(pk_upstream_pick(upstream, 11, &server), PK_PICK_PROBE);
+    assert_int_equal(server, 2);
+    assert_int_equal(pk_upstream_pick(upstream, 15, &server), PK_PICK_NONE);
+    upstream->lookups = 1;
+    assert_int_equal(pk_upstream_pick(upstream, 15, &server), PK_PICK_NAMES);
+}
+
+static void answers_to_srvr(void **state)
+{
+    struct pk_server *s = upstream->servers;
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        s[i].verified = false;
+    pk_upstream_probed(&s[0], PK_PROBE_TEXT,
+                       "Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC\n"
+                       "Latency min/avg/max: 0/0.0/0\nZxid: 0x2\nMode: read-only\nNode count: 6\n");
+    assert_true(s[0].verified && s[0].up);
+    assert_string_equal(s[0].version, "3.8.0");
+    assert_string_equal(s[0].mode, "read-only");
+    struct pk_ensemble_state ensemble = pk_upstream_state(upstream);
+    assert_true(ensemble.read_only);
+    assert_int_equal(ensemble.up, 1);
+    pk_upstream_probed(&s[1], PK_PROBE_TEXT, "srvr is not executed because it is not in the whitelist.\n");
+    assert_true(s[1].verified && s[1].up);
+    assert_string_equal(s[1].version, "");
+    assert_false(pk_upstream_state(upstream).read_only);
+    pk_upstream_probed(&s[2], PK_PROBE_TEXT, "This ZooKeeper instance is not currently serving requests\n");
+    assert_true(s[2].verified && !s[2].up);
+    pk_upstream_probed(&s[3], PK_PROBE_TEXT,
+                       "Mode: proxy\nPacekeeper instance: 0123456789abcdef0123456789abcdef\n");
+    assert_true(s[3].refused && !s[3].verified);
+    assert_int_equal(pk_upstream_state(upstream).servers, 3);
+    pk_upstream_probed(&s[3], PK_PROBE_TEXT, "Mode: proxy\nPacekeeper instance: ffff\n");
+    assert_true(!s[3].refused && s[3].verified && s[3].up);
+    pk_upstream_probed(&s[0], PK_PROBE_SILENT, "");
+    pk_upstream_probed(&s[1], PK_PROBE_FAILED, "refused");
+    pk_upstream_probed(&s[3], PK_PROBE_CLOSED, "");
+    assert_int_equal(pk_upstream_state(upstream).up, 0);
+    assert_true(s[0].verified && s[1].verified);
+}
+
+static void few_arrive_at_a_time(void **state)
+{
+    struct pk_list nodes[3];
+    (void)state;
+    for (int i = 0; i < PK_ARRIVING_MAX; i++)
+        assert_true(pk_upstream_arrive(upstream, 1, &nodes[0]));
+    pk_list_init(&nodes[0]);
+    assert_false(pk_upstream_arrive(upstream, 1, &nodes[0]));
+    assert_false(pk_list_empty(&upstream->servers[1].queue));
+    assert_true(pk_upstream_arrive(upstream, 2, &nodes[1]));
+    pk_list_del(&nodes[0]);
+    pk_upstream_arrived(upstream, 1);
+    assert_true(pk_upstream_arrive(upstream, 1, &nodes[2]));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(clients_are_spread, setup, teardown),
+        cmocka_unit_test_setup_teardown(failed_servers_come_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(back_off_doubles_to_a_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_client_waits_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
+        cmocka_unit_test_setup_teardown(few_arrive_at_a_time, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
