@@ -108,10 +108,10 @@ static inline int32_t pk_get_count(struct pk_in *in, size_t min_each)
 
 static inline uint8_t *pk_put32(uint8_t *p, uint32_t v)
 {
-    p[0] = (uint8_t)(v >> 24);
-    p[1] = (uint8_t)(v >> 16);
-    p[2] = (uint8_t)(v >> 8);
-    p[3] = (uint8_t)v;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    v = __builtin_bswap32(v); /* one store: compilers turn four byte stores in a row into vector code */
+#endif
+    memcpy(p, &v, sizeof v);
     return p + 4;
 }
 
