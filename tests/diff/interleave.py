@@ -1,0 +1,253 @@
+"""Sessions that race on the same few znodes: some order of their requests must explain every reply.
+
+Happy path: each round three sessions work through a short batch each at the same time; afterwards one of them reads
+everything. A search over all interleavings that keep each session's own order must find one in which a tiny model of
+ZooKeeper gives exactly the replies that were seen. One standalone server, whose replies are linearizable.
+
+One test has one request of a session on its way, and every reply counts. The other sends a batch in one write; there
+only the writes count, since the proxy answers a local read when it leaves, maybe after a later request of the session
+took effect. INTERLEAVE_SECONDS (default 5) of rounds each; INTERLEAVE_SEED; RACES_DIRECT=1 leaves the proxy out.
+"""
+import itertools
+import os
+import random
+import select
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
+
+import rig                                                                      # noqa: E402
+import wire as w                                                                # noqa: E402
+from znodes import apply                                                        # noqa: E402
+
+SECONDS = float(os.environ.get("INTERLEAVE_SECONDS", "5"))
+DIRECT = bool(os.environ.get("RACES_DIRECT"))
+SESSIONS, BATCH = 3, 5
+SHORTEN_SECONDS, TRIES = 40, 60
+PATHS = ("", "/a", "/a", "/b", "/a/x", "/a/x", "/a/y")        # below a round's root
+READS = {"get", "exists", "watch", "children", "child watch", "count"}
+ANY = object()
+LEAVES = ("/a", "/b", "/a/x", "/a/y")
+WEIGHTS = {"create": 8, "birth": 8, "delete": 6, "set": 9, "get": 6, "exists": 4, "children": 5, "watch": 2,
+           "child watch": 1, "ephemeral": 2, "sequence": 2, "container": 1, "set_acl": 1, "multi create": 2,
+           "multi set": 2, "count": 2}
+
+
+def random_op(rng, i):
+    """(kind, path, data or None, version)"""
+    kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    path = rng.choice(PATHS)
+    if path == "" and kind in ("create", "birth", "delete", "ephemeral", "sequence", "container", "multi create"):
+        path = "/a"
+    return (kind, path, b"%d" % i, rng.choice([-1, -1, -1, 0, 1, 2]))
+
+
+def request(op, root):
+    """(opcode, body) of an operation."""
+    kind, path, data, version = op
+    path = root + path
+    sub_create = (w.OP_CREATE, w.create(path, data))
+    return {
+        "create": (w.OP_CREATE2, w.create2(path, data)), "birth": sub_create,
+        "ephemeral": (w.OP_CREATE, w.create(path, data, flags=w.EPHEMERAL)),
+        "sequence": (w.OP_CREATE, w.create(path, data, flags=w.SEQUENCE)),
+        "container": (w.OP_CREATE_CONTAINER, w.create_container(path, data)),
+        "multi create": (w.OP_MULTI, w.multi([sub_create])),
+        "multi set": (w.OP_MULTI, w.multi([(w.OP_SET_DATA, w.set_data(path, data, version))])),
+        "delete": (w.OP_DELETE, w.delete(path, version)), "set": (w.OP_SET_DATA, w.set_data(path, data, version)),
+        "get": (w.OP_GET_DATA, w.get_data(path)), "exists": (w.OP_EXISTS, w.exists(path)),
+        "watch": (w.OP_EXISTS, w.exists(path, True)), "children": (w.OP_GET_CHILDREN2, w.get_children2(path)),
+        "child watch": (w.OP_GET_CHILDREN2, w.get_children2(path, True)),
+        "set_acl": (w.OP_SET_ACL, w.set_acl(path)),
+        "count": (w.OP_GET_ALL_CHILDREN_NUMBER, w.get_all_children_number(path)),
+    }[kind]
+
+
+def stat_of(stat):
+    return (stat.version, stat.cversion, stat.aversion, stat.dataLength, stat.numChildren)
+
+
+def outcome(opcode, reply, root):
+    """A reply as the model would say it: the error, or the values without zxids, times and the root's path."""
+    if reply.err:
+        return reply.err
+    value = w.parse_reply(opcode, reply.body)
+    if opcode == w.OP_MULTI:
+        if value[0].err:
+            return value[0].err
+        opcode, value = value[0].type, value[0].value
+    if isinstance(value, w.Stat):
+        return stat_of(value)
+    if opcode == w.OP_CREATE:
+        return value[len(root):]
+    if opcode in (w.OP_CREATE2, w.OP_CREATE_CONTAINER):
+        return (value[0][len(root):], stat_of(value[1]))
+    if opcode == w.OP_GET_CHILDREN2:
+        return (tuple(sorted(value[0])), stat_of(value[1]))
+    return (value[0], stat_of(value[1])) if opcode == w.OP_GET_DATA else value
+
+
+def explains(batches, seen, state):
+    """Whether some interleaving of the batches, from this state on, gives what was seen; the last batch comes last."""
+    failed = set()
+
+    def search(at, state):
+        if (at, state) in failed:
+            return False
+        left = [i for i in range(len(batches) - 1) if at[i] < len(batches[i])] or [len(batches) - 1]
+        if at[left[0]] == len(batches[left[0]]):
+            return True
+        for i in left:
+            result, after = apply(dict(state), batches[i][at[i]], i)
+            if seen[i][at[i]] in (result, ANY) and search(at[:i] + (at[i] + 1,) + at[i + 1:], frozenset(after.items())):
+                return True
+        failed.add((at, state))
+        return False
+
+    return search((0,) * len(batches), frozenset(state.items()))
+
+
+def answer(conn, xid, opcode, root):
+    """The outcome of the oldest request on its way; events are passed over."""
+    while True:
+        reply = conn.recv(10.0)
+        assert reply is not None, "the connection ended"
+        if reply.xid != w.XID_EVENT:
+            assert reply.xid == xid, "xid %d instead of %d" % (reply.xid, xid)
+            return outcome(opcode, reply, root)
+
+
+def exchange(conns, batches, root):
+    """Sends every session its batch at the same moment; the outcomes."""
+    requests = [[request(op, root) for op in batch] for batch in batches]
+    xids = [[conn.next_xid() for _ in batch] for conn, batch in zip(conns, batches)]
+    writes = [b"".join(w.frame(x, *r) for x, r in zip(xs, rs)) for xs, rs in zip(xids, requests)]
+    for conn, data in zip(conns, writes):
+        conn.send_raw(data)
+    return [[answer(conn, x, r[0], root) for x, r in zip(xs, rs)] for conn, xs, rs in zip(conns, xids, requests)]
+
+
+def closed_loop(conns, batches, root):
+    """The same with one request of each session on its way."""
+    seen = [[] for _ in batches]
+    waiting = {}
+
+    def send(i):
+        if len(seen[i]) < len(batches[i]):
+            opcode, body = request(batches[i][len(seen[i])], root)
+            waiting[conns[i].sock] = (i, conns[i].next_xid(), opcode)
+            conns[i].send(waiting[conns[i].sock][1], opcode, body)
+
+    for i in range(len(batches)):
+        send(i)
+    while waiting:
+        for sock in select.select(list(waiting), [], [], 10.0)[0]:
+            i, xid, opcode = waiting.pop(sock)
+            seen[i].append(answer(conns[i], xid, opcode, root))
+            send(i)
+    return seen
+
+
+def random_round(rng):
+    """(upstream, operations of one session before, a batch for each session)"""
+    before = [random_op(rng, 1000 + i) for i in range(rng.choice([0, 0, 3, 6]))]
+    batches = [[random_op(rng, 10 * c + i) for i in range(rng.randrange(1, BATCH + 1))] for c in range(SESSIONS)]
+    return (rng.random() < 0.4, before, batches)
+
+
+def play(conns, plan, root, run):
+    """None, or what no order explains. run: exchange or closed_loop."""
+    upstream, before, batches = plan
+    conns[0].call(w.OP_CREATE, w.create(root))
+    if upstream:                                      # the root is the ensemble's, and unwatched
+        conns[0].call(w.OP_EXISTS, w.exists(root, True))
+        conns[0].call(w.OP_REMOVE_WATCHES, w.remove_watches(root, 3))
+    last = [("children", p, None, -1) for p in ("", "/a", "/b", "/a/x")] + [("get", p, None, -1) for p in LEAVES]
+    state = {"": (b"", 0, 0, 0, False)}
+    for op in before:
+        seen = exchange(conns[:1], [[op]], root)[0][0]
+        result, state = apply(state, op, 0)
+        if result != seen:
+            return "alone, %s gave %s instead of %s" % (op, seen, result)
+    seen = run(conns, batches, root)
+    if run is exchange:
+        seen = [[ANY if op[0] in READS else reply for op, reply in zip(b, replies)] for b, replies in zip(batches, seen)]
+    seen += exchange(conns[:1], [last], root)
+    if explains(batches + [last], seen, state):
+        return None
+    lines = ["%s is %s, before: %s" % (root, "upstream" if upstream else "born", before)]
+    for batch, replies in zip(batches + [last], seen):
+        lines += ["  session:"] + ["    %-45s %s" % (op, r) for op, r in zip(batch, replies)]
+    return "no order explains these replies\n" + "\n".join(lines)
+
+
+def shorter(plan):
+    """Every plan with one operation less."""
+    upstream, before, batches = plan
+    for i in range(len(before)):
+        yield (upstream, before[:i] + before[i + 1:], batches)
+    for c, batch in enumerate(batches):
+        for i in range(len(batch)):
+            yield (upstream, before, batches[:c] + [batch[:i] + batch[i + 1:]] + batches[c + 1:])
+
+
+def shorten(conns, plan, problem, roots, run):
+    """Leaves out one operation after the other while the rest still fails in one of TRIES rounds."""
+    end = time.monotonic() + SHORTEN_SECONDS
+    again = True
+    while again:
+        again = False
+        for candidate in shorter(plan):
+            for _ in range(TRIES):
+                if time.monotonic() > end:
+                    return problem
+                found = play(conns, candidate, next(roots), run)
+                if found:
+                    plan, problem, again = candidate, found, True
+                    break
+            if again:
+                break
+    return problem
+
+
+def _addr():
+    server = rig.ZooKeeper(jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
+    conn = w.Conn(server.addr)
+    assert conn.call(w.OP_CREATE, w.create("/m")).err == 0
+    conn.close_session()
+    return server.addr if DIRECT else rig.Pacekeeper(server.connect_string, mounts=["/m=pacemaker"]).start().addr
+
+
+def rounds_of(run, name):
+    addr = rig.shared("addr", _addr)
+    seed = int(os.environ.get("INTERLEAVE_SEED", "1"))
+    rng = random.Random(seed)
+    roots = ("/m/%s%d" % (name, i) for i in itertools.count(1))
+    end = time.monotonic() + SECONDS
+    rounds = 0
+    while time.monotonic() < end:
+        conns = [w.Conn(addr) for _ in range(SESSIONS)]
+        for _ in range(50):
+            rounds += 1
+            plan = random_round(rng)
+            problem = play(conns, plan, next(roots), run)
+            if problem:
+                raise AssertionError("round %d, seed %d: %s" % (rounds, seed, shorten(conns, plan, problem, roots, run)))
+        for conn in conns:
+            conn.close_session()
+    print("  %d rounds, seed %d" % (rounds, seed))
+    assert rounds > 100
+
+
+def test_every_reply_one_at_a_time():
+    rounds_of(closed_loop, "i")
+
+
+def test_every_write_pipelined():
+    rounds_of(exchange, "p")
+
+
+if __name__ == "__main__":
+    rig.main(globals(), limit=int(SECONDS * 2 + SHORTEN_SECONDS) + 60)
