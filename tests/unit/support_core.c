@@ -272,6 +272,26 @@ static int64_t be64(const uint8_t *p)
     return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4));
 }
 
+/* Whether a server answers the request outside the order of the pipeline; *err is the code of an error. */
+static bool overtakes(const struct sim_conn *conn, const uint8_t *p, int *err)
+{
+    static const char early[] = "/storm/early";
+    int op = be32(p) >= 8 ? (int)be32(p + 8) : 0;
+    bool is_early = conn->greeted && op == 1 && be32(p) > 24 && be32(p + 12) == sizeof early - 1 &&
+                    memcmp(p + 16, early, sizeof early - 1) == 0;
+    *err = is_early ? -119 : 0;
+    return is_early || op == 100 || op == 102;
+}
+
+/* A header-only answer, as a read-only server's first processor gives it. */
+static void early_error(struct sim_conn *conn, const uint8_t *request, int err)
+{
+    sup_int(&conn->uplink.todo, 16);
+    sup_raw(&conn->uplink.todo, request + 4, 4);
+    sup_long(&conn->uplink.todo, 0);
+    sup_int(&conn->uplink.todo, err);
+}
+
 /* Offset of the first whole frame on the wire that the ensemble may look at: a held one sees only auth and
  * SASL. */
 static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
@@ -280,8 +300,8 @@ static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
         const uint8_t *p = conn->wire.p + *at;
         if (conn->wire.len - *at < 4 + (size_t)be32(p))
             return false;
-        int op = be32(p) >= 8 ? (int)be32(p + 8) : 0;
-        if (!conn->greeted || !conn->hold || forced || op == 100 || op == 102)
+        int err;
+        if (!conn->greeted || !conn->hold || forced || overtakes(conn, p, &err))
             return true;
     }
     return false;
@@ -297,9 +317,12 @@ static bool ensemble_turn(struct sim *s, int c, bool forced)
     sup_raw(&frame, conn->wire.p + at, 4 + be32(conn->wire.p + at));
     memmove(conn->wire.p + conn->wire_off + frame.len, conn->wire.p + conn->wire_off, at - conn->wire_off);
     conn->wire_off += frame.len;
+    int err = 0;
     if (!conn->greeted && conn->refuse > 0) {
         conn->refuse--;
         conn->uplink.eof = true;
+    } else if (overtakes(conn, frame.p, &err) && err != 0) {
+        early_error(conn, frame.p, err);
     } else {
         conn->requests += conn->greeted;
         conn->pings += conn->greeted && be32(frame.p + 8) == 11;
@@ -310,6 +333,15 @@ static bool ensemble_turn(struct sim *s, int c, bool forced)
     return true;
 }
 
+static int free_link(struct sim *s)
+{
+    int link = 0;
+    while (link < ZK_LINKS && (s->zk.links[link].open || conn_of_link(s, link) >= 0))
+        link++;
+    assert_true(link < ZK_LINKS);
+    return link;
+}
+
 static bool open_uplink(struct sim *s, int c)
 {
     struct sim_conn *conn = &s->conns[c];
@@ -317,13 +349,12 @@ static bool open_uplink(struct sim *s, int c)
         return false;
     conn->opening = false;
     conn->opened++;
-    if (conn->fail > 0) {
+    if (conn->fail > 0 || conn->opened > SIM_SERVERS) {
         conn->fail--;
         sim_step(s, c, PK_UPLINK_FAILED, NULL, 0);
         return true;
     }
-    assert_true(s->nlinks < ZK_LINKS);
-    conn->link = s->nlinks++;
+    conn->link = free_link(s);
     sup_buf_reset(&conn->wire);
     sup_buf_reset(&conn->uplink.todo);
     conn->wire_off = conn->uplink.off = 0;

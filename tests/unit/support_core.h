@@ -14,7 +14,7 @@
 #include "core/core.h"
 #include "support_zk.h"
 
-enum { SIM_CONNS = 40, SIM_HELD = 4096 };
+enum { SIM_CONNS = 40, SIM_SERVERS = 5 };
 
 /* How a side of a connection takes what the core wants written. */
 enum sim_taking { SIM_WHOLE, SIM_PARTS, SIM_NOTHING };
@@ -64,7 +64,6 @@ struct sim {
     struct core *core;
     struct zk zk;
     struct sim_conn conns[SIM_CONNS];
-    int nlinks;
     int64_t now_us;
     struct sup_rng rng;
     uint32_t chunk; /* bytes reach the core in pieces of 1..chunk, 0: whole */

@@ -144,7 +144,8 @@ void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path
         if (w->link == -1 && room < 0)
             room = i;
     }
-    assert_true(room >= 0);
+    if (room < 0)
+        return;
     zk->watches[room].link = link;
     zk->watches[room].kind = kind;
     snprintf(zk->watches[room].path, sizeof zk->watches[room].path, "%s", path);

@@ -9,9 +9,9 @@
 
 #define M "/storm/workerbeats"
 
-enum { KINDS = 6, LONGEST = 6 };
-static const char letters[] = "LWrRUA";
-static const int ops[KINDS] = {4, 5, 4, 5, 14, 100};
+enum { KINDS = 7, LONGEST = 6, EARLY = 6 };
+static const char letters[] = "LWrRUAE";
+static const int ops[KINDS] = {4, 5, 4, 5, 14, 100, 1};
 
 static struct sim s;
 static struct ref ref;
@@ -50,6 +50,9 @@ static void put(struct sup_buf *b, int kind, int i)
         wire_end(b, mark);
         break;
     }
+    case EARLY:
+        wire_create(b, xid, 1, "/storm/early", "", 0);
+        break;
     default:
         wire_auth(b, i % 2 ? -4 : xid);
         break;
@@ -119,6 +122,8 @@ static void compare(int c, const int *kinds, int n, const char *text)
         if (!sim_frame(&s, c, &got))
             fail_msg("%s: no reply to request %d (closed %d, why %d)", text, i, s.conns[c].closed,
                      (int)s.conns[c].why);
+        if (kinds[i] == EARLY)
+            want = (struct sim_frame){.xid = 10 + i, .err = -119};
         ref_compare(ops[kinds[i]], &want, &got, text);
         if (kinds[i] < 2 && got.zxid < highest)
             fail_msg("%s: header zxid goes back at %d", text, i);
@@ -199,22 +204,22 @@ static void delayed_six(void **state)
     }
 }
 
-static void with_auth(void **state)
+static void with_overtaking(void **state)
 {
     (void)state;
-    all_of(6, 4, 1);
+    all_of(KINDS, 4, 1);
 }
 
 static void at_once(void **state)
 {
     (void)state;
-    all_of(6, 4, 0);
+    all_of(KINDS, 4, 0);
 }
 
 static void one_by_one(void **state)
 {
     (void)state;
-    all_of(6, 4, 2);
+    all_of(KINDS, 4, 2);
 }
 
 /* An error without a body may come early too: it waits for its turn. */
@@ -251,7 +256,7 @@ static void early_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(at_once),     cmocka_unit_test(delayed),
-                                       cmocka_unit_test(delayed_six), cmocka_unit_test(with_auth),
+                                       cmocka_unit_test(delayed_six), cmocka_unit_test(with_overtaking),
                                        cmocka_unit_test(one_by_one),  cmocka_unit_test(early_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
