@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 
 import rig                                                                      # noqa: E402
 import wire as w                                                                # noqa: E402
-from znodes import apply                                                        # noqa: E402
+import znodes                                                                   # noqa: E402
 
 SECONDS = float(os.environ.get("INTERLEAVE_SECONDS", "5"))
 DIRECT = bool(os.environ.get("RACES_DIRECT"))
@@ -65,32 +65,52 @@ def request(op, root):
     }[kind]
 
 
-def stat_of(stat):
-    return (stat.version, stat.cversion, stat.aversion, stat.dataLength, stat.numChildren)
+class Seen:
+    """A reply as the model would say it: result is the error or the znode's own half; family is the half that depends
+    on its children, (cversion, numChildren, names), with None for what a reply does not show."""
+
+    def __init__(self, result, family=None):
+        self.result, self.family = result, family
+
+    def __repr__(self):
+        return "%s %s" % (self.result, self.family or "")
+
+    def own_matches(self, result):
+        if not isinstance(self.result, tuple) or not isinstance(result, tuple):
+            return self.result in (result, ANY)
+        return all(mine in (theirs, None) for mine, theirs in zip(self.result, result))
+
+    def family_matches(self, family):
+        return family is not None and all(mine in (theirs, None) for mine, theirs in zip(self.family, family))
 
 
 def outcome(opcode, reply, root):
-    """A reply as the model would say it: the error, or the values without zxids, times and the root's path."""
     if reply.err:
-        return reply.err
+        return Seen(reply.err)
     value = w.parse_reply(opcode, reply.body)
     if opcode == w.OP_MULTI:
         if value[0].err:
-            return value[0].err
+            return Seen(value[0].err)
         opcode, value = value[0].type, value[0].value
-    if isinstance(value, w.Stat):
-        return stat_of(value)
     if opcode == w.OP_CREATE:
-        return value[len(root):]
+        return Seen(value[len(root):])
     if opcode in (w.OP_CREATE2, w.OP_CREATE_CONTAINER):
-        return (value[0][len(root):], stat_of(value[1]))
-    if opcode == w.OP_GET_CHILDREN2:
-        return (tuple(sorted(value[0])), stat_of(value[1]))
-    return (value[0], stat_of(value[1])) if opcode == w.OP_GET_DATA else value
+        assert value[1].version == value[1].cversion == value[1].numChildren == 0, value
+        return Seen(value[0][len(root):])
+    first, stat = (None, value) if isinstance(value, w.Stat) else value if isinstance(value, tuple) else (value, None)
+    if stat is None:
+        return Seen(value)
+    names = tuple(sorted(first)) if opcode == w.OP_GET_CHILDREN2 else None
+    data = first if opcode == w.OP_GET_DATA else None
+    return Seen((stat.version, stat.aversion, data, stat.dataLength), (stat.cversion, stat.numChildren, names))
 
 
 def explains(batches, seen, state):
-    """Whether some interleaving of the batches, from this state on, gives what was seen; the last batch comes last."""
+    """Whether some interleaving of the batches, from this state on, gives what was seen; the last batch comes last.
+
+    The proxy adds what it holds below a znode of the ensemble when the answer leaves: a Stat's two halves may belong
+    to two moments, the children's being the later one. So each answer with a family makes two steps."""
+    batches, seen = zip(*[_steps(batch, replies) for batch, replies in zip(batches, seen)])
     failed = set()
 
     def search(at, state):
@@ -100,8 +120,13 @@ def explains(batches, seen, state):
         if at[left[0]] == len(batches[left[0]]):
             return True
         for i in left:
-            result, after = apply(dict(state), batches[i][at[i]], i)
-            if seen[i][at[i]] in (result, ANY) and search(at[:i] + (at[i] + 1,) + at[i + 1:], frozenset(after.items())):
+            op, reply, after = batches[i][at[i]], seen[i][at[i]], state
+            if op[0] == "family":
+                fits = reply.family_matches(znodes.family(dict(state), op[1]))
+            else:
+                result, after = znodes.apply(dict(state), op, i)
+                fits, after = reply.own_matches(result), frozenset(after.items())
+            if fits and search(at[:i] + (at[i] + 1,) + at[i + 1:], after):
                 return True
         failed.add((at, state))
         return False
@@ -117,6 +142,17 @@ def answer(conn, xid, opcode, root):
         if reply.xid != w.XID_EVENT:
             assert reply.xid == xid, "xid %d instead of %d" % (reply.xid, xid)
             return outcome(opcode, reply, root)
+
+
+def _steps(batch, replies):
+    ops, seen = [], []
+    for op, reply in zip(batch, replies):
+        ops.append(op)
+        seen.append(reply)
+        if reply.family:
+            ops.append(("family", op[1]))
+            seen.append(reply)
+    return ops, seen
 
 
 def exchange(conns, batches, root):
@@ -168,12 +204,13 @@ def play(conns, plan, root, run):
     state = {"": (b"", 0, 0, 0, False)}
     for op in before:
         seen = exchange(conns[:1], [[op]], root)[0][0]
-        result, state = apply(state, op, 0)
-        if result != seen:
+        result, state = znodes.apply(state, op, 0)
+        if not seen.own_matches(result) or (seen.family and not seen.family_matches(znodes.family(state, op[1]))):
             return "alone, %s gave %s instead of %s" % (op, seen, result)
     seen = run(conns, batches, root)
     if run is exchange:
-        seen = [[ANY if op[0] in READS else reply for op, reply in zip(b, replies)] for b, replies in zip(batches, seen)]
+        seen = [[Seen(ANY if op[0] in READS else reply.result) for op, reply in zip(b, replies)]
+                for b, replies in zip(batches, seen)]
     seen += exchange(conns[:1], [last], root)
     if explains(batches + [last], seen, state):
         return None

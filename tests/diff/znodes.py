@@ -2,6 +2,9 @@
 
 A state is {path: (data, version, creates, aversion, owner)}; creates counts the children ever created, so that the
 visible cversion is 2 * creates - children. owner is the ephemeral's session, or False.
+
+A result that shows a Stat comes in two halves, (own, family): what the znode itself says, and what depends on its
+children. interleave.explains() says why.
 """
 import wire as w
 
@@ -14,10 +17,18 @@ def children(state, path):
     return [p for p in state if p.startswith(path + "/") and "/" not in p[len(path) + 1:]]
 
 
-def stat(state, path):
-    data, version, creates, aversion, _owner = state[path]
+def family(state, path):
+    """The half of an answer that depends on the children; None for a path that is not there (any more)."""
+    if path not in state:
+        return None
     n = len(children(state, path))
-    return (version, 2 * creates - n, aversion, len(data), n)
+    return (2 * state[path][2] - n, n, tuple(sorted(p.rsplit("/", 1)[1] for p in children(state, path))))
+
+
+def own(state, path):
+    """The half of an answer that the znode itself decides."""
+    data, version, _creates, aversion, _owner = state[path]
+    return (version, aversion, data, len(data))
 
 
 def apply(state, op, session):
@@ -34,17 +45,13 @@ def apply(state, op, session):
         if version not in (-1, old[1]):
             return BADVERSION, state
         state[path] = (data, old[1] + 1) + old[2:]
-        return stat(state, path), state
+        return own(state, path), state
     if kind == "set_acl":
         state[path] = old[:3] + (old[3] + 1,) + old[4:]
-        return stat(state, path), state
-    if kind == "get":
-        return (old[0], stat(state, path)), state
-    if kind in ("children", "child watch"):
-        return (tuple(sorted(p.rsplit("/", 1)[1] for p in children(state, path))), stat(state, path)), state
+        return own(state, path), state
     if kind == "count":
         return sum(p.startswith(path + "/") for p in state), state
-    return stat(state, path), state
+    return own(state, path), state
 
 
 def _create(state, kind, path, data, session):
@@ -60,7 +67,7 @@ def _create(state, kind, path, data, session):
         return NOCHILDREN, state
     state[parent] = old[:2] + (old[2] + 1,) + old[3:]
     state[path] = (data, 0, 0, 0, session if kind == "ephemeral" else False)
-    return ((path, stat(state, path)) if kind in ("create", "container") else path), state
+    return path, state
 
 
 def _delete(state, path, version):
