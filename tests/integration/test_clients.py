@@ -51,6 +51,20 @@ def test_curator():
     compare("curator", lambda connect, base: clients.java("CuratorBasics", connect, base))
 
 
+def zkcli_program(connect, base):
+    commands = [f"create {base}", f"create {base}/a one", f"create {base}/b", f"set {base}/a two", f"get {base}/a",
+                f"ls {base}", f"create -s {base}/q- x", f"create -e {base}/e x", f"getAcl {base}/a", f"ls -R {base}",
+                f"delete {base}/none", f"getAllChildrenNumber {base}", f"deleteall {base}", f"ls {base}",
+                "ls /zookeeper"]
+    output = clients.zkcli(connect, commands)
+    wanted = [line for line in output.splitlines() if line and not line.startswith(("Connecting", "Welcome", "JLine"))]
+    return "\n".join(wanted).replace(connect, "HOST").replace(base, "~")
+
+
+def test_zkcli():
+    compare("zkcli", zkcli_program)
+
+
 def kazoo_program(connect, base):
     KazooClient = rig.need_module("kazoo.client", "python3-kazoo").KazooClient
     from kazoo.exceptions import KazooException

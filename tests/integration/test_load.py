@@ -13,11 +13,11 @@ import rig
 import wire
 from wire import Conn
 
-CHILDREN = 40000
+CHILDREN = 25000
 
 
 def setup():
-    zk = rig.zookeeper_with("/m", "/r", "/big", tick=500, jvm=["-Xmx600m"])
+    zk = rig.zookeeper_with("/m", "/r", "/big", jvm=["-Xmx600m"])
     return zk, rig.Pacekeeper(zk.connect_string, mounts=["/m=pacemaker", "/big=pacemaker"]).start()
 
 
@@ -40,10 +40,11 @@ def names_of(conn, path):
 
 def test_listings_of_megabytes():
     zk, proxy = both()
-    direct, conn, other = Conn(zk.addr, 20000), Conn(proxy.addr, 20000), Conn(proxy.addr, 20000)
+    direct = Conn(zk.addr, 20000)
     for path in ("/r/list", "/big/list"):
         assert direct.call(wire.OP_CREATE, wire.create(path)).err == 0
         fill(direct, path, CHILDREN)
+    conn, other = Conn(proxy.addr, 20000), Conn(proxy.addr, 20000)
     expected = names_of(direct, "/r/list")
     assert len(expected[0]) == CHILDREN
     got = names_of(conn, "/r/list")

@@ -37,30 +37,30 @@ def watchers(port, name):
 def test_watches_survive_a_restart():
     port = rig.free_port()
     proxy = start(port)
-    conn = Conn(proxy.addr, 15000)
+    conn = Conn(proxy.addr)
     for root in ("/r", "/m"):
         assert conn.call(wire.OP_CREATE, wire.create(f"{root}/w", b"1")).err == 0
+    conn.close_session()
     made = watchers(port, "w")
-    direct = Conn(server().addr)
     assert proxy.stop() == 0
+    direct = Conn(server().addr)
     for root in ("/r", "/m"):
         assert direct.call(wire.OP_SET_DATA, wire.set_data(f"{root}/w", b"2")).err == 0, \
             f"{root}/w was watched and is not in the ensemble"
+    direct.close_session()
     proxy = start(port)
     for what, process in made.items():
         rig.eventually(lambda: "event " in process.log(), 20, f"{what}: the event of the time between")
         assert "event 3 " in process.log(), process.log()
-    assert conn.recv_frame() is None
-    conn = Conn(proxy.addr, 15000, session=conn.session, passwd=conn.passwd, last_zxid=conn.last_zxid)
+    conn = Conn(proxy.addr)
     for root in ("/r", "/m"):
         assert conn.call(wire.OP_CREATE, wire.create(f"{root}/w/x", b"")).err == 0
+    conn.close_session()
     for what, process in made.items():
         rig.eventually(lambda: not process.running(), 20, f"{what} done: {process.log()}")
         lines = process.log().splitlines()
         assert sorted(lines[1:4]) == ["event 1 /x", "event 3 ", "event 4 "], (what, lines)
         assert lines[4] == "the same session 1", (what, lines)
-    conn.close_session()
-    direct.close_session()
     assert proxy.stop() == 0
 
 

@@ -23,16 +23,15 @@ def _folder(*parts):
     return os.path.join(os.path.dirname(here), *parts)
 
 
-def _run(argv, timeout, env=None):
+def _run(argv, timeout, stdin="", with_errors=False):
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout,
-                              env=dict(os.environ, **env) if env else None)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, input=stdin)
     except subprocess.TimeoutExpired as e:
         wrote = "".join((x or b"").decode("utf-8", "replace") for x in (e.stdout, e.stderr))
         raise AssertionError(f"{argv[-3:]} did not end within {timeout} s:\n{wrote}") from e
     if done.returncode != 0:
         raise AssertionError(f"{argv[-3:]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return done.stdout + done.stderr if with_errors else done.stdout
 
 
 def java_classes():
@@ -55,6 +54,12 @@ def java_argv(program, *args, jvm=()):
 def java(program, *args, jvm=(), timeout=60):
     """Runs a Java program and returns its standard output."""
     return _run(java_argv(program, *args, jvm=jvm), timeout)
+
+
+def zkcli(connect, commands, timeout=60):
+    """Runs ZooKeeper's command line client with these commands and returns all that it wrote."""
+    return _run(java_argv("org.apache.zookeeper.ZooKeeperMain", "-server", connect), timeout,
+                "\n".join(commands + ["quit", ""]), True)
 
 
 def client_mt_path():
