@@ -33,8 +33,8 @@ from wire import four_letter                                                    
 
 PROFILES = ("mix", "beats", "pipeline")
 CHECK_SEEDS = (1, 2, 3)
-CHECK_STEPS = 18000                   # in `make check`, over all profiles
-CHECK_SELFTEST = 1500
+CHECK_STEPS = 12000                   # in `make check`, over all profiles
+CHECK_SELFTEST = 1200
 PRINTED = 8000                        # characters of a script on the terminal
 LENGTH = {"mix": 250, "beats": 300, "pipeline": 60}
 MINIMUM = 0.9                         # of the successful writes of an episode's quiet part must be absorbed
@@ -124,7 +124,7 @@ class Campaign:
         self._revive()
         try:
             for side in self.runner.sides:
-                side.timeout = min(side.timeout, 1.5)
+                side.timeout = min(side.timeout, 3.0)
             self.runner.run(script["base"], script["steps"])
         except Difference as difference:
             return difference

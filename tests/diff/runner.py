@@ -6,6 +6,7 @@ tree, and asks the upstream server whether anything was left there. Failure mode
 disagree), a Broken invariant, silence where an answer is due.
 """
 import itertools
+import time
 
 import compare
 import script as sc
@@ -15,6 +16,7 @@ from side import Broken, Side
 BASES = {"out": "/o/x%05d", "born": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d"}
 PARENTS = ("/o", "/m", "/k", "/r")
 ROOTS = 24                       # mount roots /k/x00000 ... that take turns
+LAST_WORDS = 0.2                 # seconds for requests whose connection has ended; nobody says when they are done
 _SERIALS = itertools.count(1)    # of the base paths, one for all runners: what a failed run left is not met again
 READS = {"exists", "get_data", "get_acl", "get_children", "get_children2", "sync", "multi_read", "who_am_i",
          "get_ephemerals", "get_all_children_number", "ping", "check_watches"}
@@ -288,6 +290,7 @@ class Runner:
             if end[-1] != ("eof",):
                 raise Difference(None, "client %d, %s: connection stays open after its end" % (index, side.name))
             side.down(index)
+        time.sleep(LAST_WORDS)
         self.dirty |= set(self.sides[0].clients) - {index}
 
     def _step_reattach(self, index, how):
