@@ -123,6 +123,37 @@ def test_nothing_but_impostors():
     assert proxy.stop() == 0
 
 
+def test_a_name_that_does_not_resolve():
+    proxy = rig.Pacekeeper(f"no-such-host.invalid:2181,{real().connect_string}").start()
+    for _ in range(5):
+        conn = Conn(proxy.addr, 10000)
+        assert conn.call(wire.OP_EXISTS, wire.exists("/r")).err == 0
+        conn.close_session()
+    assert "no-such-host.invalid" in proxy.log(), proxy.log()
+    assert proxy.stop() == 0
+
+
+def test_the_proxy_started_first():
+    zk = rig.ZooKeeper(port=rig.free_port())
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    assert rig.words(proxy.addr, "ruok") == "imok"
+    zk.start()
+
+    def served():
+        try:
+            return Conn(proxy.addr, 10000)
+        except (Closed, OSError):
+            return None
+
+    conn = rig.eventually(served, 15, "a session once the server is there")
+    assert conn.call(wire.OP_CREATE, wire.create("/m")).err == 0
+    assert conn.call(wire.OP_CREATE, wire.create("/m/born")).err == 0
+    assert proxy.mntr()["pk_births"] == 1
+    conn.close_session()
+    assert proxy.stop() == 0
+    zk.stop()
+
+
 def test_servers_are_chosen_at_random():
     ensemble = rig.Ensemble(3).start()
     proxy = rig.Pacekeeper(ensemble.connect_string).start()
