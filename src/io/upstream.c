@@ -85,7 +85,7 @@ static bool learn(struct pk_server *server, const char *text)
                server->name);
     }
     if (strstr(text, "not currently serving requests") != NULL) {
-        pk_server_say(server, false, "it has no leader yet");
+        pk_server_say(server, false, "it says that it serves no requests now");
         pk_server_back_off(server);
         return true;
     }
@@ -193,7 +193,10 @@ enum pk_err pk_upstream_open(struct pk_io *io)
 
 void pk_upstream_tick(struct pk_upstream *upstream)
 {
-    if (upstream->io->now_us - upstream->probed_us >= upstream->io->config->status_interval * 1000)
+    int64_t interval = upstream->io->config->status_interval * 1000;
+    if (interval > ASK_AGAIN_US && pk_upstream_state(upstream).up == 0)
+        interval = ASK_AGAIN_US;
+    if (upstream->io->now_us - upstream->probed_us >= interval)
         probe_all(upstream);
 }
 

@@ -70,7 +70,7 @@ enum pk_err pk_upstream_open(struct pk_io *io) PK_NODISCARD;
 void pk_upstream_close(struct pk_upstream *upstream);
 /* After the loop has ended. */
 void pk_upstream_free(struct pk_upstream *upstream);
-/* Probes again when status-interval has passed. */
+/* Probes again when status-interval has passed; every second while no server serves. */
 void pk_upstream_tick(struct pk_upstream *upstream);
 
 /* A server for a client that has tried the ones in the set; at random among those that did not fail lately.
