@@ -125,9 +125,18 @@ static void list_servers(const struct pk_upstream *upstream, char *out, size_t s
     }
 }
 
+static bool holds_anything(const struct pk_config *config)
+{
+    for (size_t i = 0; i < config->nmounts; i++)
+        if (config->mounts[i].mode != PK_MODE_RELAY)
+            return true;
+    return false;
+}
+
 void pk_survey_tick(struct pk_io *io)
 {
-    if (io->surveyed || io->stopping || pk_upstream_state(io->upstream).up == 0)
+    if (io->surveyed || io->stopping || !holds_anything(io->config) ||
+        pk_upstream_state(io->upstream).up == 0)
         return;
     io->surveyed = true;
     struct pk_survey *survey = calloc(1, sizeof *survey);
