@@ -1,5 +1,5 @@
 /*
- * What the kernel knows about a process: CPU time and resident memory, from /proc.
+ * What the kernel knows about a process: CPU time and resident memory.
  */
 #ifndef PK_TOOLS_BENCH_PROC_H
 #define PK_TOOLS_BENCH_PROC_H
@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 struct pk_usage {
-    double cpu_s; /* user and system time so far, seconds, resolution 10 ms */
+    double cpu_s; /* user and system time of all threads so far, seconds */
     uint64_t rss; /* resident bytes now */
 };
 
