@@ -95,6 +95,8 @@ static bool sunk(struct core *core, struct pk_conn *c, const struct pk_request *
 static enum pk_verdict unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
                                const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
 {
+    if (c->queue.locals > 0 && !pk_list_empty(&core->store.sunk))
+        return PK_WAITS; /* it may concern a znode whose local read has yet to be relayed */
     if (!c->read_only && !sunk(core, c, req))
         return PK_WAITS;
     pk_ask_drop(core, c);
@@ -141,6 +143,23 @@ static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const 
     return taken(core, c);
 }
 
+/* A local read of a znode that was sunk meanwhile is relayed when its turn comes: what follows on that znode must not
+ * pass it, or it would see what is later than it. */
+static bool would_pass_read(const struct core *core, const struct pk_conn *c, struct pk_bytes path)
+{
+    if (c->queue.locals == 0 || pk_list_empty(&core->store.sunk))
+        return false;
+    const struct pk_znode *z = pk_store_find(&core->store, path);
+    if (z == NULL || z->state != PK_ZNODE_SUNK)
+        return false;
+    for (const struct pk_list *at = c->queue.client.next; at != &c->queue.client; at = at->next) {
+        const struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
+        if (e->state == PK_ENTRY_LOCAL && pk_bytes_eq((struct pk_bytes){e->path->bytes, e->path->len}, path))
+            return true;
+    }
+    return false;
+}
+
 static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const struct pk_request *req,
                                   const struct pk_frame *f)
 {
@@ -154,6 +173,8 @@ static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const st
         return judge_unusual(core, c, req, f);
     if (pk_local_readable(core, c, req->path, &z))
         return read_locally(core, c, req, z);
+    if (would_pass_read(core, c, req->path))
+        return PK_WAITS;
     pk_catch_up(core, c, pk_store_find(&core->store, req->path));
     return relay(core, c, req, f, PK_ANSWER_READ, req->path);
 }
@@ -201,7 +222,8 @@ static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const str
         return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
     struct pk_znode *z = pk_local_find(core, c, req->path);
     if (!pk_znode_held(z) || c->read_only)
-        return relay(core, c, req, f, PK_ANSWER_READ, req->path);
+        return would_pass_read(core, c, req->path) ? PK_WAITS
+                                                   : relay(core, c, req, f, PK_ANSWER_READ, req->path);
     size_t before = z->data != NULL ? z->data->len : 0;
     uint64_t more = req->data.len > before ? req->data.len - before : 0;
     if (more > 0 && !pk_store_has_room(mount, false, more, req->data.len)) {

@@ -15,6 +15,7 @@
 
 enum {
     MAX_CONNECT_RESPONSE = 1024,
+    COLLECT_ROOM = 64 * 1024, /* allocated at first for a frame that is held until it is whole */
     REPLY_LEN = PK_LEN_WORD + PK_REPLY_HEADER,
 };
 
@@ -97,13 +98,14 @@ static void begin(struct core *core, struct pk_conn *c, size_t len)
         pk_conn_changed(core, c);
         return;
     }
+    size_t room = len < COLLECT_ROOM ? len : COLLECT_ROOM;
     c->in.mode = PK_IN_COLLECT;
-    c->in.frame = pk_alloc(core->mem, sizeof *c->in.frame + len);
+    c->in.frame = pk_alloc(core->mem, sizeof *c->in.frame + room);
     if (c->in.frame == NULL) {
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return;
     }
-    *c->in.frame = (struct pk_blob){.refs = 1, .len = c->in.nhead, .cap = (uint32_t)len};
+    *c->in.frame = (struct pk_blob){.refs = 1, .len = c->in.nhead, .cap = (uint32_t)room};
     memcpy(c->in.frame->bytes, c->in.head, c->in.nhead);
 }
 
@@ -121,13 +123,33 @@ static void end(struct core *core, struct pk_conn *c)
     pk_blob_unref(core->mem, in.frame);
 }
 
+/* Memory follows the bytes that came, not the length that was announced. */
+static enum pk_err collect(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
+{
+    struct pk_blob *b = c->in.frame;
+    if (b->cap - b->len < n) {
+        size_t whole = b->len + (size_t)c->in.left, cap = 2 * (size_t)b->cap;
+        cap = cap < b->len + n ? b->len + n : cap > whole ? whole : cap;
+        b = pk_resize(core->mem, b, sizeof *b + cap);
+        if (b == NULL)
+            return PK_ENOMEM;
+        b->cap = (uint32_t)cap;
+        c->in.frame = b;
+    }
+    memcpy(b->bytes + b->len, p, n);
+    b->len += (uint32_t)n;
+    return PK_OK;
+}
+
 static size_t continue_frame(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
 {
     size_t some = n < c->in.left ? n : c->in.left;
-    if (c->in.mode == PK_IN_COLLECT) {
-        memcpy(c->in.frame->bytes + c->in.frame->len, p, some);
-        c->in.frame->len += (uint32_t)some;
-    } else if (c->client != PK_CLIENT_GONE && pk_out_borrow(&core->out, &c->client_out, p, some) != PK_OK) {
+    enum pk_err err = PK_OK;
+    if (c->in.mode == PK_IN_COLLECT)
+        err = collect(core, c, p, some);
+    else if (c->client != PK_CLIENT_GONE)
+        err = pk_out_borrow(&core->out, &c->client_out, p, some);
+    if (err != PK_OK) {
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return some;
     }

@@ -366,7 +366,7 @@ static void beats_first(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= rounds(150); seed++)
         run(seed, &(struct profile){"beats first", 60, 40, 0, SIM_WHOLE});
-    require(1000, 1500, 200, 100);
+    require(500, 1000, 300, 200);
 }
 
 static void only_beats(void **state)
