@@ -39,6 +39,7 @@ static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_sta
     z->cversion = deaths;
     z->uncertain = z->replace = false;
     z->parent->nborn--;
+    store->losses++;
 }
 
 static enum pk_err birth(struct pk_store *store, const struct pk_change *c)

@@ -33,6 +33,7 @@ struct pk_incoming {
     struct pk_entry *entry; /* whose answer it is; NULL for events, pings and the connect response */
 };
 
+/* In order of use: a beat touches the first part only, which keeps the work on thousands of connections in cache. */
 struct pk_conn {
     struct pk_id id;
     enum pk_client_state client;
@@ -41,42 +42,43 @@ struct pk_conn {
     bool client_close, uplink_close, uplink_open; /* updates not yet taken by the driver */
     bool admitted; /* upstream has answered an ordinary request: it does not insist on authentication first */
     bool probing;  /* the request that finds that out is under way */
-    bool read_only; /* the server serves reads only */
-    bool closing;   /* closeSession has been relayed */
-    bool blocked;   /* the first frame of the backlog waits for something */
-    char word[5];
-
+    bool read_only;   /* the server serves reads only */
+    bool closing;     /* closeSession has been relayed */
+    bool blocked;     /* the first frame of the backlog waits for something */
+    bool marked;      /* in core.changed */
+    uint8_t attempts; /* sinks made for the request that waits */
+    int32_t refusal;  /* error to answer the request that waits with, 0 none */
+    int32_t timeout_ms;
+    struct pk_list changed; /* in core.changed */
     struct pk_out client_out, uplink_out;
-    struct pk_backlog backlog;
-    struct pk_blob *greeting; /* the connect request, for another server */
-    struct pk_incoming in;
     struct pk_queue queue;
+    struct pk_backlog backlog;
     struct pk_ask *ask;      /* of the request that waits */
     struct pk_sink *sink;    /* of the request that waits */
-    int32_t refusal;         /* error to answer the request that waits with, 0 none */
-    uint8_t attempts;        /* sinks made for the request that waits */
-    struct pk_list watches;  /* struct pk_watch.of_conn */
     struct pk_znode *last;   /* the znode of the newest local request, */
     uint32_t last_forgotten; /* valid while the store's counter is this */
+    uint32_t
+        losses_seen; /* pk_store.losses when all queued local reads could still be answered from memory */
+    uint32_t beats;
+    int64_t beats_us; /* arrival of the oldest beat whose reply is not out yet */
+    int64_t session_id;
+    int64_t emitted_zxid; /* highest header zxid sent to the client */
+    int64_t heard_us, uplink_wrote_us;
+    int64_t blocked_us; /* since when the backlog has held a whole frame */
+    uint64_t received, sent, local;
+    int32_t last_xid, last_op;
 
-    struct pk_map_node by_session;
-    struct pk_list changed;  /* in core.changed */
+    int64_t uplink_zxid; /* highest header zxid that this uplink has shown */
+    int64_t opened_us, uplink_heard_us;
+    int64_t timed_us; /* since when it is in the list of `timed` */
+    struct pk_incoming in;
     struct pk_list runnable; /* in core.runnable: its backlog may be judged again */
     struct pk_list waiting;  /* in core.waiting: for the end of some sink */
     struct pk_list timed;    /* in core.handshaking, .greeting, .outstanding or .lasting */
-    bool marked;             /* in core.changed */
-
-    int64_t session_id;
-    int32_t timeout_ms;
-    int64_t emitted_zxid; /* highest header zxid sent to the client */
-    int64_t uplink_zxid;  /* highest header zxid that this uplink has shown */
-    int64_t opened_us, heard_us, uplink_heard_us, uplink_wrote_us;
-    int64_t timed_us;   /* since when it is in the list of `timed` */
-    int64_t blocked_us; /* since when the backlog has held a whole frame */
-    int64_t beats_us;   /* arrival of the oldest beat whose reply is not out yet */
-    uint32_t beats;
-    uint64_t received, sent, local;
-    int32_t last_xid, last_op;
+    struct pk_list watches;  /* struct pk_watch.of_conn */
+    struct pk_map_node by_session;
+    struct pk_blob *greeting; /* the connect request, for another server */
+    char word[5];
 };
 
 #endif

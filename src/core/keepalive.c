@@ -12,6 +12,7 @@
 enum {
     GREETING_LEAST_US = 1000 * 1000,
     LINGER_US = 5 * 1000 * 1000,
+    LATE_TICK_US = 1000 * 1000,
     KEEP_SUNK_US = 60 * 1000 * 1000,
 };
 
@@ -76,6 +77,10 @@ static void check_lasting(struct core *core)
 
 void pk_times_up(struct core *core)
 {
+    bool late = core->ticked_us != 0 && core->now_us - core->ticked_us > LATE_TICK_US;
+    core->ticked_us = core->now_us;
+    if (late) /* it is we who slept: what came meanwhile has yet to be read, the next tick judges */
+        return;
     check_handshakes(core);
     check_greetings(core);
     check_outstanding(core);

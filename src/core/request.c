@@ -95,8 +95,6 @@ static bool sunk(struct core *core, struct pk_conn *c, const struct pk_request *
 static enum pk_verdict unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
                                const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
 {
-    if (c->queue.locals > 0 && !pk_list_empty(&core->store.sunk))
-        return PK_WAITS; /* it may concern a znode whose local read has yet to be relayed */
     if (!c->read_only && !sunk(core, c, req))
         return PK_WAITS;
     pk_ask_drop(core, c);
@@ -138,26 +136,10 @@ static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const 
     struct pk_entry *e = pk_entry_new(core, c, PK_ANSWER_READ, req->xid, req->op, req->path);
     if (e != NULL) {
         e->state = PK_ENTRY_LOCAL;
+        c->losses_seen = core->store.losses;
         pk_entry_queue(core, c, e);
     }
     return taken(core, c);
-}
-
-/* A local read of a znode that was sunk meanwhile is relayed when its turn comes: what follows on that znode must not
- * pass it, or it would see what is later than it. */
-static bool would_pass_read(const struct core *core, const struct pk_conn *c, struct pk_bytes path)
-{
-    if (c->queue.locals == 0 || pk_list_empty(&core->store.sunk))
-        return false;
-    const struct pk_znode *z = pk_store_find(&core->store, path);
-    if (z == NULL || z->state != PK_ZNODE_SUNK)
-        return false;
-    for (const struct pk_list *at = c->queue.client.next; at != &c->queue.client; at = at->next) {
-        const struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
-        if (e->state == PK_ENTRY_LOCAL && pk_bytes_eq((struct pk_bytes){e->path->bytes, e->path->len}, path))
-            return true;
-    }
-    return false;
 }
 
 static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const struct pk_request *req,
@@ -173,8 +155,6 @@ static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const st
         return judge_unusual(core, c, req, f);
     if (pk_local_readable(core, c, req->path, &z))
         return read_locally(core, c, req, z);
-    if (would_pass_read(core, c, req->path))
-        return PK_WAITS;
     pk_catch_up(core, c, pk_store_find(&core->store, req->path));
     return relay(core, c, req, f, PK_ANSWER_READ, req->path);
 }
@@ -222,8 +202,7 @@ static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const str
         return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
     struct pk_znode *z = pk_local_find(core, c, req->path);
     if (!pk_znode_held(z) || c->read_only)
-        return would_pass_read(core, c, req->path) ? PK_WAITS
-                                                   : relay(core, c, req, f, PK_ANSWER_READ, req->path);
+        return relay(core, c, req, f, PK_ANSWER_READ, req->path);
     size_t before = z->data != NULL ? z->data->len : 0;
     uint64_t more = req->data.len > before ? req->data.len - before : 0;
     if (more > 0 && !pk_store_has_room(mount, false, more, req->data.len)) {
@@ -364,6 +343,23 @@ static enum pk_verdict judge_known(struct core *core, struct pk_conn *c, const s
     return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
 }
 
+/* A queued local read that memory cannot answer any more (its znode was sunk or deleted meanwhile) is relayed when its
+ * turn comes; nothing may be relayed past it, or it would see what was asked for after it. */
+static bool local_reads_stand(const struct core *core, struct pk_conn *c)
+{
+    if (c->queue.locals == 0 || c->losses_seen == core->store.losses)
+        return true;
+    for (const struct pk_list *at = c->queue.client.next; at != &c->queue.client; at = at->next) {
+        const struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
+        struct pk_znode *z;
+        if (e->state == PK_ENTRY_LOCAL &&
+            !pk_local_readable(core, c, (struct pk_bytes){e->path->bytes, e->path->len}, &z))
+            return false;
+    }
+    c->losses_seen = core->store.losses;
+    return true;
+}
+
 static bool output_full(const struct core *core, const struct pk_conn *c)
 {
     return (c->client != PK_CLIENT_GONE && c->client_out.bytes > core->config.client_high_water) ||
@@ -376,7 +372,7 @@ enum pk_verdict pk_judge(struct core *core, struct pk_conn *c, const struct pk_f
     bool well_formed;
     if (c->closing)
         return PK_TAKEN; /* a server answers nothing behind closeSession */
-    if (c->sink != NULL || output_full(core, c))
+    if (c->sink != NULL || output_full(core, c) || !local_reads_stand(core, c))
         return PK_WAITS;
     if (pk_request_decode(f->p + PK_LEN_WORD, f->len - PK_LEN_WORD, &req, &well_formed) != PK_OK) {
         pk_conn_close(core, c, PK_CLOSE_MALFORMED_REQUEST);

@@ -34,8 +34,9 @@ struct core {
     unsigned first_note, nnotes;
     uint32_t nconns;
     int64_t now_us, wall_ms;
-    int32_t own_xid;  /* of the newest request of our own */
-    uint32_t sinking; /* sinks under way */
+    int64_t ticked_us; /* time of the newest tick */
+    int32_t own_xid;   /* of the newest request of our own */
+    uint32_t sinking;  /* sinks under way */
     bool draining;
 };
 

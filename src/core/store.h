@@ -68,6 +68,7 @@ struct pk_store {
     struct pk_mount *mounts;
     size_t nmounts;
     uint32_t forgotten;  /* grows with every znode freed: guards remembered pointers */
+    uint32_t losses;     /* grows whenever a znode is held no more */
     struct pk_list sunk; /* pk_aux.sunk, oldest first */
     uint8_t *scratch;    /* room for the longest path known */
     size_t scratch_cap;

@@ -211,12 +211,31 @@ static void sequence_counts_births(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* 64 levels below the mount are held; what lies deeper is the ensemble's, and makes its parents so. */
+static void depth_is_bounded(void **state)
+{
+    (void)state;
+    char path[256] = M;
+    for (int level = 1; level <= 64; level++) {
+        strcat(path, "/d");
+        sim_birth(&s, c, path, "");
+    }
+    strcat(path, "/d");
+    wire_create(&b, 7, PK_OP_CREATE, path, "deep", 0);
+    sim_go(&s, c, &b);
+    sim_expect(&s, c, 7, 0, NULL);
+    assert_non_null(tree_find(&s.zk.tree, path));
+    assert_int_equal(st()->births, 64);
+    assert_int_equal(st()->sunk_znodes, 64);
+    assert_int_equal(st()->znodes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(counters_are_replayed), CASE(many_writes_are_cut),    CASE(others_wait),
         CASE(sink_cut_off),          CASE(foreign_create),         CASE(parent_is_made_again),
-        CASE(sink_is_refused),       CASE(sequence_counts_births),
+        CASE(sink_is_refused),       CASE(sequence_counts_births), CASE(depth_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

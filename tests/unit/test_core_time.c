@@ -187,6 +187,25 @@ static void dead_uplink(void **state)
     assert_int_equal(s.conns[c].got.len, s.conns[c].got_off);
 }
 
+/* The process itself was stopped: what the ensemble sent meanwhile has not been read when the first tick comes. */
+static void late_tick_condemns_nobody(void **state)
+{
+    (void)state;
+    int c = beating_client();
+    s.conns[c].hold = true;
+    sup_buf_reset(&b);
+    wire_read(&b, 5, 3, "/storm", false);
+    sim_send(&s, c, &b);
+    sim_pump(&s);
+    s.now_us += T_US;
+    sim_step(&s, -1, PK_TICK, NULL, 0);
+    sim_release(&s, c, 1);
+    sim_pump(&s);
+    sim_advance(&s, 500000);
+    assert_false(s.conns[c].closed);
+    sim_expect(&s, c, 5, 0, NULL);
+}
+
 static void slow_uplink_is_not_dead(void **state)
 {
     (void)state;
@@ -305,6 +324,7 @@ int main(void)
         CASE(client_pings_are_relayed),
         CASE(pings_in_flight),
         CASE(dead_uplink),
+        CASE(late_tick_condemns_nobody),
         CASE(slow_uplink_is_not_dead),
         CASE(idle_is_not_dead),
         CASE(trickling_reply),
