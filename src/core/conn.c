@@ -35,8 +35,7 @@ void pk_conn_wait(struct core *core, struct pk_conn *c)
 
 void pk_core_wake_waiting(struct core *core)
 {
-    PK_LIST_EACH(at, tmp, &core->waiting)
-    {
+    PK_LIST_EACH(at, tmp, &core->waiting) {
         struct pk_conn *c = PK_CONTAINER(at, struct pk_conn, waiting);
         pk_list_del(&c->waiting);
         pk_conn_wake(core, c);
@@ -89,9 +88,9 @@ uint8_t *pk_conn_uplink_room(struct core *core, struct pk_conn *c, size_t len)
 void pk_conn_abandon(struct core *core, struct pk_conn *c)
 {
     PK_LIST_EACH(at, tmp, &c->queue.client)
-    pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, client));
+        pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, client));
     PK_LIST_EACH(at, tmp, &c->queue.uplink)
-    pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, uplink));
+        pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, uplink));
     pk_queue_init(&c->queue);
     pk_ask_drop(core, c);
     pk_sink_drop(core, c);
@@ -111,6 +110,7 @@ static void count_close(struct core *core, enum pk_close why)
     case PK_CLOSE_UPLINK_LOST:
     case PK_CLOSE_UPLINK_SILENT:
     case PK_CLOSE_UPLINK_CLOSED_AT_ONCE:
+    case PK_CLOSE_GREETING_UNANSWERED:
     case PK_CLOSE_NO_UPSTREAM:
     case PK_CLOSE_MALFORMED_UPSTREAM:
     case PK_CLOSE_UNEXPECTED_REPLY:

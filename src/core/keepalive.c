@@ -28,8 +28,7 @@ void pk_keepalive(struct core *core, struct pk_conn *c)
 
 static void check_handshakes(struct core *core)
 {
-    PK_LIST_EACH(at, tmp, &core->handshaking)
-    {
+    PK_LIST_EACH(at, tmp, &core->handshaking) {
         struct pk_conn *c = PK_CONTAINER(at, struct pk_conn, timed);
         if (core->now_us - c->timed_us < core->config.handshake_us)
             break;
@@ -39,19 +38,17 @@ static void check_handshakes(struct core *core)
 
 static void check_greetings(struct core *core)
 {
-    PK_LIST_EACH(at, tmp, &core->greeting)
-    {
+    PK_LIST_EACH(at, tmp, &core->greeting) {
         struct pk_conn *c = PK_CONTAINER(at, struct pk_conn, timed);
         int64_t patience = (int64_t)c->timeout_ms * 1000 / 6;
         if (core->now_us - c->timed_us >= (patience > GREETING_LEAST_US ? patience : GREETING_LEAST_US))
-            pk_session_elsewhere(core, c, PK_CLOSE_UPLINK_SILENT);
+            pk_session_elsewhere(core, c, PK_CLOSE_GREETING_UNANSWERED);
     }
 }
 
 static void check_outstanding(struct core *core)
 {
-    PK_LIST_EACH(at, tmp, &core->outstanding)
-    {
+    PK_LIST_EACH(at, tmp, &core->outstanding) {
         struct pk_conn *c = PK_CONTAINER(at, struct pk_conn, timed);
         if (!pk_queue_outstanding(&c->queue)) {
             pk_list_del(&c->timed);
@@ -65,8 +62,7 @@ static void check_outstanding(struct core *core)
 
 static void check_lasting(struct core *core)
 {
-    PK_LIST_EACH(at, tmp, &core->lasting)
-    {
+    PK_LIST_EACH(at, tmp, &core->lasting) {
         struct pk_conn *c = PK_CONTAINER(at, struct pk_conn, timed);
         if (core->now_us - c->timed_us < LINGER_US)
             break;

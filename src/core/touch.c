@@ -163,8 +163,7 @@ void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watc
 
 void pk_watches_end(struct core *core, struct pk_conn *c)
 {
-    PK_LIST_EACH(at, tmp, &c->watches)
-    {
+    PK_LIST_EACH(at, tmp, &c->watches) {
         struct pk_watch *w = PK_CONTAINER(at, struct pk_watch, of_conn);
         struct pk_znode *z = w->znode;
         uint8_t before = marked(w);

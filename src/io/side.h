@@ -17,17 +17,17 @@
 enum pk_side_state { PK_SIDE_NONE, PK_SIDE_CONNECTING, PK_SIDE_OPEN, PK_SIDE_CLOSING };
 
 struct pk_side {
-    uv_tcp_t tcp;
-    union {
-        uv_write_t write;     /* OPEN */
-        uv_connect_t connect; /* CONNECTING */
-    } request;
     size_t inflight; /* bytes of the asynchronous write */
     uint8_t state;
     bool reading, writing;
     bool stable; /* the next output stays where it is until it is sent */
     bool broken; /* writing failed; output is thrown away */
     bool ended;  /* reading met the end */
+    uv_tcp_t tcp;
+    union {
+        uv_write_t write;     /* OPEN */
+        uv_connect_t connect; /* CONNECTING */
+    } request;
 };
 
 /*

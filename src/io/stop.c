@@ -18,8 +18,7 @@ enum { LAST_WAIT_MS = 2500 };
 
 static void abandon_all(struct pk_io *io)
 {
-    PK_LIST_EACH(node, tmp, &io->pairs)
-    {
+    PK_LIST_EACH(node, tmp, &io->pairs) {
         pk_pair_abandon(PK_CONTAINER(node, struct pk_pair, all));
     }
 }

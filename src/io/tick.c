@@ -78,8 +78,7 @@ void pk_io_pump(struct pk_io *io)
 
 static void give_answers_up(struct pk_io *io)
 {
-    PK_LIST_EACH(node, tmp, &io->answering)
-    {
+    PK_LIST_EACH(node, tmp, &io->answering) {
         struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, waiting);
         if (pair->deadline_us > io->now_us)
             break;

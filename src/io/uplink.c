@@ -203,16 +203,14 @@ void pk_pair_uplink_connect_timer(uv_timer_t *timer)
 
 void pk_pair_uplink_timeouts(struct pk_io *io)
 {
-    PK_LIST_EACH(node, tmp, &io->connecting)
-    {
+    PK_LIST_EACH(node, tmp, &io->connecting) {
         struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, waiting);
         if (pair->deadline_us > io->now_us)
             break;
         pk_upstream_failed(io->upstream, pair->server, "no connection in time");
         next_server(pair, "no connection in time");
     }
-    PK_LIST_EACH(node, tmp, &io->nameless)
-    {
+    PK_LIST_EACH(node, tmp, &io->nameless) {
         struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, waiting);
         if (pair->deadline_us > io->now_us)
             break;

@@ -42,8 +42,7 @@ void pk_upstream_retry_all(struct pk_list *waiters)
 static void turn_away(struct pk_server *server, struct pk_list *waiters)
 {
     uint64_t bit = UINT64_C(1) << (server - server->upstream->servers);
-    PK_LIST_EACH(node, tmp, waiters)
-    {
+    PK_LIST_EACH(node, tmp, waiters) {
         PK_CONTAINER(node, struct pk_pair, waiting)->tried |= bit;
     }
     pk_upstream_retry_all(waiters);
@@ -160,7 +159,7 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
     pk_server_back_off(s);
     pk_log(&upstream->io->log, PK_LOG_WARN, PK_LOG_ATTEMPT, NULL, "server %s left for another: %s", s->name,
            pk_log_close_text(why));
-    if (why == PK_CLOSE_UPLINK_SILENT)
+    if (why == PK_CLOSE_GREETING_UNANSWERED)
         turn_away(s, &s->queue);
 }
 

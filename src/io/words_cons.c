@@ -57,8 +57,7 @@ static void line(struct pk_pair *pair, struct pk_text *out, bool details)
 
 static void lines(struct pk_io *io, struct pk_text *out, bool details)
 {
-    PK_LIST_EACH(node, tmp, &io->pairs)
-    {
+    PK_LIST_EACH(node, tmp, &io->pairs) {
         line(PK_CONTAINER(node, struct pk_pair, all), out, details);
     }
 }
