@@ -221,7 +221,7 @@ static void depth_is_bounded(void **state)
         sim_birth(&s, c, path, "");
     }
     strcat(path, "/d");
-    wire_create(&b, 7, PK_OP_CREATE, path, "deep", 0);
+    wire_create(&b, 7, 1, path, "deep", 0);
     sim_go(&s, c, &b);
     sim_expect(&s, c, 7, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, path));
