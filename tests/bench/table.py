@@ -34,4 +34,5 @@ class Table:
             line = (c.ljust(w) if text else c.rjust(w) for c, w, text in zip(cells, widths, self.texts))
             print("  " + "  ".join(line).rstrip())
             if number == 0:
-                print("  " + "  ".join("-" * w for w in widths), flush=True)
+                print("  " + "  ".join("-" * w for w in widths))
+        print(end="", flush=True)
