@@ -52,7 +52,7 @@ static enum pk_err birth(struct pk_store *store, const struct pk_change *c)
     }
     int64_t zxid = max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid) + 1;
     if (z->state == PK_ZNODE_SUNK)
-        pk_list_del(&z->aux->sunk);
+        pk_list_del(&z->aux->recent);
     z->state = PK_ZNODE_BORN;
     z->czxid = z->mzxid = z->pzxid = zxid;
     z->ctime = z->mtime = c->wall_ms;
@@ -101,15 +101,9 @@ static void death(struct pk_store *store, const struct pk_change *c)
 
 static enum pk_err sunk(struct pk_store *store, const struct pk_change *c)
 {
-    struct pk_znode *z = c->znode;
-    struct pk_aux *aux = pk_store_aux(store, z);
-    if (aux == NULL)
+    if (pk_store_remember(store, c->znode, c->now_us) != PK_OK)
         return PK_ENOMEM;
-    let_go(store, z, PK_ZNODE_SUNK);
-    aux->sunk_us = c->now_us;
-    aux->sunk_znode = z;
-    pk_list_del(&aux->sunk);
-    pk_list_add_tail(&store->sunk, &aux->sunk);
+    let_go(store, c->znode, PK_ZNODE_SUNK);
     store->stats->sunk_znodes++;
     return PK_OK;
 }

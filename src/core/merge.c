@@ -27,7 +27,7 @@ bool pk_merge_needless(const struct core *core, const struct pk_entry *e)
 /* What memory adds to a parent as the server at this zxid sees it. */
 struct share {
     int32_t children, cversion;
-    bool unsure; /* a child is being sunk by another connection */
+    bool unsure; /* a child, or absorbed deaths, are being sunk by another connection */
 };
 
 static bool child_counts(const struct pk_znode *k, int64_t zxid)
@@ -40,8 +40,8 @@ static bool child_counts(const struct pk_znode *k, int64_t zxid)
 static struct share share_of(const struct core *core, const struct pk_conn *c, const struct pk_znode *z,
                              int64_t zxid)
 {
-    struct share s = {0};
-    if (core->sinking == 0 && pk_list_empty(&core->store.sunk)) {
+    struct share s = {.unsure = z->settling};
+    if (core->sinking == 0 && pk_list_empty(&core->store.recent)) {
         s.children = z->nborn;
     } else {
         for (const struct pk_znode *k = z->children; k != NULL; k = k->next) {
@@ -49,7 +49,10 @@ static struct share share_of(const struct core *core, const struct pk_conn *c, c
             s.unsure = s.unsure || (k->state == PK_ZNODE_SINKING && c->sink == NULL);
         }
     }
-    s.cversion = s.children + 2 * z->cversion;
+    int32_t deaths = z->cversion;
+    if (z->aux != NULL && zxid < z->aux->settled_zxid)
+        deaths += z->aux->settled_pairs;
+    s.cversion = s.children + 2 * deaths;
     return s;
 }
 

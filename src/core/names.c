@@ -162,8 +162,11 @@ static enum pk_err add(struct core *core, struct pk_naming *what, struct pk_znod
 /* Adds an upstream parent whose absorbed deaths have to be replayed. */
 static enum pk_err add_deaths(struct core *core, struct pk_naming *what, struct pk_znode *z)
 {
-    if (pk_znode_held(z) || z->cversion == 0)
+    if (pk_znode_held(z) || z->named || (z->cversion == 0 && !z->settling))
         return PK_OK;
+    if (z->settling)
+        what->busy = true;
+    z->named = true;
     return push(core, &what->settle, &what->nsettle, &what->settle_cap, z);
 }
 
@@ -223,6 +226,8 @@ enum pk_err pk_names_collect(struct core *core, const struct pk_request *req, st
         err = add_target(core, what, &target);
     for (uint32_t i = 0; i < what->n; i++)
         what->v[i]->named = false;
+    for (uint32_t i = 0; i < what->nsettle; i++)
+        what->settle[i]->named = false;
     return err;
 }
 

@@ -18,6 +18,10 @@ static void end(struct core *core, struct pk_conn *c)
     c->sink = NULL;
     core->sinking--;
     c->refusal = s->error;
+    for (uint32_t i = 0; i < s->what.nsettle; i++) {
+        s->what.settle[i]->settling = false;
+        pk_store_tidy(&core->store, s->what.settle[i]);
+    }
     pk_naming_free(core, &s->what);
     pk_free(core->mem, s);
     pk_core_wake_waiting(core);
@@ -71,6 +75,8 @@ enum pk_err pk_sink_begin(struct core *core, struct pk_conn *c, struct pk_naming
     core->sinking++;
     for (uint32_t i = 0; i < s->what.n; i++)
         s->what.v[i]->state = PK_ZNODE_SINKING;
+    for (uint32_t i = 0; i < s->what.nsettle; i++)
+        s->what.settle[i]->settling = true;
     next_batch(core, c);
     return PK_OK;
 }
@@ -221,6 +227,16 @@ static bool multi_succeeded(const struct pk_reply *r, struct pk_bytes body)
     return r->err == PK_Z_OK && body.len >= 4 && (int32_t)pk_load32(body.p) != -1;
 }
 
+/* Servers that have not seen this zxid yet still owe these deaths to their answers. */
+static void pairs_replayed(struct core *core, struct pk_znode *z, int32_t pairs, int64_t zxid)
+{
+    z->cversion = z->cversion > pairs ? z->cversion - pairs : 0;
+    if (pk_store_remember(&core->store, z, core->now_us) != PK_OK)
+        return;
+    z->aux->settled_pairs = pairs;
+    z->aux->settled_zxid = zxid;
+}
+
 /* Pairs that were refused stay owed: the parent's Stat goes on being patched, only its sequence lags. */
 static void settled(struct core *core, struct pk_conn *c, const struct pk_reply *r, struct pk_bytes body)
 {
@@ -229,7 +245,7 @@ static void settled(struct core *core, struct pk_conn *c, const struct pk_reply 
     uint32_t op;
     int32_t code = r->err;
     if (multi_succeeded(r, body))
-        z->cversion = z->cversion > s->done ? z->cversion - s->done : 0;
+        pairs_replayed(core, z, s->done, r->zxid);
     else if (first_error(body, &op, &code) && code == PK_Z_NO_NODE)
         z->cversion = 0;
     else

@@ -140,7 +140,7 @@ static void forget(struct pk_store *store, struct pk_znode *z)
             z->next->pprev = z->pprev;
     }
     if (z->aux != NULL)
-        pk_list_del(&z->aux->sunk);
+        pk_list_del(&z->aux->recent);
     pk_free(store->mem, z->aux);
     pk_blob_unref(store->mem, z->data);
     pk_free(store->mem, z);
@@ -174,7 +174,7 @@ enum pk_err pk_store_init(struct pk_store *store, const struct pk_mem *mem, cons
                           struct core_stats *stats)
 {
     *store = (struct pk_store){.mem = mem, .stats = stats, .seed = config->hash_seed};
-    pk_list_init(&store->sunk);
+    pk_list_init(&store->recent);
     if (config->nmounts > UINT8_MAX)
         return PK_EINVAL;
     if (config->nmounts > 0) {
@@ -263,14 +263,15 @@ struct pk_aux *pk_store_aux(struct pk_store *store, struct pk_znode *z)
         return NULL;
     pk_list_init(&aux->watches);
     pk_list_init(&aux->asks);
-    pk_list_init(&aux->sunk);
+    pk_list_init(&aux->recent);
+    aux->znode = z;
     return z->aux = aux;
 }
 
 static void tidy_aux(struct pk_store *store, struct pk_znode *z)
 {
     struct pk_aux *aux = z->aux;
-    if (aux == NULL || aux->inflight > 0 || z->state == PK_ZNODE_SUNK)
+    if (aux == NULL || aux->inflight > 0 || !pk_list_empty(&aux->recent))
         return;
     if (pk_list_empty(&aux->watches) && pk_list_empty(&aux->asks)) {
         pk_free(store->mem, aux);
@@ -283,7 +284,7 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
     while (z != NULL) {
         tidy_aux(store, z);
         if (z->state != PK_ZNODE_KNOWN || z->aux != NULL || z->children != NULL || z->cversion > 0 ||
-            z->no_births || z->parent == NULL)
+            z->no_births || z->settling || z->parent == NULL)
             return;
         struct pk_znode *up = z->parent;
         forget(store, z);
@@ -291,17 +292,30 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
     }
 }
 
-static void not_sunk(struct pk_znode *z)
+enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us)
 {
-    if (z->state != PK_ZNODE_SUNK)
+    struct pk_aux *aux = pk_store_aux(store, z);
+    if (aux == NULL)
+        return PK_ENOMEM;
+    aux->recent_us = now_us;
+    pk_list_del(&aux->recent);
+    pk_list_add_tail(&store->recent, &aux->recent);
+    return PK_OK;
+}
+
+static void not_recent(struct pk_znode *z)
+{
+    if (z->aux == NULL)
         return;
-    pk_list_del(&z->aux->sunk);
-    z->state = PK_ZNODE_KNOWN;
+    pk_list_del(&z->aux->recent);
+    z->aux->settled_pairs = 0;
+    if (z->state == PK_ZNODE_SUNK)
+        z->state = PK_ZNODE_KNOWN;
 }
 
 void pk_store_gone(struct pk_znode *z)
 {
-    not_sunk(z);
+    not_recent(z);
     z->cversion = 0;
     z->czxid = 0;
     z->no_births = false;
@@ -309,12 +323,12 @@ void pk_store_gone(struct pk_znode *z)
 
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
 {
-    while (!pk_list_empty(&store->sunk)) {
-        struct pk_aux *aux = PK_CONTAINER(store->sunk.next, struct pk_aux, sunk);
-        if (now_us - aux->sunk_us < keep_us)
+    while (!pk_list_empty(&store->recent)) {
+        struct pk_aux *aux = PK_CONTAINER(store->recent.next, struct pk_aux, recent);
+        if (now_us - aux->recent_us < keep_us)
             return;
-        struct pk_znode *z = aux->sunk_znode;
-        not_sunk(z);
+        struct pk_znode *z = aux->znode;
+        not_recent(z);
         pk_store_tidy(store, z);
     }
 }

@@ -45,6 +45,7 @@ struct pk_znode {
     uint8_t mount;
     bool uncertain : 1; /* a sink was cut off: the ensemble may have it */
     bool replace : 1;   /* it has: the next attempt deletes that one first */
+    bool settling : 1;  /* its absorbed deaths are being replayed: pinned, and further replays wait */
     bool named : 1;     /* collected already for the sink that is being prepared */
     bool no_births : 1; /* a container or TTL znode */
     bool listed : 1;    /* upstream's listing that is being merged names it too */
@@ -67,10 +68,10 @@ struct pk_store {
     uint64_t seed;
     struct pk_mount *mounts;
     size_t nmounts;
-    uint32_t forgotten;  /* grows with every znode freed: guards remembered pointers */
-    uint32_t losses;     /* grows whenever a znode is held no more */
-    struct pk_list sunk; /* pk_aux.sunk, oldest first */
-    uint8_t *scratch;    /* room for the longest path known */
+    uint32_t forgotten;    /* grows with every znode freed: guards remembered pointers */
+    uint32_t losses;       /* grows whenever a znode is held no more */
+    struct pk_list recent; /* pk_aux.recent, oldest first */
+    uint8_t *scratch;      /* room for the longest path known */
     size_t scratch_cap;
 };
 
@@ -79,9 +80,11 @@ struct pk_aux {
     struct pk_list watches; /* struct pk_watch.of_znode */
     struct pk_list asks;    /* struct pk_ask_link */
     uint32_t inflight;      /* relayed requests that may create, delete or protect it */
-    struct pk_list sunk;    /* in pk_store.sunk while the znode is sunk */
-    struct pk_znode *sunk_znode;
-    int64_t sunk_us;
+    struct pk_list recent;  /* in pk_store.recent: servers may lag behind a sink of it or of its deaths */
+    struct pk_znode *znode;
+    int64_t recent_us;
+    int64_t settled_zxid;  /* of the newest replay of absorbed deaths, */
+    int32_t settled_pairs; /* and how many it was */
 };
 
 /* Levels below a mount's root that are held or watched over; what lies deeper is the ensemble's alone. */
@@ -109,7 +112,9 @@ struct pk_aux *pk_store_aux(struct pk_store *store, struct pk_znode *z) PK_NODIS
 void pk_store_tidy(struct pk_store *store, struct pk_znode *z);
 /* A known or sunk znode was deleted in the ensemble: what was remembered of that one is void. The caller tidies. */
 void pk_store_gone(struct pk_znode *z);
-/* Drops sinks older than keep_us. */
+/* Remembers for a while that the ensemble has just been told of the znode, for servers that lag. */
+enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us) PK_NODISCARD;
+/* Forgets what was remembered longer than keep_us. */
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us);
 
 static inline struct pk_bytes pk_znode_name(const struct pk_znode *z)
