@@ -76,7 +76,8 @@ static struct pk_bytes get_acl(struct pk_in *in)
     return (struct pk_bytes){start, (uint32_t)(in->p - start)};
 }
 
-void pk_record_decode(struct pk_in *in, enum pk_record record, struct pk_request *req)
+/* Decodes one record into req (op set by the caller, in->p at its start); in->bad on failure. */
+static void record_decode(struct pk_in *in, enum pk_record record, struct pk_request *req)
 {
     if (record == PK_REC_NONE || record >= PK_REC_MULTI)
         return;
@@ -123,7 +124,7 @@ enum pk_err pk_request_decode(const uint8_t *p, size_t len, struct pk_request *r
     *well_formed = true;
     if (req->info == NULL)
         return PK_OK;
-    pk_record_decode(&in, req->info->record, req);
+    record_decode(&in, req->info->record, req);
     if (in.bad) {
         *well_formed = false;
         *req = (struct pk_request){.xid = req->xid, .op = req->op, .info = req->info, .body = req->body};
@@ -162,7 +163,7 @@ bool pk_multi_next(struct pk_in *in, struct pk_request *sub)
         return false;
     }
     *sub = (struct pk_request){.op = type, .info = info};
-    pk_record_decode(in, info->record, sub);
+    record_decode(in, info->record, sub);
     return !in->bad;
 }
 

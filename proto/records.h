@@ -131,9 +131,6 @@ struct pk_request {
 enum pk_err pk_request_decode(const uint8_t *p, size_t len, struct pk_request *req,
                               bool *well_formed) PK_NODISCARD;
 
-/* Decodes one record into req (op set by the caller, in->p at its start); in->bad on failure. */
-void pk_record_decode(struct pk_in *in, enum pk_record record, struct pk_request *req);
-
 /*
  * Iterates over the operations of a multi or multiRead. Returns true with op and fields in *sub; false at the
  * terminator or, with in->bad set, when the body is malformed or holds a type that the server would not

@@ -8,7 +8,8 @@
 
 const struct pk_bytes pk_config_path = {(const uint8_t *)"/zookeeper/config", 17};
 
-size_t pk_config_filter(uint8_t *to, struct pk_bytes data)
+/* Copies data to `to` (room for data.len bytes) without the client addresses; returns the length. */
+static size_t filter(uint8_t *to, struct pk_bytes data)
 {
     static const char server[] = "server.";
     size_t out = 0;
@@ -41,7 +42,7 @@ static uint8_t *filter_one(uint8_t *p, struct pk_in *in, bool ours)
     if (data.p == NULL || !ours) {
         p = pk_put_bytes(p, data);
     } else {
-        size_t n = pk_config_filter(p + 4, data);
+        size_t n = filter(p + 4, data);
         pk_put32(p, (uint32_t)n);
         p += 4 + n;
         st.data_length = (int32_t)n;

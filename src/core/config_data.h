@@ -13,9 +13,6 @@
 
 extern const struct pk_bytes pk_config_path;
 
-/* Copies data to `to` (room for data.len bytes) without the client addresses; returns the length. */
-size_t pk_config_filter(uint8_t *to, struct pk_bytes data);
-
 /*
  * Rewrites the answer to a getData or reconfig (buffer, Stat), or to a multiRead (multi set) whose request
  * body is `asked`, from body to `to` (room for body.len bytes). Returns the new length, or 0 when the answer

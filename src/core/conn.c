@@ -85,7 +85,8 @@ uint8_t *pk_conn_uplink_room(struct core *core, struct pk_conn *c, size_t len)
     return p;
 }
 
-void pk_conn_abandon(struct core *core, struct pk_conn *c)
+/* Drops what is awaited, asked and sunk on the connection's behalf: its uplink is gone. */
+static void abandon(struct core *core, struct pk_conn *c)
 {
     PK_LIST_EACH(at, tmp, &c->queue.client)
         pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, client));
@@ -147,7 +148,7 @@ void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why)
     c->client = PK_CLIENT_LAST;
     c->why = why;
     count_close(core, why);
-    pk_conn_abandon(core, c);
+    abandon(core, c);
     pk_watches_end(core, c);
     leave_session(core, c);
     if (c->uplink != PK_UPLINK_NONE && c->uplink != PK_UPLINK_LOST)

@@ -10,6 +10,29 @@
 #include "core/relay.h"
 #include "proto/path.h"
 
+enum names_kind {
+    NAMES_SELF = 1,     /* the znode and its born ancestors */
+    NAMES_CHILDREN = 2, /* its born children too */
+    NAMES_SUBTREE = 4,  /* itself and everything below it, with all absorbed deaths */
+    NAMES_DEATHS = 8,   /* its absorbed child deaths, when it is upstream */
+};
+
+/* One path that a request names. */
+struct target {
+    struct pk_bytes path;
+    uint8_t names; /* enum names_kind */
+    uint8_t touch; /* enum pk_touch_kind */
+};
+
+/* Iterates over what a request names. */
+struct targets {
+    const struct pk_request *req;
+    struct pk_in multi;
+    struct pk_watches watches;
+    struct target pending; /* the second target of a create */
+    bool started, has_pending;
+};
+
 /* Where a sequential create's parent is: the suffix is judged as part of the name, so "/m/a/" is below
  * "/m/a". */
 static struct pk_bytes sequential_parent(struct pk_bytes path)
@@ -27,31 +50,31 @@ static bool is_sequential(const struct pk_request *r)
            r->version == PK_CREATE_TTL_SEQUENTIAL;
 }
 
-static struct pk_target name_create(struct pk_targets *t, const struct pk_request *r)
+static struct target name_create(struct targets *t, const struct pk_request *r)
 {
     if (is_sequential(r))
-        return (struct pk_target){sequential_parent(r->path),
-                                  PK_NAMES_SELF | PK_NAMES_CHILDREN | PK_NAMES_DEATHS, PK_TOUCH_WRITE};
+        return (struct target){sequential_parent(r->path), NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS,
+                               PK_TOUCH_WRITE};
     t->has_pending = true;
-    t->pending = (struct pk_target){pk_path_parent(r->path), PK_NAMES_SELF, 0};
+    t->pending = (struct target){pk_path_parent(r->path), NAMES_SELF, 0};
     bool transient = r->op == PK_OP_CREATE_CONTAINER || r->op == PK_OP_CREATE_TTL;
-    return (struct pk_target){r->path, PK_NAMES_SELF, PK_TOUCH_WRITE | (transient ? PK_TOUCH_TRANSIENT : 0)};
+    return (struct target){r->path, NAMES_SELF, PK_TOUCH_WRITE | (transient ? PK_TOUCH_TRANSIENT : 0)};
 }
 
-static struct pk_target name_watch(struct pk_bytes path, uint8_t kind)
+static struct target name_watch(struct pk_bytes path, uint8_t kind)
 {
-    uint8_t names = PK_NAMES_SELF;
+    uint8_t names = NAMES_SELF;
     if (kind == PK_TOUCH_RECURSIVE)
-        names = PK_NAMES_SUBTREE;
+        names = NAMES_SUBTREE;
     else if (kind != PK_TOUCH_DATA)
-        names = PK_NAMES_SELF | PK_NAMES_CHILDREN | PK_NAMES_DEATHS;
-    return (struct pk_target){path, names, kind};
+        names = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS;
+    return (struct target){path, names, kind};
 }
 
 /* in_multi: its answer holds Stats that nobody patches, so the parent's share must be settled first. */
-static struct pk_target name_one(struct pk_targets *t, const struct pk_request *r, bool in_multi)
+static struct target name_one(struct targets *t, const struct pk_request *r, bool in_multi)
 {
-    const uint8_t all = PK_NAMES_SELF | PK_NAMES_CHILDREN | PK_NAMES_DEATHS;
+    const uint8_t all = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS;
     switch (r->op) {
     case PK_OP_CREATE:
     case PK_OP_CREATE2:
@@ -59,36 +82,35 @@ static struct pk_target name_one(struct pk_targets *t, const struct pk_request *
     case PK_OP_CREATE_TTL:
         return name_create(t, r);
     case PK_OP_DELETE:
-        return (struct pk_target){r->path, PK_NAMES_SELF | PK_NAMES_CHILDREN,
-                                  PK_TOUCH_WRITE | PK_TOUCH_DELETE};
+        return (struct target){r->path, NAMES_SELF | NAMES_CHILDREN, PK_TOUCH_WRITE | PK_TOUCH_DELETE};
     case PK_OP_SET_ACL:
-        return (struct pk_target){r->path, all, PK_TOUCH_WRITE};
+        return (struct target){r->path, all, PK_TOUCH_WRITE};
     case PK_OP_EXISTS:
     case PK_OP_GET_DATA:
-        return in_multi ? (struct pk_target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_DATA);
+        return in_multi ? (struct target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_DATA);
     case PK_OP_GET_CHILDREN:
     case PK_OP_GET_CHILDREN2:
-        return in_multi ? (struct pk_target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_CHILD);
+        return in_multi ? (struct target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_CHILD);
     case PK_OP_ADD_WATCH:
         return name_watch(r->path, r->version == PK_WATCH_PERSISTENT_RECURSIVE ? PK_TOUCH_RECURSIVE
                                                                                : PK_TOUCH_PERSISTENT);
     case PK_OP_SET_DATA:
-        return (struct pk_target){r->path, in_multi ? all : PK_NAMES_SELF, 0};
+        return (struct target){r->path, in_multi ? all : NAMES_SELF, 0};
     default:
-        return (struct pk_target){r->path, PK_NAMES_SELF, 0};
+        return (struct target){r->path, NAMES_SELF, 0};
     }
 }
 
-void pk_targets_begin(struct pk_targets *t, const struct pk_request *req)
+static void targets_begin(struct targets *t, const struct pk_request *req)
 {
-    *t = (struct pk_targets){.req = req};
+    *t = (struct targets){.req = req};
     if (req->op == PK_OP_MULTI || req->op == PK_OP_MULTI_READ)
         t->multi = pk_in(req->body.p, req->body.len);
     else if (req->op == PK_OP_SET_WATCHES || req->op == PK_OP_SET_WATCHES2)
         pk_watches_begin(&t->watches, req);
 }
 
-static bool next_of_watches(struct pk_targets *t, struct pk_target *target)
+static bool next_of_watches(struct targets *t, struct target *target)
 {
     static const uint8_t kinds[] = {PK_TOUCH_DATA, PK_TOUCH_DATA, PK_TOUCH_CHILD, PK_TOUCH_PERSISTENT,
                                     PK_TOUCH_RECURSIVE};
@@ -99,7 +121,7 @@ static bool next_of_watches(struct pk_targets *t, struct pk_target *target)
     return true;
 }
 
-bool pk_targets_next(struct pk_targets *t, struct pk_target *target)
+static bool targets_next(struct targets *t, struct target *target)
 {
     if (t->has_pending) {
         t->has_pending = false;
@@ -191,12 +213,12 @@ static enum pk_err add_children(struct core *core, struct pk_naming *what, struc
     return err;
 }
 
-static enum pk_err add_target(struct core *core, struct pk_naming *what, const struct pk_target *target)
+static enum pk_err add_target(struct core *core, struct pk_naming *what, const struct target *target)
 {
     struct pk_mount *mount;
     enum pk_err err = PK_OK;
     if (pk_store_place(&core->store, target->path, &mount) == PK_OUTSIDE) {
-        if (!(target->names & PK_NAMES_SUBTREE))
+        if (!(target->names & NAMES_SUBTREE))
             return PK_OK;
         for (size_t i = 0; i < core->store.nmounts && err == PK_OK; i++)
             if (pk_path_below(core->store.mounts[i].path, target->path))
@@ -206,23 +228,23 @@ static enum pk_err add_target(struct core *core, struct pk_naming *what, const s
     struct pk_znode *z = pk_store_find(&core->store, target->path);
     if (z == NULL)
         return PK_OK;
-    if (target->names & PK_NAMES_SUBTREE)
+    if (target->names & NAMES_SUBTREE)
         return add_subtree(core, what, z);
     err = add(core, what, z);
-    if (err == PK_OK && (target->names & PK_NAMES_CHILDREN))
+    if (err == PK_OK && (target->names & NAMES_CHILDREN))
         err = add_children(core, what, z);
-    if (err == PK_OK && (target->names & PK_NAMES_DEATHS))
+    if (err == PK_OK && (target->names & NAMES_DEATHS))
         err = add_deaths(core, what, z);
     return err;
 }
 
 enum pk_err pk_names_collect(struct core *core, const struct pk_request *req, struct pk_naming *what)
 {
-    struct pk_targets t;
-    struct pk_target target;
+    struct targets t;
+    struct target target;
     enum pk_err err = PK_OK;
-    pk_targets_begin(&t, req);
-    while (err == PK_OK && pk_targets_next(&t, &target))
+    targets_begin(&t, req);
+    while (err == PK_OK && targets_next(&t, &target))
         err = add_target(core, what, &target);
     for (uint32_t i = 0; i < what->n; i++)
         what->v[i]->named = false;
@@ -260,7 +282,7 @@ static enum pk_err touch_mounts_below(struct core *core, struct pk_conn *c, stru
 }
 
 static enum pk_err touch_target(struct core *core, struct pk_conn *c, struct pk_entry *e,
-                                const struct pk_target *target)
+                                const struct target *target)
 {
     struct pk_mount *mount;
     if (pk_store_place(&core->store, target->path, &mount) == PK_OUTSIDE)
@@ -277,10 +299,10 @@ static enum pk_err touch_target(struct core *core, struct pk_conn *c, struct pk_
 enum pk_err pk_names_touch(struct core *core, struct pk_conn *c, const struct pk_request *req,
                            struct pk_entry *e)
 {
-    struct pk_targets t;
-    struct pk_target target;
-    pk_targets_begin(&t, req);
-    while (pk_targets_next(&t, &target)) {
+    struct targets t;
+    struct target target;
+    targets_begin(&t, req);
+    while (targets_next(&t, &target)) {
         enum pk_err err = touch_target(core, c, e, &target);
         if (err != PK_OK)
             return err;

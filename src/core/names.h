@@ -8,32 +8,6 @@
 #include "core/sink.h"
 #include "core/touch.h"
 
-enum pk_names_kind {
-    PK_NAMES_SELF = 1,     /* the znode and its born ancestors */
-    PK_NAMES_CHILDREN = 2, /* its born children too */
-    PK_NAMES_SUBTREE = 4,  /* itself and everything below it, with all absorbed deaths */
-    PK_NAMES_DEATHS = 8,   /* its absorbed child deaths, when it is upstream */
-};
-
-/* One path that a request names. */
-struct pk_target {
-    struct pk_bytes path;
-    uint8_t names; /* enum pk_names_kind */
-    uint8_t touch; /* enum pk_touch_kind */
-};
-
-/* Iterates over what a request names. */
-struct pk_targets {
-    const struct pk_request *req;
-    struct pk_in multi;
-    struct pk_watches watches;
-    struct pk_target pending; /* the second target of a create */
-    bool started, has_pending;
-};
-
-void pk_targets_begin(struct pk_targets *t, const struct pk_request *req);
-bool pk_targets_next(struct pk_targets *t, struct pk_target *target);
-
 /* Collects what must be sunk into *what (zeroed by the caller, who frees it with pk_naming_free). */
 enum pk_err pk_names_collect(struct core *core, const struct pk_request *req,
                              struct pk_naming *what) PK_NODISCARD;

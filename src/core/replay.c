@@ -94,7 +94,8 @@ uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink 
     return n;
 }
 
-int32_t pk_replay_steps(const struct pk_znode *z)
+/* 2 for each absorbed child death, 1 for each absorbed setData, at most PK_REPLAY_MAX. */
+static int32_t steps_of(const struct pk_znode *z)
 {
     int64_t steps = 2 * (int64_t)pk_znode_deaths(z) + z->version;
     return z->version < 0 || steps > PK_REPLAY_MAX ? PK_REPLAY_MAX : (int32_t)steps;
@@ -103,7 +104,7 @@ int32_t pk_replay_steps(const struct pk_znode *z)
 /* The i-th step: first the deaths, then the writes, the last of which brings the newest data. */
 static struct op step_op(const struct pk_znode *z, int32_t i)
 {
-    int32_t steps = pk_replay_steps(z), deaths = 2 * pk_znode_deaths(z);
+    int32_t steps = steps_of(z), deaths = 2 * pk_znode_deaths(z);
     if (deaths > steps - 1 && z->version != 0)
         deaths = (steps - 1) & ~1;
     if (i < deaths)
@@ -122,7 +123,7 @@ bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s)
     uint32_t ops = 0, at = s->at;
     int32_t done = s->done;
     while (at < s->batch) {
-        if (done == pk_replay_steps(v[at])) {
+        if (done == steps_of(v[at])) {
             at++;
             done = 0;
             continue;
@@ -138,7 +139,7 @@ bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s)
     if (ops == 0 || pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)
         return false;
     for (uint32_t i = 0; i < ops;) {
-        if (s->done == pk_replay_steps(v[s->at])) {
+        if (s->done == steps_of(v[s->at])) {
             s->at++;
             s->done = 0;
             continue;

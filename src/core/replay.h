@@ -16,9 +16,6 @@ enum {
 /* Sends the creates of the next batch; returns how many znodes it holds, 0 after closing for want of memory.
  */
 uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink *s);
-/* Steps that a znode needs: 2 for each absorbed child death, 1 for each absorbed setData, at most
- * PK_REPLAY_MAX. */
-int32_t pk_replay_steps(const struct pk_znode *z);
 /* Sends the next steps of the batch and moves s->at and s->done on; false when there was none left (nothing
  * is sent). */
 bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s);

@@ -56,9 +56,6 @@ void pk_core_note(struct core *core, enum pk_note_kind kind, const struct pk_con
 
 /* Frees a connection and everything that depends on it; its id is dead from here on. */
 void pk_conn_free(struct core *core, struct pk_conn *c);
-/* Drops what is awaited, asked and sunk on the connection's behalf: its uplink is gone. */
-void pk_conn_abandon(struct core *core, struct pk_conn *c);
-
 /* A fresh xid for a request of our own: negative, so that servers do not count it in their throttling. */
 int32_t pk_core_xid(struct core *core);
 

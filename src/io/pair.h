@@ -50,7 +50,6 @@ void pk_pair_uplink_close(struct pk_pair *pair);
 void pk_pair_uplink_retry(struct pk_pair *pair);
 /* Gives up connects and waits that have lasted too long; arms the timer for the next one. */
 void pk_pair_uplink_timeouts(struct pk_io *io);
-void pk_pair_uplink_connect_timer(uv_timer_t *timer);
 /* Callbacks that both files use. */
 void pk_pair_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
 void pk_pair_uplink_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);

@@ -119,6 +119,8 @@ static void connected(uv_connect_t *request, int status)
     pk_io_pump(io);
 }
 
+static void connect_timer(uv_timer_t *timer);
+
 static void arm_timer(struct pk_io *io)
 {
     if (uv_is_active((uv_handle_t *)&io->connect_timer) || io->finishing || pk_list_empty(&io->connecting))
@@ -126,8 +128,7 @@ static void arm_timer(struct pk_io *io)
     struct pk_pair *oldest = PK_CONTAINER(io->connecting.next, struct pk_pair, waiting);
     int64_t left_us = oldest->deadline_us - io->now_us;
     uv_update_time(&io->loop);
-    uv_timer_start(&io->connect_timer, pk_pair_uplink_connect_timer,
-                   left_us > 0 ? (uint64_t)left_us / 1000 + 1 : 0, 0);
+    uv_timer_start(&io->connect_timer, connect_timer, left_us > 0 ? (uint64_t)left_us / 1000 + 1 : 0, 0);
 }
 
 static void connect_to(struct pk_pair *pair, int server)
@@ -193,7 +194,7 @@ void pk_pair_uplink_retry(struct pk_pair *pair)
         pk_pair_uplink_open(pair);
 }
 
-void pk_pair_uplink_connect_timer(uv_timer_t *timer)
+static void connect_timer(uv_timer_t *timer)
 {
     struct pk_io *io = timer->data;
     pk_io_clock(io);
