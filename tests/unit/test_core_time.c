@@ -196,8 +196,9 @@ static void late_tick_condemns_nobody(void **state)
     sup_buf_reset(&b);
     wire_read(&b, 5, 3, "/storm", false);
     sim_send(&s, c, &b);
-    sim_pump(&s);
+    sim_advance(&s, 250000);
     s.now_us += T_US;
+    zk_session(&s.zk, s.conns[c].session)->touched_ms = 1000000 + s.now_us / 1000;
     sim_step(&s, -1, PK_TICK, NULL, 0);
     sim_release(&s, c, 1);
     sim_pump(&s);
