@@ -95,7 +95,7 @@ static struct target name_one(struct targets *t, const struct pk_request *r, boo
         return name_watch(r->path, r->version == PK_WATCH_PERSISTENT_RECURSIVE ? PK_TOUCH_RECURSIVE
                                                                                : PK_TOUCH_PERSISTENT);
     case PK_OP_SET_DATA:
-        return (struct target){r->path, in_multi ? all : NAMES_SELF, 0};
+        return (struct target){r->path, in_multi ? all : NAMES_SELF, PK_TOUCH_WRITE};
     default:
         return (struct target){r->path, NAMES_SELF, 0};
     }

@@ -204,7 +204,7 @@ static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const str
         return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
     struct pk_znode *z = pk_local_find(core, c, req->path);
     if (!pk_znode_held(z) || c->read_only)
-        return relay(core, c, req, f, PK_ANSWER_READ, req->path);
+        return unusual(core, c, req, f, PK_ANSWER_READ, req->path);
     size_t before = z->data != NULL ? z->data->len : 0;
     uint64_t more = req->data.len > before ? req->data.len - before : 0;
     if (more > 0 && !pk_store_has_room(mount, false, more, req->data.len)) {

@@ -13,7 +13,7 @@
 #include "core/state.h"
 
 enum pk_touch_kind {
-    PK_TOUCH_WRITE = 1,     /* may create, delete or protect the znode */
+    PK_TOUCH_WRITE = 1,     /* may create, write, delete or protect the znode */
     PK_TOUCH_DELETE = 2,    /* a success means that it is gone: absorbed deaths below it are forgotten */
     PK_TOUCH_TRANSIENT = 4, /* a success makes it a container or TTL znode: no births below it */
     PK_TOUCH_DATA = 8,      /* a one-shot data or exists watch */
@@ -52,7 +52,7 @@ void pk_watches_end(struct core *core, struct pk_conn *c);
 /* True when a birth at path would be seen by a watch, now or in flight: at the znode, as a child of its
  * parent, or through a recursive watch above. */
 bool pk_watched(const struct core *core, const struct pk_mount *mount, struct pk_bytes path);
-/* True when a relayed request is under way that may create, delete or protect the znode. NULL is allowed. */
+/* True when a relayed request is under way that may create, write, delete or protect the znode. NULL is allowed. */
 bool pk_touched(const struct pk_znode *z);
 
 #endif

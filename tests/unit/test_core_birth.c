@@ -251,9 +251,27 @@ static void config_without_addresses(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A setData that is on its way may find the znode of a birth when that is sunk, and share a version with it. */
+static void write_in_flight_keeps_births_out(void **state)
+{
+    (void)state;
+    s.conns[other].hold = true;
+    wire_set(&b, 5, M "/t", "theirs", -1);
+    sim_go(&s, other, &b);
+    wire_create(&b, 6, 1, M "/t", "x", 0);
+    sim_go(&s, c, &b);
+    sim_expect(&s, c, 6, 0, NULL);
+    assert_non_null(tree_find(&s.zk.tree, M "/t"));
+    assert_int_equal(core_stats(s.core)->births, 0);
+    s.conns[other].hold = false;
+    sim_pump(&s);
+    sim_expect(&s, other, 5, 0, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(write_in_flight_keeps_births_out),
         CASE(birth_asks_once),
         CASE(ask_is_spoiled),
         CASE(relayed_create_in_flight),
