@@ -230,7 +230,7 @@ static size_t piece(struct sim *s, const struct sim_side *side, int which)
         return s->cut_at - side->fed;
     if (s->chunk == 0 || left <= 1)
         return left;
-    size_t n = 1 + sup_below(&s->rng, left > 10000 ? 64 * s->chunk : s->chunk);
+    size_t n = 1 + sup_below(&s->rng, left > 10000 && s->chunk < 64 ? 64 * s->chunk : s->chunk);
     return n < left ? n : left;
 }
 

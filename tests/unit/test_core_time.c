@@ -199,6 +199,7 @@ static void late_tick_condemns_nobody(void **state)
     sim_advance(&s, 250000);
     s.now_us += T_US;
     zk_session(&s.zk, s.conns[c].session)->touched_ms = 1000000 + s.now_us / 1000;
+    zk_time(&s.zk, 1000000 + s.now_us / 1000);
     sim_step(&s, -1, PK_TICK, NULL, 0);
     sim_release(&s, c, 1);
     sim_pump(&s);
