@@ -192,8 +192,11 @@ static enum pk_merge merge_count(struct core *core, struct pk_conn *c, struct pk
                 continue;
             root = pk_store_find(&core->store, path);
         }
-        for (struct pk_znode *k = root; k != NULL; k = pk_znode_walk(root, k))
+        for (struct pk_znode *k = root; k != NULL; k = pk_znode_walk(root, k)) {
+            if (k->state == PK_ZNODE_SINKING && c->sink == NULL)
+                return PK_MERGE_LATER; /* the answer may count it already */
             born += k != root && child_counts(k, zxid);
+        }
     }
     uint8_t *p = copy_out(core, c, frame, len, 0);
     if (p != NULL)
