@@ -63,11 +63,7 @@ static void judge_acl(struct pk_ask *a, struct pk_bytes body)
     pk_stat_load(&st, body.p + acl.len);
     int32_t need = PK_PERM_CREATE | PK_PERM_DELETE;
     a->open = st.ephemeral_owner == 0 && (pk_acl_world_perms(acl) & need) == need;
-    if (a->parent->state == PK_ZNODE_KNOWN) {
-        if (a->parent->czxid != 0 && a->parent->czxid != st.czxid)
-            a->parent->cversion = 0;
-        a->parent->czxid = st.czxid;
-    }
+    pk_store_seen(a->parent, st.czxid);
 }
 
 void pk_ask_answer(struct core *core, struct pk_conn *c, int part, const struct pk_reply *r,

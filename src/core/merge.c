@@ -67,16 +67,11 @@ static void patch_stat(uint8_t *p, const struct pk_znode *z, const struct share 
     pk_stat_put(p, &st);
 }
 
-/* A parent that was deleted and created anew by others has lost the deaths that we counted. */
 static void compare_czxid(struct pk_znode *z, const uint8_t *stat)
 {
     struct pk_stat st;
     pk_stat_load(&st, stat);
-    if (z->state != PK_ZNODE_KNOWN)
-        return;
-    if (z->czxid != 0 && z->czxid != st.czxid)
-        z->cversion = 0;
-    z->czxid = st.czxid;
+    pk_store_seen(z, st.czxid);
 }
 
 /* Writes frame with `more` further bytes behind it already accounted for in the length word; returns the

@@ -321,6 +321,15 @@ void pk_store_gone(struct pk_znode *z)
     z->no_births = false;
 }
 
+void pk_store_seen(struct pk_znode *z, int64_t czxid)
+{
+    if (z->state != PK_ZNODE_KNOWN)
+        return;
+    if (z->czxid != 0 && z->czxid != czxid)
+        z->cversion = 0;
+    z->czxid = czxid;
+}
+
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
 {
     while (!pk_list_empty(&store->recent)) {

@@ -114,6 +114,9 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z);
 void pk_store_gone(struct pk_znode *z);
 /* Remembers for a while that the ensemble has just been told of the znode, for servers that lag. */
 enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us) PK_NODISCARD;
+/* The ensemble showed this czxid for the znode. A known one that was deleted and created anew by others has lost the
+ * absorbed deaths that were counted. */
+void pk_store_seen(struct pk_znode *z, int64_t czxid);
 /* Forgets what was remembered longer than keep_us. */
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us);
 
