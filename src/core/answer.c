@@ -9,6 +9,8 @@
 
 #include "core/ask.h"
 #include "core/config_data.h"
+#include "core/flush.h"
+#include "core/handover.h"
 #include "core/keepalive.h"
 #include "core/local.h"
 #include "core/merge.h"
@@ -97,11 +99,28 @@ static enum emitted emit_merged(struct core *core, struct pk_conn *c, struct pk_
     return STAYS;
 }
 
+/* A relayed setData ends its touch, and leases its znode, when its reply leaves: what was read before it must not be
+ * brought up to what it wrote. */
+static void settle_set(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
+                       struct pk_bytes body)
+{
+    if (e->op != PK_OP_SET_DATA || e->touches == NULL)
+        return;
+    struct pk_znode *z = e->touches->znode;
+    if (r->err == PK_Z_OK && body.len == PK_STAT_LEN) {
+        struct pk_stat st;
+        pk_stat_load(&st, body.p);
+        (void)!pk_lease_granted(core, c, z, e->data, &st, r->zxid); /* out of memory: goes on relaying */
+    }
+    pk_touches_end(core, c, e, r->err == PK_Z_OK ? PK_OUTCOME_OK : PK_OUTCOME_FAILED, 0);
+}
+
 /* Emits the answer of the head. STAYS: the entry is still the head (or the connection is closing). */
 static enum emitted emit(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_frame *f)
 {
     struct pk_reply r;
     pk_reply_load(&r, f->p + PK_LEN_WORD);
+    settle_set(core, c, e, &r, body_of(f));
     switch ((enum pk_answer)e->answer) {
     case PK_ANSWER_READ:
     case PK_ANSWER_COUNT:
@@ -166,9 +185,10 @@ static uint8_t watches_despite(const struct pk_entry *e, const struct pk_reply *
 static void settle(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
                    struct pk_bytes body)
 {
-    if (e->touches == NULL)
+    if (e->touches == NULL || e->op == PK_OP_SET_DATA)
         return;
-    pk_touches_end(core, c, e, succeeded(e, r, body), watches_despite(e, r));
+    enum pk_outcome outcome = succeeded(e, r, body) ? PK_OUTCOME_OK : PK_OUTCOME_FAILED;
+    pk_touches_end(core, c, e, outcome, watches_despite(e, r));
 }
 
 static void admitted(struct core *core, struct pk_conn *c, const struct pk_entry *e, const struct pk_reply *r)
@@ -184,11 +204,26 @@ static void own_answer(struct core *core, struct pk_conn *c, struct pk_entry *e,
 {
     enum pk_answer answer = (enum pk_answer)e->answer;
     int part = e->part;
+    int32_t op = e->op;
+    struct pk_flush *flush = e->flush;
+    struct pk_blob *path = pk_blob_ref(e->path);
+    e->flush = NULL;
     pk_entry_free(core, c, e);
     if (answer == PK_ANSWER_ASK)
         pk_ask_answer(core, c, part, r, body);
     else if (answer == PK_ANSWER_SINK)
         pk_sink_answer(core, c, r, body);
+    else if (flush != NULL)
+        pk_flush_answer(core, c, flush, r, body);
+    else if (answer == PK_ANSWER_LOOK)
+        pk_handover_looked(core, (struct pk_bytes){path->bytes, path->len}, r);
+    else if (answer == PK_ANSWER_LEAVE)
+        pk_conn_close(core, c, PK_CLOSE_SESSION_CLOSED);
+    if (c->own && op == PK_OP_AUTH && r->err != PK_Z_OK)
+        pk_core_note(core, PK_NOTE_OWN_AUTH, c, (struct pk_bytes){NULL, 0}, r->err);
+    if (c->own && c->client != PK_CLIENT_LAST)
+        pk_conn_wake(core, c);
+    pk_blob_unref(core->mem, path);
     if (r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH && c->client != PK_CLIENT_LAST) {
         c->refusal = r->err;
         pk_conn_wake(core, c);

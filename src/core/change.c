@@ -6,6 +6,7 @@
  * newest seen from the ensemble and above the znode's own previous one; a parent remembers those of children
  * that died.
  */
+#include "core/lease.h"
 #include "core/store.h"
 
 static int64_t max64(int64_t a, int64_t b)
@@ -37,7 +38,7 @@ static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_sta
     z->data = NULL;
     z->state = (uint8_t)to;
     z->cversion = deaths;
-    z->uncertain = z->replace = false;
+    z->uncertain = z->replace = z->refused = z->restored = false;
     z->parent->nborn--;
     store->losses++;
 }
@@ -66,25 +67,79 @@ static enum pk_err birth(struct pk_store *store, const struct pk_change *c)
     return PK_OK;
 }
 
-static enum pk_err set(struct pk_store *store, const struct pk_change *c)
+/* Data of a born or leased znode is replaced; figures follow. */
+static enum pk_err replace(struct pk_store *store, struct pk_znode *z, struct pk_blob **data,
+                           struct pk_bytes to)
 {
-    struct pk_znode *z = c->znode;
-    uint32_t before = z->data != NULL ? z->data->len : 0;
-    if (c->data.p == NULL) {
-        pk_blob_unref(store->mem, z->data);
-        z->data = NULL;
+    uint32_t before = *data != NULL ? (*data)->len : 0;
+    if (to.p == NULL) {
+        pk_blob_unref(store->mem, *data);
+        *data = NULL;
     } else {
-        enum pk_err err = pk_blob_set(store->mem, &z->data, c->data.p, c->data.len);
+        enum pk_err err = pk_blob_set(store->mem, data, to.p, to.len);
         if (err != PK_OK)
             return err;
     }
-    int64_t grown = (int64_t)c->data.len - (int64_t)before;
+    int64_t grown = (int64_t)to.len - (int64_t)before;
     store->mounts[z->mount].bytes += (uint64_t)grown;
     store->stats->bytes += grown;
-    z->version = (int32_t)((uint32_t)z->version + 1);
-    z->mzxid = max64(store->stats->newest_zxid, z->mzxid) + 1;
-    z->mtime = max64(c->wall_ms, z->mtime);
     return PK_OK;
+}
+
+static enum pk_err set(struct pk_store *store, const struct pk_change *c)
+{
+    struct pk_znode *z = c->znode;
+    struct pk_lease *l = z->lease;
+    enum pk_err err = replace(store, z, l != NULL ? &l->data : &z->data, c->data);
+    if (err != PK_OK)
+        return err;
+    int32_t *version = l != NULL ? &l->version : &z->version;
+    int64_t *mzxid = l != NULL ? &l->mzxid : &z->mzxid, *mtime = l != NULL ? &l->mtime : &z->mtime;
+    *version = (int32_t)((uint32_t)*version + 1);
+    *mzxid = max64(store->stats->newest_zxid, *mzxid) + 1;
+    *mtime = max64(c->wall_ms, *mtime);
+    return PK_OK;
+}
+
+/* Zxids and times of a leased znode never fall while the lease lasts. */
+static void leased(struct pk_store *store, const struct pk_change *c)
+{
+    struct pk_znode *z = c->znode;
+    struct pk_lease *l = c->lease;
+    struct pk_mount *m = &store->mounts[z->mount];
+    int64_t grown = c->blob != NULL ? c->blob->len : 0;
+    if (z->lease == NULL) {
+        z->lease = l;
+        m->leases++;
+        store->stats->leases++;
+        grown += z->len;
+    } else {
+        grown -= l->data != NULL ? (int64_t)l->data->len : 0;
+        pk_blob_unref(store->mem, l->data);
+    }
+    l->data = pk_blob_ref(c->blob);
+    l->base = *c->stat;
+    l->version = c->stat->version;
+    l->mzxid = max64(l->mzxid, c->stat->mzxid);
+    l->mtime = max64(l->mtime, c->stat->mtime);
+    m->bytes += (uint64_t)grown;
+    store->stats->bytes += grown;
+}
+
+static void unleased(struct pk_store *store, struct pk_znode *z)
+{
+    struct pk_lease *l = z->lease;
+    struct pk_mount *m = &store->mounts[z->mount];
+    uint64_t bytes = z->len + (l->data != NULL ? l->data->len : 0);
+    m->leases--;
+    m->bytes -= bytes;
+    store->stats->leases--;
+    store->stats->bytes -= (int64_t)bytes;
+    pk_blob_unref(store->mem, l->data);
+    l->data = NULL;
+    l->znode = NULL;
+    z->lease = NULL;
+    store->losses++;
 }
 
 static void death(struct pk_store *store, const struct pk_change *c)
@@ -123,6 +178,12 @@ enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
     case PK_CHANGE_LOST:
         let_go(store, c->znode, PK_ZNODE_KNOWN);
         c->znode->cversion = 0;
+        return PK_OK;
+    case PK_CHANGE_LEASED:
+        leased(store, c);
+        return PK_OK;
+    case PK_CHANGE_UNLEASED:
+        unleased(store, c->znode);
         return PK_OK;
     }
     return PK_EINVAL;

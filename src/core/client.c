@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "core/answer.h"
+#include "core/flush.h"
+#include "core/own.h"
 #include "core/request.h"
 #include "core/session.h"
 
@@ -172,8 +174,9 @@ static bool has_whole_frame(const struct core *core, const struct pk_backlog *b)
 /* A client that left, or is to leave, has its last words finished first. */
 static void finish(struct core *core, struct pk_conn *c)
 {
-    if (has_whole_frame(core, &c->backlog) || pk_queue_outstanding(&c->queue) || c->queue.depth > 0 ||
-        c->uplink_out.bytes > 0 || c->sink != NULL)
+    if (has_whole_frame(core, &c->backlog) || c->queue.depth > 0 || c->sink != NULL)
+        return;
+    if (!pk_flush_conn(core, c) || pk_queue_outstanding(&c->queue) || c->uplink_out.bytes > 0)
         return;
     pk_conn_close(core, c, c->client == PK_CLIENT_GONE ? PK_CLOSE_CLIENT_LEFT : PK_CLOSE_DRAINED);
 }
@@ -181,6 +184,10 @@ static void finish(struct core *core, struct pk_conn *c)
 void pk_client_run(struct core *core, struct pk_conn *c)
 {
     pk_list_del(&c->runnable);
+    if (c->own) {
+        pk_own_run(core, c);
+        return;
+    }
     pk_answers_advance(core, c);
     pk_list_del(&c->runnable); /* what advanced is judged right here */
     if (waiting(&c->backlog) > 0 && c->client != PK_CLIENT_LAST)

@@ -8,10 +8,70 @@
 #include <string.h>
 
 #include "core/ask.h"
+#include "core/lease.h"
+#include "core/own.h"
 #include "core/relay.h"
 #include "core/sink.h"
 #include "core/state.h"
 #include "core/touch.h"
+
+static enum pk_err grow_slots(struct core *core)
+{
+    uint32_t cap = core->slots_cap > 0 ? core->slots_cap * 2 : 64;
+    struct pk_conn **slots = pk_resize(core->mem, core->slots, cap * sizeof(struct pk_conn *));
+    if (slots == NULL)
+        return PK_ENOMEM;
+    core->slots = slots;
+    uint32_t *gens = pk_resize(core->mem, core->gens, cap * sizeof *gens);
+    if (gens == NULL)
+        return PK_ENOMEM;
+    core->gens = gens;
+    core->slots_cap = cap;
+    return PK_OK;
+}
+
+static enum pk_err find_slot(struct core *core, uint32_t *slot)
+{
+    for (uint32_t i = core->free_hint; i < core->nslots; i++) {
+        if (core->slots[i] == NULL) {
+            *slot = core->free_hint = i;
+            return PK_OK;
+        }
+    }
+    core->free_hint = core->nslots;
+    if (core->nslots == core->slots_cap && grow_slots(core) != PK_OK)
+        return PK_ENOMEM;
+    core->slots[core->nslots] = NULL;
+    core->gens[core->nslots] = 1;
+    *slot = core->nslots++;
+    return PK_OK;
+}
+
+static void init_conn(struct core *core, struct pk_conn *c)
+{
+    struct pk_list *own[] = {&c->watches, &c->changed, &c->runnable, &c->waiting,
+                             &c->timed,   &c->grants,  &c->dirty};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        pk_list_init(own[i]);
+    pk_queue_init(&c->queue);
+    c->opened_us = c->heard_us = c->timed_us = core->now_us;
+}
+
+struct pk_conn *pk_conn_new(struct core *core)
+{
+    uint32_t slot;
+    if (find_slot(core, &slot) != PK_OK)
+        return NULL;
+    struct pk_conn *c = pk_zalloc(core->mem, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    core->slots[slot] = c;
+    c->id = (struct pk_id){slot, core->gens[slot]};
+    init_conn(core, c);
+    core->nconns++;
+    pk_conn_changed(core, c);
+    return c;
+}
 
 void pk_conn_changed(struct core *core, struct pk_conn *c)
 {
@@ -95,6 +155,7 @@ static void abandon(struct core *core, struct pk_conn *c)
     pk_queue_init(&c->queue);
     pk_ask_drop(core, c);
     pk_sink_drop(core, c);
+    pk_lease_release(core, c);
     pk_blob_unref(core->mem, c->in.frame);
     c->in = (struct pk_incoming){0};
     pk_out_drop(&core->out, &c->uplink_out);
@@ -133,7 +194,7 @@ static void count_close(struct core *core, enum pk_close why)
 
 static void leave_session(struct core *core, struct pk_conn *c)
 {
-    if (c->session_id == 0)
+    if (c->session_id == 0 || c->own)
         return;
     core->stats.sessions--;
     pk_map_del(&core->sessions, &c->by_session);
@@ -150,6 +211,7 @@ void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why)
     count_close(core, why);
     abandon(core, c);
     pk_watches_end(core, c);
+    pk_lease_conn_ends(core, c);
     leave_session(core, c);
     if (c->uplink != PK_UPLINK_NONE && c->uplink != PK_UPLINK_LOST)
         c->uplink_close = true;
@@ -165,6 +227,8 @@ void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why)
     c->timed_us = core->now_us;
     pk_list_add_tail(&core->lasting, &c->timed);
     pk_conn_changed(core, c);
+    if (c->own)
+        pk_own_closed(core, c);
 }
 
 void pk_conn_free(struct core *core, struct pk_conn *c)
@@ -173,6 +237,7 @@ void pk_conn_free(struct core *core, struct pk_conn *c)
     pk_out_drop(&core->out, &c->client_out);
     pk_blob_unref(core->mem, c->greeting);
     pk_free(core->mem, c->backlog.p);
+    pk_free(core->mem, c->holds.v);
     pk_list_del(&c->changed);
     pk_list_del(&c->timed);
     core->slots[c->id.slot] = NULL;
@@ -182,6 +247,7 @@ void pk_conn_free(struct core *core, struct pk_conn *c)
     if (core->given == c)
         core->given = NULL;
     core->nconns--;
-    core->stats.connections--;
+    if (!c->own)
+        core->stats.connections--;
     pk_free(core->mem, c);
 }

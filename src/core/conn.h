@@ -33,6 +33,12 @@ struct pk_incoming {
     struct pk_entry *entry; /* whose answer it is; NULL for events, pings and the connect response */
 };
 
+/* Leases that a request which waits wants clean and kept so. */
+struct pk_holds {
+    struct pk_lease **v;
+    uint32_t n, cap;
+};
+
 /* In order of use: a beat touches the first part only, which keeps the work on thousands of connections in cache. */
 struct pk_conn {
     struct pk_id id;
@@ -44,6 +50,7 @@ struct pk_conn {
     bool probing;  /* the request that finds that out is under way */
     bool read_only;   /* the server serves reads only */
     bool closing;     /* closeSession has been relayed */
+    bool own;         /* a connection of our own, without a client (own.h) */
     bool blocked;     /* the first frame of the backlog waits for something */
     bool marked;      /* in core.changed */
     uint8_t attempts; /* sinks made for the request that waits */
@@ -55,6 +62,9 @@ struct pk_conn {
     struct pk_backlog backlog;
     struct pk_ask *ask;      /* of the request that waits */
     struct pk_sink *sink;    /* of the request that waits */
+    struct pk_holds holds;   /* of the request that waits */
+    struct pk_list grants;   /* struct pk_grant.of_conn */
+    struct pk_list dirty;    /* struct pk_lease.of_writer */
     struct pk_znode *last;   /* the znode of the newest local request, */
     uint32_t last_forgotten; /* valid while the store's counter is this */
     uint32_t

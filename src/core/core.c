@@ -12,7 +12,10 @@
 
 #include "core/answer.h"
 #include "core/client.h"
+#include "core/handover.h"
 #include "core/keepalive.h"
+#include "core/lease.h"
+#include "core/own.h"
 #include "core/session.h"
 #include "core/touch.h"
 #include "core/uplink.h"
@@ -20,7 +23,7 @@
 static void init_lists(struct core *core)
 {
     struct pk_list *lists[] = {&core->changed,  &core->runnable,    &core->waiting, &core->handshaking,
-                               &core->greeting, &core->outstanding, &core->lasting};
+                               &core->greeting, &core->outstanding, &core->lasting, &core->orphans};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
 }
@@ -33,12 +36,17 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     core->mem = mem;
     core->config = *config;
     core->config.mounts = NULL;
+    core->config.auths = NULL;
     init_lists(core);
     pk_out_shared_init(&core->out, mem);
     pk_pool_init(&core->entries, mem, sizeof(struct pk_entry));
     pk_pool_init(&core->touches, mem, sizeof(struct pk_touch));
     pk_pool_init(&core->watches, mem, sizeof(struct pk_watch));
+    pk_pool_init(&core->leases, mem, sizeof(struct pk_lease));
+    pk_pool_init(&core->grants, mem, sizeof(struct pk_grant));
     enum pk_err err = pk_store_init(&core->store, mem, config, &core->stats);
+    if (err == PK_OK)
+        err = core_auth_set(core, config->auths, config->nauths);
     if (err != PK_OK) {
         core_free(core);
         return err;
@@ -54,10 +62,14 @@ void core_free(struct core *core)
     for (uint32_t i = 0; i < core->nslots; i++)
         if (core->slots[i] != NULL)
             pk_conn_free(core, core->slots[i]);
+    pk_lease_drop_all(core);
     pk_store_drop(&core->store);
+    pk_auths_drop(core);
     pk_pool_drop(&core->entries);
     pk_pool_drop(&core->touches);
     pk_pool_drop(&core->watches);
+    pk_pool_drop(&core->leases);
+    pk_pool_drop(&core->grants);
     pk_out_shared_drop(&core->out);
     pk_map_free(core->mem, &core->sessions);
     pk_free(core->mem, core->slots);
@@ -65,62 +77,15 @@ void core_free(struct core *core)
     pk_free(core->mem, core);
 }
 
-static enum pk_err grow_slots(struct core *core)
-{
-    uint32_t cap = core->slots_cap > 0 ? core->slots_cap * 2 : 64;
-    struct pk_conn **slots = pk_resize(core->mem, core->slots, cap * sizeof(struct pk_conn *));
-    if (slots == NULL)
-        return PK_ENOMEM;
-    core->slots = slots;
-    uint32_t *gens = pk_resize(core->mem, core->gens, cap * sizeof *gens);
-    if (gens == NULL)
-        return PK_ENOMEM;
-    core->gens = gens;
-    core->slots_cap = cap;
-    return PK_OK;
-}
-
-static enum pk_err find_slot(struct core *core, uint32_t *slot)
-{
-    for (uint32_t i = core->free_hint; i < core->nslots; i++) {
-        if (core->slots[i] == NULL) {
-            *slot = core->free_hint = i;
-            return PK_OK;
-        }
-    }
-    core->free_hint = core->nslots;
-    if (core->nslots == core->slots_cap && grow_slots(core) != PK_OK)
-        return PK_ENOMEM;
-    core->slots[core->nslots] = NULL;
-    core->gens[core->nslots] = 1;
-    *slot = core->nslots++;
-    return PK_OK;
-}
-
-static void init_conn(struct core *core, struct pk_conn *c, int64_t now_us)
-{
-    struct pk_list *own[] = {&c->watches, &c->changed, &c->runnable, &c->waiting, &c->timed};
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        pk_list_init(own[i]);
-    pk_queue_init(&c->queue);
-    c->opened_us = c->heard_us = c->timed_us = now_us;
-    pk_list_add_tail(&core->handshaking, &c->timed);
-}
-
 enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out)
 {
-    uint32_t slot;
-    if (find_slot(core, &slot) != PK_OK)
-        return PK_ENOMEM;
-    struct pk_conn *c = pk_zalloc(core->mem, sizeof *c);
+    if (now_us > core->now_us)
+        core->now_us = now_us;
+    struct pk_conn *c = pk_conn_new(core);
     if (c == NULL)
         return PK_ENOMEM;
-    core->slots[slot] = c;
-    c->id = (struct pk_id){slot, core->gens[slot]};
-    init_conn(core, c, now_us);
-    core->nconns++;
+    pk_list_add_tail(&core->handshaking, &c->timed);
     core->stats.connections++;
-    pk_conn_changed(core, c);
     *out = c->id;
     return PK_OK;
 }
@@ -166,9 +131,10 @@ static void uplink_sent(struct core *core, struct pk_conn *c, size_t n)
 static void drain(struct core *core)
 {
     core->draining = true;
+    pk_own_want(core);
     for (uint32_t i = 0; i < core->nslots; i++) {
         struct pk_conn *c = core->slots[i];
-        if (c == NULL)
+        if (c == NULL || c->own)
             continue;
         if (c->client == PK_CLIENT_HANDSHAKE || c->uplink != PK_UPLINK_UP)
             pk_conn_close(core, c, PK_CLOSE_DRAINED);
@@ -228,6 +194,8 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
         core->wall_ms = event->wall_ms;
     if (event->type == PK_TICK) {
         pk_times_up(core);
+    } else if (event->type == PK_RELEASE) {
+        pk_handover_all(core);
     } else if (event->type == PK_DRAIN) {
         drain(core);
     } else if (event->type != PK_CONTINUE) {
@@ -273,6 +241,7 @@ static void fill_update(struct core *core, struct pk_conn *c, struct pk_update *
         u->flags |= PK_UPLINK_OUT;
     u->read_client = pk_client_wants(core, c);
     u->read_uplink = pk_uplink_wants(core, c);
+    u->own = c->own;
     if (c->client == PK_CLIENT_LAST && c->client_out.bytes == 0) {
         c->client_close = true;
         u->flags |= PK_CLIENT_CLOSE;
@@ -306,7 +275,7 @@ bool core_pending(const struct core *core)
 
 bool core_idle(const struct core *core)
 {
-    return core->nconns == 0;
+    return core->nconns == 0 && pk_list_empty(&core->orphans);
 }
 
 bool core_take_note(struct core *core, struct core_note *note)
@@ -334,7 +303,13 @@ bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *
     if (i >= core->store.nmounts)
         return false;
     const struct pk_mount *m = &core->store.mounts[i];
-    *info = (struct core_mount_info){m->config.path, m->config.mode, m->znodes, m->bytes};
+    *info = (struct core_mount_info){.path = m->config.path,
+                                     .mode = m->config.mode,
+                                     .znodes = m->znodes,
+                                     .bytes = m->bytes,
+                                     .leases = m->leases,
+                                     .dirty = m->dirty,
+                                     .left = pk_handover_left(m)};
     return true;
 }
 

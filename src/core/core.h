@@ -43,7 +43,9 @@ enum pk_event_type {
     PK_UPLINK_SENT,   /* as PK_CLIENT_SENT */
     PK_CONTINUE,      /* id is ignored: go on with what a budget left over (core_pending) */
     PK_TICK,          /* id is ignored: time has passed; at least twice a second */
-    PK_DRAIN,         /* id is ignored: finish what has been received, then close every connection */
+    PK_RELEASE, /* id is ignored: every mount goes to mode relay, and what is held to the ensemble, as fast as
+                         it takes it (core_left) */
+    PK_DRAIN,   /* id is ignored: finish what has been received, then close every connection */
 };
 
 struct pk_event {
@@ -84,11 +86,16 @@ struct pk_update {
     struct pk_iov client[PK_UPDATE_IOV], uplink[PK_UPDATE_IOV];
     int nclient, nuplink;
     bool read_client, read_uplink; /* whether the driver should read from that side now */
+    bool own; /* a connection of our own: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
     enum pk_close why; /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
     char word[5];      /* with PK_WORD, null-terminated */
 };
 
-enum pk_mount_mode { PK_MODE_RELAY, PK_MODE_PACEMAKER };
+enum pk_mount_mode {
+    PK_MODE_RELAY,     /* nothing is absorbed */
+    PK_MODE_PACEMAKER, /* births and refreshes are absorbed; nothing is flushed unless something unusual asks */
+    PK_MODE_WRITE_BEHIND /* refreshes are absorbed and flushed every flush_us */
+};
 
 struct core_mount {
     const char *path; /* absolute, valid, not "/" and not below /zookeeper */
@@ -96,18 +103,29 @@ struct core_mount {
     uint64_t max_znodes; /* births beyond are relayed */
     uint64_t max_bytes;  /* data and names; births and growth beyond are relayed */
     uint32_t max_znode;  /* bytes of data of one held znode; larger ones are the ensemble's */
+    int64_t flush_us; /* write-behind: how long a write may be absorbed before it is flushed; 0 means never */
+    bool absorb_watched; /* a watch does not end absorbing: watchers see changes at the flush */
+};
+
+/* Credentials that our own sessions show the ensemble (addauth). */
+struct core_auth {
+    const char *scheme;
+    const uint8_t *secret;
+    size_t len;
 };
 
 struct core_config {
     const struct core_mount *mounts; /* copied */
     size_t nmounts;
-    uint32_t max_frame;       /* bytes of a client's frame, as jute.maxbuffer */
-    size_t client_high_water; /* bytes waiting for a slow reader before its sources are no longer read */
-    size_t uplink_high_water; /* the same towards the ensemble */
-    size_t max_parked;        /* bytes of answers that wait for an earlier one, per connection */
-    int64_t handshake_us;     /* from core_open to the end of the connect request */
-    uint64_t hash_seed;       /* random */
-    int64_t keep_sunk_us;     /* how long a sink is remembered for servers that lag; 0 means 60 s */
+    uint32_t max_frame;            /* bytes of a client's frame, as jute.maxbuffer */
+    size_t client_high_water;      /* bytes waiting for a slow reader before its sources are no longer read */
+    size_t uplink_high_water;      /* the same towards the ensemble */
+    size_t max_parked;             /* bytes of answers that wait for an earlier one, per connection */
+    int64_t handshake_us;          /* from core_open to the end of the connect request */
+    uint64_t hash_seed;            /* random */
+    int64_t keep_sunk_us;          /* how long a sink is remembered for servers that lag; 0 means 60 s */
+    const struct core_auth *auths; /* copied */
+    size_t nauths;
 };
 
 /* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one. */
@@ -126,6 +144,16 @@ bool core_next(struct core *core, struct pk_id *id, struct pk_update *update);
 bool core_pending(const struct core *core);
 /* True when no connection is left (after PK_DRAIN). */
 bool core_idle(const struct core *core);
+
+/*
+ * Changes the i-th mount while clients are served: mode, bounds, flush, absorb_watched; config->path is ignored. What
+ * a new mode does not hold goes to the ensemble at a bounded rate (core_mount_info.left). PK_ENOENT: no such mount.
+ */
+enum pk_err core_mount_set(struct core *core, size_t i, const struct core_mount *config) PK_NODISCARD;
+/* Replaces the credentials of our own sessions; those that are open keep theirs. */
+enum pk_err core_auth_set(struct core *core, const struct core_auth *auths, size_t n) PK_NODISCARD;
+/* How much is still on its way to the ensemble after PK_RELEASE or core_mount_set: znodes and dirty leases. */
+int64_t core_left(const struct core *core);
 
 /* What the log should hear (notes.def). */
 enum pk_note_kind {
@@ -157,7 +185,10 @@ int64_t core_beat_latency(const struct core *core, double quantile);
 struct core_mount_info {
     const char *path;
     enum pk_mount_mode mode;
-    uint64_t znodes, bytes;
+    uint64_t znodes, bytes; /* born */
+    uint64_t leases;        /* znodes of the ensemble whose refreshes are absorbed */
+    uint64_t dirty;         /* of these with writes that have not been flushed */
+    uint64_t left;          /* of both, what the mode does not hold: on its way to the ensemble */
 };
 /* The i-th mount; false beyond the last. */
 bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *info);
@@ -174,5 +205,31 @@ struct core_conn_info {
 };
 /* False for a stale id. */
 bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_info *info);
+
+/*
+ * What outlives the process: born znodes, and what is remembered of upstream parents. Records come parents first and
+ * must go back in that order, before the first client, into a core with the same mounts. Restored znodes are served at
+ * once and compared with the ensemble on a session of our own: one that exists there too is given up.
+ */
+struct core_record {
+    const uint8_t *path;
+    size_t path_len;
+    bool born; /* else an upstream parent: czxid (0 unknown), pzxid and cversion (absorbed deaths) count */
+    bool has_data;
+    const uint8_t *data;
+    size_t data_len;
+    int64_t czxid, mzxid, pzxid, ctime, mtime;
+    int32_t version, cversion;
+};
+/* The next record: cursor starts at zero. Borrowed until the next call. False at the end. */
+struct core_cursor {
+    size_t mount;
+    void *at;
+};
+bool core_save_next(struct core *core, struct core_cursor *cursor, struct core_record *record);
+/* Zxids given out from here on are above this one. */
+void core_restore_zxid(struct core *core, int64_t newest_zxid);
+/* PK_EINVAL: below no mount, or twice; PK_ELIMIT: a bound of the mount. */
+enum pk_err core_restore(struct core *core, const struct core_record *record) PK_NODISCARD;
 
 #endif

@@ -7,6 +7,8 @@
  */
 #include "core/keepalive.h"
 
+#include "core/flush.h"
+#include "core/own.h"
 #include "core/session.h"
 
 enum {
@@ -23,7 +25,9 @@ void pk_keepalive(struct core *core, struct pk_conn *c)
     if (core->now_us - c->uplink_wrote_us <= (int64_t)c->timeout_ms * 1000 / 6)
         return;
     core->stats.keepalives++;
-    pk_send_ping(core, c);
+    if (pk_list_empty(&c->grants) ||
+        !pk_flush_look(core, c, PK_CONTAINER(c->grants.next, struct pk_grant, of_conn)->lease, false))
+        pk_send_ping(core, c);
 }
 
 static void check_handshakes(struct core *core)
@@ -73,8 +77,12 @@ static void check_lasting(struct core *core)
 
 void pk_times_up(struct core *core)
 {
-    bool late = core->ticked_us != 0 && core->now_us - core->ticked_us > LATE_TICK_US;
+    int64_t elapsed = core->ticked_us != 0 ? core->now_us - core->ticked_us : 0;
+    bool late = elapsed > LATE_TICK_US;
     core->ticked_us = core->now_us;
+    core->handed = 0;
+    pk_flush_due(core, elapsed);
+    pk_own_tick(core);
     if (late) /* it is we who slept: what came meanwhile has yet to be read, the next tick judges */
         return;
     check_handshakes(core);

@@ -7,7 +7,8 @@
 #include "core/state.h"
 
 /* The client showed life with a request that was answered from memory: when the uplink was last written to
- * more than a sixth of the session timeout ago, one ping goes there, whose reply is swallowed. */
+ * more than a sixth of the session timeout ago, one request goes there, whose reply is swallowed: exists of a leased
+ * znode where the connection has a grant on one, which validates the lease, else a ping. */
 void pk_keepalive(struct core *core, struct pk_conn *c);
 
 /* What time brings: handshakes that take too long, servers that do not answer, uplinks that have fallen

@@ -7,6 +7,7 @@
  */
 #include "core/local.h"
 
+#include "core/lease.h"
 #include "core/touch.h"
 #include "proto/path.h"
 
@@ -37,12 +38,17 @@ struct pk_znode *pk_local_find(const struct core *core, struct pk_conn *c, struc
     return z;
 }
 
-bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_bytes path, struct pk_znode **z)
+bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_bytes path, int32_t op,
+                       struct pk_znode **z)
 {
     struct pk_znode *at = pk_local_find(core, c, path);
     *z = pk_znode_held(at) ? at : NULL;
     if (*z != NULL)
         return true;
+    if (at != NULL && at->lease != NULL) {
+        *z = at;
+        return op == PK_OP_EXISTS && pk_lease_knows(c, at);
+    }
     if (path.len == 0 || memchr(path.p, 0, path.len) != NULL)
         return false;
     return (at == NULL || at->state == PK_ZNODE_KNOWN) &&
@@ -128,7 +134,7 @@ static void put_count_reply(struct core *core, struct pk_conn *c, int32_t xid, s
 bool pk_local_read(struct core *core, struct pk_conn *c, int32_t xid, int32_t op, struct pk_bytes path)
 {
     struct pk_znode *z;
-    return pk_local_readable(core, c, path, &z) && pk_local_answer(core, c, xid, op, z);
+    return pk_local_readable(core, c, path, op, &z) && pk_local_answer(core, c, xid, op, z);
 }
 
 bool pk_local_answer(struct core *core, struct pk_conn *c, int32_t xid, int32_t op, struct pk_znode *z)
@@ -179,7 +185,7 @@ static struct pk_change change_of(const struct core *core, const struct pk_conn 
 
 void pk_local_set(struct core *core, struct pk_conn *c, const struct pk_request *req, struct pk_znode *z)
 {
-    if (req->version != -1 && req->version != z->version) {
+    if (req->version != -1 && req->version != (z->lease != NULL ? z->lease->version : z->version)) {
         pk_local_header(core, c, req->xid, PK_Z_BAD_VERSION);
         return;
     }
@@ -189,6 +195,10 @@ void pk_local_set(struct core *core, struct pk_conn *c, const struct pk_request 
         return;
     }
     absorbed(core, c);
+    if (z->lease != NULL)
+        pk_lease_absorbed(core, c, z->lease);
+    if (c->client == PK_CLIENT_LAST)
+        return;
     put_stat_reply(core, c, req->xid, z);
 }
 

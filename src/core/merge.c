@@ -6,6 +6,7 @@
  */
 #include "core/merge.h"
 
+#include "core/lease.h"
 #include "proto/path.h"
 
 static struct pk_bytes entry_path(const struct pk_entry *e)
@@ -56,10 +57,14 @@ static struct share share_of(const struct core *core, const struct pk_conn *c, c
     return s;
 }
 
-static void patch_stat(uint8_t *p, const struct pk_znode *z, const struct share *s, int32_t children)
+/* l: of a leased znode whose answer is to show the newest data, else NULL. */
+static void patch_stat(uint8_t *p, const struct pk_znode *z, const struct share *s, int32_t children,
+                       const struct pk_lease *l)
 {
     struct pk_stat st;
     pk_stat_load(&st, p);
+    if (l != NULL)
+        pk_lease_patch(l, &st);
     st.num_children += children;
     st.cversion += s->cversion - s->children + children;
     if (st.pzxid < z->pzxid)
@@ -89,14 +94,39 @@ static uint8_t *copy_out(struct core *core, struct pk_conn *c, const uint8_t *fr
 
 /* The Stat is the last thing in the answers of exists, getData, getACL, setData and setACL. */
 static enum pk_merge merge_stat(struct core *core, struct pk_conn *c, struct pk_znode *z,
-                                const uint8_t *frame, size_t len, const struct share *s)
+                                const uint8_t *frame, size_t len, const struct share *s,
+                                const struct pk_lease *l)
 {
     if (len < PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
         return PK_MERGE_NOTHING;
     compare_czxid(z, frame + len - PK_STAT_LEN);
     uint8_t *p = copy_out(core, c, frame, len, 0);
     if (p != NULL)
-        patch_stat(p + len - PK_STAT_LEN, z, s, s->children);
+        patch_stat(p + len - PK_STAT_LEN, z, s, s->children, l);
+    return PK_MERGE_DONE;
+}
+
+/* getData of a leased znode: the ensemble has let the client read, memory has the newest data. */
+static enum pk_merge merge_data(struct core *core, struct pk_conn *c, struct pk_znode *z,
+                                const uint8_t *frame, size_t len, const struct share *s,
+                                const struct pk_lease *l)
+{
+    const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
+    struct pk_bytes data = {NULL, 0};
+    if (l->data != NULL)
+        data = (struct pk_bytes){l->data->bytes, l->data->len};
+    const uint8_t *stat = frame + len - PK_STAT_LEN;
+    compare_czxid(z, stat);
+    size_t total = head + pk_bytes_len(data) + PK_STAT_LEN;
+    uint8_t *p = pk_conn_client_room(core, c, total);
+    if (p == NULL)
+        return PK_MERGE_DONE;
+    memcpy(p, frame, head);
+    pk_put32(p, (uint32_t)(total - PK_LEN_WORD));
+    p = pk_put_bytes(p + head, data);
+    memcpy(p, stat, PK_STAT_LEN);
+    patch_stat(p, z, s, s->children, l);
+    core->stats.merges++;
     return PK_MERGE_DONE;
 }
 
@@ -142,7 +172,7 @@ static void unmark_listed(struct pk_znode *z)
 
 static enum pk_merge merge_names(struct core *core, struct pk_conn *c, struct pk_znode *z,
                                  const uint8_t *frame, size_t len, int64_t zxid, const struct share *s,
-                                 bool has_stat)
+                                 bool has_stat, const struct pk_lease *l)
 {
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
     struct pk_in in = pk_in(frame + head, len - head);
@@ -167,7 +197,7 @@ static enum pk_merge merge_names(struct core *core, struct pk_conn *c, struct pk
     if (has_stat) {
         compare_czxid(z, end);
         memcpy(p, end, PK_STAT_LEN);
-        patch_stat(p, z, s, (int32_t)added);
+        patch_stat(p, z, s, (int32_t)added, l);
     }
     core->stats.merges++;
     return PK_MERGE_DONE;
@@ -199,15 +229,61 @@ static enum pk_merge merge_count(struct core *core, struct pk_conn *c, struct pk
     return PK_MERGE_DONE;
 }
 
-static enum pk_merge judge_missing(const struct pk_entry *e, const struct pk_znode *z, int64_t zxid)
+static enum pk_merge judge_missing(struct core *core, const struct pk_entry *e, struct pk_znode *z,
+                                   int64_t zxid)
 {
-    if (z == NULL || e->retried || !is_read(e->op))
+    if (z == NULL)
+        return PK_MERGE_NOTHING;
+    bool lags = z->lease != NULL && pk_lease_missing(core, z, zxid);
+    if (e->retried || !is_read(e->op))
         return PK_MERGE_NOTHING;
     if (pk_znode_held(z))
         return e->watch ? PK_MERGE_NOTHING : PK_MERGE_LOCAL;
-    if (z->state == PK_ZNODE_SUNK && zxid < z->czxid)
+    if (lags || (z->state == PK_ZNODE_SUNK && zxid < z->czxid))
         return PK_MERGE_AGAIN;
     return z->nborn > 0 ? PK_MERGE_RECREATE : PK_MERGE_NOTHING;
+}
+
+/* What a read's Stat says of the lease, and whether the answer is to be brought up to date from it (*newest). */
+static enum pk_seen judge_lease(struct core *core, struct pk_conn *c, const struct pk_entry *e,
+                                struct pk_znode *z, const uint8_t *stat, int64_t zxid,
+                                const struct pk_lease **newest)
+{
+    struct pk_stat st;
+    pk_stat_load(&st, stat);
+    enum pk_seen seen = pk_lease_saw(core, z, &st, zxid);
+    if (seen != PK_SEEN_OURS)
+        return seen;
+    if (e->op == PK_OP_EXISTS)
+        pk_lease_read(c, z);
+    const struct pk_lease *l = z->lease;
+    if (st.version != l->version || st.mzxid != l->mzxid || st.mtime != l->mtime)
+        *newest = l;
+    return seen;
+}
+
+/* An answer about a path of which something is known. */
+static enum pk_merge merge_known(struct core *core, struct pk_conn *c, const struct pk_entry *e,
+                                 struct pk_znode *z, const uint8_t *frame, size_t len, int64_t zxid)
+{
+    const struct pk_lease *newest = NULL;
+    bool leased = z->lease != NULL && is_read(e->op), has_stat = e->op != PK_OP_GET_CHILDREN;
+    if (leased && has_stat && len >= PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN &&
+        judge_lease(core, c, e, z, frame + len - PK_STAT_LEN, zxid, &newest) == PK_SEEN_OLDER && !e->retried)
+        return PK_MERGE_AGAIN;
+    if (z->state == PK_ZNODE_SUNK && zxid < z->mzxid && newest == NULL && is_read(e->op) && !e->watch &&
+        !e->retried)
+        return PK_MERGE_AGAIN;
+    struct share s = share_of(core, c, z, zxid);
+    if (s.unsure)
+        return PK_MERGE_LATER;
+    if (s.children == 0 && s.cversion == 0 && newest == NULL)
+        return PK_MERGE_NOTHING;
+    if (!has_stat || e->op == PK_OP_GET_CHILDREN2)
+        return merge_names(core, c, z, frame, len, zxid, &s, has_stat, newest);
+    if (e->op == PK_OP_GET_DATA && newest != NULL)
+        return merge_data(core, c, z, frame, len, &s, newest);
+    return merge_stat(core, c, z, frame, len, &s, newest);
 }
 
 enum pk_merge pk_merge(struct core *core, struct pk_conn *c, const struct pk_entry *e, const uint8_t *frame,
@@ -219,18 +295,12 @@ enum pk_merge pk_merge(struct core *core, struct pk_conn *c, const struct pk_ent
     if (e->answer == PK_ANSWER_COUNT && r.err == PK_Z_OK)
         return merge_count(core, c, path, frame, len, r.zxid);
     struct pk_znode *z = pk_store_find(&core->store, path);
+    enum pk_merge what = PK_MERGE_NOTHING;
     if (r.err == PK_Z_NO_NODE)
-        return judge_missing(e, z, r.zxid);
-    if (r.err != PK_Z_OK || z == NULL || e->answer != PK_ANSWER_READ)
-        return PK_MERGE_NOTHING;
-    if (z->state == PK_ZNODE_SUNK && r.zxid < z->mzxid && is_read(e->op) && !e->watch && !e->retried)
-        return PK_MERGE_AGAIN;
-    struct share s = share_of(core, c, z, r.zxid);
-    if (s.unsure)
-        return PK_MERGE_LATER;
-    if (s.children == 0 && s.cversion == 0)
-        return PK_MERGE_NOTHING;
-    if (e->op == PK_OP_GET_CHILDREN || e->op == PK_OP_GET_CHILDREN2)
-        return merge_names(core, c, z, frame, len, r.zxid, &s, e->op == PK_OP_GET_CHILDREN2);
-    return merge_stat(core, c, z, frame, len, &s);
+        what = judge_missing(core, e, z, r.zxid);
+    else if (r.err == PK_Z_OK && z != NULL && e->answer == PK_ANSWER_READ)
+        what = merge_known(core, c, e, z, frame, len, r.zxid);
+    if (z != NULL && c->client != PK_CLIENT_LAST)
+        pk_store_tidy(&core->store, z);
+    return what;
 }

@@ -7,6 +7,7 @@
  */
 #include "core/names.h"
 
+#include "core/lease.h"
 #include "core/relay.h"
 #include "proto/path.h"
 
@@ -15,6 +16,7 @@ enum names_kind {
     NAMES_CHILDREN = 2, /* its born children too */
     NAMES_SUBTREE = 4,  /* itself and everything below it, with all absorbed deaths */
     NAMES_DEATHS = 8,   /* its absorbed child deaths, when it is upstream */
+    NAMES_DATA = 16,    /* its data and version: what was absorbed is flushed */
 };
 
 /* One path that a request names. */
@@ -63,18 +65,20 @@ static struct target name_create(struct targets *t, const struct pk_request *r)
 
 static struct target name_watch(struct pk_bytes path, uint8_t kind)
 {
-    uint8_t names = NAMES_SELF;
+    uint8_t names = NAMES_SELF | NAMES_DATA;
     if (kind == PK_TOUCH_RECURSIVE)
         names = NAMES_SUBTREE;
-    else if (kind != PK_TOUCH_DATA)
+    else if (kind == PK_TOUCH_CHILD)
         names = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS;
+    else if (kind == PK_TOUCH_PERSISTENT)
+        names = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS | NAMES_DATA;
     return (struct target){path, names, kind};
 }
 
 /* in_multi: its answer holds Stats that nobody patches, so the parent's share must be settled first. */
 static struct target name_one(struct targets *t, const struct pk_request *r, bool in_multi)
 {
-    const uint8_t all = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS;
+    const uint8_t list = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS, all = list | NAMES_DATA;
     switch (r->op) {
     case PK_OP_CREATE:
     case PK_OP_CREATE2:
@@ -82,7 +86,8 @@ static struct target name_one(struct targets *t, const struct pk_request *r, boo
     case PK_OP_CREATE_TTL:
         return name_create(t, r);
     case PK_OP_DELETE:
-        return (struct target){r->path, NAMES_SELF | NAMES_CHILDREN, PK_TOUCH_WRITE | PK_TOUCH_DELETE};
+        return (struct target){r->path, NAMES_SELF | NAMES_CHILDREN | NAMES_DATA,
+                               PK_TOUCH_WRITE | PK_TOUCH_DELETE};
     case PK_OP_SET_ACL:
         return (struct target){r->path, all, PK_TOUCH_WRITE};
     case PK_OP_EXISTS:
@@ -90,14 +95,14 @@ static struct target name_one(struct targets *t, const struct pk_request *r, boo
         return in_multi ? (struct target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_DATA);
     case PK_OP_GET_CHILDREN:
     case PK_OP_GET_CHILDREN2:
-        return in_multi ? (struct target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_CHILD);
+        return in_multi ? (struct target){r->path, list, 0} : name_watch(r->path, PK_TOUCH_CHILD);
     case PK_OP_ADD_WATCH:
         return name_watch(r->path, r->version == PK_WATCH_PERSISTENT_RECURSIVE ? PK_TOUCH_RECURSIVE
                                                                                : PK_TOUCH_PERSISTENT);
     case PK_OP_SET_DATA:
-        return (struct target){r->path, in_multi ? all : NAMES_SELF, PK_TOUCH_WRITE};
+        return (struct target){r->path, in_multi ? all : NAMES_SELF | NAMES_DATA, PK_TOUCH_WRITE};
     default:
-        return (struct target){r->path, NAMES_SELF, 0};
+        return (struct target){r->path, NAMES_SELF | NAMES_DATA, 0};
     }
 }
 
@@ -192,7 +197,14 @@ static enum pk_err add_deaths(struct core *core, struct pk_naming *what, struct 
     return push(core, &what->settle, &what->nsettle, &what->settle_cap, z);
 }
 
-/* Everything from root down, deaths included: what a recursive watch may see. */
+static enum pk_err add_lease(struct core *core, struct pk_naming *what, struct pk_znode *z)
+{
+    if (z->lease == NULL)
+        return PK_OK;
+    return push(core, &what->leased, &what->nleased, &what->leased_cap, z);
+}
+
+/* Everything from root down, deaths and leases included: what a recursive watch may see. */
 static enum pk_err add_subtree(struct core *core, struct pk_naming *what, struct pk_znode *root)
 {
     enum pk_err err = PK_OK;
@@ -200,6 +212,8 @@ static enum pk_err add_subtree(struct core *core, struct pk_naming *what, struct
         err = add(core, what, z);
         if (err == PK_OK)
             err = add_deaths(core, what, z);
+        if (err == PK_OK)
+            err = add_lease(core, what, z);
     }
     return err;
 }
@@ -213,29 +227,53 @@ static enum pk_err add_children(struct core *core, struct pk_naming *what, struc
     return err;
 }
 
+/* A watch that does not end absorbing sees what the ensemble sees; only the znode itself must be there. */
+static uint8_t names_in(const struct pk_mount *mount, const struct target *target)
+{
+    if (mount->config.absorb_watched && (target->touch & PK_TOUCH_WATCHES) != 0)
+        return target->names & NAMES_SELF;
+    return target->names;
+}
+
+static enum pk_err add_mounts_below(struct core *core, struct pk_naming *what, const struct target *target)
+{
+    enum pk_err err = PK_OK;
+    for (size_t i = 0; i < core->store.nmounts && err == PK_OK; i++) {
+        const struct pk_mount *m = &core->store.mounts[i];
+        if (pk_path_below(m->path, target->path) && (names_in(m, target) & NAMES_SUBTREE))
+            err = add_subtree(core, what, m->root);
+    }
+    return err;
+}
+
 static enum pk_err add_target(struct core *core, struct pk_naming *what, const struct target *target)
 {
     struct pk_mount *mount;
     enum pk_err err = PK_OK;
-    if (pk_store_place(&core->store, target->path, &mount) == PK_OUTSIDE) {
-        if (!(target->names & NAMES_SUBTREE))
-            return PK_OK;
-        for (size_t i = 0; i < core->store.nmounts && err == PK_OK; i++)
-            if (pk_path_below(core->store.mounts[i].path, target->path))
-                err = add_subtree(core, what, core->store.mounts[i].root);
-        return err;
-    }
+    if (pk_store_place(&core->store, target->path, &mount) == PK_OUTSIDE)
+        return target->names & NAMES_SUBTREE ? add_mounts_below(core, what, target) : PK_OK;
+    uint8_t names = names_in(mount, target);
     struct pk_znode *z = pk_store_find(&core->store, target->path);
     if (z == NULL)
         return PK_OK;
-    if (target->names & NAMES_SUBTREE)
+    if (names & NAMES_SUBTREE)
         return add_subtree(core, what, z);
     err = add(core, what, z);
-    if (err == PK_OK && (target->names & NAMES_CHILDREN))
+    if (err == PK_OK && (names & NAMES_CHILDREN))
         err = add_children(core, what, z);
-    if (err == PK_OK && (target->names & NAMES_DEATHS))
+    if (err == PK_OK && (names & NAMES_DEATHS))
         err = add_deaths(core, what, z);
+    if (err == PK_OK && (names & NAMES_DATA))
+        err = add_lease(core, what, z);
     return err;
+}
+
+static void unmark_named(struct pk_naming *what)
+{
+    for (uint32_t i = 0; i < what->n; i++)
+        what->v[i]->named = false;
+    for (uint32_t i = 0; i < what->nsettle; i++)
+        what->settle[i]->named = false;
 }
 
 enum pk_err pk_names_collect(struct core *core, const struct pk_request *req, struct pk_naming *what)
@@ -246,10 +284,24 @@ enum pk_err pk_names_collect(struct core *core, const struct pk_request *req, st
     targets_begin(&t, req);
     while (err == PK_OK && targets_next(&t, &target))
         err = add_target(core, what, &target);
-    for (uint32_t i = 0; i < what->n; i++)
-        what->v[i]->named = false;
-    for (uint32_t i = 0; i < what->nsettle; i++)
-        what->settle[i]->named = false;
+    unmark_named(what);
+    return err;
+}
+
+enum pk_err pk_names_collect_mount(struct core *core, struct pk_mount *mount, uint32_t max,
+                                   struct pk_naming *what)
+{
+    enum pk_err err = PK_OK;
+    struct pk_znode *root = mount->root;
+    for (struct pk_znode *z = root; z != NULL && err == PK_OK && what->n < max; z = pk_znode_walk(root, z))
+        if (pk_znode_busy(z))
+            what->busy = true;
+        else if (!z->refused)
+            err = add(core, what, z);
+    for (struct pk_znode *z = root; z != NULL && err == PK_OK && what->n == 0; z = pk_znode_walk(root, z))
+        if (!z->refused && !z->settling)
+            err = add_deaths(core, what, z);
+    unmark_named(what);
     return err;
 }
 
@@ -257,12 +309,18 @@ void pk_naming_free(struct core *core, struct pk_naming *what)
 {
     pk_free(core->mem, what->v);
     pk_free(core->mem, what->settle);
+    pk_free(core->mem, what->leased);
     *what = (struct pk_naming){0};
 }
 
 void pk_catch_up(struct core *core, struct pk_conn *c, const struct pk_znode *z)
 {
-    if (z != NULL && z->state == PK_ZNODE_SUNK && z->mzxid > c->uplink_zxid)
+    int64_t newest = 0;
+    if (z != NULL && z->state == PK_ZNODE_SUNK)
+        newest = z->mzxid;
+    if (z != NULL && z->lease != NULL && z->lease->base.mzxid > newest)
+        newest = z->lease->base.mzxid;
+    if (newest > c->uplink_zxid)
         (void)!pk_send_own(core, c, PK_ANSWER_DROP, PK_OP_SYNC, pk_store_path(&core->store, z));
 }
 
@@ -271,9 +329,10 @@ static enum pk_err touch_mounts_below(struct core *core, struct pk_conn *c, stru
 {
     for (size_t i = 0; i < core->store.nmounts; i++) {
         struct pk_mount *m = &core->store.mounts[i];
-        if (m->config.mode == PK_MODE_RELAY || !pk_path_below(m->path, path))
+        if (!pk_path_below(m->path, path))
             continue;
-        pk_core_note(core, PK_NOTE_RECURSIVE_WATCH, c, path, 0);
+        if (m->config.mode != PK_MODE_RELAY && !m->config.absorb_watched)
+            pk_core_note(core, PK_NOTE_RECURSIVE_WATCH, c, path, 0);
         enum pk_err err = pk_touch(core, c, e, m->root, PK_TOUCH_RECURSIVE);
         if (err != PK_OK)
             return err;

@@ -29,6 +29,9 @@ enum pk_answer {
     PK_ANSWER_ADMIT,   /* ours: tells whether the session may be served at all */
     PK_ANSWER_ASK,     /* ours: one of the questions before a birth */
     PK_ANSWER_SINK,    /* ours: a step of a sink */
+    PK_ANSWER_FLUSH,   /* ours: absorbed writes of leased znodes */
+    PK_ANSWER_LOOK,    /* ours: exists of a leased or restored znode */
+    PK_ANSWER_LEAVE,   /* ours: closeSession of our own session */
 };
 
 enum pk_entry_state {
@@ -47,6 +50,8 @@ struct pk_entry {
     bool overtook;          /* its answer came before those of requests that were sent earlier */
     struct pk_blob *path;   /* for answers that need it, and for local reads */
     struct pk_blob *parked; /* the whole frame, length word included */
+    struct pk_blob *data;   /* of a setData below a mount; NULL is null data */
+    struct pk_flush *flush; /* of PK_ANSWER_FLUSH */
     struct pk_touch *touches;
 };
 

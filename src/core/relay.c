@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/flush.h"
 #include "core/touch.h"
 
 static void note_outstanding(struct core *core, struct pk_conn *c)
@@ -45,7 +46,9 @@ struct pk_entry *pk_entry_new(struct core *core, struct pk_conn *c, enum pk_answ
 
 void pk_entry_free(struct core *core, struct pk_conn *c, struct pk_entry *e)
 {
-    pk_touches_end(core, c, e, false, 0);
+    pk_touches_end(core, c, e, PK_OUTCOME_UNKNOWN, 0);
+    if (e->flush != NULL)
+        pk_flush_lost(core, e->flush);
     if (!pk_list_empty(&e->client)) {
         c->queue.depth--;
         core->stats.queue_depth--;
@@ -60,6 +63,7 @@ void pk_entry_free(struct core *core, struct pk_conn *c, struct pk_entry *e)
     pk_list_del(&e->uplink);
     pk_blob_unref(core->mem, e->path);
     pk_blob_unref(core->mem, e->parked);
+    pk_blob_unref(core->mem, e->data);
     pk_pool_put(&core->entries, e);
 }
 

@@ -69,6 +69,57 @@ static struct op dummy_op(const struct pk_znode *parent, bool create)
                        .version = create ? PK_CREATE_PERSISTENT : -1};
 }
 
+/* The i-th step of a flush: the first finds a foreign write, the last brings the newest data. */
+static struct op flush_op(const struct pk_lease *l, int32_t i, int32_t steps)
+{
+    struct pk_bytes data = PK_BYTES("");
+    if (i == steps - 1)
+        data = l->data != NULL ? (struct pk_bytes){l->data->bytes, l->data->len} : (struct pk_bytes){NULL, 0};
+    return (struct op){
+        .type = PK_OP_SET_DATA, .znode = l->znode, .data = data, .version = i == 0 ? l->base.version : -1};
+}
+
+size_t pk_replay_flush_len(const struct pk_lease *l)
+{
+    size_t len = 0;
+    int32_t steps = pk_lease_pending(l);
+    for (int32_t i = 0; i < steps; i++) {
+        struct op o = flush_op(l, i, steps);
+        len += op_len(&o);
+    }
+    return len;
+}
+
+uint8_t *pk_replay_flush_put(uint8_t *p, const struct pk_lease *l)
+{
+    int32_t steps = pk_lease_pending(l);
+    for (int32_t i = 0; i < steps; i++) {
+        struct op o = flush_op(l, i, steps);
+        p = op_put(p, &o);
+    }
+    return p;
+}
+
+bool pk_multi_first_error(struct pk_bytes body, uint32_t *at, int32_t *code)
+{
+    struct pk_in in = pk_in(body.p, body.len);
+    for (*at = 0;; ++*at) {
+        int32_t type = pk_get_int(&in);
+        bool done = pk_get_bool(&in);
+        pk_get_int(&in);
+        if (in.bad || done || type != -1)
+            return false;
+        *code = pk_get_int(&in);
+        if (*code != PK_Z_OK && *code != PK_Z_RUNTIME_INCONSISTENCY)
+            return true;
+    }
+}
+
+bool pk_multi_succeeded(const struct pk_reply *r, struct pk_bytes body)
+{
+    return r->err == PK_Z_OK && body.len >= 4 && (int32_t)pk_load32(body.p) != -1;
+}
+
 uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink *s)
 {
     size_t len = PK_MULTI_HEADER;

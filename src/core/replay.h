@@ -1,10 +1,11 @@
 /*
- * The multis of a sink, built as bytes: creates, and the steps that bring a fresh znode's counters to what
+ * The multis of a sink and of a flush, built as bytes: creates, and the steps that bring a fresh znode's counters to what
  * clients have seen. Bounded, so that no multi comes near jute.maxbuffer unless a single znode does.
  */
 #ifndef PK_CORE_REPLAY_H
 #define PK_CORE_REPLAY_H
 
+#include "core/lease.h"
 #include "core/sink.h"
 
 enum {
@@ -21,5 +22,14 @@ uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink 
 bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s);
 /* Sends pairs of create and delete of a dummy child below an upstream parent. */
 void pk_replay_pairs(struct core *core, struct pk_conn *c, const struct pk_znode *parent, int32_t pairs);
+
+/* The operations of a flush of everything that the lease has pending: their bytes, and writing them. */
+size_t pk_replay_flush_len(const struct pk_lease *l);
+uint8_t *pk_replay_flush_put(uint8_t *p, const struct pk_lease *l);
+
+/* The first error of a failed multi and its index: operations before it have 0, those after it -2. False when there is
+ * none (protocol facts section 6). */
+bool pk_multi_first_error(struct pk_bytes body, uint32_t *at, int32_t *code);
+bool pk_multi_succeeded(const struct pk_reply *r, struct pk_bytes body);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "core/ask.h"
 #include "core/config_data.h"
+#include "core/flush.h"
 #include "core/keepalive.h"
 #include "core/local.h"
 #include "core/names.h"
@@ -23,6 +24,7 @@ static const struct pk_bytes no_path = {NULL, 0};
 static enum pk_verdict taken(struct core *core, struct pk_conn *c)
 {
     pk_ask_drop(core, c);
+    pk_lease_release(core, c);
     c->attempts = 0;
     return PK_TAKEN;
 }
@@ -67,44 +69,79 @@ static enum pk_answer answer_of(const struct pk_request *req)
     }
 }
 
-/* Sinks what the request names; true when there is nothing (left) to sink and it may be relayed. */
-static bool sunk(struct core *core, struct pk_conn *c, const struct pk_request *req)
+/* True when nothing of what is named is (left) to be sunk. */
+static bool sunk(struct core *core, struct pk_conn *c, struct pk_naming *what)
 {
-    struct pk_naming what = {0};
-    if (pk_names_collect(core, req, &what) != PK_OK) {
-        pk_naming_free(core, &what);
-        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
-        return false;
-    }
-    bool nothing = what.n == 0 && what.nsettle == 0;
-    if (nothing || c->attempts >= MAX_SINKS) {
-        pk_naming_free(core, &what);
+    if ((what->n == 0 && what->nsettle == 0) || c->attempts >= MAX_SINKS)
         return true;
-    }
-    if (what.busy) {
+    if (what->busy) {
         pk_conn_wait(core, c);
     } else if (admitted(core, c) && is_head(c)) {
         if (c->attempts++ == 0)
             core->stats.requests_sunk++;
-        if (pk_sink_begin(core, c, &what) != PK_OK)
+        if (pk_sink_begin(core, c, what) != PK_OK)
             pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
     }
-    pk_naming_free(core, &what);
     return false;
 }
 
-/* Anything that memory does not absorb: sink what it names, mark what it may change or watch, relay. */
+/* True when every lease that is named is clean; they are kept so until the request has been relayed. A local exists that
+ * is queued must not be overtaken by what may change its answer. */
+static bool flushed(struct core *core, struct pk_conn *c, const struct pk_naming *what)
+{
+    if (what->nleased == 0)
+        return true;
+    if (c->queue.locals > 0)
+        return false;
+    bool dirty = false;
+    for (uint32_t i = 0; i < what->nleased; i++)
+        dirty = dirty || what->leased[i]->lease->dirty;
+    if (!dirty)
+        return true;
+    if (pk_lease_hold(core, c, what->leased, what->nleased) != PK_OK) {
+        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+        return false;
+    }
+    core->stats.requests_flushed++;
+    pk_conn_wait(core, c);
+    pk_flush_for(core, c, c->holds.v, c->holds.n);
+    return false;
+}
+
+/* Sinks and flushes what the request names; true when it may be relayed. */
+static bool prepared(struct core *core, struct pk_conn *c, const struct pk_request *req)
+{
+    struct pk_naming what = {0};
+    bool ready = false;
+    if (pk_names_collect(core, req, &what) != PK_OK)
+        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+    else
+        ready = sunk(core, c, &what) && flushed(core, c, &what);
+    pk_naming_free(core, &what);
+    return ready;
+}
+
+/* The data of a setData below a mount, for the lease that its success may bring. */
+static enum pk_err keep_data(struct core *core, struct pk_entry *e, const struct pk_request *req)
+{
+    if (req->op != PK_OP_SET_DATA || req->data.p == NULL)
+        return PK_OK;
+    e->data = pk_blob_new(core->mem, req->data.p, req->data.len);
+    return e->data != NULL ? PK_OK : PK_ENOMEM;
+}
+
+/* Anything that memory does not absorb: sink and flush what it names, mark what it may change or watch, relay. */
 static enum pk_verdict unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
                                const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
 {
-    if (!c->read_only && !sunk(core, c, req))
+    if (!c->read_only && !prepared(core, c, req))
         return PK_WAITS;
     pk_ask_drop(core, c);
     struct pk_entry *e = pk_entry_new(core, c, answer, req->xid, req->op, path);
     if (e == NULL)
         return PK_TAKEN;
     e->watch = req->watch;
-    if (pk_names_touch(core, c, req, e) != PK_OK) {
+    if (keep_data(core, e, req) != PK_OK || pk_names_touch(core, c, req, e) != PK_OK) {
         pk_entry_free(core, c, e);
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return PK_TAKEN;
@@ -155,9 +192,11 @@ static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const st
     }
     if (req->watch)
         return judge_unusual(core, c, req, f);
-    if (pk_local_readable(core, c, req->path, &z))
+    if (pk_local_readable(core, c, req->path, req->op, &z))
         return read_locally(core, c, req, z);
-    pk_catch_up(core, c, pk_store_find(&core->store, req->path));
+    z = pk_store_find(&core->store, req->path);
+    if (z != NULL && z->lease == NULL) /* of a leased one the answer is brought up to date */
+        pk_catch_up(core, c, z);
     return relay(core, c, req, f, PK_ANSWER_READ, req->path);
 }
 
@@ -165,8 +204,7 @@ static bool counts_anything(const struct core *core, struct pk_bytes path)
 {
     for (size_t i = 0; i < core->store.nmounts; i++) {
         const struct pk_mount *m = &core->store.mounts[i];
-        if (m->config.mode != PK_MODE_RELAY &&
-            (pk_path_below(m->path, path) || pk_bytes_eq(m->path, path) || pk_path_below(path, m->path)))
+        if ((pk_path_below(m->path, path) || pk_bytes_eq(m->path, path) || pk_path_below(path, m->path)))
             return true;
     }
     return false;
@@ -178,7 +216,7 @@ static enum pk_verdict judge_count(struct core *core, struct pk_conn *c, const s
     struct pk_znode *z;
     if (!counts_anything(core, req->path))
         return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
-    if (pk_local_readable(core, c, req->path, &z))
+    if (pk_local_readable(core, c, req->path, req->op, &z))
         return read_locally(core, c, req, z);
     pk_catch_up(core, c, pk_store_find(&core->store, req->path));
     return relay(core, c, req, f, PK_ANSWER_COUNT, req->path);
@@ -196,6 +234,17 @@ static bool may_write(struct core *core, struct pk_conn *c, const struct pk_znod
     return admitted(core, c) && is_head(c);
 }
 
+/* setData on a znode whose writes memory absorbs. */
+static enum pk_verdict refresh(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                               struct pk_znode *z)
+{
+    if (!may_write(core, c, z, NULL))
+        return PK_WAITS;
+    pk_local_set(core, c, req, z);
+    pk_keepalive(core, c);
+    return taken(core, c);
+}
+
 static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const struct pk_request *req,
                                  const struct pk_frame *f)
 {
@@ -203,6 +252,8 @@ static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const str
     if (pk_store_place(&core->store, req->path, &mount) == PK_OUTSIDE)
         return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
     struct pk_znode *z = pk_local_find(core, c, req->path);
+    if (z != NULL && z->lease != NULL && !c->read_only && pk_lease_absorbs(core, c, z, req->data.len))
+        return refresh(core, c, req, z);
     if (!pk_znode_held(z) || c->read_only)
         return unusual(core, c, req, f, PK_ANSWER_READ, req->path);
     size_t before = z->data != NULL ? z->data->len : 0;
@@ -212,11 +263,7 @@ static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const str
             core->stats.bound_size++;
         return unusual(core, c, req, f, PK_ANSWER_READ, req->path);
     }
-    if (!may_write(core, c, z, NULL))
-        return PK_WAITS;
-    pk_local_set(core, c, req, z);
-    pk_keepalive(core, c);
-    return taken(core, c);
+    return refresh(core, c, req, z);
 }
 
 static enum pk_verdict judge_delete(struct core *core, struct pk_conn *c, const struct pk_request *req,
@@ -239,10 +286,10 @@ static enum pk_verdict judge_delete(struct core *core, struct pk_conn *c, const 
 static bool birth_thinkable(struct core *core, const struct pk_conn *c, const struct pk_request *req,
                             struct pk_mount *mount, const struct pk_znode *z, const struct pk_znode *parent)
 {
-    if (c->read_only || req->version != PK_CREATE_PERSISTENT || !pk_acl_is_open(req->acl) ||
-        !pk_path_valid(req->path))
+    if (mount->config.mode != PK_MODE_PACEMAKER || c->read_only || req->version != PK_CREATE_PERSISTENT ||
+        !pk_acl_is_open(req->acl) || !pk_path_valid(req->path))
         return false;
-    if (z != NULL && (z->state == PK_ZNODE_SUNK || z->nborn > 0))
+    if (z != NULL && (z->state == PK_ZNODE_SUNK || z->lease != NULL || z->nborn > 0))
         return false;
     if (pk_watched(core, mount, req->path) || pk_touched(z) || pk_touched(parent) ||
         (parent != NULL && parent->no_births))
@@ -333,6 +380,8 @@ static enum pk_verdict judge_known(struct core *core, struct pk_conn *c, const s
     case PK_ROUTE_REFUSE:
         return refuse(core, c, req);
     case PK_ROUTE_CLOSE:
+        if (!pk_flush_conn(core, c))
+            return PK_WAITS;
         c->closing = true;
         return relay(core, c, req, f, PK_ANSWER_CLOSE, no_path);
     case PK_ROUTE_AUTH:
@@ -340,6 +389,8 @@ static enum pk_verdict judge_known(struct core *core, struct pk_conn *c, const s
     case PK_ROUTE_RECONFIG:
         return relay(core, c, req, f, PK_ANSWER_CONFIG, no_path);
     case PK_ROUTE_RELAY:
+        if (req->op == PK_OP_SYNC) /* the client wants to see what others did */
+            pk_grants_end(core, c);
         break;
     }
     return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
@@ -355,7 +406,7 @@ static bool local_reads_stand(const struct core *core, struct pk_conn *c)
         const struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
         struct pk_znode *z;
         if (e->state == PK_ENTRY_LOCAL &&
-            !pk_local_readable(core, c, (struct pk_bytes){e->path->bytes, e->path->len}, &z))
+            !pk_local_readable(core, c, (struct pk_bytes){e->path->bytes, e->path->len}, e->op, &z))
             return false;
     }
     c->losses_seen = core->store.losses;

@@ -7,6 +7,8 @@
  */
 #include "core/session.h"
 
+#include "core/own.h"
+
 void pk_session_request(struct core *core, struct pk_conn *c, const struct pk_frame *f)
 {
     struct pk_connect_request req;
@@ -104,6 +106,9 @@ void pk_session_response(struct core *core, struct pk_conn *c, const struct pk_f
     c->read_only = res.read_only;
     pk_blob_unref(core->mem, c->greeting);
     c->greeting = NULL;
-    enter(core, c, res.session_id);
+    if (c->own)
+        pk_own_up(core, c);
+    else
+        enter(core, c, res.session_id);
     pk_conn_wake(core, c);
 }

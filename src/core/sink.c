@@ -8,6 +8,7 @@
  */
 #include "core/sink.h"
 
+#include "core/lease.h"
 #include "core/relay.h"
 #include "core/replay.h"
 #include "core/touch.h"
@@ -17,7 +18,7 @@ static void end(struct core *core, struct pk_conn *c)
     struct pk_sink *s = c->sink;
     c->sink = NULL;
     core->sinking--;
-    c->refusal = s->error;
+    c->refusal = c->own ? 0 : s->error;
     for (uint32_t i = 0; i < s->what.nsettle; i++) {
         s->what.settle[i]->settling = false;
         pk_store_tidy(&core->store, s->what.settle[i]);
@@ -103,6 +104,7 @@ static void finish_batch(struct core *core, struct pk_conn *c, int64_t zxid)
         }
         z->mzxid = zxid;
         z->cversion = 0;
+        pk_lease_stale(core, z->parent, zxid);
     }
     s->next += s->batch;
     s->batch = 0;
@@ -137,6 +139,7 @@ static void refuse(struct core *core, struct pk_conn *c, uint32_t at, int32_t co
         if (up != top)
             continue;
         s->what.v[i]->state = PK_ZNODE_BORN;
+        s->what.v[i]->refused = true;
         leave_out(s, i);
     }
 }
@@ -152,23 +155,6 @@ static void give_up(struct core *core, struct pk_conn *c, uint32_t at)
     leave_out(s, at);
     if (pk_store_apply(&core->store, &change) == PK_OK)
         pk_store_tidy(&core->store, z);
-}
-
-/* First error of a failed multi and its index; ops before it have 0, those after it -2. False when there is
- * none. */
-static bool first_error(struct pk_bytes body, uint32_t *at, int32_t *code)
-{
-    struct pk_in in = pk_in(body.p, body.len);
-    for (*at = 0;; ++*at) {
-        int32_t type = pk_get_int(&in);
-        bool done = pk_get_bool(&in);
-        pk_get_int(&in);
-        if (in.bad || done || type != -1)
-            return false;
-        *code = pk_get_int(&in);
-        if (*code != PK_Z_OK && *code != PK_Z_RUNTIME_INCONSISTENCY)
-            return true;
-    }
 }
 
 /* The index within the list of the create that a multi's index means: a replaced znode has a delete before
@@ -211,7 +197,7 @@ static void create_failed(struct core *core, struct pk_conn *c, const struct pk_
     struct pk_sink *s = c->sink;
     uint32_t op;
     int32_t code = r->err;
-    if (r->err != PK_Z_OK || !first_error(body, &op, &code)) {
+    if (r->err != PK_Z_OK || !pk_multi_first_error(body, &op, &code)) {
         while (s->next < s->what.n)
             refuse(core, c, s->next, r->err != PK_Z_OK ? r->err : PK_Z_RUNTIME_INCONSISTENCY);
         next_batch(core, c);
@@ -222,11 +208,6 @@ static void create_failed(struct core *core, struct pk_conn *c, const struct pk_
         next_batch(core, c);
 }
 
-static bool multi_succeeded(const struct pk_reply *r, struct pk_bytes body)
-{
-    return r->err == PK_Z_OK && body.len >= 4 && (int32_t)pk_load32(body.p) != -1;
-}
-
 /* Servers that have not seen this zxid yet still owe these deaths to their answers. */
 static void pairs_replayed(struct core *core, struct pk_znode *z, int32_t pairs, int64_t zxid)
 {
@@ -235,6 +216,7 @@ static void pairs_replayed(struct core *core, struct pk_znode *z, int32_t pairs,
         return;
     z->aux->settled_pairs = pairs;
     z->aux->settled_zxid = zxid;
+    pk_lease_stale(core, z, zxid);
 }
 
 /* Pairs that were refused stay owed: the parent's Stat goes on being patched, only its sequence lags. */
@@ -244,12 +226,12 @@ static void settled(struct core *core, struct pk_conn *c, const struct pk_reply 
     struct pk_znode *z = s->what.settle[s->at];
     uint32_t op;
     int32_t code = r->err;
-    if (multi_succeeded(r, body))
+    if (pk_multi_succeeded(r, body))
         pairs_replayed(core, z, s->done, r->zxid);
-    else if (first_error(body, &op, &code) && code == PK_Z_NO_NODE)
+    else if (pk_multi_first_error(body, &op, &code) && code == PK_Z_NO_NODE)
         z->cversion = 0;
     else
-        s->at++;
+        s->what.settle[s->at++]->refused = true;
     s->done = 0;
     if (!settle_next(core, c, s) && c->sink == s)
         end(core, c);
@@ -262,7 +244,7 @@ void pk_sink_answer(struct core *core, struct pk_conn *c, const struct pk_reply 
         return;
     switch (s->step) {
     case PK_SINK_CREATING:
-        if (multi_succeeded(r, body))
+        if (pk_multi_succeeded(r, body))
             created(core, c, r->zxid);
         else
             create_failed(core, c, r, body);

@@ -11,12 +11,14 @@
 
 #include "core/state.h"
 
-/* What a request names: filled in by names.h, taken over by pk_sink_begin. */
+/* What a request names, or what else is to be sunk: filled in by names.h, taken over by pk_sink_begin. */
 struct pk_naming {
     struct pk_znode **v; /* born znodes, ancestors first */
     uint32_t n, cap;
     struct pk_znode **settle; /* upstream parents with absorbed deaths */
     uint32_t nsettle, settle_cap;
+    struct pk_znode **leased; /* znodes whose leases must be clean */
+    uint32_t nleased, leased_cap;
     bool busy; /* one of them is being sunk by another connection */
 };
 

@@ -10,13 +10,19 @@
 
 enum { PK_NOTES = 32 };
 
+/* Credentials, owned. */
+struct pk_auths {
+    struct core_auth *v;
+    size_t n;
+};
+
 struct core {
     const struct pk_mem *mem;
     struct core_config config;
     struct core_stats stats;
     struct pk_store store;
     struct pk_out_shared out;
-    struct pk_pool entries, touches, watches;
+    struct pk_pool entries, touches, watches, leases, grants;
     struct pk_conn **slots;
     uint32_t *gens;
     uint32_t nslots, slots_cap, free_hint;
@@ -34,10 +40,17 @@ struct core {
     unsigned first_note, nnotes;
     uint32_t nconns;
     int64_t now_us, wall_ms;
-    int64_t ticked_us; /* time of the newest tick */
-    int32_t own_xid;   /* of the newest request of our own */
-    uint32_t sinking;  /* sinks under way */
+    int64_t ticked_us;      /* time of the newest tick */
+    int32_t own_xid;        /* of the newest request of our own */
+    uint32_t sinking;       /* sinks under way */
+    struct pk_list orphans; /* dirty leases (pk_lease.due) that no client's uplink flushes */
+    struct pk_conn *own;    /* the connection of our own, NULL when there is none */
+    int64_t own_next_us;    /* not opened again before */
+    struct pk_auths auths;  /* what it shows the ensemble */
+    bool to_look;           /* restored znodes may not have been compared with the ensemble yet */
+    uint32_t handed;        /* znodes and leases handed over since the newest tick */
     bool draining;
+    bool releasing; /* as fast as the ensemble takes it */
 };
 
 /* The driver should look at this connection. */
@@ -54,6 +67,8 @@ void pk_conn_wait(struct core *core, struct pk_conn *c);
 void pk_core_note(struct core *core, enum pk_note_kind kind, const struct pk_conn *c, struct pk_bytes path,
                   int64_t number);
 
+/* A connection in no state yet; NULL when out of memory. */
+struct pk_conn *pk_conn_new(struct core *core) PK_NODISCARD;
 /* Frees a connection and everything that depends on it; its id is dead from here on. */
 void pk_conn_free(struct core *core, struct pk_conn *c);
 /* A fresh xid for a request of our own: negative, so that servers do not count it in their throttling. */

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/lease.h"
 #include "proto/path.h"
 
 static uint32_t name_hash(const struct pk_store *store, const struct pk_znode *parent, struct pk_bytes name)
@@ -143,6 +144,8 @@ static void forget(struct pk_store *store, struct pk_znode *z)
         pk_list_del(&z->aux->recent);
     pk_free(store->mem, z->aux);
     pk_blob_unref(store->mem, z->data);
+    if (z->lease != NULL)
+        pk_blob_unref(store->mem, z->lease->data);
     pk_free(store->mem, z);
     store->forgotten++;
 }
@@ -165,6 +168,7 @@ static enum pk_err add_mount(struct pk_store *store, const struct core_mount *co
     memcpy(copy, config->path, path.len + 1);
     *m = (struct pk_mount){.config = *config, .path = {(const uint8_t *)copy, path.len}};
     m->config.path = copy;
+    pk_list_init(&m->due);
     m->root = make(store, NULL, (uint8_t)store->nmounts, m->path);
     store->nmounts++;
     return m->root != NULL ? PK_OK : PK_ENOMEM;
@@ -225,7 +229,7 @@ enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path,
 {
     for (size_t i = 0; i < store->nmounts; i++) {
         struct pk_mount *m = &store->mounts[i];
-        if (m->config.mode == PK_MODE_RELAY || path.len < m->path.len)
+        if (path.len < m->path.len)
             continue;
         *mount = m;
         if (pk_path_below(path, m->path) && !too_deep(behind(m, path)))
@@ -284,7 +288,7 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
     while (z != NULL) {
         tidy_aux(store, z);
         if (z->state != PK_ZNODE_KNOWN || z->aux != NULL || z->children != NULL || z->cversion > 0 ||
-            z->no_births || z->settling || z->parent == NULL)
+            z->no_births || z->settling || z->lease != NULL || z->parent == NULL)
             return;
         struct pk_znode *up = z->parent;
         forget(store, z);
@@ -355,6 +359,10 @@ void pk_znode_stat(const struct pk_znode *z, struct pk_stat *st)
         .data_length = z->data != NULL ? (int32_t)z->data->len : 0,
         .num_children = z->nborn,
     };
+    if (z->lease == NULL)
+        return;
+    *st = z->lease->base;
+    pk_lease_patch(z->lease, st);
 }
 
 struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z)
@@ -370,7 +378,7 @@ bool pk_store_has_room(const struct pk_mount *mount, bool birth, uint64_t more, 
 {
     if (data > mount->config.max_znode)
         return false;
-    if (birth && mount->znodes >= mount->config.max_znodes)
+    if (birth && mount->znodes + mount->leases >= mount->config.max_znodes)
         return false;
     return more == 0 || mount->bytes + more <= mount->config.max_bytes;
 }

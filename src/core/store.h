@@ -19,6 +19,8 @@
 #include "core/core.h"
 #include "proto/records.h"
 
+struct pk_lease;
+
 enum pk_znode_state {
     PK_ZNODE_KNOWN,
     PK_ZNODE_BORN,
@@ -31,8 +33,9 @@ struct pk_znode {
     struct pk_map_node map;
     struct pk_znode *parent; /* NULL for a mount's root */
     struct pk_znode *children, *next, **pprev;
-    struct pk_blob *data; /* NULL: null data (born), nothing (known) */
-    struct pk_aux *aux;   /* watches, requests in flight and asks; NULL when there are none */
+    struct pk_blob *data;   /* NULL: null data (born), nothing (known) */
+    struct pk_aux *aux;     /* watches, requests in flight and asks; NULL when there are none */
+    struct pk_lease *lease; /* known or sunk: its refreshes are absorbed (lease.h); else NULL */
     /* Born: as in its Stat. Sunk: czxid and mzxid are those of the create and of the last replayed step.
      * Known, with born children: czxid is the parent's upstream one (0 not seen yet), pzxid the local share.
      */
@@ -49,6 +52,8 @@ struct pk_znode {
     bool named : 1;     /* collected already for the sink that is being prepared */
     bool no_births : 1; /* a container or TTL znode */
     bool listed : 1;    /* upstream's listing that is being merged names it too */
+    bool refused : 1;   /* the ensemble refused to take it: not tried again unasked */
+    bool restored : 1;  /* from a state file, not yet compared with the ensemble */
     char name[];        /* below its parent; of a mount's root the whole path */
 };
 
@@ -56,9 +61,15 @@ struct pk_mount {
     struct core_mount config; /* path owned */
     struct pk_bytes path;
     struct pk_znode *root;
-    uint64_t znodes, bytes; /* born and sinking; data and names */
-    uint32_t recursive;     /* recursive watches at or above the root */
+    uint64_t znodes; /* born and sinking */
+    uint64_t leases, dirty;
+    uint64_t bytes;     /* data and names of both */
+    uint32_t recursive; /* recursive watches at or above the root */
+    struct pk_list due; /* dirty leases (pk_lease.due), oldest first */
+    int64_t credit_us;  /* of flushes: flush_us buys one */
     bool full_noted;
+    bool unsunk; /* there may be born znodes that the mode does not hold */
+    bool stuck;  /* what the mode does not hold is refused by the ensemble: not tried again */
 };
 
 struct pk_store {
@@ -97,7 +108,7 @@ enum pk_err pk_store_init(struct pk_store *store, const struct pk_mem *mem, cons
                           struct core_stats *stats) PK_NODISCARD;
 void pk_store_drop(struct pk_store *store);
 
-/* Which mount with a mode other than relay holds the path; *mount is NULL when outside. */
+/* Which mount has the path, whatever its mode; *mount is NULL when outside. */
 enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount);
 /* The znode of a path, or NULL when nothing is known of it. */
 struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path);
@@ -151,7 +162,7 @@ static inline int32_t pk_znode_deaths(const struct pk_znode *z)
     return pk_znode_held(z) ? (z->cversion - z->nborn) / 2 : z->cversion;
 }
 
-/* Stat of a held znode. */
+/* Stat of a held or leased znode. */
 void pk_znode_stat(const struct pk_znode *z, struct pk_stat *st);
 
 /* Next znode of the subtree of root in preorder after z (NULL at the end); start with z == root. */
@@ -159,30 +170,35 @@ struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z);
 
 /* Every mutation of what is held is one of these, and goes through pk_store_apply. */
 enum pk_change_kind {
-    PK_CHANGE_BIRTH, /* znode: known, its parent known or born */
-    PK_CHANGE_SET,   /* znode: born */
-    PK_CHANGE_DEATH, /* znode: born, without born children */
-    PK_CHANGE_SUNK,  /* znode: replaying; czxid and mzxid hold the sink's zxids */
-    PK_CHANGE_LOST,  /* znode: born or sinking; the ensemble's own znode of that path stays */
+    PK_CHANGE_BIRTH,  /* znode: known, its parent known or born */
+    PK_CHANGE_SET,    /* znode: born */
+    PK_CHANGE_DEATH,  /* znode: born, without born children */
+    PK_CHANGE_SUNK,   /* znode: replaying; czxid and mzxid hold the sink's zxids */
+    PK_CHANGE_LOST,   /* znode: born or sinking; the ensemble's own znode of that path stays */
+    PK_CHANGE_LEASED, /* znode: known or sunk; lease, blob and stat: the ensemble has just taken this data */
+    PK_CHANGE_UNLEASED, /* znode: leased */
 };
 
 struct pk_change {
     enum pk_change_kind kind;
     struct pk_znode *znode;
     struct pk_bytes data;
+    struct pk_lease *lease;
+    struct pk_blob *blob; /* a reference is taken; NULL is null data */
+    const struct pk_stat *stat;
     int64_t wall_ms, now_us;
     int64_t session_id; /* who: 0 for ourselves */
 };
 
 /*
- * Carries out one change: data, versions, zxids, times, parents' counters, figures. PK_ENOMEM (BIRTH, SET and
- * SUNK only): nothing changed. After DEATH, SUNK and LOST the caller tidies the znode when it is done with
- * it.
+ * Carries out one change: data, versions, zxids, times, parents' counters, figures. SET is for born znodes and leased
+ * ones. PK_ENOMEM (BIRTH, SET and SUNK only): nothing changed. After DEATH, SUNK, LOST and UNLEASED the caller tidies
+ * the znode when it is done with it.
  */
 enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *change) PK_NODISCARD;
 
-/* True when the mount takes `more` bytes for a znode that then has `data` bytes of data (births: one znode
- * more). */
+/* True when the mount takes `more` bytes for a znode that then has `data` bytes of data (births and new leases: one
+ * znode more). */
 bool pk_store_has_room(const struct pk_mount *mount, bool birth, uint64_t more, size_t data);
 
 #endif

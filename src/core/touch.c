@@ -7,6 +7,7 @@
 #include "core/touch.h"
 
 #include "core/ask.h"
+#include "core/lease.h"
 #include "proto/path.h"
 
 static const uint8_t watch_bits[4] = {PK_TOUCH_DATA, PK_TOUCH_CHILD, PK_TOUCH_PERSISTENT, PK_TOUCH_RECURSIVE};
@@ -103,12 +104,30 @@ enum pk_err pk_touch(struct core *core, struct pk_conn *c, struct pk_entry *e, s
     return PK_OK;
 }
 
-static void settle(struct core *core, struct pk_conn *c, struct pk_touch *t, bool success, uint8_t stand)
+/* What a write that was relayed means for leases: its own is moved on by the answer to a setData (pk_lease_granted) and
+ * ends with any other; the parent's copy is stale when the znode may have come or gone. */
+static void settle_leases(struct core *core, const struct pk_entry *e, const struct pk_touch *t,
+                          enum pk_outcome outcome)
 {
     struct pk_znode *z = t->znode;
+    if (!(t->kinds & PK_TOUCH_WRITE) || outcome == PK_OUTCOME_FAILED)
+        return;
+    bool known = outcome == PK_OUTCOME_OK;
+    if (e->op != PK_OP_SET_DATA)
+        pk_lease_stale(core, z->parent, core->stats.newest_zxid + (known ? 0 : 1));
+    if (z->lease != NULL && !(known && e->op == PK_OP_SET_DATA))
+        pk_lease_end(core, z, t->kinds & PK_TOUCH_DELETE ? PK_LEASE_GONE : PK_LEASE_OVER);
+}
+
+static void settle(struct core *core, struct pk_conn *c, const struct pk_entry *e, struct pk_touch *t,
+                   enum pk_outcome outcome, uint8_t stand)
+{
+    struct pk_znode *z = t->znode;
+    bool success = outcome == PK_OUTCOME_OK;
     if (t->kinds & PK_TOUCH_WRITE)
         z->aux->inflight--;
     pk_asks_spoil(z);
+    settle_leases(core, e, t, outcome);
     struct pk_watch *w = t->kinds & PK_TOUCH_WATCHES ? find(c, z) : NULL;
     if (w != NULL) {
         uint8_t before = marked(w);
@@ -124,13 +143,13 @@ static void settle(struct core *core, struct pk_conn *c, struct pk_touch *t, boo
         z->no_births = true;
 }
 
-void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, bool success,
+void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, enum pk_outcome outcome,
                     uint8_t watches_stand)
 {
     while (e->touches != NULL) {
         struct pk_touch *t = e->touches;
         e->touches = t->next;
-        settle(core, c, t, success, watches_stand);
+        settle(core, c, e, t, outcome, watches_stand);
         pk_store_tidy(&core->store, t->znode);
         pk_pool_put(&core->touches, t);
     }
@@ -138,9 +157,15 @@ void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, bo
 
 void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watcher_event *event)
 {
-    struct pk_watch *w = find(c, pk_store_find(&core->store, event->path));
-    if (w == NULL)
+    struct pk_znode *z = pk_store_find(&core->store, event->path);
+    if (z == NULL)
         return;
+    pk_lease_event(core, z, event->type);
+    struct pk_watch *w = find(c, z);
+    if (w == NULL) {
+        pk_store_tidy(&core->store, z);
+        return;
+    }
     uint8_t before = marked(w);
     switch (event->type) {
     case PK_EVENT_CREATED:
@@ -156,7 +181,6 @@ void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watc
     default:
         break;
     }
-    struct pk_znode *z = w->znode;
     drop_if_unmarked(core, w, before);
     pk_store_tidy(&core->store, z);
 }
@@ -185,8 +209,23 @@ static bool any_watch(const struct pk_znode *z, uint8_t bits)
     return false;
 }
 
+bool pk_data_watched(const struct core *core, const struct pk_znode *z)
+{
+    const struct pk_mount *mount = &core->store.mounts[z->mount];
+    if (mount->config.absorb_watched)
+        return false;
+    if (mount->recursive > 0 || any_watch(z, PK_TOUCH_DATA | PK_TOUCH_PERSISTENT))
+        return true;
+    for (; z != NULL; z = z->parent)
+        if (any_watch(z, PK_TOUCH_RECURSIVE))
+            return true;
+    return false;
+}
+
 bool pk_watched(const struct core *core, const struct pk_mount *mount, struct pk_bytes path)
 {
+    if (mount->config.absorb_watched)
+        return false;
     if (mount->recursive > 0 || any_watch(pk_store_find(&core->store, path), PK_TOUCH_WATCHES))
         return true;
     struct pk_bytes up = pk_path_parent(path);

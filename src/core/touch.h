@@ -40,9 +40,12 @@ struct pk_watch {
 /* Adds a touch to an entry and counts it at the znode. */
 enum pk_err pk_touch(struct core *core, struct pk_conn *c, struct pk_entry *e, struct pk_znode *z,
                      uint8_t kinds) PK_NODISCARD;
-/* The answer is here (or never comes): the touches end; with success watches stand and deletes forget.
- * watches_stand: watch bits that stand although the request failed (an exists watch on a missing znode). */
-void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, bool success,
+/* How a request ended that touched something. */
+enum pk_outcome { PK_OUTCOME_OK, PK_OUTCOME_FAILED, PK_OUTCOME_UNKNOWN };
+/* The answer is here (or never comes): the touches end; with success watches stand and deletes forget; leases end that
+ * the request may have changed. watches_stand: watch bits that stand although the request failed (an exists watch on a
+ * missing znode). */
+void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, enum pk_outcome outcome,
                     uint8_t watches_stand);
 /* A notification: one-shot watches that it consumes are cleared. */
 void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watcher_event *event);
@@ -52,6 +55,8 @@ void pk_watches_end(struct core *core, struct pk_conn *c);
 /* True when a birth at path would be seen by a watch, now or in flight: at the znode, as a child of its
  * parent, or through a recursive watch above. */
 bool pk_watched(const struct core *core, const struct pk_mount *mount, struct pk_bytes path);
+/* True when a watch may depend on the data of a znode below a mount. */
+bool pk_data_watched(const struct core *core, const struct pk_znode *z);
 /* True when a relayed request is under way that may create, write, delete or protect the znode. NULL is allowed. */
 bool pk_touched(const struct pk_znode *z);
 

@@ -1,0 +1,418 @@
+/*
+ * Leases and grants.
+ *
+ * Happy path: a beat's setData finds the connection's grant, is absorbed, and marks the lease dirty.
+ * Failure modes: whatever makes the copy doubtful (a foreign write, an ACL changed, a recreated znode) ends the lease or
+ * its grants, and the next request is the ensemble's; absorbed writes that nobody can flush are counted.
+ */
+#include "core/lease.h"
+
+#include "core/flush.h"
+#include "core/touch.h"
+
+/* Bytes that each replayed write adds to a flush beside its path, and a flush beside all. */
+enum { STEP_BYTES = 32, FLUSH_BYTES = 128 };
+
+static struct pk_grant *grant_of(const struct pk_conn *c, const struct pk_lease *l)
+{
+    for (struct pk_list *at = l->grants.next; at != &l->grants; at = at->next) {
+        struct pk_grant *g = PK_CONTAINER(at, struct pk_grant, of_lease);
+        if (g->conn == c)
+            return g;
+    }
+    return NULL;
+}
+
+static void drop_grant(struct core *core, struct pk_grant *g)
+{
+    pk_list_del(&g->of_conn);
+    pk_list_del(&g->of_lease);
+    pk_pool_put(&core->grants, g);
+    core->stats.grants--;
+    core->store.losses++;
+}
+
+static void drop_grants(struct core *core, struct pk_lease *l)
+{
+    PK_LIST_EACH(at, tmp, &l->grants)
+        drop_grant(core, PK_CONTAINER(at, struct pk_grant, of_lease));
+}
+
+static struct pk_mount *mount_of(const struct core *core, const struct pk_znode *z)
+{
+    return &core->store.mounts[z->mount];
+}
+
+/* True when the flush that this write makes longer would still be a frame that servers take. */
+static bool fits(const struct core *core, const struct pk_lease *l, size_t data)
+{
+    size_t steps = (size_t)pk_lease_pending(l) + 1;
+    size_t step = pk_znode_path_len(l->znode) + STEP_BYTES;
+    return data + steps * step + FLUSH_BYTES <= core->config.max_frame;
+}
+
+bool pk_lease_absorbs(const struct core *core, struct pk_conn *c, const struct pk_znode *z, size_t data)
+{
+    const struct pk_lease *l = z->lease;
+    const struct pk_mount *m = mount_of(core, z);
+    size_t before = l->data != NULL ? l->data->len : 0;
+    return m->config.mode != PK_MODE_RELAY && l->holds == 0 && l->suspect_zxid == 0 &&
+           pk_lease_pending(l) < PK_PENDING_MAX && fits(core, l, data) && grant_of(c, l) != NULL &&
+           !pk_touched(z) && !pk_data_watched(core, z) &&
+           pk_store_has_room(m, false, data > before ? data - before : 0, data);
+}
+
+bool pk_lease_knows(struct pk_conn *c, const struct pk_znode *z)
+{
+    const struct pk_lease *l = z->lease;
+    if (l->shown_zxid < l->changed_zxid || l->suspect_zxid != 0 || l->base.num_children > 0 || z->nborn > 0 ||
+        z->cversion > 0 || z->settling || pk_touched(z))
+        return false;
+    const struct pk_grant *g = grant_of(c, l);
+    return g != NULL && g->read;
+}
+
+static void count_dirty(struct core *core, struct pk_lease *l, bool dirty)
+{
+    if (dirty == l->dirty)
+        return;
+    struct pk_mount *m = mount_of(core, l->znode);
+    l->dirty = dirty;
+    l->dirty_us = core->now_us;
+    m->dirty = dirty ? m->dirty + 1 : m->dirty - 1;
+    core->stats.dirty += dirty ? 1 : -1;
+}
+
+static void no_writer(struct pk_lease *l)
+{
+    pk_list_del(&l->of_writer);
+    l->writer = NULL;
+}
+
+void pk_lease_settle(struct core *core, struct pk_lease *l)
+{
+    bool orphan = l->writer == NULL || l->uncertain > 0;
+    count_dirty(core, l, pk_lease_pending(l) != 0);
+    if (!l->dirty) {
+        no_writer(l);
+        l->refused = false;
+    }
+    if (!l->dirty || pk_lease_in_flight(l) || l->orphan != orphan)
+        pk_list_del(&l->due);
+    l->orphan = orphan;
+    if (l->dirty && !pk_lease_in_flight(l) && pk_list_empty(&l->due))
+        pk_list_add_tail(orphan ? &core->orphans : &mount_of(core, l->znode)->due, &l->due);
+}
+
+void pk_lease_orphan(struct core *core, struct pk_lease *l)
+{
+    no_writer(l);
+    pk_lease_settle(core, l);
+}
+
+void pk_lease_absorbed(struct core *core, struct pk_conn *c, struct pk_lease *l)
+{
+    bool settled = l->dirty && l->writer == c;
+    if (l->writer != c) {
+        pk_list_del(&l->of_writer);
+        pk_list_add_tail(&c->dirty, &l->of_writer);
+        l->writer = c;
+        l->refused = false;
+    }
+    if (!settled)
+        pk_lease_settle(core, l);
+    core->stats.refreshes++;
+    if (pk_lease_pending(l) >= PK_PENDING_EARLY)
+        pk_flush_one(core, l);
+}
+
+void pk_lease_unref(struct core *core, struct pk_lease *l)
+{
+    if (l->znode == NULL && l->holds == 0 && l->inflight == 0 && !l->looking)
+        pk_pool_put(&core->leases, l);
+}
+
+enum pk_err pk_lease_hold(struct core *core, struct pk_conn *c, struct pk_znode *const *v, uint32_t n)
+{
+    struct pk_holds *h = &c->holds;
+    pk_lease_release(core, c);
+    if (h->cap < n) {
+        struct pk_lease **grown = pk_resize(core->mem, h->v, n * sizeof(struct pk_lease *));
+        if (grown == NULL)
+            return PK_ENOMEM;
+        h->v = grown;
+        h->cap = n;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        h->v[i] = v[i]->lease;
+        h->v[i]->holds++;
+    }
+    h->n = n;
+    return PK_OK;
+}
+
+void pk_lease_release(struct core *core, struct pk_conn *c)
+{
+    struct pk_holds *h = &c->holds;
+    for (uint32_t i = 0; i < h->n; i++) {
+        h->v[i]->holds--;
+        pk_lease_unref(core, h->v[i]);
+    }
+    h->n = 0;
+}
+
+/* What the end of a lease does to writes that were not flushed. */
+static void count_end(struct core *core, const struct pk_lease *l, enum pk_lease_end why)
+{
+    int64_t pending = pk_lease_pending(l);
+    if (why == PK_LEASE_FOREIGN)
+        core->stats.foreign_writes++;
+    if (pending == 0 || why == PK_LEASE_OVER)
+        return;
+    core->stats.writes_dropped += pending;
+    pk_core_note(core, why == PK_LEASE_DROPPED ? PK_NOTE_WRITES_DROPPED : PK_NOTE_FOREIGN_WRITE, l->writer,
+                 pk_store_path(&core->store, l->znode), pending);
+}
+
+/* For servers that lag: the znode exists from base.czxid on, with what readers have seen from base.mzxid on. */
+static void remember(struct core *core, struct pk_znode *z, const struct pk_stat *base)
+{
+    if ((z->state != PK_ZNODE_KNOWN && z->state != PK_ZNODE_SUNK) ||
+        pk_store_remember(&core->store, z, core->now_us) != PK_OK)
+        return;
+    pk_store_seen(z, base->czxid);
+    z->state = PK_ZNODE_SUNK;
+    z->czxid = base->czxid;
+    z->mzxid = base->mzxid;
+}
+
+void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why)
+{
+    struct pk_lease *l = z->lease;
+    count_end(core, l, why);
+    drop_grants(core, l);
+    count_dirty(core, l, false);
+    pk_list_del(&l->due);
+    no_writer(l);
+    struct pk_change change = {.kind = PK_CHANGE_UNLEASED, .znode = z};
+    if (pk_store_apply(&core->store, &change) != PK_OK)
+        return;
+    if (why != PK_LEASE_GONE)
+        remember(core, z, &l->base);
+    if (l->holds > 0)
+        pk_core_wake_waiting(core);
+    pk_lease_unref(core, l);
+}
+
+void pk_grants_end(struct core *core, struct pk_conn *c)
+{
+    PK_LIST_EACH(at, tmp, &c->grants) {
+        struct pk_grant *g = PK_CONTAINER(at, struct pk_grant, of_conn);
+        struct pk_lease *l = g->lease;
+        drop_grant(core, g);
+        struct pk_znode *z = l->znode;
+        pk_lease_end_unused(core, l);
+        pk_store_tidy(&core->store, z);
+    }
+}
+
+void pk_lease_conn_ends(struct core *core, struct pk_conn *c)
+{
+    PK_LIST_EACH(at, tmp, &c->dirty) {
+        pk_lease_orphan(core, PK_CONTAINER(at, struct pk_lease, of_writer));
+    }
+    pk_grants_end(core, c);
+}
+
+static enum pk_err grant(struct core *core, struct pk_conn *c, struct pk_lease *l)
+{
+    if (l->base.ephemeral_owner != 0 && l->base.ephemeral_owner != c->session_id)
+        return PK_OK;
+    if (grant_of(c, l) != NULL)
+        return PK_OK;
+    struct pk_grant *g = pk_pool_get(&core->grants);
+    if (g == NULL)
+        return PK_ENOMEM;
+    *g = (struct pk_grant){.conn = c, .lease = l};
+    pk_list_add_tail(&c->grants, &g->of_conn);
+    pk_list_add_tail(&l->grants, &g->of_lease);
+    core->stats.grants++;
+    return PK_OK;
+}
+
+/* A TTL znode dies when nobody writes it, so in a mode that does not flush its refreshes are the ensemble's. */
+static bool may_lease(const struct core *core, const struct pk_conn *c, const struct pk_znode *z, size_t data,
+                      const struct pk_stat *st)
+{
+    const struct pk_mount *m = mount_of(core, z);
+    if (m->config.mode == PK_MODE_RELAY || z->parent == NULL || pk_znode_held(z))
+        return false;
+    if (z->no_births && m->config.mode == PK_MODE_PACEMAKER)
+        return false;
+    return (st->ephemeral_owner == 0 || st->ephemeral_owner == c->session_id) &&
+           pk_store_has_room(m, true, z->len + data, data);
+}
+
+static enum pk_err begin(struct core *core, struct pk_znode *z, struct pk_blob *data,
+                         const struct pk_stat *st)
+{
+    struct pk_lease *l = pk_pool_get(&core->leases);
+    if (l == NULL)
+        return PK_ENOMEM;
+    *l = (struct pk_lease){.znode = z, .base = *st, .mzxid = st->mzxid, .mtime = st->mtime};
+    pk_list_init(&l->grants);
+    pk_list_init(&l->of_writer);
+    pk_list_init(&l->due);
+    struct pk_change change = {.kind = PK_CHANGE_LEASED, .znode = z, .lease = l, .blob = data, .stat = st};
+    return pk_store_apply(&core->store, &change);
+}
+
+enum pk_err pk_lease_granted(struct core *core, struct pk_conn *c, struct pk_znode *z, struct pk_blob *data,
+                             const struct pk_stat *st, int64_t zxid)
+{
+    size_t len = data != NULL ? data->len : 0;
+    struct pk_lease *l = z->lease;
+    if (l != NULL && l->base.czxid > st->czxid)
+        return PK_OK;
+    if (l != NULL && (l->base.czxid != st->czxid || pk_lease_pending(l) != 0 ||
+                      len > mount_of(core, z)->config.max_znode)) {
+        pk_lease_end(core, z, l->base.czxid != st->czxid ? PK_LEASE_GONE : PK_LEASE_FOREIGN);
+        l = NULL;
+    }
+    if (l == NULL && !may_lease(core, c, z, len, st))
+        return PK_OK;
+    if (l == NULL) {
+        if (begin(core, z, data, st) != PK_OK)
+            return PK_ENOMEM;
+        l = z->lease;
+    } else if ((int32_t)((uint32_t)st->version - (uint32_t)l->base.version) > 0) {
+        struct pk_change change = {
+            .kind = PK_CHANGE_LEASED, .znode = z, .lease = l, .blob = data, .stat = st};
+        enum pk_err err = pk_store_apply(&core->store, &change);
+        if (err != PK_OK)
+            return err;
+    }
+    if (l->shown_zxid < zxid)
+        l->shown_zxid = zxid;
+    if (zxid >= l->suspect_zxid)
+        l->suspect_zxid = 0;
+    return grant(core, c, l);
+}
+
+void pk_lease_read(struct pk_conn *c, struct pk_znode *z)
+{
+    struct pk_grant *g = grant_of(c, z->lease);
+    if (g != NULL)
+        g->read = true;
+}
+
+/* The answer is as new as our copy, or newer but for what is dirty. */
+static void refresh(struct core *core, struct pk_lease *l, const struct pk_stat *st, int64_t zxid)
+{
+    if (zxid < l->shown_zxid)
+        return;
+    if (st->aversion != l->base.aversion)
+        drop_grants(core, l); /* somebody has changed the ACL */
+    l->base.aversion = st->aversion;
+    l->base.cversion = st->cversion;
+    l->base.num_children = st->num_children;
+    l->base.pzxid = st->pzxid;
+    l->shown_zxid = zxid;
+    if (zxid > l->suspect_zxid)
+        l->suspect_zxid = 0;
+}
+
+/* The flush whose answer never came has happened. */
+static void landed(struct core *core, struct pk_lease *l, const struct pk_stat *st)
+{
+    l->base.version = st->version;
+    l->base.mzxid = st->mzxid;
+    l->base.mtime = st->mtime;
+    l->uncertain = 0;
+    core->stats.flushes++;
+    pk_lease_settle(core, l);
+}
+
+enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st, int64_t zxid)
+{
+    struct pk_lease *l = z->lease;
+    if (st->czxid < l->base.czxid)
+        return PK_SEEN_OLDER;
+    if (st->czxid != l->base.czxid) {
+        if (!pk_touched(z))
+            pk_lease_end(core, z, PK_LEASE_GONE);
+        return PK_SEEN_OTHERS;
+    }
+    int32_t ahead = (int32_t)((uint32_t)st->version - (uint32_t)l->base.version);
+    if (ahead > 0 && ahead == l->inflight)
+        return PK_SEEN_OURS;
+    if (ahead > 0 && ahead == l->uncertain) {
+        landed(core, l, st);
+        ahead = 0;
+    }
+    if (ahead > 0) {
+        if (!pk_touched(z))
+            pk_lease_end(core, z, PK_LEASE_FOREIGN);
+        return PK_SEEN_OTHERS;
+    }
+    if (ahead == 0)
+        refresh(core, l, st, zxid);
+    return PK_SEEN_OURS;
+}
+
+bool pk_lease_missing(struct core *core, struct pk_znode *z, int64_t zxid)
+{
+    if (zxid < z->lease->shown_zxid)
+        return true;
+    if (!pk_touched(z))
+        pk_lease_end(core, z, PK_LEASE_GONE);
+    return false;
+}
+
+void pk_lease_patch(const struct pk_lease *l, struct pk_stat *st)
+{
+    st->version = l->version;
+    st->mzxid = l->mzxid;
+    st->mtime = l->mtime;
+    st->data_length = l->data != NULL ? (int32_t)l->data->len : 0;
+}
+
+void pk_lease_stale(struct core *core, struct pk_znode *z, int64_t zxid)
+{
+    if (z == NULL || z->lease == NULL)
+        return;
+    z->lease->changed_zxid = zxid;
+    core->store.losses++;
+}
+
+void pk_lease_end_unused(struct core *core, struct pk_lease *l)
+{
+    if (l->znode != NULL && pk_list_empty(&l->grants) && pk_lease_pending(l) == 0)
+        pk_lease_end(core, l->znode, PK_LEASE_OVER);
+}
+
+void pk_lease_event(struct core *core, struct pk_znode *z, int32_t type)
+{
+    if (z->parent != NULL && (type == PK_EVENT_CREATED || type == PK_EVENT_DELETED))
+        pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
+    if (z->lease == NULL || mount_of(core, z)->config.absorb_watched)
+        return;
+    if (type == PK_EVENT_CHILDREN_CHANGED) {
+        pk_lease_stale(core, z, core->stats.newest_zxid + 1);
+    } else if (type == PK_EVENT_DATA_CHANGED) {
+        z->lease->suspect_zxid = core->stats.newest_zxid;
+        core->store.losses++;
+    } else if (!pk_touched(z)) {
+        pk_lease_end(core, z, PK_LEASE_GONE);
+    }
+}
+
+void pk_lease_drop_all(struct core *core)
+{
+    for (size_t i = 0; i < core->store.nmounts; i++) {
+        struct pk_znode *root = core->store.mounts[i].root;
+        for (struct pk_znode *z = root; z != NULL; z = pk_znode_walk(root, z))
+            if (z->lease != NULL)
+                pk_lease_end(core, z, PK_LEASE_GONE);
+    }
+}

@@ -1,0 +1,132 @@
+/*
+ * Leases: znodes of the ensemble whose refreshes memory absorbs, and grants: which connections may do so.
+ *
+ *   setData relayed, answered OK ──► leased, this connection granted ──► its setData absorbed: dirty
+ *         ▲                                   │                             │ flush (flush.h)
+ *         └── foreign write, delete, multi, ──┴──── clean ◄─────────────────┘
+ *             setACL, another czxid: the lease ends
+ *
+ * A grant belongs to a connection, as its credentials do: it says that the ensemble has let this connection write the
+ * znode. Reads are the ensemble's own, with the newest data and counters put into the answer; exists alone is answered
+ * from memory, for a connection that has a grant and was let read once, while our copy of the Stat is fresh.
+ */
+#ifndef PK_CORE_LEASE_H
+#define PK_CORE_LEASE_H
+
+#include "core/state.h"
+
+enum {
+    PK_PENDING_EARLY = 500, /* absorbed writes of one znode that are flushed without waiting */
+    PK_PENDING_MAX = 1000,  /* and with this many nothing more is absorbed until they are flushed */
+};
+
+struct pk_lease {
+    struct pk_znode *znode; /* NULL once ended, while a flush or a hold still refers to it */
+    struct pk_blob *data;   /* the newest; NULL is null data */
+    struct pk_stat base;    /* the newest Stat that the ensemble showed: a flush starts from its version */
+    int64_t shown_zxid;     /* header zxid of the newest answer that base comes from */
+    int64_t
+        changed_zxid; /* children or ACL may have changed up to here: base is fresh when shown at or above */
+    int64_t suspect_zxid; /* an event told of a write up to here that may be foreign; 0 none */
+    int64_t mzxid, mtime; /* of the newest data, as clients see them */
+    int64_t dirty_us;     /* since when */
+    int32_t version;   /* as clients see it; version - base.version writes are absorbed and not yet flushed */
+    int32_t inflight;  /* of these in a flush that is under way */
+    int32_t uncertain; /* of these in a flush whose answer never came: look before the next one */
+    uint32_t holds;    /* requests that wait for it to be clean */
+    bool dirty;        /* something is pending, and counted as such */
+    bool orphan;       /* its list is core.orphans */
+    bool looking;      /* an exists about it is under way */
+    bool refused;      /* the ensemble does not let the connection that tried last flush it */
+    struct pk_conn
+        *writer; /* of the newest absorbed write while that may flush; NULL when clean or orphaned */
+    struct pk_list grants; /* struct pk_grant.of_lease */
+    struct pk_list of_writer;
+    struct pk_list due; /* dirty: in its mount's list by age, or among core.orphans */
+};
+
+struct pk_grant {
+    struct pk_list of_conn, of_lease;
+    struct pk_conn *conn;
+    struct pk_lease *lease;
+    bool read; /* a relayed exists of this connection has succeeded */
+};
+
+/* Why a lease ends, as far as it matters for what is dirty. */
+enum pk_lease_end {
+    PK_LEASE_OVER,    /* our own doing: nothing is dirty, or it was deleted or replaced through us */
+    PK_LEASE_FOREIGN, /* somebody else wrote: theirs stays */
+    PK_LEASE_GONE,    /* deleted or created anew by somebody else */
+    PK_LEASE_DROPPED, /* nobody is let flush it */
+};
+
+/* Absorbed writes that the ensemble does not have yet, those in flight included. */
+static inline int32_t pk_lease_pending(const struct pk_lease *l)
+{
+    return (int32_t)((uint32_t)l->version - (uint32_t)l->base.version);
+}
+
+/* A flush, or the look that must come before one, is under way. */
+static inline bool pk_lease_in_flight(const struct pk_lease *l)
+{
+    return l->inflight > 0 || (l->uncertain > 0 && l->looking);
+}
+
+/* True when memory absorbs a setData of this connection with so many bytes of data. */
+bool pk_lease_absorbs(const struct core *core, struct pk_conn *c, const struct pk_znode *z, size_t data);
+/* True when memory answers exists for this connection. */
+bool pk_lease_knows(struct pk_conn *c, const struct pk_znode *z);
+/* A write of c has been absorbed (PK_CHANGE_SET): dirty, and c's to flush. */
+void pk_lease_absorbed(struct core *core, struct pk_conn *c, struct pk_lease *l);
+
+/* A relayed setData of c was answered OK with this Stat: leased and granted, or the lease moves on. data NULL is null
+ * data. PK_ENOMEM: nothing is leased. */
+enum pk_err pk_lease_granted(struct core *core, struct pk_conn *c, struct pk_znode *z, struct pk_blob *data,
+                             const struct pk_stat *st, int64_t zxid) PK_NODISCARD;
+/* A relayed exists of c was answered OK. */
+void pk_lease_read(struct pk_conn *c, struct pk_znode *z);
+
+/* What an answer that shows the znode's Stat says about the lease. */
+enum pk_seen {
+    PK_SEEN_OURS,   /* the answer is ours to bring up to date */
+    PK_SEEN_OLDER,  /* an earlier znode of that path: the server lags */
+    PK_SEEN_OTHERS, /* newer than what we know: it stays as it is */
+};
+/* Judges, refreshes the copy, ends the lease when the write was foreign. The caller tidies the znode. */
+enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st, int64_t zxid);
+/* An answer says NONODE at this zxid. True when the server lags, false after ending the lease. */
+bool pk_lease_missing(struct core *core, struct pk_znode *z, int64_t zxid);
+/* Puts the newest version, mzxid, mtime and length into a Stat of the znode. */
+void pk_lease_patch(const struct pk_lease *l, struct pk_stat *st);
+
+/* Children of the znode have changed at this zxid or before: the copy of its Stat is stale. NULL and znodes without a
+ * lease are allowed. */
+void pk_lease_stale(struct core *core, struct pk_znode *z, int64_t zxid);
+/* Ends a clean lease that nobody has a grant on; the caller tidies the znode. */
+void pk_lease_end_unused(struct core *core, struct pk_lease *l);
+/* An event told of a change. */
+void pk_lease_event(struct core *core, struct pk_znode *z, int32_t type);
+
+/* Ends the lease, which the znode must have; what the ensemble last showed is remembered for servers that lag. */
+void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why);
+/* The connection's grants end (sync, or its own end). */
+void pk_grants_end(struct core *core, struct pk_conn *c);
+/* What the lease's writer has not flushed is for others to flush. */
+void pk_lease_orphan(struct core *core, struct pk_lease *l);
+/* The connection ends: what it has not flushed is orphaned. */
+void pk_lease_conn_ends(struct core *core, struct pk_conn *c);
+
+/* A request of c waits until these leased znodes are clean: until it is relayed nothing is absorbed there. */
+enum pk_err pk_lease_hold(struct core *core, struct pk_conn *c, struct pk_znode *const *v,
+                          uint32_t n) PK_NODISCARD;
+/* It has been relayed, or never will be. */
+void pk_lease_release(struct core *core, struct pk_conn *c);
+
+/* The lease is clean, dirty or orphaned now: puts it into the list where it belongs. */
+void pk_lease_settle(struct core *core, struct pk_lease *l);
+/* A hold or a flush has let go of a lease; frees one that has ended. */
+void pk_lease_unref(struct core *core, struct pk_lease *l);
+/* Ends every lease, for the end of the core. */
+void pk_lease_drop_all(struct core *core);
+
+#endif
