@@ -11,7 +11,13 @@
 
 #include "base/pool.h"
 
-static const struct core_mount beats = {"/storm/workerbeats", PK_MODE_PACEMAKER, 100000, 100 << 20, 1 << 20};
+static const struct core_mount beats = {
+    .path = "/storm/workerbeats",
+    .mode = PK_MODE_PACEMAKER,
+    .max_znodes = 100000,
+    .max_bytes = 100 << 20,
+    .max_znode = 1 << 20,
+};
 const struct core_config sim_default_config = {
     .mounts = &beats,
     .nmounts = 1,
@@ -23,38 +29,12 @@ const struct core_config sim_default_config = {
     .hash_seed = 7,
 };
 
-static int conn_of_link(struct sim *s, int link)
-{
-    for (int c = 0; c < SIM_CONNS; c++)
-        if (s->conns[c].used && s->conns[c].up && s->conns[c].link == link)
-            return c;
-    return -1;
-}
-
-static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
-{
-    struct sim *s = ctx;
-    int c = conn_of_link(s, link);
-    if (c >= 0)
-        sup_raw(&s->conns[c].uplink.todo, p, len);
-}
-
-static void on_hangup(void *ctx, int link)
-{
-    struct sim *s = ctx;
-    int c = conn_of_link(s, link);
-    if (c >= 0)
-        s->conns[c].uplink.eof = true;
-}
-
 void sim_init(struct sim *s, const struct core_config *config)
 {
     memset(s, 0, sizeof *s);
     sup_mem_init(&s->mem);
     zk_init(&s->zk);
-    s->zk.emit = on_emit;
-    s->zk.hangup = on_hangup;
-    s->zk.ctx = s;
+    sim_uplink_init(s);
     s->now_us = 1000000;
     s->rng.s = 4711;
     pk_pool_drop(&(struct pk_pool){0}); /* makes the linker take support_pool.c instead of base/pool.c */
@@ -68,7 +48,7 @@ static void drop_side(struct sim_side *side)
     sup_buf_free(&side->lent);
 }
 
-static void drop_conn(struct sim_conn *c)
+void sim_drop_conn(struct sim_conn *c)
 {
     drop_side(&c->client);
     drop_side(&c->uplink);
@@ -82,7 +62,9 @@ void sim_free(struct sim *s)
     if (s->core != NULL)
         core_free(s->core);
     for (int c = 0; c < SIM_CONNS; c++)
-        drop_conn(&s->conns[c]);
+        sim_drop_conn(&s->conns[c]);
+    sup_buf_free(&s->late.frames);
+    sup_buf_free(&s->direct.got);
     zk_free(&s->zk);
     assert_int_equal(s->mem.blocks, 0);
 }
@@ -149,12 +131,26 @@ static void offered(struct sim *s, struct sim_conn *c, bool client, const struct
     side->under_way = true;
 }
 
-static struct sim_conn *by_id(struct sim *s, struct pk_id id)
+/* A connection of the core's own takes the last free place: those of the tests' clients stay the same. */
+static struct sim_conn *own_conn(struct sim *s, struct pk_id id)
+{
+    int c = SIM_CONNS - 1;
+    while (c >= 0 && s->conns[c].used)
+        c--;
+    assert_true(c >= 0);
+    s->conns[c] = (struct sim_conn){.used = true, .own = true, .id = id, .link = -1, .hold = s->own_hold};
+    s->own_opened++;
+    return &s->conns[c];
+}
+
+static struct sim_conn *by_id(struct sim *s, struct pk_id id, const struct pk_update *u)
 {
     for (int c = 0; c < SIM_CONNS; c++)
         if (s->conns[c].used && !s->conns[c].closed && s->conns[c].id.slot == id.slot &&
             s->conns[c].id.gen == id.gen)
             return &s->conns[c];
+    if (u->own && (u->flags & PK_UPLINK_OPEN))
+        return own_conn(s, id);
     fail_msg("an update for a connection that is closed");
     return NULL;
 }
@@ -165,12 +161,14 @@ static void drain(struct sim *s)
     struct pk_update u;
     bool again[SIM_CONNS][2] = {{false}};
     for (int n = 0; core_next(s->core, &id, &u); n++) {
-        struct sim_conn *c = by_id(s, id);
+        struct sim_conn *c = by_id(s, id, &u);
         assert_true(n < 100000);
         c->client.reading = u.read_client;
         c->uplink.reading = u.read_uplink;
         if (u.flags & PK_UPLINK_OUT)
             offered(s, c, false, u.uplink, u.nuplink, &again[c - s->conns][0]);
+        if (c->own)
+            assert_true(u.own && (u.flags & (PK_CLIENT_OUT | PK_WORD)) == 0);
         if (u.flags & PK_CLIENT_OUT)
             offered(s, c, true, u.client, u.nclient, &again[c - s->conns][1]);
         if (u.flags & PK_WORD)
@@ -207,6 +205,14 @@ void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, s
     free(exact);
 }
 
+int sim_own(const struct sim *s)
+{
+    for (int c = SIM_CONNS - 1; c >= 0; c--)
+        if (s->conns[c].used && s->conns[c].own && !s->conns[c].closed)
+            return c;
+    return -1;
+}
+
 int sim_open(struct sim *s)
 {
     int c = 0;
@@ -238,7 +244,7 @@ static bool feed(struct sim *s, int c, bool client)
 {
     struct sim_conn *conn = &s->conns[c];
     struct sim_side *side = client ? &conn->client : &conn->uplink;
-    if (conn->closed || side->eof_fed)
+    if (conn->closed || side->eof_fed || (client && conn->own))
         return false;
     if (side->todo.len > side->off) {
         if (!side->reading || (!client && (conn->deaf || !conn->up)))
@@ -259,115 +265,6 @@ static bool feed(struct sim *s, int c, bool client)
     if (!client)
         conn->up = false;
     sim_step(s, c, client ? PK_CLIENT_EOF : PK_UPLINK_EOF, NULL, 0);
-    return true;
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* Whether a server answers the request outside the order of the pipeline; *err is the code of an error. */
-static bool overtakes(const struct sim_conn *conn, const uint8_t *p, int *err)
-{
-    static const char early[] = "/storm/early";
-    int op = be32(p) >= 8 ? (int)be32(p + 8) : 0;
-    bool is_early = conn->greeted && op == 1 && be32(p) > 24 && be32(p + 12) == sizeof early - 1 &&
-                    memcmp(p + 16, early, sizeof early - 1) == 0;
-    *err = is_early ? -119 : 0;
-    return is_early || op == 100 || op == 102;
-}
-
-/* A header-only answer, as a read-only server's first processor gives it. */
-static void early_error(struct sim_conn *conn, const uint8_t *request, int err)
-{
-    sup_int(&conn->uplink.todo, 16);
-    sup_raw(&conn->uplink.todo, request + 4, 4);
-    sup_long(&conn->uplink.todo, 0);
-    sup_int(&conn->uplink.todo, err);
-}
-
-/* Offset of the first whole frame on the wire that the ensemble may look at: a held one sees only auth and
- * SASL. */
-static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
-{
-    for (*at = conn->wire_off; conn->wire.len - *at >= 4; *at += 4 + be32(conn->wire.p + *at)) {
-        const uint8_t *p = conn->wire.p + *at;
-        if (conn->wire.len - *at < 4 + (size_t)be32(p))
-            return false;
-        int err;
-        if (!conn->greeted || !conn->hold || forced || overtakes(conn, p, &err))
-            return true;
-    }
-    return false;
-}
-
-static bool ensemble_turn(struct sim *s, int c, bool forced)
-{
-    struct sim_conn *conn = &s->conns[c];
-    struct sup_buf frame = {0};
-    size_t at;
-    if (conn->link < 0 || conn->uplink.eof || !next_frame(conn, forced, &at))
-        return false;
-    sup_raw(&frame, conn->wire.p + at, 4 + be32(conn->wire.p + at));
-    memmove(conn->wire.p + conn->wire_off + frame.len, conn->wire.p + conn->wire_off, at - conn->wire_off);
-    conn->wire_off += frame.len;
-    int err = 0;
-    if (!conn->greeted && conn->refuse > 0) {
-        conn->refuse--;
-        conn->uplink.eof = true;
-    } else if (overtakes(conn, frame.p, &err) && err != 0) {
-        early_error(conn, frame.p, err);
-    } else {
-        conn->requests += conn->greeted;
-        conn->pings += conn->greeted && be32(frame.p + 8) == 11;
-        conn->greeted = true;
-        zk_feed(&s->zk, conn->link, frame.p + 4, frame.len - 4);
-    }
-    sup_buf_free(&frame);
-    return true;
-}
-
-static int free_link(struct sim *s)
-{
-    int link = 0;
-    while (link < ZK_LINKS && (s->zk.links[link].open || conn_of_link(s, link) >= 0))
-        link++;
-    assert_true(link < ZK_LINKS);
-    return link;
-}
-
-static bool open_uplink(struct sim *s, int c)
-{
-    struct sim_conn *conn = &s->conns[c];
-    if (!conn->opening || conn->closed || (conn->closing && conn->up))
-        return false;
-    conn->opening = false;
-    conn->opened++;
-    if (conn->fail > 0 || conn->opened > SIM_SERVERS) {
-        conn->fail--;
-        sim_step(s, c, PK_UPLINK_FAILED, NULL, 0);
-        return true;
-    }
-    conn->link = free_link(s);
-    sup_buf_reset(&conn->wire);
-    sup_buf_reset(&conn->uplink.todo);
-    conn->wire_off = conn->uplink.off = 0;
-    conn->uplink.eof = conn->uplink.eof_fed = conn->greeted = conn->closing = false;
-    conn->up = true;
-    sim_step(s, c, PK_UPLINK_READY, NULL, 0);
-    return true;
-}
-
-static bool close_uplink(struct sim *s, int c)
-{
-    struct sim_conn *conn = &s->conns[c];
-    if (!conn->closing || conn->link < 0)
-        return false;
-    if (!conn->uplink.eof)
-        zk_eof(&s->zk, conn->link);
-    conn->link = -1;
-    conn->up = conn->closing = false;
     return true;
 }
 
@@ -398,9 +295,9 @@ static bool writing(const struct sim_conn *conn)
 static bool conn_turn(struct sim *s, int c)
 {
     bool any = finish_writes(s, c);
-    any |= open_uplink(s, c);
-    any |= ensemble_turn(s, c, false);
-    any |= close_uplink(s, c);
+    any |= sim_uplink_open(s, c);
+    any |= sim_uplink_turn(s, c, false);
+    any |= sim_uplink_close(s, c);
     any |= feed(s, c, false);
     any |= feed(s, c, true);
     return any;
@@ -434,12 +331,6 @@ void sim_advance(struct sim *s, int64_t us)
     }
 }
 
-void sim_release(struct sim *s, int c, int n)
-{
-    while (n-- > 0 && ensemble_turn(s, c, true))
-        sim_pump(s);
-}
-
 void sim_send(struct sim *s, int c, const struct sup_buf *bytes)
 {
     sup_raw(&s->conns[c].client.todo, bytes->p, bytes->len);
@@ -457,5 +348,5 @@ void sim_forget(struct sim *s, int c)
         sim_step(s, c, PK_CLIENT_EOF, NULL, 0);
     sim_pump(s);
     assert_true(conn->closed);
-    drop_conn(conn);
+    sim_drop_conn(conn);
 }

@@ -36,6 +36,7 @@ struct sim_side {
 
 struct sim_conn {
     bool used, closed;
+    bool own; /* the core's: it has no client; its place is free again when it ended */
     struct pk_id id;
     struct sim_side client, uplink;
     struct sup_buf got; /* what the client received */
@@ -59,6 +60,10 @@ struct sim_conn {
     int opened;
 };
 
+/* How an uplink breaks: what the ensemble said until then arrives or not; late: the frames on their way are executed
+ * after the core saw the break (sim_late). */
+enum sim_loss { SIM_ANSWERED, SIM_UNHEARD, SIM_LATE };
+
 struct sim {
     struct sup_mem mem;
     struct core *core;
@@ -70,6 +75,19 @@ struct sim {
     int cut_side;   /* 1 client, 2 uplink: one cut at this offset of the stream */
     uint64_t cut_at;
     uint64_t steps;
+    int own_opened;
+    int own_fail;  /* so many attempts of the core's own connections end in PK_UPLINK_FAILED */
+    bool own_hold; /* new ones of them are held */
+    struct {
+        int link; /* -1: nothing late */
+        struct sup_buf frames;
+    } late;
+    struct {
+        int link; /* -1: not there */
+        int64_t session;
+        int32_t xid;
+        struct sup_buf got;
+    } direct; /* somebody who bypasses the proxy */
 };
 
 struct sim_frame {
@@ -100,6 +118,12 @@ void sim_pump(struct sim *s);
 void sim_advance(struct sim *s, int64_t us);
 /* The ensemble looks at n requests of a held connection. */
 void sim_release(struct sim *s, int c, int n);
+/* The uplink breaks, after the ensemble looked at that many more requests. */
+void sim_lose(struct sim *s, int c, int frames, enum sim_loss how);
+/* The ensemble executes n of the requests that were on their way when an uplink broke. */
+void sim_late(struct sim *s, int n);
+/* The core's own connection that is open, -1 when there is none. */
+int sim_own(const struct sim *s);
 void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len);
 
 /* The next whole frame that the client received, borrowed; false when there is none. */
@@ -120,6 +144,13 @@ void sim_watch(struct sim *s, int c, int xid, const char *path);
 /* The next frame on the wire of a held connection: its type (0: none), and the path of exists, getACL and sync. */
 int sim_peek(const struct sim *s, int c, char path[256]);
 
+/* A request straight at the ensemble, on a session of its own that is made at the first one; the answer is borrowed. */
+struct sim_frame sim_direct(struct sim *s, const struct sup_buf *bytes);
+/* Creates, writes or deletes a znode that way; returns the error. */
+int sim_direct_create(struct sim *s, const char *path, const char *data);
+int sim_direct_set(struct sim *s, const char *path, const char *data, int version);
+int sim_direct_delete(struct sim *s, const char *path);
+
 /* Whole request frames, appended. data NULL is null data. */
 void wire_connect(struct sup_buf *b, int64_t session, int timeout_ms, int64_t zxid, int read_only);
 void wire_op(struct sup_buf *b, int xid, int op);
@@ -129,8 +160,18 @@ void wire_set(struct sup_buf *b, int xid, const char *path, const char *data, in
 void wire_create(struct sup_buf *b, int xid, int op, const char *path, const char *data, int flags);
 void wire_delete(struct sup_buf *b, int xid, const char *path, int version);
 void wire_auth(struct sup_buf *b, int xid);
+/* addauth of a digest user. */
+void wire_user(struct sup_buf *b, int xid, const char *user);
 /* Frames a body: everything appended since mark (the length word is filled in). */
 size_t wire_begin(struct sup_buf *b, int xid, int op);
 void wire_end(struct sup_buf *b, size_t mark);
+
+/* Between the halves of the driver. */
+void sim_uplink_init(struct sim *s);
+int sim_free_link(struct sim *s);
+bool sim_uplink_open(struct sim *s, int c);
+bool sim_uplink_turn(struct sim *s, int c, bool forced);
+bool sim_uplink_close(struct sim *s, int c);
+void sim_drop_conn(struct sim_conn *c);
 
 #endif

@@ -143,12 +143,22 @@ static bool parent_of(const char *path, char out[256])
     return true;
 }
 
-int tree_allowed(const struct tree_node *z, int perms)
+/* Scheme and id of an entry; digests are compared up to the colon: the model takes any password. */
+static bool is_him(const struct tree *t, const uint8_t *scheme, int scheme_len, const uint8_t *id, int id_len)
+{
+    if (scheme_len == 5)
+        return memcmp(scheme, "world", 5) == 0;
+    int n = t->who != NULL ? (int)strlen(t->who) : -1;
+    return scheme_len == 6 && memcmp(scheme, "digest", 6) == 0 && n >= 0 && id_len > n &&
+           memcmp(id, t->who, (size_t)n) == 0 && id[n] == ':';
+}
+
+int tree_allowed(const struct tree *t, const struct tree_node *z, int perms)
 {
     const uint8_t *p = z->acl + 4;
     for (int n = z->acl[3]; n > 0; n--) {
         int have = p[3], scheme = p[7], id = p[8 + scheme + 3];
-        if (scheme == 5 && memcmp(p + 8, "world", 5) == 0 && (have & perms) != 0)
+        if ((have & perms) != 0 && is_him(t, p + 8, scheme, p + 8 + scheme + 4, id))
             return TREE_OK;
         p += 4 + 4 + scheme + 4 + id;
     }
@@ -170,7 +180,7 @@ int tree_create(struct tree *t, const char *path, const struct tree_new *what, c
     struct tree_node *parent = tree_find(t, above);
     if (parent == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(parent, 4) != TREE_OK)
+    if (tree_allowed(t, parent, 4) != TREE_OK)
         return TREE_NO_AUTH;
     bool sequence = what->flags == 2 || what->flags == 3 || what->flags == 6;
     if (sequence)
@@ -191,15 +201,29 @@ int tree_create(struct tree *t, const char *path, const struct tree_new *what, c
     return TREE_OK;
 }
 
+void tree_end(struct tree *t, const char *path)
+{
+    char gone[256], above[256];
+    snprintf(gone, sizeof gone, "%s", path);
+    struct tree_node *z = tree_find(t, gone);
+    assert_true(z != NULL && parent_of(gone, above));
+    tree_find(t, above)->pzxid = t->zxid;
+    changed(t, 2, gone);
+    changed(t, 4, above);
+    drop(z);
+    memmove(z, z + 1, (size_t)(t->nodes + t->n - z - 1) * sizeof *z);
+    t->n--;
+}
+
 int tree_delete(struct tree *t, const char *path, int version)
 {
     char above[256];
     if (!parent_of(path, above) || strcmp(path, "/") == 0 || strcmp(path, "/zookeeper") == 0)
         return TREE_BAD_ARGUMENTS;
-    struct tree_node *z = tree_find(t, path), *parent = tree_find(t, above);
+    const struct tree_node *z = tree_find(t, path), *parent = tree_find(t, above);
     if (parent == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(parent, 8) != TREE_OK)
+    if (tree_allowed(t, parent, 8) != TREE_OK)
         return TREE_NO_AUTH;
     if (z == NULL)
         return TREE_NO_NODE;
@@ -207,12 +231,7 @@ int tree_delete(struct tree *t, const char *path, int version)
         return TREE_BAD_VERSION;
     if (tree_children(t, path, NULL, 0) > 0)
         return TREE_NOT_EMPTY;
-    parent->pzxid = t->zxid;
-    changed(t, 2, path);
-    changed(t, 4, above);
-    drop(z);
-    memmove(z, z + 1, (size_t)(t->nodes + t->n - z - 1) * sizeof *z);
-    t->n--;
+    tree_end(t, path);
     return TREE_OK;
 }
 
@@ -223,7 +242,7 @@ int tree_set(struct tree *t, const char *path, const uint8_t *data, int len, int
         return TREE_BAD_ARGUMENTS;
     if (z == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(z, 2) != TREE_OK)
+    if (tree_allowed(t, z, 2) != TREE_OK)
         return TREE_NO_AUTH;
     if (version != -1 && version != z->version)
         return TREE_BAD_VERSION;
@@ -244,7 +263,7 @@ int tree_set_acl(struct tree *t, const char *path, const uint8_t *acl, int acl_l
         return TREE_INVALID_ACL;
     if (z == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(z, 16) != TREE_OK)
+    if (tree_allowed(t, z, 16) != TREE_OK)
         return TREE_NO_AUTH;
     if (version != -1 && version != z->aversion)
         return TREE_BAD_VERSION;
@@ -262,7 +281,7 @@ int tree_check(const struct tree *t, const char *path, int version)
         return TREE_BAD_ARGUMENTS;
     if (z == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(z, 1) != TREE_OK)
+    if (tree_allowed(t, z, 1) != TREE_OK)
         return TREE_NO_AUTH;
     return version != -1 && version != z->version ? TREE_BAD_VERSION : TREE_OK;
 }

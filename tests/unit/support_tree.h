@@ -39,6 +39,7 @@ struct tree {
     struct tree_node *nodes;
     int n, cap;
     int64_t zxid, now_ms;
+    const char *who; /* the digest user who asks, NULL for none */
     struct tree_change *changes;
     int nchanges, changes_cap;
 };
@@ -63,11 +64,13 @@ int tree_children(const struct tree *t, const char *path, const char **names, in
 /* Each answers an error of ZooKeeper; made receives the final path (a sequence adds to it). */
 int tree_create(struct tree *t, const char *path, const struct tree_new *what, char made[256]);
 int tree_delete(struct tree *t, const char *path, int version);
+/* Deletes an ephemeral whose session ended: nobody is asked. */
+void tree_end(struct tree *t, const char *path);
 int tree_set(struct tree *t, const char *path, const uint8_t *data, int len, int version);
 int tree_set_acl(struct tree *t, const char *path, const uint8_t *acl, int acl_len, int version);
 int tree_check(const struct tree *t, const char *path, int version);
-/* TREE_NO_AUTH when world:anyone has none of the permissions. */
-int tree_allowed(const struct tree_node *z, int perms);
+/* TREE_NO_AUTH when neither world:anyone nor the user has one of the permissions. */
+int tree_allowed(const struct tree *t, const struct tree_node *z, int perms);
 void tree_stat(const struct tree *t, const struct tree_node *z, struct sup_buf *out);
 
 #endif

@@ -1,4 +1,6 @@
 /* Request frames for the core's tests (support_core.h): length word, header and body, in wire order. */
+#include <stdio.h>
+
 #include "support_core.h"
 
 size_t wire_begin(struct sup_buf *b, int xid, int op)
@@ -85,11 +87,18 @@ void wire_delete(struct sup_buf *b, int xid, const char *path, int version)
     wire_end(b, mark);
 }
 
-void wire_auth(struct sup_buf *b, int xid)
+void wire_user(struct sup_buf *b, int xid, const char *user)
 {
+    char secret[64];
     size_t mark = wire_begin(b, xid, 100);
+    snprintf(secret, sizeof secret, "%s:p", user);
     sup_int(b, 0);
     sup_str(b, "digest");
-    sup_str(b, "u:p");
+    sup_str(b, secret);
     wire_end(b, mark);
+}
+
+void wire_auth(struct sup_buf *b, int xid)
+{
+    wire_user(b, xid, "u");
 }

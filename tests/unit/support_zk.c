@@ -40,6 +40,8 @@ void zk_init(struct zk *zk)
 void zk_free(struct zk *zk)
 {
     tree_free(&zk->tree);
+    if (zk->has_older)
+        tree_free(&zk->older);
 }
 
 struct zk_session *zk_session(struct zk *zk, int64_t id)
@@ -113,6 +115,8 @@ static bool fires(const struct zk_watch *w, const struct tree_change *c)
 void zk_fire(struct zk *zk)
 {
     bool any = false;
+    for (int k = 0; zk->spy != NULL && k < zk->tree.nchanges; k++)
+        zk->spy(zk->ctx, zk->actor, &zk->tree.changes[k]);
     for (int i = 0; i < ZK_WATCHES; i++)
         any |= zk->watches[i].link != -1;
     for (int k = 0; any && k < zk->tree.nchanges; k++) {
@@ -154,9 +158,11 @@ void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path
 static void end_session(struct zk *zk, struct zk_session *s)
 {
     s->alive = false;
+    zk->actor = -1;
+    zk->tree.who = NULL;
     for (int i = zk->tree.n - 1; i >= 0; i--)
         if (zk->tree.nodes[i].owner == s->id)
-            tree_delete(&zk->tree, zk->tree.nodes[i].path, -1);
+            tree_end(&zk->tree, zk->tree.nodes[i].path);
     zk_fire(zk);
 }
 
@@ -185,7 +191,7 @@ static void greet(struct zk *zk, int link, const uint8_t *p, size_t len)
     int timeout = (int)zk_in_int(&in);
     int64_t id = zk_in_long(&in);
     zk_in_str(&in, passwd, sizeof passwd);
-    if (in.bad || seen > zk->tree.zxid) {
+    if (in.bad || seen > zk->tree.zxid || (id == 0 && zk->nsessions == ZK_SESSIONS)) {
         zk->links[link].open = true;
         close_link(zk, link);
         return;
@@ -198,7 +204,7 @@ static void greet(struct zk *zk, int link, const uint8_t *p, size_t len)
     for (int other = 0; s != NULL && other < ZK_LINKS; other++)
         if (zk->links[other].open && zk->links[other].session == s->id)
             close_link(zk, other);
-    zk->links[link] = (struct zk_link){true, s != NULL ? s->id : 0};
+    zk->links[link] = (struct zk_link){.open = true, .session = s != NULL ? s->id : 0};
     timeout = timeout < 4000 ? 4000 : timeout > 40000 ? 40000 : timeout;
     if (s != NULL) {
         s->timeout_ms = timeout;
@@ -240,6 +246,51 @@ static bool is_write(int op)
            op == -11;
 }
 
+void zk_lag(struct zk *zk, int link)
+{
+    bool any = false;
+    for (int i = 0; i < ZK_WATCHES; i++)
+        if (zk->watches[i].link == link)
+            return;
+    for (int i = 0; i < ZK_LINKS; i++)
+        any |= zk->links[i].open && zk->links[i].lags;
+    if (!any) {
+        if (zk->has_older)
+            tree_free(&zk->older);
+        tree_copy(&zk->older, &zk->tree);
+        zk->has_older = true;
+    }
+    zk->links[link].lags = zk->older.zxid == zk->tree.zxid;
+}
+
+/* A plain read: what a server that lags answers from what it has. Anything else makes it catch up. */
+static bool reads_only(const struct zk_request *r)
+{
+    bool watch = r->in.p < r->in.end && r->in.end[-1] != 0;
+    return r->op == 6 || r->op == 104 || ((r->op == 3 || r->op == 4 || r->op == 8 || r->op == 12) && !watch);
+}
+
+static bool execute(struct zk *zk, struct zk_request *r)
+{
+    struct zk_link *link = &zk->links[r->link];
+    char user[sizeof link->user];
+    strcpy(user, link->user);
+    if (r->op != 11 && !reads_only(r))
+        link->lags = false;
+    bool older = link->lags;
+    struct tree newest = zk->tree;
+    if (older) {
+        zk->tree = zk->older;
+        r->zxid = r->zxid == 0 ? zk->older.zxid : r->zxid;
+    }
+    zk->tree.who = user[0] != 0 ? user : NULL;
+    bool end = zk_answer(zk, r);
+    zk->tree.who = NULL;
+    if (older)
+        zk->tree = newest;
+    return end;
+}
+
 void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len)
 {
     if (!zk->links[link].open) {
@@ -267,7 +318,8 @@ void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len)
     }
     zk->tree.zxid += is_write(r.op);
     zk->writes += is_write(r.op) && r.op != -11;
-    bool end = zk_answer(zk, &r);
+    zk->actor = link;
+    bool end = execute(zk, &r);
     if (r.op == -11)
         end_session(zk, s);
     finish(zk, &r);

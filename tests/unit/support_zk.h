@@ -8,11 +8,14 @@
 
 #include "support_tree.h"
 
-enum { ZK_LINKS = 128, ZK_WATCHES = 512, ZK_TICK_MS = 500 };
+enum { ZK_LINKS = 128, ZK_SESSIONS = 1024, ZK_WATCHES = 512, ZK_TICK_MS = 500 };
 
 struct zk_link {
     bool open;
     int64_t session;
+    char user[16]; /* who addauth said it is */
+    bool
+        lags; /* asks a server that has not yet seen what came after zk_lag; until a sync, a write or a watch */
 };
 
 struct zk_session {
@@ -33,16 +36,22 @@ struct zk_watch {
 struct zk {
     struct tree tree;
     struct zk_link links[ZK_LINKS];
-    struct zk_session sessions[ZK_LINKS];
+    struct zk_session sessions[ZK_SESSIONS];
     int nsessions;
     struct zk_watch watches[ZK_WATCHES];
     int64_t now_ms;
     bool require_auth; /* everything but auth and SASL is answered -124 and closed */
     bool read_only;
+    bool exists_needs_read; /* as from 3.8.4 on */
+    struct tree older;      /* what the server that lags has seen */
+    bool has_older;
     /* A frame (length word included) or the end of the connection, towards the other side of a link. */
     void (*emit)(void *ctx, int link, const uint8_t *p, size_t len);
     void (*hangup)(void *ctx, int link);
+    /* Every change of the tree, before anybody hears of it; actor is the link, -1 a session's end. NULL: none. */
+    void (*spy)(void *ctx, int actor, const struct tree_change *change);
     void *ctx;
+    int actor;
     uint64_t writes;  /* transactions of clients: what an ensemble is spared */
     uint64_t refused; /* requests of a type that it does not know */
 };
@@ -57,6 +66,8 @@ void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len);
 void zk_eof(struct zk *zk, int link);
 /* Time has come: sessions that were not heard of expire. */
 void zk_time(struct zk *zk, int64_t now_ms);
+/* From now on the link's server does not see more. No effect on one with watches, nor while others lag behind less. */
+void zk_lag(struct zk *zk, int link);
 struct zk_session *zk_session(struct zk *zk, int64_t id);
 
 #endif

@@ -137,11 +137,11 @@ static int read_node(struct zk *zk, struct zk_request *r, int op, bool in_multi)
     if (r->in.bad)
         return -5;
     const struct tree_node *z = tree_find(&zk->tree, path);
-    if (watch && op == 3)
+    if (watch && op == 3 && (z == NULL || !zk->exists_needs_read))
         zk_watch(zk, r->link, ZK_DATA, path);
     if (z == NULL)
         return TREE_NO_NODE;
-    if (op != 3 && tree_allowed(z, op == 6 ? 17 : 1) != TREE_OK)
+    if ((op != 3 || zk->exists_needs_read) && tree_allowed(&zk->tree, z, op == 6 ? 17 : 1) != TREE_OK)
         return TREE_NO_AUTH;
     if (watch)
         zk_watch(zk, r->link, op >= 8 ? ZK_CHILD : ZK_DATA, path);
@@ -320,6 +320,21 @@ static int set_acl(struct zk *zk, struct zk_request *r)
     return err;
 }
 
+/* The last user that a link names is who it is. */
+static void auth(struct zk *zk, struct zk_request *r)
+{
+    char scheme[64], secret[64];
+    zk_in_int(&r->in);
+    zk_in_str(&r->in, scheme, sizeof scheme);
+    zk_in_str(&r->in, secret, sizeof secret);
+    char *colon = strchr(secret, ':');
+    if (!r->in.bad && colon != NULL && colon - secret < (int)sizeof zk->links[0].user) {
+        *colon = 0;
+        strcpy(zk->links[r->link].user, secret);
+    }
+    r->in.bad = false;
+}
+
 bool zk_answer(struct zk *zk, struct zk_request *r)
 {
     bool with_stat;
@@ -376,6 +391,7 @@ bool zk_answer(struct zk *zk, struct zk_request *r)
         return false;
     case 100:
         r->zxid = -2;
+        auth(zk, r);
         return false;
     case 102:
         r->zxid = -2;

@@ -129,7 +129,8 @@ static void bounds(void **state)
 {
     (void)state;
     struct core_config config = sim_default_config;
-    struct core_mount mount = {M, PK_MODE_PACEMAKER, 3, 200, 50};
+    struct core_mount mount = {
+        .path = M, .mode = PK_MODE_PACEMAKER, .max_znodes = 3, .max_bytes = 200, .max_znode = 50};
     struct core_note note;
     char data[64];
     memset(data, 'x', 60);
@@ -167,7 +168,8 @@ static void relay_mode(void **state)
 {
     (void)state;
     struct core_config config = sim_default_config;
-    struct core_mount mount = {M, PK_MODE_RELAY, 100, 1000, 1000};
+    struct core_mount mount = {
+        .path = M, .mode = PK_MODE_RELAY, .max_znodes = 100, .max_bytes = 1000, .max_znode = 1000};
     config.mounts = &mount;
     teardown(NULL);
     sim_init(&s, &config);

@@ -1,0 +1,217 @@
+/*
+ * The ensemble's end of the core's uplinks (support_core.h): they come up, their frames reach the model ensemble in
+ * order, and they break, with what is on its way delivered, lost, or executed after everybody saw the break.
+ *
+ * Failure modes: no link left ends the test.
+ */
+#include "support_core.h"
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static int conn_of_link(struct sim *s, int link)
+{
+    for (int c = 0; c < SIM_CONNS; c++)
+        if (s->conns[c].used && s->conns[c].up && s->conns[c].link == link)
+            return c;
+    return -1;
+}
+
+static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
+{
+    struct sim *s = ctx;
+    int c = conn_of_link(s, link);
+    if (c >= 0)
+        sup_raw(&s->conns[c].uplink.todo, p, len);
+    else if (link == s->direct.link)
+        sup_raw(&s->direct.got, p, len);
+}
+
+static void on_hangup(void *ctx, int link)
+{
+    struct sim *s = ctx;
+    int c = conn_of_link(s, link);
+    if (c >= 0)
+        s->conns[c].uplink.eof = true;
+    else if (link == s->direct.link)
+        s->direct.link = -1;
+}
+
+void sim_uplink_init(struct sim *s)
+{
+    s->zk.emit = on_emit;
+    s->zk.hangup = on_hangup;
+    s->zk.ctx = s;
+    s->direct.link = s->late.link = -1;
+}
+
+/* Whether a server answers the request outside the order of the pipeline; *err is the code of an error. */
+static bool overtakes(const struct sim_conn *conn, const uint8_t *p, int *err)
+{
+    static const char early[] = "/storm/early";
+    int op = be32(p) >= 8 ? (int)be32(p + 8) : 0;
+    bool is_early = conn->greeted && op == 1 && be32(p) > 24 && be32(p + 12) == sizeof early - 1 &&
+                    memcmp(p + 16, early, sizeof early - 1) == 0;
+    *err = is_early ? -119 : 0;
+    return is_early || op == 100 || op == 102;
+}
+
+/* A header-only answer, as a read-only server's first processor gives it. */
+static void early_error(struct sim_conn *conn, const uint8_t *request, int err)
+{
+    sup_int(&conn->uplink.todo, 16);
+    sup_raw(&conn->uplink.todo, request + 4, 4);
+    sup_long(&conn->uplink.todo, 0);
+    sup_int(&conn->uplink.todo, err);
+}
+
+/* Offset of the first whole frame on the wire that the ensemble may look at: a held one sees only auth and
+ * SASL. */
+static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
+{
+    for (*at = conn->wire_off; conn->wire.len - *at >= 4; *at += 4 + be32(conn->wire.p + *at)) {
+        const uint8_t *p = conn->wire.p + *at;
+        if (conn->wire.len - *at < 4 + (size_t)be32(p))
+            return false;
+        int err;
+        if (!conn->greeted || !conn->hold || forced || overtakes(conn, p, &err))
+            return true;
+    }
+    return false;
+}
+
+bool sim_uplink_turn(struct sim *s, int c, bool forced)
+{
+    struct sim_conn *conn = &s->conns[c];
+    struct sup_buf frame = {0};
+    size_t at;
+    if (conn->link < 0 || conn->uplink.eof || !next_frame(conn, forced, &at))
+        return false;
+    sup_raw(&frame, conn->wire.p + at, 4 + be32(conn->wire.p + at));
+    memmove(conn->wire.p + conn->wire_off + frame.len, conn->wire.p + conn->wire_off, at - conn->wire_off);
+    conn->wire_off += frame.len;
+    int err = 0;
+    if (!conn->greeted && conn->refuse > 0) {
+        conn->refuse--;
+        conn->uplink.eof = true;
+    } else if (overtakes(conn, frame.p, &err) && err != 0) {
+        early_error(conn, frame.p, err);
+    } else {
+        conn->requests += conn->greeted;
+        conn->pings += conn->greeted && be32(frame.p + 8) == 11;
+        conn->greeted = true;
+        zk_feed(&s->zk, conn->link, frame.p + 4, frame.len - 4);
+    }
+    sup_buf_free(&frame);
+    return true;
+}
+
+int sim_free_link(struct sim *s)
+{
+    int link = 0;
+    while (link < ZK_LINKS &&
+           (s->zk.links[link].open || conn_of_link(s, link) >= 0 || link == s->direct.link))
+        link++;
+    assert_true(link < ZK_LINKS);
+    return link;
+}
+
+bool sim_uplink_open(struct sim *s, int c)
+{
+    struct sim_conn *conn = &s->conns[c];
+    if (!conn->opening || conn->closed || (conn->closing && conn->up))
+        return false;
+    conn->opening = false;
+    conn->opened++;
+    int *fail = conn->own ? &s->own_fail : &conn->fail;
+    if (*fail > 0 || conn->opened > SIM_SERVERS) {
+        *fail -= *fail > 0;
+        sim_step(s, c, PK_UPLINK_FAILED, NULL, 0);
+        return true;
+    }
+    conn->link = sim_free_link(s);
+    sup_buf_reset(&conn->wire);
+    sup_buf_reset(&conn->uplink.todo);
+    conn->wire_off = conn->uplink.off = 0;
+    conn->uplink.eof = conn->uplink.eof_fed = conn->greeted = conn->closing = false;
+    conn->up = true;
+    sim_step(s, c, PK_UPLINK_READY, NULL, 0);
+    return true;
+}
+
+bool sim_uplink_close(struct sim *s, int c)
+{
+    struct sim_conn *conn = &s->conns[c];
+    if (conn->own && conn->closed && conn->link < 0) {
+        sim_drop_conn(conn);
+        return false;
+    }
+    if (!conn->closing || conn->link < 0)
+        return false;
+    if (!conn->uplink.eof)
+        zk_eof(&s->zk, conn->link);
+    conn->link = -1;
+    conn->up = conn->closing = false;
+    if (conn->own && conn->closed)
+        sim_drop_conn(conn);
+    return true;
+}
+
+void sim_release(struct sim *s, int c, int n)
+{
+    while (n-- > 0 && sim_uplink_turn(s, c, true))
+        sim_pump(s);
+}
+
+/* What the core has written goes on with nobody at this end: executed by sim_late. */
+static void detach(struct sim *s, struct sim_conn *conn)
+{
+    int link = conn->link;
+    sim_late(s, 1 << 30);
+    s->late.link = link;
+    sup_raw(&s->late.frames, conn->wire.p + conn->wire_off, conn->wire.len - conn->wire_off);
+    conn->link = sim_free_link(s);
+}
+
+void sim_lose(struct sim *s, int c, int frames, enum sim_loss how)
+{
+    struct sim_conn *conn = &s->conns[c];
+    if (!conn->up || conn->uplink.eof)
+        return;
+    while (frames-- > 0 && sim_uplink_turn(s, c, true))
+        ;
+    if (conn->uplink.eof)
+        return;
+    if (how != SIM_ANSWERED)
+        conn->uplink.todo.len = conn->uplink.off;
+    if (how == SIM_LATE && conn->greeted)
+        detach(s, conn);
+    else
+        zk_eof(&s->zk, conn->link);
+    conn->uplink.eof = true;
+    conn->deaf = false;
+}
+
+void sim_late(struct sim *s, int n)
+{
+    size_t at = 0;
+    struct sup_buf *b = &s->late.frames;
+    if (s->late.link < 0 || b->p == NULL)
+        return;
+    while (n-- > 0 && b->len - at >= 4 && b->len - at >= 4 + be32(b->p + at) &&
+           s->zk.links[s->late.link].open) {
+        zk_feed(&s->zk, s->late.link, b->p + at + 4, be32(b->p + at));
+        at += 4 + be32(b->p + at);
+    }
+    if (n < 0 && b->len - at >= 4 && s->zk.links[s->late.link].open) {
+        memmove(b->p, b->p + at, b->len - at);
+        b->len -= at;
+        return;
+    }
+    if (s->zk.links[s->late.link].open)
+        zk_eof(&s->zk, s->late.link);
+    s->late.link = -1;
+    sup_buf_free(b);
+}
