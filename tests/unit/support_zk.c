@@ -270,6 +270,16 @@ static bool reads_only(const struct zk_request *r)
     return r->op == 6 || r->op == 104 || ((r->op == 3 || r->op == 4 || r->op == 8 || r->op == 12) && !watch);
 }
 
+static bool forgotten(struct zk *zk, struct zk_request *r)
+{
+    struct tree before;
+    tree_copy(&before, &zk->tree);
+    bool end = zk_answer(zk, r);
+    tree_free(&zk->tree);
+    zk->tree = before;
+    return end;
+}
+
 static bool execute(struct zk *zk, struct zk_request *r)
 {
     struct zk_link *link = &zk->links[r->link];
@@ -283,8 +293,8 @@ static bool execute(struct zk *zk, struct zk_request *r)
         zk->tree = zk->older;
         r->zxid = r->zxid == 0 ? zk->older.zxid : r->zxid;
     }
-    zk->tree.who = user[0] != 0 ? user : NULL;
-    bool end = zk_answer(zk, r);
+    zk->tree.who = zk->forget_acls ? "u" : user[0] != 0 ? user : NULL;
+    bool end = zk->forget_flushes && r->op == 14 ? forgotten(zk, r) : zk_answer(zk, r);
     zk->tree.who = NULL;
     if (older)
         zk->tree = newest;

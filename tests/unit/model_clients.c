@@ -1,0 +1,418 @@
+/* The clients of the model test (model_clients.h). */
+#include "model_clients.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct model_path model_paths[] = {
+    {.path = "/wb/a", .mount = AT_WRITE_BEHIND, .there = true},
+    {.path = "/wb/b", .mount = AT_WRITE_BEHIND},
+    {.path = "/wb/d", .mount = AT_WRITE_BEHIND, .there = true},
+    {.path = "/wb/e", .mount = AT_WRITE_BEHIND, .ephemeral = true},
+    {.path = "/wb/r", .mount = AT_WRITE_BEHIND, .there = true, .user = "u", .perms = 1},
+    {.path = "/wb/s", .mount = AT_WRITE_BEHIND, .there = true, .user = "u"},
+    {.path = "/nv/a", .mount = AT_NEVER, .there = true},
+    {.path = "/pm/a", .mount = AT_PACEMAKER, .there = true},
+    {.path = "/pm/b", .mount = AT_PACEMAKER},
+    {.path = "/storm/o", .mount = AT_NOTHING, .there = true},
+};
+const int model_npaths = sizeof model_paths / sizeof model_paths[0];
+
+void model_trace(struct model *m, const char *format, ...)
+{
+    va_list args;
+    if (!m->trace)
+        return;
+    va_start(args, format);
+    fprintf(stderr, "%5lld ", (long long)m->o.now);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+static struct asked *ask(struct actor *actor, int xid, int op, int path)
+{
+    assert_true(actor->last - actor->first < PENDING);
+    struct asked *q = &actor->pending[actor->last++ % PENDING];
+    *q = (struct asked){.xid = xid, .op = op, .path = path};
+    return q;
+}
+
+void actor_connect(struct model *m, int a, bool same)
+{
+    struct sup_buf b = {0};
+    struct actor *actor = &m->actors[a];
+    int c = sim_open(&m->s);
+    assert_true(c >= 0);
+    if (!same || actor->session == 0) {
+        actor->session = 0;
+        actor->who = ++m->sessions;
+    }
+    model_trace(m, "actor %d connects as connection %d, session %#llx", a, c, (long long)actor->session);
+    actor->c = c;
+    actor->greeted = actor->leaving = false;
+    actor->first = actor->last = actor->pings = 0;
+    wire_connect(&b, actor->session, 30000, 0, 0);
+    if (actor->user != NULL) {
+        wire_user(&b, -4, actor->user);
+        ask(actor, -4, 100, -1);
+    }
+    sim_send(&m->s, c, &b);
+    sup_buf_free(&b);
+}
+
+/* ---- requests -------------------------------------------------------------------------------------------- */
+
+static const char *text(char room[16], int value)
+{
+    snprintf(room, 16, "v%d", value);
+    return room;
+}
+
+static int note(struct model *m, struct actor *actor, struct asked *q, enum orc_kind kind, int path,
+                int asked)
+{
+    int op = orc_send(&m->o, kind, path, actor->who, asked);
+    const struct sim_conn *conn = &m->s.conns[actor->c];
+    if (conn->link >= 0 && m->s.zk.links[conn->link].lags)
+        orc_lags(&m->o, op);
+    q->orc[q->norc++] = op;
+    return op;
+}
+
+static int any_path(struct model *m)
+{
+    return (int)sup_below(&m->rng, 3) == 0 ? (int)sup_below(&m->rng, 3)
+                                           : (int)sup_below(&m->rng, (uint32_t)model_npaths);
+}
+
+static void ask_set(struct model *m, struct actor *actor, struct sup_buf *b, int path)
+{
+    char room[16];
+    struct asked *q = ask(actor, ++actor->xid, 5, path);
+    int asked = sup_below(&m->rng, 4) == 0 ? m->known[path] + (int)sup_below(&m->rng, 5) / 4 : -1;
+    int op = note(m, actor, q, ORC_SET, path, asked);
+    wire_set(b, q->xid, model_paths[path].path, text(room, op), asked);
+}
+
+static void ask_read(struct model *m, struct actor *actor, struct sup_buf *b, int op, int path, bool watch)
+{
+    struct asked *q = ask(actor, ++actor->xid, op, path);
+    note(m, actor, q, op == 4 ? ORC_DATA : ORC_STAT, path, -1);
+    wire_read(b, q->xid, op, model_paths[path].path, watch);
+}
+
+static void ask_create(struct model *m, struct actor *actor, struct sup_buf *b, int path)
+{
+    char room[16];
+    struct asked *q = ask(actor, ++actor->xid, 1, path);
+    int op = note(m, actor, q, ORC_CREATE, path, -1);
+    wire_create(b, q->xid, 1, model_paths[path].path, text(room, op), model_paths[path].ephemeral);
+}
+
+static void ask_delete(struct model *m, struct actor *actor, struct sup_buf *b, int path)
+{
+    struct asked *q = ask(actor, ++actor->xid, 2, path);
+    note(m, actor, q, ORC_DELETE, path, -1);
+    wire_delete(b, q->xid, model_paths[path].path, -1);
+}
+
+/* Two setData in one. */
+static void ask_multi(struct model *m, struct actor *actor, struct sup_buf *b)
+{
+    static const int often[] = {0, 6, 9, 0, 2, 1};
+    char room[16];
+    int first = (int)sup_below(&m->rng, 4), path = often[first];
+    struct asked *q = ask(actor, ++actor->xid, 14, path);
+    size_t mark = wire_begin(b, q->xid, 14);
+    for (int i = 0; i < 2; i++, path = often[first + 1 + (int)sup_below(&m->rng, 2)]) {
+        int op = note(m, actor, q, ORC_SET, path, -1);
+        sup_int(b, 5);
+        sup_byte(b, 0);
+        sup_int(b, -1);
+        sup_str(b, model_paths[path].path);
+        sup_str(b, text(room, op));
+        sup_int(b, -1);
+    }
+    sup_int(b, -1);
+    sup_byte(b, 1);
+    sup_int(b, -1);
+    wire_end(b, mark);
+}
+
+/* What the oracle does not follow, but what the core must look at. */
+static void ask_other(struct model *m, struct actor *actor, struct sup_buf *b)
+{
+    int what = (int)sup_below(&m->rng, 6), path = any_path(m);
+    static const int ops[] = {9, 12, 1, 2, 106, 6};
+    struct asked *q = ask(actor, ++actor->xid, ops[what], -1);
+    if (what == 2)
+        wire_create(b, q->xid, 1, "/wb/d/x", "", 0);
+    else if (what == 3)
+        wire_delete(b, q->xid, "/wb/d/x", -1);
+    else if (what == 4 && sup_below(&m->rng, 10) == 0) {
+        size_t mark = wire_begin(b, q->xid, 106);
+        sup_str(b, model_paths[path].path);
+        sup_int(b, 0);
+        wire_end(b, mark);
+    } else {
+        q->op = what == 1 ? 12 : what == 5 ? 6 : 9;
+        if (q->op == 12)
+            wire_read(b, q->xid, 12, sup_below(&m->rng, 2) ? "/wb" : model_paths[path].path, false);
+        else
+            wire_path(b, q->xid, q->op, model_paths[path].path);
+    }
+}
+
+void actor_request(struct model *m, int a)
+{
+    struct sup_buf b = {0};
+    struct actor *actor = &m->actors[a];
+    int path = any_path(m), dice = (int)sup_below(&m->rng, 100);
+    bool removable = model_paths[path].user == NULL;
+    if (actor->last - actor->first > PENDING - 8 || m->o.n > ORC_OPS - 40)
+        return;
+    if (dice < 45) {
+        if (dice < 20)
+            ask_read(m, actor, &b, 3, path, false);
+        ask_set(m, actor, &b, path);
+        m->sets++;
+    } else if (dice < 68) {
+        ask_read(m, actor, &b, 4, path, false);
+    } else if (dice < 74) {
+        ask_read(m, actor, &b, 3, path, false);
+    } else if (dice < 76) {
+        ask_read(m, actor, &b, sup_below(&m->rng, 2) ? 3 : 4, path, true);
+    } else if (dice < 84 && removable) {
+        ask_create(m, actor, &b, path);
+    } else if (dice < 87 && removable) {
+        ask_delete(m, actor, &b, path);
+    } else if (dice < 90) {
+        ask_multi(m, actor, &b);
+    } else if (dice < 92) {
+        wire_op(&b, -2, 11);
+        actor->pings++;
+    } else {
+        ask_other(m, actor, &b);
+    }
+    const struct asked *q = &actor->pending[(actor->last - 1) % PENDING];
+    model_trace(m, "actor %d: xid %d type %d on %s, request %d", a, q->xid, q->op,
+                q->path >= 0 ? model_paths[q->path].path : "-", q->norc > 0 ? q->orc[0] : -1);
+    sim_send(&m->s, actor->c, &b);
+    sup_buf_free(&b);
+}
+
+void actor_close(struct model *m, int a)
+{
+    struct sup_buf b = {0};
+    struct actor *actor = &m->actors[a];
+    struct asked *q = ask(actor, ++actor->xid, -11, -1);
+    model_trace(m, "actor %d closes its session", a);
+    wire_op(&b, q->xid, -11);
+    sim_send(&m->s, actor->c, &b);
+    sup_buf_free(&b);
+    actor->leaving = true;
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------- */
+
+static bool may(const struct actor *actor, int path, int perm)
+{
+    const struct model_path *p = &model_paths[path];
+    return p->user == NULL || (p->perms & perm) != 0 ||
+           (actor->user != NULL && strcmp(actor->user, p->user) == 0);
+}
+
+static bool expected(int op, int err)
+{
+    switch (op) {
+    case 1:
+        return err == 0 || err == -110 || err == -101;
+    case 2:
+        return err == 0 || err == -101 || err == -111;
+    case 5:
+        return err == 0 || err == -101 || err == -103;
+    default:
+        return err == 0 || err == -101;
+    }
+}
+
+static int value_of(const struct sim_frame *f, size_t *len)
+{
+    if (f->len < 4)
+        return -1;
+    *len = 4 + (size_t)((uint32_t)f->body[2] << 8 | f->body[3]);
+    return f->body[3] > 1 && f->body[4] == 'v' ? (int)strtol((const char *)f->body + 5, NULL, 10) : -1;
+}
+
+static void multi_answered(struct model *m, const struct asked *q, const struct sim_frame *f)
+{
+    const uint8_t *p = f->body;
+    int err = p[3] == 5 ? 0 : (int)((uint32_t)p[5] << 24 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 8 | p[8]);
+    for (int i = 0; i < q->norc; i++) {
+        /* a failed one is -2 or 0 in the place of those that did not fail: none took effect */
+        orc_answer(&m->o, q->orc[i], err == 0 && p[3] == 5 ? 0 : -2, p[3] == 5 ? p + 9 : NULL, -1);
+        p += p[3] == 5 ? 9 + 68 : 0;
+    }
+}
+
+static void answered(struct model *m, const struct actor *actor, const struct asked *q,
+                     const struct sim_frame *f)
+{
+    const uint8_t *stat = f->body;
+    size_t len = 0;
+    int value = -1, perm = q->op == 5 ? 2 : 1;
+    model_trace(m, "   actor %d: xid %d err %d", (int)(actor - m->actors), f->xid, f->err);
+    if (q->path < 0)
+        return;
+    if (q->op == 14 && f->err == 0) {
+        multi_answered(m, q, f);
+        return;
+    }
+    bool checked = q->op == 4 || q->op == 5 || (q->op == 3 && m->s.zk.exists_needs_read);
+    if (checked && f->err == 0 && !may(actor, q->path, perm))
+        orc_wrong(&m->o, "request %d of a session that may not was granted", q->orc[0]);
+    if (!(checked && f->err == -102 && !may(actor, q->path, perm)) && !expected(q->op, f->err))
+        orc_wrong(&m->o, "request %d (type %d) got error %d", q->orc[0], q->op, f->err);
+    if (f->err == 0 && q->op == 4) {
+        value = value_of(f, &len);
+        stat = f->body + len;
+        if (value < 0 || f->len != len + 68 || stat[55] + 4 != (int)len)
+            orc_wrong(&m->o, "request %d reads what nobody wrote, or another length", q->orc[0]);
+    }
+    orc_answer(&m->o, q->orc[0], f->err, f->err == 0 && q->op >= 3 && q->op <= 5 ? stat : NULL, value);
+    int version = m->o.ops[q->orc[0]].version;
+    if (version >= 0)
+        m->known[q->path] = version;
+}
+
+/* Puts an older value of the same length into a read. */
+static bool make_stale(const struct model *m, int path, uint8_t *body)
+{
+    char text[16], shown[16];
+    snprintf(shown, sizeof shown, "%.*s", body[3] % 16, (const char *)body + 4);
+    const struct orc_op *now = &m->o.ops[strtol(shown + 1, NULL, 10)];
+    for (const struct orc_op *x = now - 1; x >= m->o.ops; x--) {
+        snprintf(text, sizeof text, "v%d", (int)(x - m->o.ops));
+        if (x->path != path || x->kind != ORC_SET || x->err != 0 || x->acked >= now->sent ||
+            strlen(text) != strlen(shown))
+            continue;
+        memcpy(body + 4, text, strlen(text));
+        return true;
+    }
+    return false;
+}
+
+/* The defect, once: true when the frame is not to be looked at. */
+static bool spoil(struct model *m, const struct asked *q, struct sim_frame *f, uint8_t room[256])
+{
+    if (m->fault_done || f->err != 0 || q->path < 0 || f->len > 256 || m->o.n < 60)
+        return false;
+    memcpy(room, f->body, f->len);
+    f->body = room;
+    if (m->fault == STALE_VALUE && q->op == 4)
+        m->fault_done = make_stale(m, q->path, room);
+    if (m->fault == LOW_VERSION && q->op == 5 && room[35] > 2) {
+        room[35]--;
+        m->fault_done = true;
+    }
+    m->fault_done |= m->fault == NEVER_ANSWERED;
+    return m->fault == NEVER_ANSWERED;
+}
+
+static void one_frame(struct model *m, int a, struct sim_frame *f)
+{
+    uint8_t room[256];
+    struct actor *actor = &m->actors[a];
+    if (f->xid == -1)
+        return;
+    if (f->xid == -2) {
+        if (--actor->pings < 0)
+            orc_wrong(&m->o, "actor %d: a ping was answered twice", a);
+        return;
+    }
+    if (actor->first == actor->last || actor->pending[actor->first % PENDING].xid != f->xid) {
+        orc_wrong(&m->o, "actor %d: xid %d is answered instead of %d", a, f->xid,
+                  actor->first < actor->last ? actor->pending[actor->first % PENDING].xid : 0);
+        return;
+    }
+    struct asked *q = &actor->pending[actor->first % PENDING];
+    if (spoil(m, q, f, room))
+        return;
+    actor->first++;
+    answered(m, actor, q, f);
+    if (m->fault == TWICE && !m->fault_done && m->o.n > 60) {
+        m->fault_done = true;
+        one_frame(m, a, f);
+    }
+}
+
+static bool greet(struct model *m, int a)
+{
+    struct actor *actor = &m->actors[a];
+    struct sim_conn *conn = &m->s.conns[actor->c];
+    if (!actor->greeted && conn->got.len >= 41) {
+        actor->greeted = true;
+        conn->got_off = 41;
+        actor->session = 0;
+        for (int i = 12; i < 20; i++)
+            actor->session = actor->session << 8 | conn->got.p[i];
+    }
+    return actor->greeted;
+}
+
+void actors_hear(struct model *m)
+{
+    struct sim_frame f;
+    for (int a = 0; a < ACTORS; a++) {
+        struct actor *actor = &m->actors[a];
+        if (actor->c < 0)
+            continue;
+        if (greet(m, a))
+            while (m->o.wrong[0] == 0 && sim_frame(&m->s, actor->c, &f))
+                one_frame(m, a, &f);
+        if (m->s.conns[actor->c].closed) {
+            model_trace(m, "actor %d: connection %d ended, why %d", a, actor->c,
+                        (int)m->s.conns[actor->c].why);
+            sim_forget(&m->s, actor->c);
+            actor->c = -1;
+        }
+    }
+}
+
+/* ---- others ---------------------------------------------------------------------------------------------- */
+
+void model_bypass(struct model *m)
+{
+    char room[16];
+    int path = any_path(m);
+    if (model_paths[path].user != NULL)
+        return;
+    bool there = tree_find(&m->s.zk.tree, model_paths[path].path) != NULL;
+    enum orc_kind kind = !there ? ORC_CREATE : sup_below(&m->rng, 4) == 0 ? ORC_DELETE : ORC_SET;
+    if (kind == ORC_CREATE && model_paths[path].mount == AT_PACEMAKER)
+        return;
+    int op = orc_send(&m->o, kind, path, -1, -1), err;
+    text(room, op);
+    err = kind == ORC_CREATE   ? sim_direct_create(&m->s, model_paths[path].path, room)
+          : kind == ORC_DELETE ? sim_direct_delete(&m->s, model_paths[path].path)
+                               : sim_direct_set(&m->s, model_paths[path].path, room, -1);
+    model_trace(m, "bypass: request %d, kind %d on %s, err %d", op, (int)kind, model_paths[path].path, err);
+    orc_foreign(&m->o, op, err);
+    m->foreign++;
+}
+
+void model_lag(struct model *m, int a)
+{
+    struct actor *actor = &m->actors[a];
+    int link = m->s.conns[actor->c].link;
+    if (link < 0 || !m->s.zk.links[link].open)
+        return;
+    zk_lag(&m->s.zk, link);
+    if (!m->s.zk.links[link].lags)
+        return;
+    model_trace(m, "actor %d lags", a);
+    for (int i = actor->first; i < actor->last; i++)
+        for (int k = 0; k < actor->pending[i % PENDING].norc; k++)
+            orc_lags(&m->o, actor->pending[i % PENDING].orc[k]);
+}

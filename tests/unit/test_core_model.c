@@ -1,0 +1,456 @@
+/*
+ * Leases against an oracle: random schedules of several clients, the model ensemble, somebody who bypasses the proxy,
+ * flush timers, lost uplinks, own connections and servers that lag, in virtual time.
+ *
+ *   test_core_model                  a few thousand schedules, then one run with each deliberate defect (must be found)
+ *   test_core_model everything       one kind of schedules only
+ *   PK_ROUNDS=1000000 ...            that many schedules of each kind
+ *   PK_SEED=77 PK_ROUNDS=1 ...       from that seed on; with PK_TRACE=1 each event is printed
+ *
+ * What must hold is in model_oracle.h. In the end all that is dirty is made to be flushed (by time, by a watch, by the
+ * end of the clients or of the proxy), and the ensemble must have what the clients saw.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model_clients.h"
+
+enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700 };
+
+struct kind {
+    const char *name;
+    bool foreign, breaks, lags, own_trouble, chunks;
+    bool relay; /* nothing is absorbed: what the oracle says then is its own mistake */
+};
+
+static struct model m;
+static struct {
+    int64_t schedules, requests, absorbed, foreign, own, lost, said;
+} sums;
+
+static const struct core_mount mounts[] = {
+    {.path = "/wb",
+     .mode = PK_MODE_WRITE_BEHIND,
+     .max_znodes = 100,
+     .max_bytes = 100000,
+     .max_znode = 1000,
+     .flush_us = FLUSH_US},
+    {.path = "/nv", .mode = PK_MODE_WRITE_BEHIND, .max_znodes = 100, .max_bytes = 100000, .max_znode = 1000},
+    {.path = "/pm", .mode = PK_MODE_PACEMAKER, .max_znodes = 100, .max_bytes = 100000, .max_znode = 1000},
+};
+static const struct core_auth credentials = {.scheme = "digest", .secret = (const uint8_t *)"u:p", .len = 3};
+
+/* Writes that the core says it gave up. */
+static int64_t said_lost(void)
+{
+    return 0;
+}
+
+static int value_in_tree(const char *path, int *version)
+{
+    char data[16] = "";
+    const struct tree_node *z = tree_find(&m.s.zk.tree, path);
+    *version = z != NULL ? z->version : -1;
+    if (z != NULL && z->len > 0 && z->len < (int)sizeof data)
+        memcpy(data, z->data, (size_t)z->len);
+    return data[0] == 'v' ? (int)strtol(data + 1, NULL, 10) : -1;
+}
+
+/* Ephemerals end with their sessions; what clients wrote arrives. */
+static void spy(void *ctx, int actor, const struct tree_change *change)
+{
+    int version;
+    (void)ctx;
+    for (int path = 0; path < model_npaths; path++) {
+        if (strcmp(model_paths[path].path, change->path) != 0)
+            continue;
+        if (actor == -1 && change->type == 2) {
+            orc_foreign(&m.o, orc_send(&m.o, ORC_DELETE, path, -1, -1), 0);
+            m.drops++;
+        } else if (actor != m.s.direct.link && (change->type == 1 || change->type == 3)) {
+            orc_upstream(&m.o, path, value_in_tree(change->path, &version));
+        }
+    }
+}
+
+static void make_tree(void)
+{
+    char data[16], made[256];
+    static const uint8_t acls[2][64] = {
+        "\0\0\0\1\0\0\0\x1f\0\0\0\6digest\0\0\0\3u:x",
+        "\0\0\0\2\0\0\0\x1f\0\0\0\6digest\0\0\0\3u:x\0\0\0\1\0\0\0\5world\0\0\0\6anyone",
+    };
+    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++)
+        assert_int_equal(tree_create(&m.s.zk.tree, mounts[i].path, &(struct tree_new){0}, made), TREE_OK);
+    for (int i = 0; i < model_npaths; i++) {
+        const struct model_path *p = &model_paths[i];
+        m.o.czxids_move[i] = p->mount == AT_PACEMAKER;
+        int op = p->there ? orc_send(&m.o, ORC_CREATE, i, -1, -1) : 0;
+        struct tree_new what = {.data = (const uint8_t *)data, .len = snprintf(data, sizeof data, "v%d", op)};
+        what.acl = p->user != NULL ? acls[p->perms] : NULL;
+        what.acl_len = p->user == NULL ? 0 : p->perms ? 48 : 25;
+        m.s.zk.tree.zxid++;
+        if (p->there) {
+            assert_int_equal(tree_create(&m.s.zk.tree, p->path, &what, made), TREE_OK);
+            orc_foreign(&m.o, op, 0);
+            m.o.ops[op].settled = m.o.now;
+        }
+    }
+    m.s.zk.tree.nchanges = 0;
+}
+
+static void start(uint64_t seed, const struct kind *kind)
+{
+    struct core_config config = sim_default_config;
+    m.rng.s = seed * 0x9e3779b97f4a7c15u + 1;
+    for (int i = 0; i < 3; i++)
+        sup_rand(&m.rng);
+    orc_init(&m.o);
+    m.own_may_write = sup_below(&m.rng, 2);
+    struct core_mount modes[3];
+    memcpy(modes, mounts, sizeof modes);
+    for (int i = 0; kind->relay && i < 3; i++)
+        modes[i].mode = PK_MODE_RELAY;
+    config.mounts = modes;
+    config.nmounts = 3;
+    config.auths = m.own_may_write ? &credentials : NULL;
+    config.nauths = m.own_may_write;
+    sim_init(&m.s, &config);
+    assert_non_null(m.s.core);
+    m.s.rng.s = seed;
+    m.s.chunk = kind->chunks ? 1 + sup_below(&m.rng, 60) : 0;
+    m.s.zk.exists_needs_read = sup_below(&m.rng, 2);
+    m.s.zk.spy = spy;
+    m.s.zk.forget_flushes = m.fault == FLUSH_FORGOTTEN;
+    m.s.zk.forget_acls = m.fault == ACL_FORGOTTEN;
+    m.sessions = m.sets = m.foreign = m.drops = 0;
+    m.fault_done = false;
+    memset(m.known, 0, sizeof m.known);
+    make_tree();
+    for (int a = 0; a < ACTORS; a++) {
+        m.actors[a] = (struct actor){.c = -1, .user = a < 2 ? "u" : NULL};
+        actor_connect(&m, a, false);
+    }
+    sim_pump(&m.s);
+    actors_hear(&m);
+}
+
+/* What our own session may not write is lost with the uplink of who may; with its trouble, everything may be. */
+static void may_drop(bool everything)
+{
+    for (int path = 0; path < model_npaths; path++)
+        if (everything || (model_paths[path].user != NULL && !m.own_may_write) ||
+            model_paths[path].ephemeral) {
+            orc_drop(&m.o, path);
+            m.drops++;
+        }
+}
+
+static void lose(int a)
+{
+    int frames = (int)sup_below(&m.rng, 4);
+    enum sim_loss how = (enum sim_loss)sup_below(&m.rng, 3);
+    model_trace(&m, "actor %d loses its uplink after %d frames, %d", a, frames, (int)how);
+    sim_lose(&m.s, m.actors[a].c, frames, how);
+    may_drop(false);
+}
+
+static void own_trouble(void)
+{
+    int own = sim_own(&m.s);
+    model_trace(&m, "trouble with own connection %d", own);
+    may_drop(true);
+    if (own < 0)
+        m.s.own_fail = (int)sup_below(&m.rng, 3);
+    else
+        sim_lose(&m.s, own, (int)sup_below(&m.rng, 3), (enum sim_loss)sup_below(&m.rng, 3));
+}
+
+static void upset(int a, const struct kind *kind)
+{
+    struct sim_conn *conn = &m.s.conns[m.actors[a].c];
+    switch (sup_below(&m.rng, 12)) {
+    case 0:
+    case 1:
+        conn->hold = !conn->hold;
+        break;
+    case 2:
+        conn->deaf = !conn->deaf;
+        break;
+    case 3:
+        sim_release(&m.s, m.actors[a].c, 1 + (int)sup_below(&m.rng, 3));
+        break;
+    case 4:
+        if (kind->lags)
+            model_lag(&m, a);
+        break;
+    case 5:
+        if (kind->breaks)
+            lose(a);
+        break;
+    case 6:
+        if (kind->breaks && sup_below(&m.rng, 3) == 0) {
+            model_trace(&m, "actor %d leaves", a);
+            sim_leave(&m.s, m.actors[a].c);
+            m.actors[a].leaving = true;
+        }
+        break;
+    case 7:
+        if (kind->breaks && sup_below(&m.rng, 3) == 0)
+            actor_close(&m, a);
+        break;
+    case 8:
+        sim_late(&m.s, 1);
+        break;
+    case 9:
+        m.s.own_hold = sup_below(&m.rng, 2);
+        for (int own = sim_own(&m.s); own >= 0 && m.s.conns[own].hold != m.s.own_hold; own = sim_own(&m.s))
+            m.s.conns[own].hold = m.s.own_hold;
+        break;
+    case 10:
+        if (kind->own_trouble && sup_below(&m.rng, 3) == 0)
+            own_trouble();
+        break;
+    default:
+        if (kind->chunks)
+            conn->client.taking = conn->uplink.taking = sup_below(&m.rng, 2) ? SIM_PARTS : SIM_WHOLE;
+        break;
+    }
+}
+
+static void step(const struct kind *kind)
+{
+    int a = (int)sup_below(&m.rng, ACTORS), dice = (int)sup_below(&m.rng, 20);
+    struct actor *actor = &m.actors[a];
+    if (actor->c >= 0 && kind->breaks && sup_below(&m.rng, 150) == 0)
+        actor->c = -1 - actor->c; /* reattaches while the older connection stands */
+    if (actor->c < 0) {
+        int older = actor->c < -1 ? -1 - actor->c : -1;
+        actor_connect(&m, a, older >= 0 || sup_below(&m.rng, 3) > 0);
+        if (older >= 0)
+            m.s.conns[older].client.eof = sup_below(&m.rng, 2);
+    } else if (dice < 13 && !actor->leaving) {
+        for (uint32_t n = 1 + sup_below(&m.rng, 4); n > 0; n--)
+            actor_request(&m, a);
+    } else if (dice < 15) {
+        int64_t us = (int64_t)sup_below(&m.rng, 5) * sup_below(&m.rng, 500000);
+        model_trace(&m, "%" PRId64 " us pass", us);
+        sim_advance(&m.s, us);
+    } else if (dice < 16 && kind->foreign) {
+        model_bypass(&m);
+    } else if (dice < 19) {
+        upset(a, kind);
+    }
+    if (sup_below(&m.rng, 4) > 0)
+        sim_pump(&m.s);
+    actors_hear(&m);
+}
+
+/* Nothing is held back any more, and everybody has been answered. */
+static void calm(void)
+{
+    m.s.own_hold = false;
+    m.s.own_fail = 0;
+    for (int c = 0; c < SIM_CONNS; c++) {
+        m.s.conns[c].hold = m.s.conns[c].deaf = false;
+        m.s.conns[c].client.taking = m.s.conns[c].uplink.taking = SIM_WHOLE;
+    }
+    sim_late(&m.s, 1000);
+    sim_pump(&m.s);
+    actors_hear(&m);
+    for (int a = 0; a < ACTORS; a++)
+        if (m.actors[a].c >= 0 && m.actors[a].first != m.actors[a].last && m.o.wrong[0] == 0)
+            orc_wrong(&m.o, "actor %d: xid %d was never answered", a,
+                      m.actors[a].pending[m.actors[a].first % PENDING].xid);
+}
+
+/* What is in the ensemble is what was written last; born there, the proxy may have the newest. */
+static void compare_tree(int last_mount)
+{
+    for (int path = 0; path < model_npaths && m.o.wrong[0] == 0; path++) {
+        int version, value = value_in_tree(model_paths[path].path, &version);
+        bool born = false;
+        for (int i = 0; i < m.o.n; i++)
+            born |= m.o.ops[i].path == path && m.o.ops[i].kind == ORC_CREATE && m.o.ops[i].who >= 0;
+        if ((int)model_paths[path].mount > last_mount &&
+            (model_paths[path].mount != AT_NOTHING || last_mount == 0))
+            continue;
+        if (model_paths[path].mount == AT_PACEMAKER && born)
+            continue;
+        orc_final(&m.o, path, value, version);
+    }
+}
+
+static void watch_all(int a)
+{
+    struct sup_buf b = {0};
+    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
+        size_t mark = wire_begin(&b, 1 << 20, 106);
+        sup_str(&b, mounts[i].path);
+        sup_int(&b, 1);
+        wire_end(&b, mark);
+    }
+    m.actors[a].first = m.actors[a].last = 0;
+    sim_send(&m.s, m.actors[a].c, &b);
+    sim_pump(&m.s);
+    sup_buf_free(&b);
+}
+
+/* One of the ways in which all that is dirty gets to the ensemble. */
+static void finish(void)
+{
+    int way = (int)sup_below(&m.rng, 4), a = 0;
+    calm();
+    if (m.o.wrong[0] != 0)
+        return;
+    model_trace(&m, "the end, by way %d", way);
+    for (int i = 0; i < 10; i++)
+        sim_advance(&m.s, FLUSH_US / 8);
+    actors_hear(&m);
+    compare_tree(AT_WRITE_BEHIND);
+    while (a < ACTORS && (m.actors[a].c < 0 || m.actors[a].leaving))
+        a++;
+    if (way == 0 && a < ACTORS) {
+        watch_all(a);
+        compare_tree(AT_NOTHING);
+    }
+    for (a = 0; way == 1 && a < ACTORS; a++)
+        if (m.actors[a].c >= 0 && !m.actors[a].leaving)
+            actor_close(&m, a);
+    for (int c = 0; way < 3 && c < SIM_CONNS; c++)
+        m.s.conns[c].client.eof |= m.s.conns[c].used && !m.s.conns[c].own;
+    sim_pump(&m.s);
+    sim_step(&m.s, -1, PK_DRAIN, NULL, 0);
+    sim_pump(&m.s);
+    for (int i = 0; i < 12 && !core_idle(m.s.core); i++)
+        sim_advance(&m.s, 1000000);
+    compare_tree(AT_NOTHING);
+    const struct core_stats *st = core_stats(m.s.core);
+    if (m.o.wrong[0] == 0 &&
+        (!core_idle(m.s.core) || st->queue_depth != 0 || st->connections != 0 || st->uplinks != 0))
+        orc_wrong(&m.o, "left over: idle %d, queue %d, connections %d, uplinks %d", core_idle(m.s.core),
+                  (int)st->queue_depth, (int)st->connections, (int)st->uplinks);
+}
+
+/* False when the oracle found something; m.o.wrong says what. */
+static bool run(uint64_t seed, const struct kind *kind)
+{
+    start(seed, kind);
+    for (int i = 0; i < STEPS && m.o.wrong[0] == 0; i++)
+        step(kind);
+    if (m.o.wrong[0] == 0)
+        finish();
+    int lost = orc_lost(&m.o);
+    if (m.o.wrong[0] == 0 && lost > 0 && said_lost() == 0)
+        orc_wrong(&m.o, "%d writes were lost, the last is %d, and nobody says so", lost, orc_last_lost(&m.o));
+    if (m.o.wrong[0] == 0 && said_lost() > 0 && m.foreign + m.drops == 0)
+        orc_wrong(&m.o, "%" PRId64 " leases are said to be lost, without a reason", said_lost());
+    sums.schedules++;
+    sums.requests += m.o.n;
+    sums.absorbed += core_stats(m.s.core)->beats_absorbed;
+    sums.foreign += m.foreign;
+    sums.own += m.s.own_opened;
+    sums.lost += lost;
+    sums.said += said_lost();
+    sim_free(&m.s);
+    return m.o.wrong[0] == 0;
+}
+
+static uint64_t number(const char *name, uint64_t usually)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoull(text, NULL, 10) : usually;
+}
+
+static const struct kind kinds[] = {
+    {.name = "relayed", .foreign = true, .breaks = true, .lags = true, .chunks = true, .relay = true},
+    {.name = "quiet"},
+    {.name = "bypassed", .foreign = true},
+    {.name = "breaking", .breaks = true},
+    {.name = "lagging", .lags = true, .foreign = true},
+    {.name = "everything",
+     .foreign = true,
+     .breaks = true,
+     .lags = true,
+     .own_trouble = true,
+     .chunks = true},
+};
+
+static void all_of(const struct kind *kind)
+{
+    uint64_t seed = number("PK_SEED", 1), end = seed + number("PK_ROUNDS", ROUNDS);
+    memset(&sums, 0, sizeof sums);
+    m.fault = SOUND;
+    m.trace = getenv("PK_TRACE") != NULL;
+    for (; seed < end; seed++)
+        if (!run(seed, kind))
+            fail_msg("%s, seed %" PRIu64 ": %s", kind->name, seed, m.o.wrong);
+    print_message("%s: %" PRId64 " schedules, %" PRId64 " requests, %" PRId64 " absorbed, %" PRId64
+                  " past the proxy, %" PRId64 " own connections, %" PRId64 " writes lost, %" PRId64 " said\n",
+                  kind->name, sums.schedules, sums.requests, sums.absorbed, sums.foreign, sums.own, sums.lost,
+                  sums.said);
+}
+
+static void relayed(void **state)
+{
+    (void)state;
+    all_of(&kinds[0]);
+}
+
+static void quiet(void **state)
+{
+    (void)state;
+    all_of(&kinds[1]);
+}
+
+static void bypassed(void **state)
+{
+    (void)state;
+    all_of(&kinds[2]);
+}
+
+static void breaking(void **state)
+{
+    (void)state;
+    all_of(&kinds[3]);
+}
+
+static void lagging(void **state)
+{
+    (void)state;
+    all_of(&kinds[4]);
+}
+
+static void everything(void **state)
+{
+    (void)state;
+    all_of(&kinds[5]);
+}
+
+/* Each defect must be found in a few schedules. */
+static void defects(void **state)
+{
+    (void)state;
+    m.trace = false;
+    for (int fault = STALE_VALUE; fault <= ACL_FORGOTTEN; fault++) {
+        uint64_t seed = 1;
+        m.fault = (enum model_fault)fault;
+        while (seed < 200 && run(seed, &kinds[1]))
+            seed++;
+        if (seed == 200)
+            fail_msg("defect %d was not found", fault);
+        print_message("defect %d: seed %" PRIu64 ", %s\n", fault, seed, m.o.wrong);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(relayed),  cmocka_unit_test(quiet),
+                                       cmocka_unit_test(bypassed), cmocka_unit_test(breaking),
+                                       cmocka_unit_test(lagging),  cmocka_unit_test(everything),
+                                       cmocka_unit_test(defects)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
