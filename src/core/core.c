@@ -22,8 +22,9 @@
 
 static void init_lists(struct core *core)
 {
-    struct pk_list *lists[] = {&core->changed,  &core->runnable,    &core->waiting, &core->handshaking,
-                               &core->greeting, &core->outstanding, &core->lasting, &core->orphans};
+    struct pk_list *lists[] = {&core->changed,     &core->runnable, &core->waiting,
+                               &core->handshaking, &core->greeting, &core->outstanding,
+                               &core->lasting,     &core->orphans,  &core->over};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
 }

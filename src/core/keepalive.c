@@ -90,5 +90,7 @@ void pk_times_up(struct core *core)
     check_outstanding(core);
     check_lasting(core);
     int64_t keep = core->config.keep_sunk_us;
-    pk_store_age(&core->store, core->now_us, keep > 0 ? keep : KEEP_SUNK_US);
+    keep = keep > 0 ? keep : KEEP_SUNK_US;
+    pk_store_age(&core->store, core->now_us, keep);
+    pk_lease_age(core, keep);
 }

@@ -51,25 +51,28 @@ static bool fits(const struct core *core, const struct pk_lease *l, size_t data)
     return data + steps * step + FLUSH_BYTES <= core->config.max_frame;
 }
 
+/* What memory would say of the znode is what the ensemble says, but for what is absorbed. Children of the ensemble's own
+ * may be ephemeral and go without a word to us, so a znode that has some is never answered for. */
+static bool fresh(const struct pk_lease *l, const struct pk_znode *z)
+{
+    return l->shown_zxid >= l->changed_zxid && l->suspect_zxid == 0 && l->base.num_children == 0 &&
+           !z->settling && !pk_touched(z);
+}
+
 bool pk_lease_absorbs(const struct core *core, struct pk_conn *c, const struct pk_znode *z, size_t data)
 {
     const struct pk_lease *l = z->lease;
     const struct pk_mount *m = mount_of(core, z);
     size_t before = l->data != NULL ? l->data->len : 0;
-    return m->config.mode != PK_MODE_RELAY && l->holds == 0 && l->suspect_zxid == 0 &&
-           pk_lease_pending(l) < PK_PENDING_MAX && fits(core, l, data) && grant_of(c, l) != NULL &&
-           !pk_touched(z) && !pk_data_watched(core, z) &&
+    return m->config.mode != PK_MODE_RELAY && l->holds == 0 && grant_of(c, l) != NULL && fresh(l, z) &&
+           pk_lease_pending(l) < PK_PENDING_MAX && fits(core, l, data) && !pk_data_watched(core, z) &&
            pk_store_has_room(m, false, data > before ? data - before : 0, data);
 }
 
 bool pk_lease_knows(struct pk_conn *c, const struct pk_znode *z)
 {
-    const struct pk_lease *l = z->lease;
-    if (l->shown_zxid < l->changed_zxid || l->suspect_zxid != 0 || l->base.num_children > 0 || z->nborn > 0 ||
-        z->cversion > 0 || z->settling || pk_touched(z))
-        return false;
-    const struct pk_grant *g = grant_of(c, l);
-    return g != NULL && g->read;
+    const struct pk_grant *g = grant_of(c, z->lease);
+    return g != NULL && g->read && fresh(z->lease, z);
 }
 
 static void count_dirty(struct core *core, struct pk_lease *l, bool dirty)
@@ -92,6 +95,8 @@ static void no_writer(struct pk_lease *l)
 void pk_lease_settle(struct core *core, struct pk_lease *l)
 {
     bool orphan = l->writer == NULL || l->uncertain > 0;
+    if (l->over)
+        return;
     count_dirty(core, l, pk_lease_pending(l) != 0);
     if (!l->dirty) {
         no_writer(l);
@@ -165,7 +170,7 @@ void pk_lease_release(struct core *core, struct pk_conn *c)
 static void count_end(struct core *core, const struct pk_lease *l, enum pk_lease_end why)
 {
     int64_t pending = pk_lease_pending(l);
-    if (why == PK_LEASE_FOREIGN)
+    if (why == PK_LEASE_FOREIGN && !l->over)
         core->stats.foreign_writes++;
     if (pending == 0 || why == PK_LEASE_OVER)
         return;
@@ -186,22 +191,59 @@ static void remember(struct core *core, struct pk_znode *z, const struct pk_stat
     z->mzxid = base->mzxid;
 }
 
+/* Nothing is absorbed any more. For a while the data and counters stay for answers of servers that lag, so that nobody
+ * who has seen them goes back. */
+static void retire(struct core *core, struct pk_lease *l)
+{
+    struct pk_znode *z = l->znode;
+    l->over = true;
+    l->over_us = core->now_us;
+    pk_list_add_tail(&core->over, &l->due);
+    remember(core, z, &l->base);
+}
+
+static void remove_lease(struct core *core, struct pk_znode *z)
+{
+    struct pk_lease *l = z->lease;
+    pk_list_del(&l->due);
+    struct pk_change change = {.kind = PK_CHANGE_UNLEASED, .znode = z};
+    if (pk_store_apply(&core->store, &change) == PK_OK)
+        pk_lease_unref(core, l);
+}
+
 void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why)
 {
     struct pk_lease *l = z->lease;
+    bool clean = pk_lease_pending(l) == 0;
+    if (l->holds > 0)
+        pk_core_wake_waiting(core);
+    if (l->over && why != PK_LEASE_GONE)
+        return;
     count_end(core, l, why);
     drop_grants(core, l);
     count_dirty(core, l, false);
     pk_list_del(&l->due);
     no_writer(l);
-    struct pk_change change = {.kind = PK_CHANGE_UNLEASED, .znode = z};
-    if (pk_store_apply(&core->store, &change) != PK_OK)
+    core->store.losses++;
+    if (why != PK_LEASE_GONE && clean && l->inflight == 0) {
+        retire(core, l);
         return;
+    }
     if (why != PK_LEASE_GONE)
         remember(core, z, &l->base);
-    if (l->holds > 0)
-        pk_core_wake_waiting(core);
-    pk_lease_unref(core, l);
+    remove_lease(core, z);
+}
+
+void pk_lease_age(struct core *core, int64_t keep_us)
+{
+    while (!pk_list_empty(&core->over)) {
+        struct pk_lease *l = PK_CONTAINER(core->over.next, struct pk_lease, due);
+        struct pk_znode *z = l->znode;
+        if (core->now_us - l->over_us < keep_us)
+            return;
+        remove_lease(core, z);
+        pk_store_tidy(&core->store, z);
+    }
 }
 
 void pk_grants_end(struct core *core, struct pk_conn *c)
@@ -250,53 +292,64 @@ static bool may_lease(const struct core *core, const struct pk_conn *c, const st
     if (z->no_births && m->config.mode == PK_MODE_PACEMAKER)
         return false;
     return (st->ephemeral_owner == 0 || st->ephemeral_owner == c->session_id) &&
-           pk_store_has_room(m, true, z->len + data, data);
+           pk_store_has_room(m, z->lease == NULL, z->len + data, data);
 }
 
-static enum pk_err begin(struct core *core, struct pk_znode *z, struct pk_blob *data,
-                         const struct pk_stat *st)
+static struct pk_lease *make(struct core *core, struct pk_znode *z)
 {
     struct pk_lease *l = pk_pool_get(&core->leases);
     if (l == NULL)
-        return PK_ENOMEM;
-    *l = (struct pk_lease){.znode = z, .base = *st, .mzxid = st->mzxid, .mtime = st->mtime};
+        return NULL;
+    *l = (struct pk_lease){.znode = z};
     pk_list_init(&l->grants);
     pk_list_init(&l->of_writer);
     pk_list_init(&l->due);
+    return l;
+}
+
+/* The ensemble has taken this data: a new lease, or the one there is moves on. */
+static enum pk_err move_on(struct core *core, struct pk_znode *z, struct pk_blob *data,
+                           const struct pk_stat *st)
+{
+    struct pk_lease *l = z->lease != NULL ? z->lease : make(core, z);
+    if (l == NULL)
+        return PK_ENOMEM;
     struct pk_change change = {.kind = PK_CHANGE_LEASED, .znode = z, .lease = l, .blob = data, .stat = st};
-    return pk_store_apply(&core->store, &change);
+    enum pk_err err = pk_store_apply(&core->store, &change);
+    if (l->over)
+        pk_list_del(&l->due);
+    l->over = false;
+    return err;
 }
 
 enum pk_err pk_lease_granted(struct core *core, struct pk_conn *c, struct pk_znode *z, struct pk_blob *data,
                              const struct pk_stat *st, int64_t zxid)
 {
-    size_t len = data != NULL ? data->len : 0;
     struct pk_lease *l = z->lease;
-    if (l != NULL && l->base.czxid > st->czxid)
+    if ((l != NULL && l->base.czxid > st->czxid) || (z->aux != NULL && zxid < z->aux->changed_zxid))
         return PK_OK;
-    if (l != NULL && (l->base.czxid != st->czxid || pk_lease_pending(l) != 0 ||
-                      len > mount_of(core, z)->config.max_znode)) {
-        pk_lease_end(core, z, l->base.czxid != st->czxid ? PK_LEASE_GONE : PK_LEASE_FOREIGN);
+    if (l != NULL && (l->base.czxid != st->czxid || pk_lease_pending(l) != 0)) {
+        pk_lease_end(core, z, PK_LEASE_GONE);
         l = NULL;
     }
-    if (l == NULL && !may_lease(core, c, z, len, st))
+    bool newer = l == NULL || (int32_t)((uint32_t)st->version - (uint32_t)l->base.version) > 0;
+    if (newer && !may_lease(core, c, z, data != NULL ? data->len : 0, st)) {
+        if (l != NULL)
+            pk_lease_end(core, z, PK_LEASE_OVER);
         return PK_OK;
-    if (l == NULL) {
-        if (begin(core, z, data, st) != PK_OK)
-            return PK_ENOMEM;
-        l = z->lease;
-    } else if ((int32_t)((uint32_t)st->version - (uint32_t)l->base.version) > 0) {
-        struct pk_change change = {
-            .kind = PK_CHANGE_LEASED, .znode = z, .lease = l, .blob = data, .stat = st};
-        enum pk_err err = pk_store_apply(&core->store, &change);
-        if (err != PK_OK)
-            return err;
     }
+    if (newer && move_on(core, z, data, st) != PK_OK)
+        return PK_ENOMEM;
+    l = z->lease;
+    if (l->over)
+        return PK_OK;
     if (l->shown_zxid < zxid)
         l->shown_zxid = zxid;
     if (zxid >= l->suspect_zxid)
         l->suspect_zxid = 0;
-    return grant(core, c, l);
+    enum pk_err err = grant(core, c, l);
+    pk_lease_end_unused(core, l);
+    return err;
 }
 
 void pk_lease_read(struct pk_conn *c, struct pk_znode *z)
@@ -344,6 +397,8 @@ enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk
         return PK_SEEN_OTHERS;
     }
     int32_t ahead = (int32_t)((uint32_t)st->version - (uint32_t)l->base.version);
+    if (l->over)
+        return ahead > 0 ? PK_SEEN_OTHERS : PK_SEEN_OURS;
     if (ahead > 0 && ahead == l->inflight)
         return PK_SEEN_OURS;
     if (ahead > 0 && ahead == l->uncertain) {
@@ -385,9 +440,15 @@ void pk_lease_stale(struct core *core, struct pk_znode *z, int64_t zxid)
     core->store.losses++;
 }
 
+void pk_lease_changed(struct pk_znode *z, int64_t zxid)
+{
+    if (z->aux != NULL && z->aux->changed_zxid < zxid)
+        z->aux->changed_zxid = zxid;
+}
+
 void pk_lease_end_unused(struct core *core, struct pk_lease *l)
 {
-    if (l->znode != NULL && pk_list_empty(&l->grants) && pk_lease_pending(l) == 0)
+    if (l->znode != NULL && !l->over && pk_list_empty(&l->grants) && pk_lease_pending(l) == 0)
         pk_lease_end(core, l->znode, PK_LEASE_OVER);
 }
 
@@ -395,7 +456,9 @@ void pk_lease_event(struct core *core, struct pk_znode *z, int32_t type)
 {
     if (z->parent != NULL && (type == PK_EVENT_CREATED || type == PK_EVENT_DELETED))
         pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
-    if (z->lease == NULL || mount_of(core, z)->config.absorb_watched)
+    if (type == PK_EVENT_CREATED || type == PK_EVENT_DELETED)
+        pk_lease_changed(z, core->stats.newest_zxid + 1);
+    if (z->lease == NULL || z->lease->over || mount_of(core, z)->config.absorb_watched)
         return;
     if (type == PK_EVENT_CHILDREN_CHANGED) {
         pk_lease_stale(core, z, core->stats.newest_zxid + 1);

@@ -30,12 +30,14 @@ struct pk_lease {
     int64_t suspect_zxid; /* an event told of a write up to here that may be foreign; 0 none */
     int64_t mzxid, mtime; /* of the newest data, as clients see them */
     int64_t dirty_us;     /* since when */
+    int64_t over_us;
     int32_t version;   /* as clients see it; version - base.version writes are absorbed and not yet flushed */
     int32_t inflight;  /* of these in a flush that is under way */
     int32_t uncertain; /* of these in a flush whose answer never came: look before the next one */
     uint32_t holds;    /* requests that wait for it to be clean */
     bool dirty;        /* something is pending, and counted as such */
     bool orphan;       /* its list is core.orphans */
+    bool over;         /* ended: only for answers of servers that lag, in core.over (due) since over_us */
     bool looking;      /* an exists about it is under way */
     bool refused;      /* the ensemble does not let the connection that tried last flush it */
     struct pk_conn
@@ -104,10 +106,14 @@ void pk_lease_patch(const struct pk_lease *l, struct pk_stat *st);
 void pk_lease_stale(struct core *core, struct pk_znode *z, int64_t zxid);
 /* Ends a clean lease that nobody has a grant on; the caller tidies the znode. */
 void pk_lease_end_unused(struct core *core, struct pk_lease *l);
+/* The znode may have been deleted, created anew or protected at this zxid or before: answers to writes before that say
+ * nothing of it. */
+void pk_lease_changed(struct pk_znode *z, int64_t zxid);
 /* An event told of a change. */
 void pk_lease_event(struct core *core, struct pk_znode *z, int32_t type);
 
-/* Ends the lease, which the znode must have; what the ensemble last showed is remembered for servers that lag. */
+/* Ends the lease, which the znode must have; what the ensemble last showed is remembered for servers that lag. The
+ * caller tidies the znode. */
 void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why);
 /* The connection's grants end (sync, or its own end). */
 void pk_grants_end(struct core *core, struct pk_conn *c);
@@ -126,6 +132,8 @@ void pk_lease_release(struct core *core, struct pk_conn *c);
 void pk_lease_settle(struct core *core, struct pk_lease *l);
 /* A hold or a flush has let go of a lease; frees one that has ended. */
 void pk_lease_unref(struct core *core, struct pk_lease *l);
+/* Forgets leases that ended longer than keep_us ago. */
+void pk_lease_age(struct core *core, int64_t keep_us);
 /* Ends every lease, for the end of the core. */
 void pk_lease_drop_all(struct core *core);
 

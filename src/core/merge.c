@@ -234,6 +234,7 @@ static enum pk_merge judge_missing(struct core *core, const struct pk_entry *e, 
 {
     if (z == NULL)
         return PK_MERGE_NOTHING;
+    pk_lease_changed(z, zxid);
     bool lags = z->lease != NULL && pk_lease_missing(core, z, zxid);
     if (e->retried || !is_read(e->op))
         return PK_MERGE_NOTHING;
@@ -271,7 +272,7 @@ static enum pk_merge merge_known(struct core *core, struct pk_conn *c, const str
     if (leased && has_stat && len >= PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN &&
         judge_lease(core, c, e, z, frame + len - PK_STAT_LEN, zxid, &newest) == PK_SEEN_OLDER && !e->retried)
         return PK_MERGE_AGAIN;
-    if (z->state == PK_ZNODE_SUNK && zxid < z->mzxid && newest == NULL && is_read(e->op) && !e->watch &&
+    if (z->state == PK_ZNODE_SUNK && zxid < z->mzxid && z->lease == NULL && is_read(e->op) && !e->watch &&
         !e->retried)
         return PK_MERGE_AGAIN;
     struct share s = share_of(core, c, z, zxid);

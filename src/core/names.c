@@ -199,7 +199,7 @@ static enum pk_err add_deaths(struct core *core, struct pk_naming *what, struct 
 
 static enum pk_err add_lease(struct core *core, struct pk_naming *what, struct pk_znode *z)
 {
-    if (z->lease == NULL)
+    if (z->lease == NULL || z->lease->over)
         return PK_OK;
     return push(core, &what->leased, &what->nleased, &what->leased_cap, z);
 }

@@ -43,6 +43,7 @@ struct core {
     int64_t ticked_us;      /* time of the newest tick */
     int32_t own_xid;        /* of the newest request of our own */
     uint32_t sinking;       /* sinks under way */
+    struct pk_list over;    /* leases that have ended (pk_lease.due), oldest first */
     struct pk_list orphans; /* dirty leases (pk_lease.due) that no client's uplink flushes */
     struct pk_conn *own;    /* the connection of our own, NULL when there is none */
     int64_t own_next_us;    /* not opened again before */

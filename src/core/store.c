@@ -363,6 +363,10 @@ void pk_znode_stat(const struct pk_znode *z, struct pk_stat *st)
         return;
     *st = z->lease->base;
     pk_lease_patch(z->lease, st);
+    st->num_children += z->nborn;
+    st->cversion += z->nborn + 2 * z->cversion;
+    if (st->pzxid < z->pzxid)
+        st->pzxid = z->pzxid;
 }
 
 struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z)

@@ -113,9 +113,12 @@ static void settle_leases(struct core *core, const struct pk_entry *e, const str
     if (!(t->kinds & PK_TOUCH_WRITE) || outcome == PK_OUTCOME_FAILED)
         return;
     bool known = outcome == PK_OUTCOME_OK;
+    if (known && e->op == PK_OP_SET_DATA)
+        return;
+    pk_lease_changed(z, known ? core->stats.newest_zxid : INT64_MAX);
     if (e->op != PK_OP_SET_DATA)
         pk_lease_stale(core, z->parent, core->stats.newest_zxid + (known ? 0 : 1));
-    if (z->lease != NULL && !(known && e->op == PK_OP_SET_DATA))
+    if (z->lease != NULL)
         pk_lease_end(core, z, t->kinds & PK_TOUCH_DELETE ? PK_LEASE_GONE : PK_LEASE_OVER);
 }
 
