@@ -8,10 +8,6 @@
 #include "io/config.h"
 #include "io/yamldoc.h"
 
-static const char *const mount_keys[] = {"path", "mode", "max-znodes", "max-bytes", "max-znode"};
-
-enum { MOUNT_KEYS = sizeof mount_keys / sizeof *mount_keys };
-
 enum { DEFAULT_PORT = 2181 };
 
 /* Puts file and line before what another function said. */
@@ -36,26 +32,20 @@ static enum pk_err mount_value(struct pk_yaml *yaml, struct pk_config_mount *mou
                                const yaml_node_t *value, struct pk_config_error *error)
 {
     const char *name = pk_yaml_text(key), *text = pk_yaml_text(value);
-    bool path = strcmp(name, "path") == 0, mode = strcmp(name, "mode") == 0;
-    const char *near = pk_config_nearest(name, mount_keys, MOUNT_KEYS);
     if (text == NULL)
         return pk_config_fail(error, yaml->file, pk_yaml_line(value), "%.80s: expected a single value", name);
-    enum pk_err err = path   ? pk_config_mount_path(mount, text, error)
-                      : mode ? pk_config_mode(&mount->mode, text, error)
-                             : pk_config_mount_bound(mount, name, text, error);
+    enum pk_err err = pk_config_mount_set(mount, name, text, error);
     if (err == PK_ENOENT)
-        return unknown(yaml, key, "key of a mount", near, error);
+        return unknown(yaml, key, "key of a mount", pk_config_nearest_mount_key(name), error);
     return err == PK_OK ? PK_OK : at(yaml, value, name, error);
 }
 
 static enum pk_err mount_map(struct pk_yaml *yaml, struct pk_config *config, const yaml_node_t *node,
                              struct pk_config_error *error)
 {
-    if (config->nmounts == PK_MAX_MOUNTS)
-        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "more than %d mounts", PK_MAX_MOUNTS);
-    struct pk_config_mount *mount = &config->mounts[config->nmounts];
-    *mount = (struct pk_config_mount){
-        .mode = PK_MODE_PACEMAKER, .max_znodes = -1, .max_bytes = -1, .max_znode = -1};
+    struct pk_config_mount *mount = NULL;
+    if (pk_config_room(config, &mount, error) != PK_OK)
+        return at(yaml, node, "mounts", error);
     if (pk_yaml_unique(yaml, node, error) != PK_OK)
         return PK_EINVAL;
     for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++)

@@ -26,16 +26,9 @@ static enum pk_err make_core(struct pk_io *io)
 {
     const struct pk_config *c = io->config;
     struct core_mount mounts[PK_MAX_MOUNTS];
-    for (size_t i = 0; i < c->nmounts; i++) {
-        const struct pk_config_mount *m = &c->mounts[i];
-        mounts[i] = (struct core_mount){
-            .path = m->path,
-            .mode = m->mode,
-            .max_znodes = (uint64_t)(m->max_znodes >= 0 ? m->max_znodes : c->max_znodes),
-            .max_bytes = (uint64_t)(m->max_bytes >= 0 ? m->max_bytes : c->max_bytes),
-            .max_znode = (uint32_t)(m->max_znode >= 0 ? m->max_znode : c->max_znode),
-        };
-    }
+    struct core_auth auths[PK_MAX_AUTHS];
+    for (size_t i = 0; i < c->nmounts; i++)
+        mounts[i] = pk_config_core_mount(c, i);
     struct core_config config = {
         .mounts = mounts,
         .nmounts = c->nmounts,
@@ -44,6 +37,8 @@ static enum pk_err make_core(struct pk_io *io)
         .uplink_high_water = (size_t)c->uplink_buffer,
         .max_parked = (size_t)c->parked_buffer,
         .handshake_us = c->handshake_timeout * 1000,
+        .auths = auths,
+        .nauths = pk_auth_view(&c->auth, auths),
     };
     if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) != sizeof config.hash_seed)
         return PK_ELIMIT;

@@ -1,7 +1,7 @@
 /*
  * What an existing storm.yaml says of ZooKeeper: storm.zookeeper.servers, storm.zookeeper.port (2181) and
  * storm.zookeeper.root (/storm), with Storm's own defaults. Happy path: the servers become the upstream, and
- * <root>/workerbeats the mount. All other keys are Storm's and are passed over.
+ * <root>/workerbeats and <root>/supervisors the mounts. All other keys are Storm's and are passed over.
  */
 #include <stdio.h>
 #include <string.h>
@@ -71,20 +71,45 @@ static enum pk_err servers(struct pk_yaml *yaml, struct pk_config *config, struc
     return PK_OK;
 }
 
-static enum pk_err mount(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
+/* Heartbeats may be born here. What supervisors refresh is an ephemeral of theirs, and Nimbus takes one to be alive
+ * as long as it is there: a refresh that is a minute late tells nobody anything wrong. */
+static const struct {
+    const char *name;
+    enum pk_mount_mode mode;
+    int64_t flush;
+} storm_mounts[] = {
+    {"workerbeats", PK_MODE_PACEMAKER, -1},
+    {"supervisors", PK_MODE_WRITE_BEHIND, 60000},
+};
+
+static enum pk_err add_mounts(struct pk_config *config, const char *root, struct pk_config_error *error)
 {
-    const yaml_node_t *node = find(yaml, "storm.zookeeper.root");
-    const char *root = node != NULL ? pk_yaml_text(node) : "/storm";
-    char text[PK_MOUNT_PATH + 1];
-    if (root == NULL)
-        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.root: expected a path");
+    char path[PK_MOUNT_PATH + 32];
     size_t len = strlen(root);
     while (len > 0 && root[len - 1] == '/')
         len--;
-    snprintf(text, sizeof text, "%.*s/workerbeats=pacemaker", (int)(len < sizeof text ? len : sizeof text),
-             root);
     config->nmounts = 0;
-    if (pk_config_add_mount(config, text, error) == PK_OK)
+    for (size_t i = 0; i < sizeof storm_mounts / sizeof *storm_mounts; i++) {
+        struct pk_config_mount *mount = NULL;
+        snprintf(path, sizeof path, "%.*s/%s", (int)(len < PK_MOUNT_PATH ? len : PK_MOUNT_PATH), root,
+                 storm_mounts[i].name);
+        if (pk_config_room(config, &mount, error) != PK_OK ||
+            pk_config_mount_path(mount, path, error) != PK_OK)
+            return PK_EINVAL;
+        mount->mode = storm_mounts[i].mode;
+        mount->flush = storm_mounts[i].flush;
+        config->nmounts++;
+    }
+    return PK_OK;
+}
+
+static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
+{
+    const yaml_node_t *node = find(yaml, "storm.zookeeper.root");
+    const char *root = node != NULL ? pk_yaml_text(node) : "/storm";
+    if (root == NULL)
+        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.root: expected a path");
+    if (add_mounts(config, root, error) == PK_OK)
         return PK_OK;
     struct pk_config_error inner = *error;
     return pk_config_fail(error, yaml->file, node != NULL ? pk_yaml_line(node) : 0,
@@ -99,7 +124,7 @@ enum pk_err pk_config_storm(struct pk_config *config, const char *path, struct p
         return err;
     err = servers(&yaml, config, error);
     if (err == PK_OK)
-        err = mount(&yaml, config, error);
+        err = mounts(&yaml, config, error);
     pk_yaml_free(&yaml);
     return err;
 }

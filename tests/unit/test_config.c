@@ -86,7 +86,7 @@ static void sample_is_the_defaults(void **state)
     assert_non_null(in);
     text[fread(text, 1, sizeof text - 1, in)] = '\0';
     fclose(in);
-#define X(field, key, type, def, min, max, help)                                                             \
+#define X(field, key, type, def, min, max, when, help)                                                       \
     if (strstr(text, "\n" key ": ") == NULL)                                                                 \
         fail_msg("the sample does not show %s", key);
 #include "io/config.def"
@@ -190,9 +190,17 @@ static void wrong_addresses(void **state)
 static void wrong_mounts(void **state)
 {
     (void)state;
-    bad("mounts:\n- path: /a\n  mode: write-behind\n", 3, "not in this version");
-    bad("mounts: [/a=write-behind]\n", 1, "not in this version");
-    bad("mounts: [/a=fast]\n", 1, "pacemaker or relay");
+    bad("mounts: [/a=fast]\n", 1, "pacemaker, write-behind or relay, not \"fast\"");
+    bad("mounts:\n- path: /a\n  mode: writebehind\n", 3, "pacemaker, write-behind or relay");
+    bad("mounts: ['/a=write-behind,flush=60']\n", 1, "flush: expected a time with its unit, like 10s");
+    bad("mounts: ['/a=write-behind,flsh=60s']\n", 1, "is flush meant?");
+    bad("mounts: ['/a=write-behind,fast']\n", 1, "PATH=MODE,KEY=VALUE");
+    bad("mounts: ['/a=write-behind,mode=relay']\n", 1, "unknown key of a mount mode");
+    bad("mounts: ['/a=write-behind,log-level=info']\n", 1, "unknown key of a mount log-level");
+    bad("mounts:\n- path: /a\n  release: true\n", 3, "unknown key of a mount release");
+    bad("mounts:\n- path: /a\n  flush: 0\n", 3, "or never, not \"0\"");
+    bad("mounts:\n- path: /a\n  flush: 1ms\n", 3, "out of bounds: 100ms to 24h");
+    bad("mounts:\n- path: /a\n  when-watched: never\n", 3, "relay or absorb, not \"never\"");
     bad("mounts:\n- mode: relay\n", 2, "needs a path");
     bad("mounts:\n- path: /a\n  mood: relay\n", 3, "is mode meant?");
     bad("mounts:\n- path: /a\n  path: /b\n", 3, "given twice");
@@ -211,6 +219,90 @@ static void wrong_mounts(void **state)
     assert_non_null(strstr(error.text, "overlap"));
     good("upstream: a\nmounts: [/a, /ab, /b/a]\n");
     assert_int_equal(pk_config_check(&config, &error), PK_OK);
+}
+
+static void mount_values(void **state)
+{
+    char text[PK_VALUE_TEXT];
+    (void)state;
+    good("mounts:\n"
+         "- /a=write-behind\n"
+         "- '/b=write-behind,flush=60s,max-znode=1KiB'\n"
+         "- {path: /c, mode: write-behind, flush: never, when-watched: absorb}\n"
+         "- '/d=e=relay'\n"
+         "- /f\n"
+         "flush: 30s\nwhen-watched: absorb\nmax-znode: 2KiB\n");
+    assert_int_equal(config.nmounts, 5);
+    assert_string_equal(config.mounts[3].path, "/d=e");
+    struct core_mount m = pk_config_core_mount(&config, 0);
+    assert_string_equal(m.path, "/a");
+    assert_int_equal(m.mode, PK_MODE_WRITE_BEHIND);
+    assert_int_equal(m.flush_us, 30000000);
+    assert_int_equal(m.max_znode, 2048);
+    assert_true(m.absorb_watched);
+    m = pk_config_core_mount(&config, 1);
+    assert_int_equal(m.flush_us, 60000000);
+    assert_int_equal(m.max_znode, 1024);
+    m = pk_config_core_mount(&config, 2);
+    assert_int_equal(m.flush_us, 0);
+    assert_true(m.absorb_watched);
+    assert_string_equal(pk_config_show_mount(&config, 1, text), "write-behind,flush=60s,when-watched=absorb");
+    assert_string_equal(pk_config_show_mount(&config, 2, text),
+                        "write-behind,flush=never,when-watched=absorb");
+    assert_string_equal(pk_config_show_mount(&config, 3, text), "relay");
+    good("mounts: [/a]\n");
+    m = pk_config_core_mount(&config, 0);
+    assert_int_equal(m.flush_us, 10000000);
+    assert_false(m.absorb_watched);
+    assert_string_equal(pk_config_show_mount(&config, 0, text), "pacemaker");
+    assert_true(pk_config_holds(&config));
+    good("mounts: [/a=relay]\n");
+    assert_false(pk_config_holds(&config));
+}
+
+static void texts_and_switches(void **state)
+{
+    (void)state;
+    good("state-file: /var/lib/x\nrelease: true\ninstances: none\nstate-max-age: 1h\n");
+    assert_string_equal(config.state_file, "/var/lib/x");
+    assert_string_equal(config.instances, "");
+    assert_int_equal(config.release, 1);
+    assert_int_equal(config.state_max_age, 3600000);
+    good("state-file: none\nrelease: false\n");
+    assert_string_equal(config.state_file, "");
+    assert_string_equal(config.instances, "/pacekeeper");
+    bad("state-file:\n", 1, "the path of a file, or none");
+    bad("state-file: [a]\n", 1, "");
+    bad("release: maybe\n", 1, "true or false, not \"maybe\"");
+    bad("release: yes\n", 1, "true or false");
+    bad("instances: pacekeeper\n", 1, "the path of a znode");
+    bad("instances: /zookeeper/x\n", 1, "the path of a znode");
+    bad("instances: /\n", 1, "or none");
+    bad("state-max-age: 10ms\n", 1, "out of bounds: 1s to 168h");
+    char text[700] = "state-file: /";
+    memset(text + strlen(text), 'x', 600);
+    bad(text, 1, "at most 511 bytes");
+    good("upstream: a\nmounts: [/a]\ninstances: /a/b\n");
+    assert_int_equal(pk_config_check(&config, &error), PK_EINVAL);
+    assert_non_null(strstr(error.text, "outside the mounts"));
+}
+
+/* Every value is shown as it may be written. */
+static void values_are_shown_as_written(void **state)
+{
+    char text[PK_VALUE_TEXT];
+    struct pk_config_error why;
+    const struct pk_key *key = NULL;
+    (void)state;
+    pk_config_defaults(&config);
+    for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++) {
+        pk_config_defaults(&defaults);
+        pk_value_show(key->type, (char *)&config + key->offset, text);
+        assert_int_equal(pk_config_set(&defaults, key->name, text, &why), PK_OK);
+        assert_memory_equal(&config, &defaults, sizeof config);
+        if (strcmp(key->def, "1048575") != 0)
+            assert_string_equal(text, key->def);
+    }
 }
 
 static void too_many(void **state)
@@ -245,8 +337,12 @@ static void storm(void **state)
     assert_string_equal(config.servers[0].host, "10.0.0.1");
     assert_int_equal(config.servers[1].port, 2191);
     assert_string_equal(config.servers[2].host, "::1");
-    assert_int_equal(config.nmounts, 1);
+    assert_int_equal(config.nmounts, 2);
     assert_string_equal(config.mounts[0].path, "/prod/storm/workerbeats");
+    assert_int_equal(config.mounts[0].mode, PK_MODE_PACEMAKER);
+    assert_string_equal(config.mounts[1].path, "/prod/storm/supervisors");
+    assert_int_equal(config.mounts[1].mode, PK_MODE_WRITE_BEHIND);
+    assert_int_equal(pk_config_core_mount(&config, 1).flush_us, 60000000);
     assert_int_equal(read_text("storm.zookeeper.servers: [a]\n", pk_config_storm), PK_OK);
     assert_int_equal(config.servers[0].port, 2181);
     assert_string_equal(config.mounts[0].path, "/storm/workerbeats");
@@ -273,6 +369,9 @@ int main(void)
         cmocka_unit_test(mistakes_have_a_line),
         cmocka_unit_test(wrong_addresses),
         cmocka_unit_test(wrong_mounts),
+        cmocka_unit_test(mount_values),
+        cmocka_unit_test(texts_and_switches),
+        cmocka_unit_test(values_are_shown_as_written),
         cmocka_unit_test(too_many),
         cmocka_unit_test(storm),
     };

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -20,13 +21,15 @@ static void write_file(char path[64], const char *text)
     close(fd);
 }
 
-/* Reads a command line; the list ends with NULL. */
+/* Reads a command line, which stays for a second reading; the list ends with NULL. */
 static void given(const char *const *words)
 {
-    char *argv[32] = {(char *)(uintptr_t) "pacekeeper"};
+    static char *argv[32];
+    argv[0] = (char *)(uintptr_t) "pacekeeper";
     int argc = 1;
     for (; words[argc - 1] != NULL; argc++)
         argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    argv[argc] = NULL;
     pk_options_read(&options, &config, argc, argv);
 }
 
@@ -106,7 +109,9 @@ static void ends(void **state)
     expect(PK_EXIT, 1);
     GIVEN("--upstream", "a:1/chroot");
     expect(PK_EXIT, 1);
-    GIVEN("--upstream", "a", "--mount", "/m=write-behind");
+    GIVEN("--upstream", "a", "--mount", "/m=write-behind,flush=10");
+    expect(PK_EXIT, 1);
+    GIVEN("--upstream", "a", "--state-file", "");
     expect(PK_EXIT, 1);
     GIVEN("--upstream", "a", "--mount", "m");
     expect(PK_EXIT, 1);
@@ -120,12 +125,114 @@ static void ends(void **state)
     expect(PK_EXIT, 1);
 }
 
+static void state_file_and_mount(void **state)
+{
+    (void)state;
+    write_file(config_file, "upstream: a\nstate-file: /from/file\nflush: 20s\n");
+    GIVEN("-c", config_file, "--state-file", "/from/flag", "--mount", "/m=write-behind,flush=60s");
+    expect(PK_RUN, 0);
+    assert_string_equal(config.state_file, "/from/flag");
+    assert_int_equal(config.mounts[0].mode, PK_MODE_WRITE_BEHIND);
+    assert_int_equal(config.mounts[0].flush, 60000);
+    unlink(config_file);
+}
+
+/* The same command line read again sees the file as it is now. */
+static void again(void **state)
+{
+    static struct pk_config second;
+    struct pk_config_error error;
+    (void)state;
+    write_file(config_file, "upstream: a\nflush: 20s\n");
+    GIVEN("--log-level", "warn", "-c", config_file);
+    expect(PK_RUN, 0);
+    FILE *out = fopen(config_file, "w");
+    assert_non_null(out);
+    fputs("upstream: a\nflush: 40s\nlog-level: debug\n", out);
+    fclose(out);
+    assert_int_equal(pk_options_again(&options, &second, &error), PK_OK);
+    assert_int_equal(second.flush, 40000);
+    assert_int_equal(second.log_level, 2);
+    unlink(config_file);
+    assert_int_equal(pk_options_again(&options, &second, &error), PK_EINVAL);
+    assert_non_null(strstr(error.text, "cannot be read"));
+}
+
+static struct pk_config_error auth_error;
+
+static enum pk_err read_auth(const char *text, unsigned mode)
+{
+    char path[64];
+    write_file(path, text);
+    assert_int_equal(chmod(path, mode), 0);
+    enum pk_err err = pk_auth_read(&config.auth, path, &auth_error);
+    unlink(path);
+    return err;
+}
+
+static void refused(const char *text, unsigned mode, const char *words)
+{
+    assert_int_equal(read_auth(text, mode), PK_EINVAL);
+    if (strstr(auth_error.text, words) == NULL || strstr(auth_error.text, "s3cret") != NULL)
+        fail_msg("expected \"%s\" and nothing of the line in: %s", words, auth_error.text);
+    assert_int_equal(config.auth.n, 0);
+}
+
+static void credentials(void **state)
+{
+    struct core_auth view[PK_MAX_AUTHS];
+    char text[1024] = "digest:";
+    (void)state;
+    assert_int_equal(read_auth("# ours\n\ndigest:user:secret word\nx:\r\nsasl:a", 0600), PK_OK);
+    assert_int_equal(pk_auth_view(&config.auth, view), 3);
+    assert_string_equal(view[0].scheme, "digest");
+    assert_int_equal(view[0].len, strlen("user:secret word"));
+    assert_memory_equal(view[0].secret, "user:secret word", view[0].len);
+    assert_int_equal(view[1].len, 0);
+    assert_string_equal(view[2].scheme, "sasl");
+    refused("digest:u:s3cret\n", 0644, "chmod 6");
+    refused("digest:u:s3cret\n", 0602, "chmod 6");
+    refused("digest:u:s3cret\nno colon\n", 0600, ":2: expected SCHEME:SECRET");
+    refused(":s3cret\n", 0600, ":1: expected SCHEME:SECRET");
+    memset(text + strlen(text), 's', 600);
+    refused(text, 0600, ":1: the line is too long");
+    text[7 + PK_AUTH_SECRET + 1] = '\0';
+    assert_int_equal(read_auth(text, 0600), PK_EINVAL);
+    text[7 + PK_AUTH_SECRET] = '\0';
+    assert_int_equal(read_auth(text, 0600), PK_OK);
+    assert_int_equal(read_auth("a:b\na:b\na:b\na:b\na:b\na:b\na:b\na:b\na:b\n", 0600), PK_EINVAL);
+    assert_int_equal(pk_auth_read(&config.auth, "/nonexistent", &auth_error), PK_EINVAL);
+    assert_int_equal(pk_auth_read(&config.auth, "/", &auth_error), PK_EINVAL);
+}
+
+static void auth_file_of_the_configuration(void **state)
+{
+    char text[256], auth[64];
+    (void)state;
+    write_file(auth, "digest:u:p\n");
+    assert_int_equal(chmod(auth, 0600), 0);
+    snprintf(text, sizeof text, "upstream: a\nauth-file: %s\n", auth);
+    write_file(config_file, text);
+    GIVEN("-c", config_file);
+    expect(PK_RUN, 0);
+    assert_int_equal(config.auth.n, 1);
+    assert_int_equal(chmod(auth, 0644), 0);
+    GIVEN("-c", config_file);
+    expect(PK_EXIT, 1);
+    unlink(auth);
+    unlink(config_file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_alone),
         cmocka_unit_test(precedence),
         cmocka_unit_test(ends),
+        cmocka_unit_test(state_file_and_mount),
+        cmocka_unit_test(again),
+        cmocka_unit_test(credentials),
+        cmocka_unit_test(auth_file_of_the_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
