@@ -40,8 +40,8 @@ struct pk_io {
 
     struct pk_pair **by_slot; /* index: pk_id.slot */
     size_t slots;
-    struct pk_list pairs; /* all that are allocated */
-    size_t npairs;
+    struct pk_list pairs;      /* all that are allocated */
+    size_t npairs, nown;       /* nown: of these without a client */
     struct pk_list connecting; /* pairs whose uplink connects, oldest first */
     struct pk_list nameless;   /* pairs that wait for names to be resolved */
     struct pk_list answering;  /* pairs whose four-letter word is being written */
@@ -59,6 +59,12 @@ struct pk_io {
     int64_t stop_us;  /* when a stop gives up waiting */
     int64_t rejected; /* clients closed because of max-connections */
 };
+
+/* How many clients are connected. */
+static inline size_t pk_io_clients(const struct pk_io *io)
+{
+    return io->npairs - io->nown;
+}
 
 /* Takes the time for events that follow. */
 void pk_io_clock(struct pk_io *io);

@@ -131,7 +131,7 @@ static void pause_accept(struct pk_io *io, const char *why)
     io->pause_said_us = io->now_us;
     pk_log(&io->log, PK_LOG_WARN, PK_LOG_ACCEPT, NULL,
            "accepting pauses with %zu clients until one leaves: %s (raise the limit of file descriptors)",
-           io->npairs, why);
+           pk_io_clients(io), why);
 }
 
 /* Accepts one client; false when there is none, or none can be taken now. */
@@ -149,12 +149,12 @@ static bool accept_one(struct pk_io *io, int listener)
             pause_accept(io, strerror(errno));
         return errno == ECONNABORTED || errno == EINTR;
     }
-    if (io->npairs >= (size_t)io->config->max_connections) {
+    if (pk_io_clients(io) >= (size_t)io->config->max_connections) {
         char text[PK_ADDRESS_TEXT];
         struct pk_log_who who = {0, pk_address_text(&peer.any, text)};
         io->rejected++;
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_ACCEPT, &who, "closed at once: max-connections (%zu) reached",
-               io->npairs);
+               pk_io_clients(io));
         close(fd);
         return true;
     }

@@ -30,6 +30,7 @@ void pk_pair_maybe_free(struct pk_pair *pair)
     pk_list_del(&pair->all);
     pk_list_del(&pair->waiting);
     io->npairs--;
+    io->nown -= pair->own;
     free(pair->answer);
     free(pair);
     pk_listeners_resume(io);
@@ -152,6 +153,28 @@ void pk_pair_open(struct pk_io *io, int fd, const union pk_address *peer)
     pk_side_read(&pair->client, true, pk_pair_alloc, client_bytes);
 }
 
+struct pk_pair *pk_pair_own(struct pk_io *io, struct pk_id id)
+{
+    static const union pk_address nobody;
+    struct pk_pair *pair = make(io, &nobody);
+    if (pair != NULL) {
+        pair->own = true;
+        pair->id = id;
+        io->nown++;
+        if (remember(io, pair))
+            return pair;
+        pk_pair_maybe_free(pair);
+    }
+    pk_log(&io->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "no session of our own: memory is short");
+    pk_io_step(io, id, PK_UPLINK_FAILED, NULL, 0);
+    return NULL;
+}
+
+const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT])
+{
+    return pair->own ? "own session" : pk_address_text(&pair->peer.any, text);
+}
+
 static void answered(uv_write_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
@@ -181,7 +204,7 @@ static void answer_word(struct pk_pair *pair, const char *word)
 static void say_end(struct pk_pair *pair, enum pk_close why)
 {
     char text[PK_ADDRESS_TEXT];
-    struct pk_log_who who = {pair->session, pk_address_text(&pair->peer.any, text)};
+    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
     pk_log_close(&pair->io->log, &who, why);
 }
 

@@ -1,5 +1,6 @@
 /*
- * A client connection with its uplink: two sides that are opened and closed on their own, freed together.
+ * A client connection with its uplink: two sides that are opened and closed on their own, freed together. A session of
+ * our own is a pair whose client side is never there.
  *
  *   pk_pair_open ──► client OPEN, uplink NONE
  *        the core wants an uplink: pick a server ──► (wait for names or a probe) ──► CONNECTING ──► OPEN
@@ -24,6 +25,7 @@ struct pk_pair {
     uint64_t tried;         /* bit i: server i has been tried for this client */
     int server;             /* the uplink's, -1 none */
     bool known;             /* to the core: id is alive */
+    bool own;               /* no client: the core's own session */
     bool arriving;          /* it has a place among those on their way to the server */
     bool reopen;            /* another server is to be tried when the uplink has closed */
     char *answer;           /* of a four-letter word, while it is being written */
@@ -33,6 +35,10 @@ struct pk_pair {
 
 /* Takes an accepted socket over. Closes it when memory is short. */
 void pk_pair_open(struct pk_io *io, int fd, const union pk_address *peer);
+/* A session of the core's own begins: makes its pair, or tells the core that there will be no uplink. */
+struct pk_pair *pk_pair_own(struct pk_io *io, struct pk_id id);
+/* Who it is, for the log: the client's address, or that it is our own. */
+const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT]);
 /* Does what the core wants. */
 void pk_pair_update(struct pk_pair *pair, const struct pk_update *update);
 /* Ends both sides without asking the core. */

@@ -41,7 +41,7 @@ static void say_notes(struct pk_io *io)
         char text[PK_ADDRESS_TEXT];
         struct core_conn_info info = {0};
         struct pk_pair *pair = find(io, note.id);
-        struct pk_log_who who = {0, pair != NULL ? pk_address_text(&pair->peer.any, text) : NULL};
+        struct pk_log_who who = {0, pair != NULL ? pk_pair_name(pair, text) : NULL};
         if (core_conn_info(io->core, note.id, &info))
             who.session = info.session_id;
         pk_log_note(&io->log, &who, &note);
@@ -62,6 +62,8 @@ void pk_io_pump(struct pk_io *io)
     struct pk_update update;
     while (core_next(io->core, &id, &update)) {
         struct pk_pair *pair = find(io, id);
+        if (pair == NULL && update.own)
+            pair = pk_pair_own(io, id);
         if (pair != NULL)
             pk_pair_update(pair, &update);
     }

@@ -77,7 +77,7 @@ void pk_pair_uplink_written(uv_write_t *request, int status)
 static void next_server(struct pk_pair *pair, const char *why)
 {
     char text[PK_ADDRESS_TEXT];
-    struct pk_log_who who = {pair->session, pk_address_text(&pair->peer.any, text)};
+    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
     pk_log(&pair->io->log, PK_LOG_DEBUG, PK_LOG_ATTEMPT, &who, "server %s: %s",
            pk_upstream_name(pair->io->upstream, pair->server), why);
     pk_list_del(&pair->waiting);

@@ -1,5 +1,5 @@
 /*
- * The connections, one a line, for cons and stat. Happy path: every pair that the core knows, oldest first;
+ * The connections, one a line, for cons and stat. Happy path: every client that the core knows, oldest first;
  * one without a session has the short line that ZooKeeper gives it.
  */
 #include <inttypes.h>
@@ -34,7 +34,7 @@ static void line(struct pk_pair *pair, struct pk_text *out, bool details)
 {
     char address[PK_ADDRESS_TEXT];
     struct core_conn_info info;
-    if (!pair->known || !core_conn_info(pair->io->core, pair->id, &info))
+    if (pair->own || !pair->known || !core_conn_info(pair->io->core, pair->id, &info))
         return;
     pk_text_add(out, " /%s[%d](queued=%" PRIu32 ",recved=%" PRIu64 ",sent=%" PRIu64,
                 pk_address_text(&pair->peer.any, address), pair->client.reading ? 1 : 0, info.queued,
