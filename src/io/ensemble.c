@@ -28,12 +28,13 @@ struct request {
     bool answered, abandoned;
     int error, children;
     struct String_vector names;
-    bool want_names;
+    char *text;
 };
 
 static void free_request(struct request *r)
 {
     deallocate_String_vector(&r->names);
+    free(r->text);
     free(r);
 }
 
@@ -65,7 +66,17 @@ static bool wait_step(struct pk_ensemble *ensemble, int *left_ms)
     return true;
 }
 
-int pk_ensemble_open(struct pk_ensemble **out, const char *servers, atomic_bool *stop, int timeout_ms)
+static int show_credentials(struct pk_ensemble *ensemble, const struct pk_auth *auth)
+{
+    int error = ZOK;
+    for (size_t i = 0; i < auth->n && error == ZOK; i++)
+        error = zoo_add_auth(ensemble->zh, auth->entries[i].scheme, (const char *)auth->entries[i].secret,
+                             (int)auth->entries[i].len, NULL, NULL);
+    return error;
+}
+
+int pk_ensemble_open(struct pk_ensemble **out, const char *servers, const struct pk_auth *auth,
+                     atomic_bool *stop, int timeout_ms)
 {
     struct pk_ensemble *ensemble = calloc(1, sizeof *ensemble);
     *out = NULL;
@@ -76,7 +87,7 @@ int pk_ensemble_open(struct pk_ensemble **out, const char *servers, atomic_bool 
     pthread_cond_init(&ensemble->changed, NULL);
     zoo_set_debug_level((ZooLogLevel)0);
     ensemble->zh = zookeeper_init(servers, on_session, SESSION_MS, NULL, ensemble, 0);
-    if (ensemble->zh == NULL) {
+    if (ensemble->zh == NULL || show_credentials(ensemble, auth) != ZOK) {
         pk_ensemble_close(ensemble);
         return ZSYSTEMERROR;
     }
@@ -93,19 +104,35 @@ int pk_ensemble_open(struct pk_ensemble **out, const char *servers, atomic_bool 
     return ZOK;
 }
 
-static void answer(int error, const struct String_vector *names, const struct Stat *stat, const void *context)
+bool pk_ensemble_lost(struct pk_ensemble *ensemble)
+{
+    pthread_mutex_lock(&ensemble->lock);
+    bool lost = ensemble->state == ZOO_EXPIRED_SESSION_STATE || ensemble->state == ZOO_AUTH_FAILED_STATE;
+    pthread_mutex_unlock(&ensemble->lock);
+    return lost;
+}
+
+struct reply {
+    const struct String_vector *names;
+    const struct Stat *stat;
+    const char *text;
+    int len;
+};
+
+static void answer(int error, struct reply reply, const void *context)
 {
     struct request *r = (struct request *)(uintptr_t)context;
     struct pk_ensemble *ensemble = r->ensemble;
     pthread_mutex_lock(&ensemble->lock);
     r->answered = true;
     r->error = error;
-    if (error == ZOK && stat != NULL)
-        r->children = stat->numChildren;
-    if (error == ZOK && names != NULL && !r->abandoned &&
-        allocate_String_vector(&r->names, names->count) == 0)
-        for (int i = 0; i < names->count; i++)
-            r->names.data[i] = strdup(names->data[i]);
+    if (error == ZOK && reply.stat != NULL)
+        r->children = reply.stat->numChildren;
+    if (error == ZOK && reply.names != NULL && allocate_String_vector(&r->names, reply.names->count) == 0)
+        for (int i = 0; i < reply.names->count; i++)
+            r->names.data[i] = strdup(reply.names->data[i]);
+    if (error == ZOK && reply.len >= 0)
+        r->text = reply.text != NULL ? strndup(reply.text, (size_t)reply.len) : strdup("");
     bool abandoned = r->abandoned;
     pthread_cond_broadcast(&ensemble->changed);
     pthread_mutex_unlock(&ensemble->lock);
@@ -115,12 +142,23 @@ static void answer(int error, const struct String_vector *names, const struct St
 
 static void on_names(int error, const struct String_vector *names, const void *context)
 {
-    answer(error, names, NULL, context);
+    answer(error, (struct reply){.names = names, .len = -1}, context);
 }
 
 static void on_stat(int error, const struct Stat *stat, const void *context)
 {
-    answer(error, NULL, stat, context);
+    answer(error, (struct reply){.stat = stat, .len = -1}, context);
+}
+
+static void on_data(int error, const char *value, int len, const struct Stat *stat, const void *context)
+{
+    answer(error, (struct reply){.stat = stat, .text = value, .len = len > 0 ? len : 0}, context);
+}
+
+static void on_created(int error, const char *path, const void *context)
+{
+    (void)path;
+    answer(error, (struct reply){.len = -1}, context);
 }
 
 /* Waits for the answer; on true the request is the caller's again, else it is freed when the answer comes. */
@@ -135,35 +173,35 @@ static bool wait_answer(struct request *r, int timeout_ms)
     return answered;
 }
 
-/* Sends one request and waits; ZOK leaves it to the caller to free. */
-static int ask(struct pk_ensemble *ensemble, const char *path, bool names, int timeout_ms,
-               struct request **out)
+static struct request *new_request(struct pk_ensemble *ensemble)
 {
     struct request *r = calloc(1, sizeof *r);
-    if (r == NULL)
-        return ZSYSTEMERROR;
-    r->ensemble = ensemble;
-    int error = names ? zoo_aget_children(ensemble->zh, path, 0, on_names, r)
-                      : zoo_aexists(ensemble->zh, path, 0, on_stat, r);
-    if (error != ZOK) {
+    if (r != NULL)
+        r->ensemble = ensemble;
+    return r;
+}
+
+/* sent: what libzookeeper said when the request was given to it. On ZOK the request is the caller's to free. */
+static int finish(struct request *r, int sent, int timeout_ms)
+{
+    if (sent != ZOK) {
         free_request(r);
-        return error;
+        return sent;
     }
     if (!wait_answer(r, timeout_ms))
         return ZOPERATIONTIMEOUT;
-    error = r->error;
+    int error = r->error;
     if (error != ZOK)
         free_request(r);
-    else
-        *out = r;
     return error;
 }
 
 int pk_ensemble_list(struct pk_ensemble *ensemble, const char *path, struct String_vector *names,
                      int timeout_ms)
 {
-    struct request *r = NULL;
-    int error = ask(ensemble, path, true, timeout_ms, &r);
+    struct request *r = new_request(ensemble);
+    int error = r == NULL ? ZSYSTEMERROR
+                          : finish(r, zoo_aget_children(ensemble->zh, path, 0, on_names, r), timeout_ms);
     if (error != ZOK)
         return error;
     *names = r->names;
@@ -174,13 +212,51 @@ int pk_ensemble_list(struct pk_ensemble *ensemble, const char *path, struct Stri
 
 int pk_ensemble_count(struct pk_ensemble *ensemble, const char *path, int *children, int timeout_ms)
 {
-    struct request *r = NULL;
-    int error = ask(ensemble, path, false, timeout_ms, &r);
+    struct request *r = new_request(ensemble);
+    int error =
+        r == NULL ? ZSYSTEMERROR : finish(r, zoo_aexists(ensemble->zh, path, 0, on_stat, r), timeout_ms);
     if (error != ZOK)
         return error;
     *children = r->children;
     free_request(r);
     return ZOK;
+}
+
+int pk_ensemble_get(struct pk_ensemble *ensemble, const char *path, char **text, int timeout_ms)
+{
+    struct request *r = new_request(ensemble);
+    int error = r == NULL ? ZSYSTEMERROR : finish(r, zoo_aget(ensemble->zh, path, 0, on_data, r), timeout_ms);
+    if (error != ZOK)
+        return error;
+    *text = r->text;
+    r->text = NULL;
+    free_request(r);
+    return *text != NULL ? ZOK : ZSYSTEMERROR;
+}
+
+int pk_ensemble_create(struct pk_ensemble *ensemble, const char *path, const char *text, bool ephemeral,
+                       int timeout_ms)
+{
+    struct request *r = new_request(ensemble);
+    if (r == NULL)
+        return ZSYSTEMERROR;
+    int sent = zoo_acreate(ensemble->zh, path, text, (int)strlen(text), &ZOO_OPEN_ACL_UNSAFE,
+                           ephemeral ? ZOO_EPHEMERAL : 0, on_created, r);
+    int error = finish(r, sent, timeout_ms);
+    if (error == ZOK)
+        free_request(r);
+    return error;
+}
+
+int pk_ensemble_set(struct pk_ensemble *ensemble, const char *path, const char *text, int timeout_ms)
+{
+    struct request *r = new_request(ensemble);
+    if (r == NULL)
+        return ZSYSTEMERROR;
+    int error = finish(r, zoo_aset(ensemble->zh, path, text, (int)strlen(text), -1, on_stat, r), timeout_ms);
+    if (error == ZOK)
+        free_request(r);
+    return error;
 }
 
 void pk_ensemble_close(struct pk_ensemble *ensemble)

@@ -27,6 +27,7 @@ struct pk_survey {
     atomic_bool stop;
     char servers[PK_MAX_ADDRESSES * PK_ADDRESS_TEXT];
     const struct pk_config *config;
+    struct pk_auth auth;
     int error;
     struct finding findings[PK_MAX_MOUNTS];
 };
@@ -68,7 +69,7 @@ static void work(uv_work_t *request)
 {
     struct pk_survey *survey = request->data;
     struct pk_ensemble *ensemble = NULL;
-    survey->error = pk_ensemble_open(&ensemble, survey->servers, &survey->stop, CONNECT_MS);
+    survey->error = pk_ensemble_open(&ensemble, survey->servers, &survey->auth, &survey->stop, CONNECT_MS);
     for (size_t i = 0; i < survey->config->nmounts && survey->error == ZOK; i++)
         look(ensemble, survey->config->mounts[i].path, &survey->findings[i]);
     pk_ensemble_close(ensemble);
@@ -89,11 +90,11 @@ static void say(struct pk_survey *survey, const struct pk_config_mount *mount, c
         pk_log(log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
                "mount %s is empty in the ensemble: all below it can be born here", mount->path);
     else
-        pk_log(log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
-               "mount %s: the ensemble already holds %d znodes below it and %s%d below these: they are "
-               "relayed, not "
-               "absorbed, until they are deleted",
-               mount->path, finding->children, finding->cut ? "at least " : "", finding->grandchildren);
+        pk_log(
+            log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
+            "mount %s: the ensemble already holds %d znodes below it and %s%d below these: they stay there, "
+            "and their refreshes are absorbed from the second one on",
+            mount->path, finding->children, finding->cut ? "at least " : "", finding->grandchildren);
 }
 
 static void done(uv_work_t *request, int status)
@@ -108,34 +109,14 @@ static void done(uv_work_t *request, int status)
             if (io->config->mounts[i].mode != PK_MODE_RELAY)
                 say(survey, &io->config->mounts[i], &survey->findings[i]);
     }
+    explicit_bzero(&survey->auth, sizeof survey->auth);
     free(survey);
     io->survey = NULL;
 }
 
-/* The servers that answer, with commas between; empty when none does. */
-static void list_servers(const struct pk_upstream *upstream, char *out, size_t size)
-{
-    size_t n = 0;
-    out[0] = '\0';
-    for (int i = 0; i < upstream->nservers; i++) {
-        const struct pk_server *s = &upstream->servers[i];
-        if (s->names == 0 || !s->verified || !s->up || strcmp(s->mode, "proxy") == 0)
-            continue;
-        n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "," : "", s->name);
-    }
-}
-
-static bool holds_anything(const struct pk_config *config)
-{
-    for (size_t i = 0; i < config->nmounts; i++)
-        if (config->mounts[i].mode != PK_MODE_RELAY)
-            return true;
-    return false;
-}
-
 void pk_survey_tick(struct pk_io *io)
 {
-    if (io->surveyed || io->stopping || !holds_anything(io->config) ||
+    if (io->surveyed || pk_io_stopping(io) || !pk_config_holds(io->config) ||
         pk_upstream_state(io->upstream).up == 0)
         return;
     io->surveyed = true;
@@ -144,8 +125,9 @@ void pk_survey_tick(struct pk_io *io)
         return;
     survey->io = io;
     survey->config = io->config;
+    survey->auth = io->config->auth;
     survey->work.data = survey;
-    list_servers(io->upstream, survey->servers, sizeof survey->servers);
+    pk_upstream_list(io->upstream, survey->servers, sizeof survey->servers);
     if (survey->servers[0] == '\0' || uv_queue_work(&io->loop, &survey->work, work, done) != 0) {
         free(survey);
         return;

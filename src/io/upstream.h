@@ -100,6 +100,9 @@ void pk_upstream_retry_all(struct pk_list *waiters);
 void pk_upstream_resolve(struct pk_upstream *upstream);
 void pk_upstream_resolve_again(struct pk_upstream *upstream);
 
+/* The servers that answer, HOST:PORT with commas between, for a session of our own; empty when none does. */
+void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size);
+
 /* A number at random. */
 uint64_t pk_upstream_roll(struct pk_upstream *upstream);
 /* Has a server tried last for a time that doubles with each failure; many failures at once are one. */

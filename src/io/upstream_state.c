@@ -3,6 +3,7 @@
  * server answers its probe and clients get through. Failure modes: connects that fail, sessions that are
  * refused at once.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,18 @@ const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, i
 const char *pk_upstream_name(const struct pk_upstream *upstream, int server)
 {
     return upstream->servers[server].name;
+}
+
+void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; i < upstream->nservers; i++) {
+        const struct pk_server *s = &upstream->servers[i];
+        if (s->names == 0 || !s->verified || !s->up || strcmp(s->mode, "proxy") == 0)
+            continue;
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "," : "", s->name);
+    }
 }
 
 void pk_upstream_connected(struct pk_upstream *upstream, int server)
