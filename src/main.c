@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A socket must never become number 2: the log would go to a client. */
@@ -35,7 +36,8 @@ int main(int argc, char **argv)
     else if (options.action == PK_CHECK)
         pk_options_summary(config);
     else
-        status = pk_daemon_run(config);
+        status = pk_daemon_run(config, &options);
+    explicit_bzero(&config->auth, sizeof config->auth);
     free(config);
     return status;
 }

@@ -1,5 +1,5 @@
 /*
- * The daemon. Happy path: limits, core, sockets, servers, signals, then the loop until SIGTERM or SIGINT; the
+ * The daemon. Happy path: limits, core, sockets, servers, state file, signals, then the loop until SIGTERM or SIGINT; the
  * core finishes what it has received, every handle closes, and the loop is proven empty. Failure modes: what
  * cannot be opened at the start is said and ends with status 1; a stop that takes longer than stop-timeout,
  * or a second signal, closes what is left.
@@ -17,6 +17,7 @@
 
 #include "io/io.h"
 #include "io/limits.h"
+#include "io/persist.h"
 #include "io/stop.h"
 #include "io/survey.h"
 #include "io/tick.h"
@@ -56,9 +57,10 @@ static enum pk_err make_instance(struct pk_io *io)
     return PK_OK;
 }
 
-static enum pk_err init(struct pk_io *io, const struct pk_config *config)
+static enum pk_err init(struct pk_io *io, struct pk_config *config, const struct pk_options *options)
 {
     io->config = config;
+    io->options = options;
     pk_log_init(&io->log, (enum pk_log_level)config->log_level, STDERR_FILENO);
     pk_list_init(&io->pairs);
     pk_list_init(&io->connecting);
@@ -84,22 +86,29 @@ static enum pk_err open_all(struct pk_io *io)
     enum pk_err err = pk_listeners_open(io);
     if (err == PK_OK)
         err = pk_upstream_open(io);
+    if (err != PK_OK)
+        return err;
+    /* The addresses are ours, so no other process of this configuration wants the file; clients wait in the queue. */
+    pk_persist_load(io);
+    err = pk_listeners_start(io);
     if (err == PK_OK)
-        err = pk_listeners_start(io);
+        pk_persist_loaded(io);
+    pk_persist_check(io);
     return err;
 }
 
 static void say_mounts(struct pk_io *io)
 {
+    char text[PK_VALUE_TEXT];
     for (size_t i = 0; i < io->config->nmounts; i++)
         pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "mount %s: %s", io->config->mounts[i].path,
-               pk_config_mode_name(io->config->mounts[i].mode));
+               pk_config_show_mount(io->config, i, text));
 }
 
-int pk_daemon_run(const struct pk_config *config)
+int pk_daemon_run(struct pk_config *config, const struct pk_options *options)
 {
     struct pk_io *io = calloc(1, sizeof *io);
-    if (io == NULL || init(io, config) != PK_OK) {
+    if (io == NULL || init(io, config, options) != PK_OK) {
         fputs("pacekeeper: cannot start: out of memory\n", stderr);
         return 1;
     }
@@ -110,5 +119,5 @@ int pk_daemon_run(const struct pk_config *config)
     else
         pk_stop_finish(io);
     uv_run(&io->loop, UV_RUN_DEFAULT);
-    return pk_stop_free(io) && opened ? 0 : 1;
+    return pk_stop_free(io, opened) && opened ? 0 : 1;
 }

@@ -21,13 +21,20 @@
 
 enum { PK_READ_BUFFER = 64 * 1024, PK_TICK_MS = 250, PK_INSTANCE_TEXT = 33 };
 
+/*
+ * SERVING ──► RELEASING ──► DRAINING ──► FINISHING      a signal begins it; without release RELEASING is left out;
+ *        stop-timeout each ┘          ┘                 a second signal goes to FINISHING from anywhere
+ */
+enum pk_stage { PK_SERVING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
+
 struct pk_pair;
 struct pk_survey;
 struct pk_upstream;
 
 struct pk_io {
     uv_loop_t loop;
-    const struct pk_config *config;
+    struct pk_config *config;         /* changed by a reload only */
+    const struct pk_options *options; /* where it comes from */
     struct pk_log log;
     struct core *core;
     struct pk_upstream *upstream;
@@ -55,8 +62,11 @@ struct pk_io {
     uv_timer_t tick, connect_timer;
     uv_idle_t more; /* runs while the core has work left over */
     uv_signal_t terminate, interrupt, hangup;
-    bool stopping, finishing;
-    int64_t stop_us;  /* when a stop gives up waiting */
+    enum pk_stage stage;
+    int64_t stop_us;  /* when the stage gives up waiting */
+    int64_t stage_us; /* when it began */
+    int64_t released; /* how much there was when a release began */
+    bool restored;    /* from the state file */
     int64_t rejected; /* clients closed because of max-connections */
 };
 
@@ -72,7 +82,12 @@ void pk_io_clock(struct pk_io *io);
 void pk_io_step(struct pk_io *io, struct pk_id id, enum pk_event_type type, const void *bytes, size_t len);
 /* Carries out what the core wants until it wants nothing more. Not to be called from within itself. */
 void pk_io_pump(struct pk_io *io);
-/* Ends the loop when a stop has nothing left to wait for. */
+/* Ends the loop when a drain has nothing left to wait for. */
 void pk_io_maybe_finish(struct pk_io *io);
+/* No new work begins any more. */
+static inline bool pk_io_stopping(const struct pk_io *io)
+{
+    return io->stage != PK_SERVING;
+}
 
 #endif

@@ -169,7 +169,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     if (status < 0)
         return;
     pk_io_clock(l->io);
-    for (int i = 0; i < ACCEPTS_PER_TURN && !l->io->stopping && accept_one(l->io, l->fd); i++)
+    for (int i = 0; i < ACCEPTS_PER_TURN && !pk_io_stopping(l->io) && accept_one(l->io, l->fd); i++)
         continue;
     pk_io_pump(l->io);
 }
@@ -191,7 +191,7 @@ enum pk_err pk_listeners_start(struct pk_io *io)
 
 void pk_listeners_resume(struct pk_io *io)
 {
-    if (!io->accept_paused || io->stopping || io->npairs >= io->pair_limit)
+    if (!io->accept_paused || pk_io_stopping(io) || io->npairs >= io->pair_limit)
         return;
     io->accept_paused = false;
     for (size_t i = 0; i < io->nlisteners; i++)

@@ -1,16 +1,20 @@
 /*
- * The end. Happy path: listeners close, the core drains, pairs close one by one, then timers, signals and
- * probes, and uv_loop_close finds nothing. Failure modes: clients that do not take their last bytes are cut
- * off after stop-timeout; a name lookup that hangs in its thread is left behind after a second.
+ * The end. Happy path: listeners close, what is held is released where that is configured, the core drains, pairs close
+ * one by one, then timers, signals and probes, uv_loop_close finds nothing, and the state file is written. Failure
+ * modes: a release that takes longer than stop-timeout ends with a count of what is left; clients that do not take their
+ * last bytes are cut off after stop-timeout; what hangs in a thread is left behind after a while.
  */
 #include "io/stop.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/io.h"
 #include "io/pair.h"
+#include "io/persist.h"
+#include "io/reload.h"
 #include "io/survey.h"
 #include "io/upstream.h"
 
@@ -23,17 +27,60 @@ static void abandon_all(struct pk_io *io)
     }
 }
 
-static void begin_stop(struct pk_io *io, const char *why)
+static void enter(struct pk_io *io, enum pk_stage stage)
 {
-    io->stopping = true;
+    io->stage = stage;
+    io->stage_us = io->now_us;
     io->stop_us = io->now_us + io->config->stop_timeout * 1000;
-    pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: stops, %zu clients are finished first", why,
-           io->npairs);
-    pk_listeners_close(io);
-    pk_survey_cancel(io);
+}
+
+static void drain(struct pk_io *io)
+{
+    enter(io, PK_DRAINING);
     pk_io_step(io, (struct pk_id){UINT32_MAX, 0}, PK_DRAIN, NULL, 0);
     pk_io_pump(io);
     pk_io_maybe_finish(io);
+}
+
+static void begin_release(struct pk_io *io)
+{
+    char limit[PK_VALUE_TEXT];
+    enter(io, PK_RELEASING);
+    pk_io_step(io, (struct pk_id){UINT32_MAX, 0}, PK_RELEASE, NULL, 0);
+    io->released = core_left(io->core);
+    pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
+           "release: %" PRId64 " znodes and refreshes go to the ensemble, within %s", io->released,
+           pk_value_show(PK_TYPE_TIME, &io->config->stop_timeout, limit));
+    pk_io_pump(io);
+}
+
+/* All is released, or the time for it is over. */
+static void end_release(struct pk_io *io)
+{
+    int64_t left = core_left(io->core), ms = (io->now_us - io->stage_us) / 1000;
+    if (left == 0)
+        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
+               "release: all of %" PRId64 " done in %" PRId64 " ms", io->released, ms);
+    else
+        pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
+               "release: %" PRId64 " of %" PRId64 " are left after stop-timeout (%" PRId64 " ms): %s", left,
+               io->released, ms,
+               io->config->state_file[0] != '\0' ? "they go to the state file"
+                                                 : "they are lost; raise stop-timeout");
+    drain(io);
+}
+
+static void begin_stop(struct pk_io *io, const char *why)
+{
+    pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: stops, %zu clients are finished first", why,
+           pk_io_clients(io));
+    pk_listeners_close(io);
+    pk_survey_cancel(io);
+    if (io->config->release)
+        begin_release(io);
+    else
+        drain(io);
+    pk_stop_tick(io);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -41,15 +88,13 @@ static void on_signal(uv_signal_t *handle, int number)
     struct pk_io *io = handle->data;
     pk_io_clock(io);
     if (number == SIGHUP) {
-        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
-               "SIGHUP: reloading is not supported yet; restart instead");
-    } else if (!io->stopping) {
+        pk_reload(io);
+    } else if (!pk_io_stopping(io)) {
         begin_stop(io, number == SIGTERM ? "SIGTERM" : "SIGINT");
-    } else if (!io->finishing) {
+    } else if (io->stage != PK_FINISHING) {
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "second signal: closes %zu clients at once",
-               io->npairs);
-        io->stop_us = io->now_us;
-        pk_io_maybe_finish(io);
+               pk_io_clients(io));
+        pk_stop_finish(io);
     }
 }
 
@@ -68,14 +113,19 @@ void pk_stop_signals(struct pk_io *io)
 
 void pk_io_maybe_finish(struct pk_io *io)
 {
-    if (!io->stopping || io->finishing)
+    if (io->stage != PK_DRAINING || (io->npairs > 0 && io->now_us < io->stop_us))
         return;
-    if (io->npairs > 0 && io->now_us < io->stop_us)
-        return;
-    if (io->npairs > 0)
+    if (pk_io_clients(io) > 0)
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "%zu clients were not finished in time: closed",
-               io->npairs);
+               pk_io_clients(io));
     pk_stop_finish(io);
+}
+
+void pk_stop_tick(struct pk_io *io)
+{
+    if (io->stage == PK_RELEASING && (core_left(io->core) == 0 || io->now_us >= io->stop_us))
+        end_release(io);
+    pk_io_maybe_finish(io);
 }
 
 /* Something in a thread does not end: leave it. */
@@ -83,7 +133,7 @@ static void last_wait_over(uv_timer_t *timer)
 {
     struct pk_io *io = timer->data;
     pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
-           "a name lookup or the survey does not end: left behind");
+           "a name lookup or a session of our own does not end: left behind");
     uv_stop(&io->loop);
 }
 
@@ -95,7 +145,7 @@ static void close_quietly(uv_handle_t *handle)
 
 void pk_stop_finish(struct pk_io *io)
 {
-    io->stopping = io->finishing = true;
+    enter(io, PK_FINISHING);
     pk_listeners_close(io);
     pk_survey_cancel(io);
     abandon_all(io);
@@ -112,21 +162,28 @@ void pk_stop_finish(struct pk_io *io)
     uv_unref((uv_handle_t *)&io->tick);
 }
 
-bool pk_stop_free(struct pk_io *io)
+static void free_all(struct pk_io *io)
 {
-    close_quietly((uv_handle_t *)&io->tick);
-    uv_run(&io->loop, UV_RUN_NOWAIT);
-    bool empty = uv_loop_close(&io->loop) == 0;
-    pk_log_flush(&io->log, true);
-    pk_log(&io->log, empty ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_START, NULL, "stopped%s",
-           empty ? "" : ", with work left behind");
-    if (!empty)
-        return io->upstream != NULL && (io->upstream->lookups > 0 || io->survey != NULL);
     core_free(io->core);
     if (io->upstream != NULL)
         pk_upstream_free(io->upstream);
     free(io->by_slot);
     free(io->buffer);
     free(io);
-    return true;
+}
+
+bool pk_stop_free(struct pk_io *io, bool served)
+{
+    close_quietly((uv_handle_t *)&io->tick);
+    uv_run(&io->loop, UV_RUN_NOWAIT);
+    bool empty = uv_loop_close(&io->loop) == 0;
+    bool saved = !served || pk_persist_save(io);
+    pk_log_flush(&io->log, true);
+    pk_log(&io->log, empty ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_START, NULL, "stopped%s",
+           empty ? "" : ", with work left behind");
+    if (!empty) /* a thread may still use it all */
+        return saved && io->upstream != NULL &&
+               (io->upstream->lookups > 0 || io->survey != NULL);
+    free_all(io);
+    return saved;
 }

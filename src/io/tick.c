@@ -9,6 +9,7 @@
 
 #include "io/io.h"
 #include "io/pair.h"
+#include "io/stop.h"
 #include "io/survey.h"
 #include "io/upstream.h"
 
@@ -68,14 +69,13 @@ void pk_io_pump(struct pk_io *io)
             pk_pair_update(pair, &update);
     }
     say_notes(io);
-    if (io->finishing)
+    if (io->stage == PK_FINISHING)
         return;
     if (core_pending(io->core))
         uv_idle_start(&io->more, go_on);
     else
         uv_idle_stop(&io->more);
-    if (io->stopping)
-        pk_io_maybe_finish(io);
+    pk_io_maybe_finish(io);
 }
 
 static void give_answers_up(struct pk_io *io)
@@ -101,7 +101,7 @@ static void on_tick(uv_timer_t *timer)
     pk_log_flush(&io->log, false);
     pk_listeners_resume(io);
     pk_io_pump(io);
-    pk_io_maybe_finish(io);
+    pk_stop_tick(io);
 }
 
 void pk_ticks_open(struct pk_io *io)

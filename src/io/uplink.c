@@ -123,7 +123,8 @@ static void connect_timer(uv_timer_t *timer);
 
 static void arm_timer(struct pk_io *io)
 {
-    if (uv_is_active((uv_handle_t *)&io->connect_timer) || io->finishing || pk_list_empty(&io->connecting))
+    if (uv_is_active((uv_handle_t *)&io->connect_timer) || io->stage == PK_FINISHING ||
+        pk_list_empty(&io->connecting))
         return;
     struct pk_pair *oldest = PK_CONTAINER(io->connecting.next, struct pk_pair, waiting);
     int64_t left_us = oldest->deadline_us - io->now_us;
