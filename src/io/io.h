@@ -27,6 +27,7 @@ enum { PK_READ_BUFFER = 64 * 1024, PK_TICK_MS = 250, PK_INSTANCE_TEXT = 33 };
  */
 enum pk_stage { PK_SERVING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
 
+struct pk_marker;
 struct pk_pair;
 struct pk_survey;
 struct pk_upstream;
@@ -39,6 +40,7 @@ struct pk_io {
     struct core *core;
     struct pk_upstream *upstream;
     struct pk_survey *survey;        /* running, else NULL */
+    struct pk_marker *marker;        /* NULL without one */
     bool surveyed;                   /* a survey has been started */
     char instance[PK_INSTANCE_TEXT]; /* random, in our own srvr */
     uint8_t *buffer;                 /* where every read goes */

@@ -91,7 +91,8 @@ static const char *about(enum pk_log_kind kind)
                                       "servers of the ensemble",
                                       "attempts at servers",
                                       "names",
-                                      "what exists below the mounts"};
+                                      "what exists below the mounts",
+                                      "other pacekeepers"};
     if (kind < PK_LOG_NOTE_RECURSIVE_WATCH)
         return closes[kind].text;
     return kind < PK_LOG_START ? notes[kind - PK_LOG_NOTE_RECURSIVE_WATCH].text : own[kind - PK_LOG_START];

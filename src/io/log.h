@@ -27,12 +27,13 @@ enum pk_log_kind {
 #define X(name, level, text) PK_LOG_NOTE_##name,
 #include "core/notes.def"
 #undef X
-    PK_LOG_START,    /* start, stop and configuration: never limited */
-    PK_LOG_ACCEPT,   /* clients that could not be accepted */
-    PK_LOG_UPSTREAM, /* servers of the ensemble that come, go or are refused */
-    PK_LOG_ATTEMPT,  /* one client's attempt at one server */
-    PK_LOG_RESOLVE,  /* names */
-    PK_LOG_SURVEY,   /* what exists below the mounts */
+    PK_LOG_START,     /* start, stop and configuration: never limited */
+    PK_LOG_ACCEPT,    /* clients that could not be accepted */
+    PK_LOG_UPSTREAM,  /* servers of the ensemble that come, go or are refused */
+    PK_LOG_ATTEMPT,   /* one client's attempt at one server */
+    PK_LOG_RESOLVE,   /* names */
+    PK_LOG_SURVEY,    /* what exists below the mounts */
+    PK_LOG_INSTANCES, /* other pacekeepers */
     PK_LOG_KINDS,
 };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "io/io.h"
+#include "io/marker.h"
 #include "io/pair.h"
 #include "io/persist.h"
 #include "io/reload.h"
@@ -148,6 +149,7 @@ void pk_stop_finish(struct pk_io *io)
     enter(io, PK_FINISHING);
     pk_listeners_close(io);
     pk_survey_cancel(io);
+    pk_marker_close(io);
     abandon_all(io);
     if (io->upstream != NULL)
         pk_upstream_close(io->upstream);
@@ -183,7 +185,7 @@ bool pk_stop_free(struct pk_io *io, bool served)
            empty ? "" : ", with work left behind");
     if (!empty) /* a thread may still use it all */
         return saved && io->upstream != NULL &&
-               (io->upstream->lookups > 0 || io->survey != NULL);
+               (io->upstream->lookups > 0 || io->survey != NULL || io->marker != NULL);
     free_all(io);
     return saved;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "io/io.h"
+#include "io/marker.h"
 #include "io/pair.h"
 #include "io/stop.h"
 #include "io/survey.h"
@@ -98,6 +99,7 @@ static void on_tick(uv_timer_t *timer)
     pk_pair_uplink_timeouts(io);
     give_answers_up(io);
     pk_survey_tick(io);
+    pk_marker_tick(io);
     pk_log_flush(&io->log, false);
     pk_listeners_resume(io);
     pk_io_pump(io);

@@ -9,6 +9,7 @@
 
 #include "io/io.h"
 #include "io/limits.h"
+#include "io/marker.h"
 #include "io/text.h"
 #include "io/upstream.h"
 #include "io/words.h"
@@ -73,7 +74,19 @@ static void mount_figures(struct pk_io *io, struct pk_text *out)
     for (size_t i = 0; core_mount_info(io->core, i, &info); i++) {
         mount_figure(out, "pk_mount_znodes", info.path, info.znodes);
         mount_figure(out, "pk_mount_bytes", info.path, info.bytes);
+        mount_figure(out, "pk_mount_leases", info.path, info.leases);
+        mount_figure(out, "pk_mount_dirty", info.path, info.dirty);
+        mount_figure(out, "pk_mount_left", info.path, info.left);
     }
+    number(out, "pk_left", core_left(io->core));
+}
+
+static void instance_figures(struct pk_io *io, struct pk_text *out)
+{
+    int seen = 0, conflicting = 0;
+    pk_marker_figures(io, &seen, &conflicting);
+    number(out, "pk_instances", seen);
+    number(out, "pk_instances_conflicting", conflicting);
 }
 
 static void upstream_figures(struct pk_io *io, struct pk_text *out)
@@ -95,4 +108,5 @@ void pk_words_mntr(struct pk_io *io, struct pk_text *out)
     core_figures(io, out);
     mount_figures(io, out);
     upstream_figures(io, out);
+    instance_figures(io, out);
 }
