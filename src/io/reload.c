@@ -52,7 +52,6 @@ static void values(struct reload *r)
         if (key->when != PK_WHEN_START)
             pk_value_copy(key->type, old, new);
     }
-    r->io->log.level = (enum pk_log_level)r->old->log_level;
 }
 
 static void credentials(struct reload *r)
@@ -176,6 +175,9 @@ static void apply(struct reload *r)
     struct core_mount before[PK_MAX_MOUNTS];
     for (size_t i = 0; i < r->old->nmounts; i++)
         before[i] = pk_config_core_mount(r->old, i);
+    /* What is said here is for both levels. */
+    if (r->new->log_level < r->old->log_level)
+        r->io->log.level = (enum pk_log_level)r->new->log_level;
     values(r);
     credentials(r);
     addresses(r);
@@ -183,6 +185,7 @@ static void apply(struct reload *r)
     pk_persist_check(r->io);
     pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: done, %d changed, %d take a restart",
            r->changed, r->kept);
+    r->io->log.level = (enum pk_log_level)r->old->log_level;
 }
 
 void pk_reload(struct pk_io *io)

@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""SIGHUP: what can be changed while clients are served is changed, the rest is named, and nobody loses a connection."""
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import rig
+import wire
+from wire import Conn
+
+
+def server():
+    return rig.shared("zk", lambda: rig.zookeeper_with("/m", "/w", "/new"))
+
+
+def ok(conn, op, body):
+    reply = conn.call(op, body)
+    assert reply.err == 0, (wire.OP_NAMES[op], reply.err)
+    return wire.parse_reply(op, reply.body)
+
+
+def config(mounts="[/m]", more=""):
+    return f"listen: [127.0.0.1:0]\nupstream: [{server().connect_string}]\nmounts: {mounts}\n{more}"
+
+
+def start(text=None, args=()):
+    return rig.Pacekeeper(config=text or config(), listen=None, mounts=(), args=args).start()
+
+
+def hup(proxy, text):
+    """Writes the file, sends SIGHUP, and returns what the log says of it."""
+    with open(os.path.join(proxy.dir, "pacekeeper.yaml"), "w") as f:
+        f.write(text)
+    before = len(proxy.log())
+    proxy.process.send(signal.SIGHUP)
+    end = re.compile(r"reload: done|SIGHUP: (nothing is changed|it stops)")
+    rig.eventually(lambda: end.search(proxy.log()[before:]), 5, "the end of the reload in the log")
+    return proxy.log()[before:]
+
+
+def test_values_are_changed_line_by_line():
+    proxy = start()
+    conn = Conn(proxy.addr)
+    said = hup(proxy, config(more="log-level: debug\nflush: 20s\nwhen-watched: absorb\nmax-znodes: 5\n"
+                                  "connect-timeout: 2s\nstop-timeout: 3s\nstatus-interval: 5s\nmax-connections: 2\n"
+                                  "release: true\nstate-max-age: 1h\ninstances: none\n"))
+    for line in ("log-level: info -> debug", "flush: 10s -> 20s", "when-watched: relay -> absorb",
+                 "max-znodes: 1000000 -> 5", "connect-timeout: 1s -> 2s", "stop-timeout: 10s -> 3s",
+                 "status-interval: 10s -> 5s", "max-connections: 50000 -> 2", "release: false -> true",
+                 "state-max-age: 10min -> 60min", "instances: /pacekeeper -> none",
+                 "mount /m: flush: 10s -> 20s", "mount /m: max-znodes: 1000000 -> 5"):
+        assert f"reload: {line}\n" in said, (line, said)
+    assert "0 take a restart" in said, said
+    for n in range(8):
+        ok(conn, wire.OP_CREATE, wire.create(f"/m/bound{n}"))
+    assert proxy.mntr()["pk_births"] == 5, "the new bound does not hold"
+    second = Conn(proxy.addr)
+    try:
+        Conn(proxy.addr)
+        raise AssertionError("max-connections was not changed")
+    except ConnectionError:
+        pass
+    said = hup(proxy, config(more="log-level: warn\n"))
+    assert "log-level: debug -> warn" in said and "reload: done" in said, said
+    before = len(proxy.log())
+    wire.four_letter(proxy.addr, "ruok")
+    time.sleep(0.3)
+    assert proxy.log()[before:] == "", "the new level does not hold"
+    for c in (conn, second):
+        ok(c, wire.OP_EXISTS, wire.exists("/m/bound0"))
+        c.close_session()
+    assert proxy.stop() == 0
+
+
+def test_what_takes_a_restart_is_named():
+    proxy = start(config("[/m, /w=write-behind]"))
+    conn = Conn(proxy.addr)
+    text = config("[/m, /new]", "max-frame: 2MiB\nclient-buffer: 2MiB\nhandshake-timeout: 5s\n")
+    said = hup(proxy, text.replace("127.0.0.1:0", "127.0.0.1:1").replace("upstream: [", "upstream: ['other:1', "))
+    for line in ("max-frame: 1048575 -> 2MiB takes a restart", "client-buffer: 1MiB -> 2MiB takes a restart",
+                 "handshake-timeout: 10s -> 5s takes a restart", "listen: new addresses take a restart",
+                 "upstream: other servers take a restart", "mount /w: it is no longer named, which takes a restart",
+                 "mount /new: it is new, which takes a restart"):
+        assert re.search(rf"warn reload: {re.escape(line)}", said), (line, said)
+    assert re.search(r"reload: done, 0 changed, 7 take a restart", said), said
+    ok(conn, wire.OP_CREATE, wire.create("/new/relayed"))
+    assert proxy.mntr()["pk_births"] == 0
+    said = hup(proxy, config("[/m, /w=write-behind]"))
+    assert re.search(r"reload: done, 0 changed, 0 take a restart", said), said
+    conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_a_mistake_changes_nothing():
+    proxy = start(config(more="flush: 20s\n"))
+    conn = Conn(proxy.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m/mistake", b"x"))
+    for text, words in ((config(more="flush: 30s\ncolour: red\n"), "pacekeeper.yaml:5: unknown key colour"),
+                        (config("[/m=fast]"), "pacekeeper.yaml:3:"), ("listen: [\n", "pacekeeper.yaml:"),
+                        (config(more="auth-file: /nonexistent\n"), "/nonexistent")):
+        said = hup(proxy, text)
+        assert "SIGHUP: nothing is changed: " in said and words in said and "->" not in said, said
+    os.unlink(os.path.join(proxy.dir, "pacekeeper.yaml"))
+    proxy.process.send(signal.SIGHUP)
+    rig.eventually(lambda: "cannot be read: No such file" in proxy.log(), 5, "the missing file is said")
+    assert ok(conn, wire.OP_GET_DATA, wire.get_data("/m/mistake"))[0] == b"x"
+    assert "flush: 20s -> 40s" in hup(proxy, config(more="flush: 40s\n"))
+    conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_flags_still_override_the_file():
+    proxy = start(args=["--log-level", "debug", "--mount", "/m=write-behind,flush=60s"])
+    said = hup(proxy, config("[/other]", "log-level: error\nflush: 30s\n"))
+    assert "reload: flush: 10s -> 30s" in said and "log-level" not in said and "mount" not in said, said
+    assert proxy.stop() == 0
+
+
+def births(proxy):
+    return proxy.mntr()["pk_births"]
+
+
+def test_modes_are_switched():
+    proxy = start()
+    conn, direct = Conn(proxy.addr), Conn(server().addr)
+    for n in range(50):
+        ok(conn, wire.OP_CREATE, wire.create(f"/m/s{n}", b"first"))
+        for k in range(n % 5):
+            ok(conn, wire.OP_SET_DATA, wire.set_data(f"/m/s{n}", b"%d" % k))
+    assert births(proxy) == 50 and direct.call(wire.OP_EXISTS, wire.exists("/m/s0")).err == wire.ERR["NONODE"]
+    said = hup(proxy, config("['/m=write-behind,flush=200ms']"))
+    assert "mount /m: mode: pacemaker -> write-behind" in said, said
+    rig.eventually(lambda: proxy.mntr()["pk_left"] == 0, 10, "all sunk")
+    for n in range(50):
+        data, stat = ok(direct, wire.OP_GET_DATA, wire.get_data(f"/m/s{n}"))
+        assert (data, stat.version) == ((b"%d" % (n % 5 - 1), n % 5) if n % 5 else (b"first", 0)), (n, data, stat)
+        assert ok(conn, wire.OP_GET_DATA, wire.get_data(f"/m/s{n}"))[0] == data
+    for k in range(20):
+        ok(conn, wire.OP_SET_DATA, wire.set_data("/m/s0", b"beat %d" % k))
+    assert proxy.mntr()["pk_refreshes"] >= 18, "refreshes are not absorbed"
+    rig.eventually(lambda: ok(direct, wire.OP_GET_DATA, wire.get_data("/m/s0"))[0] == b"beat 19", 5, "the flush")
+    hup(proxy, config("[/m=relay]"))
+    rig.eventually(lambda: proxy.mntr()["pk_left"] == 0, 10, "all flushed")
+    ok(conn, wire.OP_SET_DATA, wire.set_data("/m/s0", b"relayed"))
+    assert ok(direct, wire.OP_GET_DATA, wire.get_data("/m/s0"))[0] == b"relayed"
+    hup(proxy, config("[/m]"))
+    before = births(proxy)
+    ok(conn, wire.OP_CREATE, wire.create("/m/again"))
+    assert births(proxy) == before + 1, "no births after the way back to pacemaker"
+    conn.close_session()
+    direct.close_session()
+    assert proxy.stop() == 0
+
+
+def beat(addr, name, stop, problems):
+    """One client that beats and reads back until stop; any error or lost connection is a problem."""
+    try:
+        conn, n = Conn(addr), 0
+        if conn.call(wire.OP_CREATE, wire.create(f"/m/{name}", b"0")).err not in (0, wire.ERR["NODEEXISTS"]):
+            raise AssertionError("create")
+        while not stop.is_set():
+            n += 1
+            ok(conn, wire.OP_SET_DATA, wire.set_data(f"/m/{name}", b"%d" % n))
+            got = int(ok(conn, wire.OP_GET_DATA, wire.get_data(f"/m/{name}"))[0])
+            assert got == n, f"{got} read after {n} was written"
+        conn.close_session()
+    except Exception as e:
+        problems.append(f"{name}: {e!r}")
+
+
+def test_clients_notice_nothing():
+    """Twenty clients beat while the mode goes round; no connection, answer or beat is lost."""
+    proxy = start()
+    stop, problems = threading.Event(), []
+    threads = [threading.Thread(target=beat, args=(proxy.addr, f"c{n}", stop, problems)) for n in range(20)]
+    for t in threads:
+        t.start()
+    sessions = rig.eventually(lambda: (proxy.mntr()["pk_sessions"] == 20) and 20, 10, "20 sessions")
+    for mode in ("'/m=write-behind,flush=300ms'", "/m", "/m=relay", "'/m=write-behind,flush=never'", "/m=relay",
+                 "/m", "'/m=write-behind,flush=300ms'"):
+        hup(proxy, config(f"[{mode}]"))
+        time.sleep(0.4)
+        assert not problems and proxy.mntr()["pk_sessions"] == sessions, problems
+    stop.set()
+    for t in threads:
+        t.join(20)
+    assert not problems, problems
+    rig.eventually(lambda: proxy.mntr()["pk_left"] == 0, 10, "nothing left")
+    assert proxy.stop() == 0
+
+
+def test_while_stopping():
+    proxy = start(config(more="release: true\nstop-timeout: 5s\n"))
+    conn = Conn(proxy.addr)
+    server().process.freeze()
+    try:
+        conn.send(conn.next_xid(), wire.OP_CREATE, wire.create("/w/waits"))
+        time.sleep(0.2)
+        proxy.process.send(signal.SIGTERM)
+        rig.eventually(lambda: "SIGTERM: stops" in proxy.log(), 5, "the stop")
+        assert "it stops already" in hup(proxy, config())
+    finally:
+        server().process.thaw()
+    assert proxy.stop() == 0
+    conn.close()
+
+
+if __name__ == "__main__":
+    rig.main(globals())
