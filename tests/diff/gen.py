@@ -42,7 +42,7 @@ class Model:
 
 
 class Episode:
-    """A source of steps. profile: mix, beats or pipeline."""
+    """A source of steps. profile: mix, beats, behind, leases or pipeline."""
 
     def __init__(self, seed, profile, length):
         self.rng = random.Random(seed)
@@ -51,22 +51,38 @@ class Episode:
         self.make = Requests(self.rng, self.model)
         self.kind = self._pick_base()
         self.steps = []
-        self.quiet = profile == "beats"              # nothing but beats so far
+        self.quiet = profile in ("beats", "behind", "leases")        # nothing but beats so far
         self.plain_sets = self.plain_creates = 0
+        self.granted = set()                         # (client, path) of those that have written it once
+        self.leased_sets = 0
 
     def _pick_base(self):
         if self.profile == "beats":
             return self.rng.choices(["born", "up", "root"], [6, 2, 2])[0]
-        return self.rng.choices(["born", "up", "root", "out", "relay"], [5, 3, 2, 1.5, 0.5])[0]
+        if self.profile == "behind":
+            return self.rng.choice(["behind", "behind", "never"])
+        if self.profile == "leases":
+            return "up"
+        return self.rng.choices(["born", "up", "root", "out", "relay", "behind", "never"], [5, 3, 2, 1.5, 0.5, 3, 1.5])[0]
 
     def observe(self, client, request, err, value, base):
         self.model.observe(client, request, err, value, base)
         if self.quiet and not err:
             self.plain_sets += request[0] == "set_data"
             self.plain_creates += request[0] in ("create", "create2")
+            self._count_leased(client, request)
+
+    def _count_leased(self, client, request):
+        """The first write of a connection is relayed and brings the lease, the others can be absorbed."""
+        name, path = request[0], request[1][0] if request[1] else None
+        if name == "set_data":
+            self.leased_sets += (client, path) in self.granted
+            self.granted.add((client, path))
+        elif name in ("create", "create2", "delete"):
+            self.granted = {(c, p) for c, p in self.granted if p != path}
 
     def __iter__(self):
-        source = self._beats() if self.profile == "beats" else self._mixed()
+        source = {"beats": self._beats, "behind": self._leases, "leases": self._leases}.get(self.profile, self._mixed)()
         for _ in range(self.length):
             step = next(source)
             self.steps.append(step)
@@ -154,6 +170,39 @@ class Episode:
         if dice < 0.98:
             return ("req", client, ("unknown", (self.rng.choice([10, 23, 99, 108, 2000, -12]), "@/a")))
         return ("req", client, ("reserved", (self.rng.choice([0, 13, 20, -10]), "@/a")))
+
+    def _leases(self):
+        """Beats on znodes of the ensemble, each by one client while all is quiet; then by anybody, with everything else
+        between."""
+        yield ("req", 0, ("exists", ("@", 0)))
+        quiet = self.length * self.rng.choice([3, 5, 8]) // 10
+        for done in range(1 << 30):
+            client = self.rng.randrange(CLIENTS)
+            self.quiet = done <= quiet
+            if not self.quiet and self.rng.random() < 0.12:
+                yield from self._rare(client)
+                continue
+            requests = self.make.leased_beat(client if self.quiet else self.rng.randrange(CLIENTS),
+                                             "open" if self.kind in ("behind", "never") else "twice")
+            if requests[-1][0] == "set_data" and (client, requests[-1][1][0]) in self.granted and self.rng.random() < 0.4:
+                yield ("pipe", client, [r for _ in range(self.rng.choice([2, 4, 12])) for r in requests])
+            else:
+                for request in requests:
+                    yield ("req", client, request)
+
+    def _rare(self, client):
+        dice = self.rng.random()
+        if dice < 0.06:
+            yield self._connection(client)
+        elif dice < 0.12:
+            yield ("reattach", client, self.rng.choice(["live", "abort", "fin"]))
+            yield ("req", client, self.make.of(self.rng.choice(["set_watches", "set_watches2"])))
+        elif dice < 0.14:
+            yield self._burst(client)
+        elif dice < 0.3:
+            yield from self._batch(client)
+        else:
+            yield ("req", client, self.make.any())
 
     def _beats(self):
         """Mostly heartbeats; the first half holds nothing else, so that much is absorbed before it gets rare."""

@@ -150,6 +150,31 @@ class Requests:
             return [("get_acl", (worker,))]
         return [("delete", (rng.choice([worker, worker, worker, topology]), -1))]
 
+    def leased_beat(self, owner, acl):
+        """What an owner of znodes in the ensemble sends, and what others read of them. acl: one with which creates are
+        relayed."""
+        rng = self.rng
+        worker = "%s/o%dw%d" % (self.root, owner, rng.randrange(3))
+        other = "%s/o%dw%d" % (self.root, rng.randrange(3), rng.randrange(3))
+        dice = rng.random()
+        if worker not in self.model.version:
+            return [("create", (worker, self.data(), acl, rng.choice([0, 0, 1])))]
+        if dice < 0.62:
+            return [("exists", (worker, 0)), ("set_data", (worker, self.data(), -1))]
+        if dice < 0.72:
+            return [("set_data", (worker, self.data(), self.version(worker)))]
+        if dice < 0.86:
+            return [("get_data", (other, 0))]
+        if dice < 0.90:
+            return [("exists", (other, 0))]
+        if dice < 0.94:
+            return [("get_children2", (rng.choice([self.root, other]), 0))]
+        if dice < 0.96:
+            return [("get_acl", (other,))]
+        if dice < 0.98:
+            return [("get_children", (self.root, 0))]
+        return [("delete", (worker, -1))]
+
     def _damage(self):
         rng = self.rng
         return rng.choice([{"cut": rng.randrange(1, 30)}, {"pad": b"\1\2\3"}, {"poke": (rng.randrange(4), 0x7f)},

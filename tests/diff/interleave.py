@@ -6,7 +6,8 @@ ZooKeeper gives exactly the replies that were seen. One standalone server, whose
 
 One test has one request of a session on its way, and every reply counts. The other sends a batch in one write; there
 only the writes count, since the proxy answers a local read when it leaves, maybe after a later request of the session
-took effect. INTERLEAVE_SECONDS (default 5) of rounds each; INTERLEAVE_SEED; RACES_DIRECT=1 leaves the proxy out.
+took effect. Both below a mount in mode pacemaker and below one in write-behind, where most requests are refreshes.
+INTERLEAVE_SECONDS (default 3) of rounds each; INTERLEAVE_SEED; RACES_DIRECT=1 leaves the proxy out.
 """
 import itertools
 import os
@@ -22,7 +23,7 @@ import rig                                                                      
 import wire as w                                                                # noqa: E402
 import znodes                                                                   # noqa: E402
 
-SECONDS = float(os.environ.get("INTERLEAVE_SECONDS", "5"))
+SECONDS = float(os.environ.get("INTERLEAVE_SECONDS", "3"))
 DIRECT = bool(os.environ.get("RACES_DIRECT"))
 SESSIONS, BATCH = 3, 5
 SHORTEN_SECONDS, TRIES = 40, 60
@@ -33,11 +34,13 @@ LEAVES = ("/a", "/b", "/a/x", "/a/y")
 WEIGHTS = {"create": 8, "birth": 8, "delete": 6, "set": 9, "get": 6, "exists": 4, "children": 5, "watch": 2,
            "child watch": 1, "ephemeral": 2, "sequence": 2, "container": 1, "set_acl": 1, "multi create": 2,
            "multi set": 2, "count": 2}
+REFRESHES = {**WEIGHTS, "set": 30, "get": 10, "exists": 10, "watch": 1, "child watch": 0.5}
+MOUNTS = {"/m": WEIGHTS, "/b": REFRESHES}
 
 
-def random_op(rng, i):
+def random_op(rng, i, weights):
     """(kind, path, data or None, version)"""
-    kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    kind = rng.choices(list(weights), list(weights.values()))[0]
     path = rng.choice(PATHS)
     if path == "" and kind in ("create", "birth", "delete", "ephemeral", "sequence", "container", "multi create"):
         path = "/a"
@@ -186,10 +189,10 @@ def closed_loop(conns, batches, root):
     return seen
 
 
-def random_round(rng):
+def random_round(rng, weights):
     """(upstream, operations of one session before, a batch for each session)"""
-    before = [random_op(rng, 1000 + i) for i in range(rng.choice([0, 0, 3, 6]))]
-    batches = [[random_op(rng, 10 * c + i) for i in range(rng.randrange(1, BATCH + 1))] for c in range(SESSIONS)]
+    before = [random_op(rng, 1000 + i, weights) for i in range(rng.choice([0, 0, 3, 6]))]
+    batches = [[random_op(rng, 10 * c + i, weights) for i in range(rng.randrange(1, BATCH + 1))] for c in range(SESSIONS)]
     return (rng.random() < 0.4, before, batches)
 
 
@@ -252,23 +255,25 @@ def shorten(conns, plan, problem, roots, run):
 def _addr():
     server = rig.ZooKeeper(jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
     conn = w.Conn(server.addr)
-    assert conn.call(w.OP_CREATE, w.create("/m")).err == 0
+    for mount in MOUNTS:
+        assert conn.call(w.OP_CREATE, w.create(mount)).err == 0
     conn.close_session()
-    return server.addr if DIRECT else rig.Pacekeeper(server.connect_string, mounts=["/m=pacemaker"]).start().addr
+    return server.addr if DIRECT else rig.Pacekeeper(
+        server.connect_string, mounts=["/m=pacemaker", "/b=write-behind,flush=100ms"]).start().addr
 
 
-def rounds_of(run, name):
+def rounds_of(run, name, mount):
     addr = rig.shared("addr", _addr)
     seed = int(os.environ.get("INTERLEAVE_SEED", "1"))
     rng = random.Random(seed)
-    roots = ("/m/%s%d" % (name, i) for i in itertools.count(1))
+    roots = ("%s/%s%d" % (mount, name, i) for i in itertools.count(1))
     end = time.monotonic() + SECONDS
     rounds = 0
     while time.monotonic() < end:
         conns = [w.Conn(addr) for _ in range(SESSIONS)]
         for _ in range(50):
             rounds += 1
-            plan = random_round(rng)
+            plan = random_round(rng, MOUNTS[mount])
             problem = play(conns, plan, next(roots), run)
             if problem:
                 raise AssertionError("round %d, seed %d: %s" % (rounds, seed, shorten(conns, plan, problem, roots, run)))
@@ -279,11 +284,19 @@ def rounds_of(run, name):
 
 
 def test_every_reply_one_at_a_time():
-    rounds_of(closed_loop, "i")
+    rounds_of(closed_loop, "i", "/m")
 
 
 def test_every_write_pipelined():
-    rounds_of(exchange, "p")
+    rounds_of(exchange, "p", "/m")
+
+
+def test_every_reply_in_write_behind():
+    rounds_of(closed_loop, "i", "/b")
+
+
+def test_every_write_pipelined_in_write_behind():
+    rounds_of(exchange, "p", "/b")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,12 @@ import script as sc
 import wire as w
 from side import Broken, Side
 
-BASES = {"out": "/o/x%05d", "born": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d"}
-PARENTS = ("/o", "/m", "/k", "/r")
+BASES = {"out": "/o/x%05d", "born": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d",
+         "behind": "/b/x%05d", "never": "/n/x%05d"}
+PARENTS = ("/o", "/m", "/k", "/r", "/b", "/n")
+NO_BIRTHS = ("behind", "never")  # what is below is the ensemble's, once it has been flushed
+FLUSH = "150ms"                  # of /b: several in each episode, wherever it is then
+FLUSH_PATIENCE = 3.0             # seconds until connections that were cut have been flushed
 ROOTS = 24                       # mount roots /k/x00000 ... that take turns
 LAST_WORDS = 0.2                 # seconds for requests whose connection has ended; nobody says when they are done
 _SERIALS = itertools.count(1)    # of the base paths, one for all runners: what a failed run left is not met again
@@ -29,7 +33,7 @@ class Difference(Exception):
 
 
 def mounts():
-    return ["/m=pacemaker", "/r=relay"] + ["/k/x%05d=pacemaker" % i for i in range(ROOTS)]
+    return ["/m=pacemaker", "/r=relay", "/b=write-behind,flush=" + FLUSH, "/n=write-behind,flush=never"] + ["/k/x%05d=pacemaker" % i for i in range(ROOTS)]
 
 
 def prepare(addr):
@@ -115,6 +119,8 @@ class Runner:
         for index in sorted(self.sides[0].clients):
             if self.sides[0].clients[index].session:
                 self.execute(("req", index, ("close_session", ())))
+        if self.kind in NO_BIRTHS:
+            self._check_flushed()
         trees = [self._walk(side, remove=True) for side in self.sides]
         if set(trees[0]) != set(trees[1]):
             raise Difference("end", "after the sessions' ends\n  only direct:  %s\n  only proxied: %s" % (
@@ -122,9 +128,22 @@ class Runner:
         self._check_upstream()
         self.abandon()
 
-    def _walk(self, side, remove=False):
+    def _check_flushed(self):
+        """Nobody holds a session any more: the server behind the proxy has what the direct one has, counters too."""
+        until = time.monotonic() + FLUSH_PATIENCE
+        while True:
+            one, other = self._walk(self.sides[0]), self._walk(self.sides[1], addr=self.servers[1])
+            if one == other:
+                return
+            if time.monotonic() > until:
+                break
+            time.sleep(0.05)
+        path = min(p for p in set(one) | set(other) if one.get(p) != other.get(p))
+        raise Difference("end", "not flushed: %s\n  direct: %s\n  behind: %s" % (path, one.get(path), other.get(path)))
+
+    def _walk(self, side, remove=False, addr=None):
         """{path: everything about it} of both bases, by a super user; with remove, the tree is deleted."""
-        conn = w.Conn(side.addr)
+        conn = w.Conn(addr or side.addr)
         conn.call(w.OP_AUTH, w.auth("digest", sc.SUPER))
         found, queue = {}, [self.base, sc.outside(self.base)]
         while queue:
