@@ -82,8 +82,14 @@ static int note(struct model *m, struct actor *actor, struct asked *q, enum orc_
 
 static int any_path(struct model *m)
 {
-    return (int)sup_below(&m->rng, 3) == 0 ? (int)sup_below(&m->rng, 3)
-                                           : (int)sup_below(&m->rng, (uint32_t)model_npaths);
+    return (int)sup_below(&m->rng, (uint32_t)model_npaths);
+}
+
+/* Mostly the actor's own: leases last when few write. */
+static int actors_path(struct model *m, int a)
+{
+    static const int own[ACTORS][2] = {{4, 5}, {0, 3}, {2, 0}, {6, 1}, {7, 6}};
+    return sup_below(&m->rng, 5) > 0 ? own[a][sup_below(&m->rng, 4) == 0] : any_path(m);
 }
 
 static void ask_set(struct model *m, struct actor *actor, struct sup_buf *b, int path)
@@ -150,7 +156,7 @@ static void ask_other(struct model *m, struct actor *actor, struct sup_buf *b)
         wire_create(b, q->xid, 1, "/wb/d/x", "", 0);
     else if (what == 3)
         wire_delete(b, q->xid, "/wb/d/x", -1);
-    else if (what == 4 && sup_below(&m->rng, 10) == 0) {
+    else if (what == 4 && sup_below(&m->rng, 30) == 0) {
         size_t mark = wire_begin(b, q->xid, 106);
         sup_str(b, model_paths[path].path);
         sup_int(b, 0);
@@ -168,28 +174,30 @@ void actor_request(struct model *m, int a)
 {
     struct sup_buf b = {0};
     struct actor *actor = &m->actors[a];
-    int path = any_path(m), dice = (int)sup_below(&m->rng, 100);
+    int path = any_path(m),
+        dice = actor->reads_only ? 550 + (int)sup_below(&m->rng, 260) : (int)sup_below(&m->rng, 1000);
     bool removable = model_paths[path].user == NULL;
     if (actor->last - actor->first > PENDING - 8 || m->o.n > ORC_OPS - 40)
         return;
-    if (dice < 45) {
-        if (dice < 20)
+    if (dice < 550) {
+        path = actors_path(m, a);
+        if (dice < 200)
             ask_read(m, actor, &b, 3, path, false);
         ask_set(m, actor, &b, path);
         m->sets++;
-    } else if (dice < 68) {
+    } else if (dice < 750) {
         ask_read(m, actor, &b, 4, path, false);
-    } else if (dice < 74) {
+    } else if (dice < 810) {
         ask_read(m, actor, &b, 3, path, false);
-    } else if (dice < 76) {
+    } else if (dice < 820) {
         ask_read(m, actor, &b, sup_below(&m->rng, 2) ? 3 : 4, path, true);
-    } else if (dice < 84 && removable) {
+    } else if (dice < 890 && removable) {
         ask_create(m, actor, &b, path);
-    } else if (dice < 87 && removable) {
+    } else if (dice < 905 && removable) {
         ask_delete(m, actor, &b, path);
-    } else if (dice < 90) {
+    } else if (dice < 920) {
         ask_multi(m, actor, &b);
-    } else if (dice < 92) {
+    } else if (dice < 940) {
         wire_op(&b, -2, 11);
         actor->pings++;
     } else {
@@ -197,7 +205,7 @@ void actor_request(struct model *m, int a)
     }
     const struct asked *q = &actor->pending[(actor->last - 1) % PENDING];
     model_trace(m, "actor %d: xid %d type %d on %s, request %d", a, q->xid, q->op,
-                q->path >= 0 ? model_paths[q->path].path : "-", q->norc > 0 ? q->orc[0] : -1);
+                q->path >= 0 ? model_paths[q->path].path : "-", q->norc > 0 ? q->orc[q->norc - 1] : -1);
     sim_send(&m->s, actor->c, &b);
     sup_buf_free(&b);
 }
@@ -262,7 +270,6 @@ static void answered(struct model *m, const struct actor *actor, const struct as
     const uint8_t *stat = f->body;
     size_t len = 0;
     int value = -1, perm = q->op == 5 ? 2 : 1;
-    model_trace(m, "   actor %d: xid %d err %d", (int)(actor - m->actors), f->xid, f->err);
     if (q->path < 0)
         return;
     if (q->op == 14 && f->err == 0) {
@@ -341,6 +348,10 @@ static void one_frame(struct model *m, int a, struct sim_frame *f)
         return;
     actor->first++;
     answered(m, actor, q, f);
+    const struct orc_op *seen = q->norc > 0 ? &m->o.ops[q->orc[q->norc - 1]] : NULL;
+    model_trace(m, "   actor %d: xid %d zxid %#llx err %d, version %d value %d mzxid %#llx", a, f->xid,
+                (long long)f->zxid, f->err, seen ? seen->version : -1, seen ? seen->value : -1,
+                seen ? (long long)seen->mzxid : 0);
     if (m->fault == TWICE && !m->fault_done && m->o.n > 60) {
         m->fault_done = true;
         one_frame(m, a, f);

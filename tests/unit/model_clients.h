@@ -40,6 +40,7 @@ struct actor {
     int who; /* number of the session for the oracle */
     int64_t session;
     const char *user;
+    bool reads_only;
     int xid;
     struct asked pending[PENDING];
     int first, last, pings;

@@ -35,6 +35,7 @@ struct oracle {
     int n;
     int64_t now;
     bool czxids_move[ORC_PATHS]; /* of a path that may be born: it gets another czxid when it is sunk */
+    bool mzxids_grow; /* with every version; what is flushed or relayed after absorbing may fall behind */
     char wrong[500];             /* the first finding, "" while there is none */
 };
 
