@@ -101,7 +101,7 @@ static enum pk_err set(struct pk_store *store, const struct pk_change *c)
     return PK_OK;
 }
 
-/* Zxids and times of a leased znode never fall while the lease lasts. */
+/* The mzxid of a leased znode grows with every write and its times never fall, while the lease lasts. */
 static void leased(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode;
@@ -120,7 +120,7 @@ static void leased(struct pk_store *store, const struct pk_change *c)
     l->data = pk_blob_ref(c->blob);
     l->base = *c->stat;
     l->version = c->stat->version;
-    l->mzxid = max64(l->mzxid, c->stat->mzxid);
+    l->mzxid = max64(l->mzxid + 1, c->stat->mzxid);
     l->mtime = max64(l->mtime, c->stat->mtime);
     m->bytes += (uint64_t)grown;
     store->stats->bytes += grown;

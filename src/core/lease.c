@@ -231,6 +231,8 @@ void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why)
     }
     if (why != PK_LEASE_GONE)
         remember(core, z, &l->base);
+    else if (pk_store_remember(&core->store, z, core->now_us) == PK_OK)
+        z->aux->floor_zxid = core->stats.newest_zxid;
     remove_lease(core, z);
 }
 

@@ -235,12 +235,12 @@ static enum pk_merge judge_missing(struct core *core, const struct pk_entry *e, 
     if (z == NULL)
         return PK_MERGE_NOTHING;
     pk_lease_changed(z, zxid);
-    bool lags = z->lease != NULL && pk_lease_missing(core, z, zxid);
+    bool behind = z->lease != NULL && pk_lease_missing(core, z, zxid);
     if (e->retried || !is_read(e->op))
         return PK_MERGE_NOTHING;
     if (pk_znode_held(z))
         return e->watch ? PK_MERGE_NOTHING : PK_MERGE_LOCAL;
-    if (lags || (z->state == PK_ZNODE_SUNK && zxid < z->czxid))
+    if (behind || (z->state == PK_ZNODE_SUNK && zxid < z->czxid))
         return PK_MERGE_AGAIN;
     return z->nborn > 0 ? PK_MERGE_RECREATE : PK_MERGE_NOTHING;
 }
@@ -263,17 +263,34 @@ static enum pk_seen judge_lease(struct core *core, struct pk_conn *c, const stru
     return seen;
 }
 
+/* The reply to the setData that the lease stands at shows the mzxid that readers will see. */
+static const struct pk_lease *just_written(const struct pk_lease *l, const uint8_t *frame, size_t len)
+{
+    struct pk_stat st;
+    if (len != PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
+        return NULL;
+    pk_stat_load(&st, frame + len - PK_STAT_LEN);
+    return st.czxid == l->base.czxid && st.version == l->version && st.mzxid != l->mzxid ? l : NULL;
+}
+
+/* The server had not yet seen what clients have seen here. */
+static bool lags(const struct pk_znode *z, int64_t zxid)
+{
+    return (z->state == PK_ZNODE_SUNK && zxid < z->mzxid) || (z->aux != NULL && zxid < z->aux->floor_zxid);
+}
+
 /* An answer about a path of which something is known. */
 static enum pk_merge merge_known(struct core *core, struct pk_conn *c, const struct pk_entry *e,
                                  struct pk_znode *z, const uint8_t *frame, size_t len, int64_t zxid)
 {
     const struct pk_lease *newest = NULL;
     bool leased = z->lease != NULL && is_read(e->op), has_stat = e->op != PK_OP_GET_CHILDREN;
+    if (z->lease != NULL && e->op == PK_OP_SET_DATA)
+        newest = just_written(z->lease, frame, len);
     if (leased && has_stat && len >= PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN &&
         judge_lease(core, c, e, z, frame + len - PK_STAT_LEN, zxid, &newest) == PK_SEEN_OLDER && !e->retried)
         return PK_MERGE_AGAIN;
-    if (z->state == PK_ZNODE_SUNK && zxid < z->mzxid && z->lease == NULL && is_read(e->op) && !e->watch &&
-        !e->retried)
+    if (z->lease == NULL && is_read(e->op) && !e->watch && !e->retried && lags(z, zxid))
         return PK_MERGE_AGAIN;
     struct share s = share_of(core, c, z, zxid);
     if (s.unsure)

@@ -311,10 +311,11 @@ static void not_recent(struct pk_znode *z)
 {
     if (z->aux == NULL)
         return;
-    pk_list_del(&z->aux->recent);
     z->aux->settled_pairs = 0;
     if (z->state == PK_ZNODE_SUNK)
         z->state = PK_ZNODE_KNOWN;
+    if (z->aux->floor_zxid == 0)
+        pk_list_del(&z->aux->recent);
 }
 
 void pk_store_gone(struct pk_znode *z)
@@ -341,6 +342,7 @@ void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
         if (now_us - aux->recent_us < keep_us)
             return;
         struct pk_znode *z = aux->znode;
+        aux->floor_zxid = 0;
         not_recent(z);
         pk_store_tidy(store, z);
     }
