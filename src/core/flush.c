@@ -331,6 +331,8 @@ static void let_go(struct core *core, struct pk_lease *l, bool look)
         l->inflight = 0;
     if (l->holds > 0)
         pk_core_wake_waiting(core);
+    if (l->writer != NULL)
+        pk_conn_wake(core, l->writer);
     if (z == NULL) {
         pk_lease_unref(core, l);
         return;

@@ -86,9 +86,12 @@ static void count_dirty(struct core *core, struct pk_lease *l, bool dirty)
     core->stats.dirty += dirty ? 1 : -1;
 }
 
-static void no_writer(struct pk_lease *l)
+/* Its writer need not wait for it any more, if it is on its way out. */
+static void no_writer(struct core *core, struct pk_lease *l)
 {
     pk_list_del(&l->of_writer);
+    if (l->writer != NULL)
+        pk_conn_wake(core, l->writer);
     l->writer = NULL;
 }
 
@@ -99,7 +102,7 @@ void pk_lease_settle(struct core *core, struct pk_lease *l)
         return;
     count_dirty(core, l, pk_lease_pending(l) != 0);
     if (!l->dirty) {
-        no_writer(l);
+        no_writer(core, l);
         l->refused = false;
     }
     if (!l->dirty || pk_lease_in_flight(l) || l->orphan != orphan)
@@ -111,7 +114,7 @@ void pk_lease_settle(struct core *core, struct pk_lease *l)
 
 void pk_lease_orphan(struct core *core, struct pk_lease *l)
 {
-    no_writer(l);
+    no_writer(core, l);
     pk_lease_settle(core, l);
 }
 
@@ -223,7 +226,7 @@ void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why)
     drop_grants(core, l);
     count_dirty(core, l, false);
     pk_list_del(&l->due);
-    no_writer(l);
+    no_writer(core, l);
     core->store.losses++;
     if (why != PK_LEASE_GONE && clean && l->inflight == 0) {
         retire(core, l);

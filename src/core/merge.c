@@ -279,12 +279,23 @@ static bool lags(const struct pk_znode *z, int64_t zxid)
     return (z->state == PK_ZNODE_SUNK && zxid < z->mzxid) || (z->aux != NULL && zxid < z->aux->floor_zxid);
 }
 
+/* The answer to an earlier write that is still on its way says nothing of what this one shows. */
+static void note_written(struct pk_znode *z, const struct pk_entry *e, const uint8_t *frame, size_t len)
+{
+    struct pk_stat st;
+    if (z->aux == NULL || e->op == PK_OP_GET_CHILDREN || len < PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
+        return;
+    pk_stat_load(&st, frame + len - PK_STAT_LEN);
+    pk_lease_changed(z, st.mzxid);
+}
+
 /* An answer about a path of which something is known. */
 static enum pk_merge merge_known(struct core *core, struct pk_conn *c, const struct pk_entry *e,
                                  struct pk_znode *z, const uint8_t *frame, size_t len, int64_t zxid)
 {
     const struct pk_lease *newest = NULL;
     bool leased = z->lease != NULL && is_read(e->op), has_stat = e->op != PK_OP_GET_CHILDREN;
+    note_written(z, e, frame, len);
     if (z->lease != NULL && e->op == PK_OP_SET_DATA)
         newest = just_written(z->lease, frame, len);
     if (leased && has_stat && len >= PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN &&
