@@ -136,7 +136,8 @@ static void unleased(struct pk_store *store, struct pk_znode *z)
     store->stats->leases--;
     store->stats->bytes -= (int64_t)bytes;
     pk_blob_unref(store->mem, l->data);
-    l->data = NULL;
+    pk_blob_unref(store->mem, l->sent);
+    l->data = l->sent = NULL;
     l->znode = NULL;
     z->lease = NULL;
     store->losses++;

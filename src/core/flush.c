@@ -59,6 +59,7 @@ static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease
         p = pk_replay_flush_put(p, v[i]);
         f->v[i].lease = v[i];
         f->v[i].steps = v[i]->inflight = pk_lease_pending(v[i]);
+        v[i]->sent = pk_blob_ref(v[i]->data);
         pk_list_del(&v[i]->due);
     }
     pk_put_multi(p, -1, true, -1);
@@ -85,7 +86,8 @@ bool pk_flush_look(struct core *core, struct pk_conn *c, struct pk_lease *l, boo
     if (sync && pk_send_own(core, c, PK_ANSWER_DROP, PK_OP_SYNC, path) == NULL)
         return true;
     struct pk_flush *f = pk_alloc(core->mem, sizeof *f + sizeof f->v[0]);
-    struct pk_entry *e = f != NULL ? pk_send_own(core, c, PK_ANSWER_LOOK, PK_OP_EXISTS, path) : NULL;
+    struct pk_entry *e =
+        f != NULL ? pk_send_own(core, c, PK_ANSWER_LOOK, sync ? PK_OP_GET_DATA : PK_OP_EXISTS, path) : NULL;
     if (e == NULL) {
         pk_free(core->mem, f);
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
@@ -305,20 +307,27 @@ static void take_results(struct core *core, struct pk_conn *c, struct pk_flush *
     }
 }
 
+/* certain: what follows on an uncertain flush, getData; else exists. */
 static void look_answered(struct core *core, struct pk_lease *l, bool certain, const struct pk_reply *r,
                           struct pk_bytes body)
 {
-    struct pk_stat st;
+    struct pk_in in = pk_in(body.p, body.len);
+    struct pk_bytes data = {NULL, 0};
     if (l->znode == NULL)
         return;
-    if (r->err == PK_Z_OK && body.len == PK_STAT_LEN) {
-        pk_stat_load(&st, body.p);
-        (void)pk_lease_saw(core, l->znode, &st, r->zxid);
+    if (r->err == PK_Z_OK && certain)
+        data = pk_get_bytes(&in);
+    if (r->err == PK_Z_OK && !in.bad && pk_in_left(&in) == PK_STAT_LEN) {
+        struct pk_stat st;
+        pk_stat_load(&st, in.p);
+        (void)pk_lease_saw(core, l->znode, &st, certain ? &data : NULL, r->zxid);
     } else if (r->err == PK_Z_NO_NODE) {
         (void)!pk_lease_missing(core, l->znode, r->zxid);
     }
-    if (certain)
-        l->uncertain = 0;
+    if (!certain || l->znode == NULL)
+        return;
+    l->uncertain = 0;
+    pk_lease_forget_sent(core, l);
 }
 
 /* The work on a lease is over: it finds its list again, those who wait for it are woken. */
@@ -329,6 +338,8 @@ static void let_go(struct core *core, struct pk_lease *l, bool look)
         l->looking = false;
     else
         l->inflight = 0;
+    if (!look && l->uncertain == 0)
+        pk_lease_forget_sent(core, l);
     if (l->holds > 0)
         pk_core_wake_waiting(core);
     if (l->writer != NULL)

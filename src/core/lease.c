@@ -7,6 +7,8 @@
  */
 #include "core/lease.h"
 
+#include <string.h>
+
 #include "core/flush.h"
 #include "core/touch.h"
 
@@ -234,7 +236,7 @@ void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why)
     }
     if (why != PK_LEASE_GONE)
         remember(core, z, &l->base);
-    else if (pk_store_remember(&core->store, z, core->now_us) == PK_OK)
+    if (pk_store_remember(&core->store, z, core->now_us) == PK_OK)
         z->aux->floor_zxid = core->stats.newest_zxid;
     remove_lease(core, z);
 }
@@ -387,11 +389,30 @@ static void landed(struct core *core, struct pk_lease *l, const struct pk_stat *
     l->base.mzxid = st->mzxid;
     l->base.mtime = st->mtime;
     l->uncertain = 0;
+    pk_lease_forget_sent(core, l);
     core->stats.flushes++;
     pk_lease_settle(core, l);
 }
 
-enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st, int64_t zxid)
+void pk_lease_forget_sent(struct core *core, struct pk_lease *l)
+{
+    pk_blob_unref(core->mem, l->sent);
+    l->sent = NULL;
+}
+
+/* Whether the version that a flush without an answer would have left comes from that flush. */
+static bool is_sent(const struct pk_lease *l, const struct pk_stat *st, const struct pk_bytes *data)
+{
+    uint32_t len = l->sent != NULL ? l->sent->len : 0;
+    if (st->data_length != (int32_t)len)
+        return false;
+    if (data == NULL)
+        return true;
+    return (data->p == NULL) == (l->sent == NULL) && (len == 0 || memcmp(data->p, l->sent->bytes, len) == 0);
+}
+
+enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st,
+                          const struct pk_bytes *data, int64_t zxid)
 {
     struct pk_lease *l = z->lease;
     if (st->czxid < l->base.czxid)
@@ -404,9 +425,9 @@ enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk
     int32_t ahead = (int32_t)((uint32_t)st->version - (uint32_t)l->base.version);
     if (l->over)
         return ahead > 0 ? PK_SEEN_OTHERS : PK_SEEN_OURS;
-    if (ahead > 0 && ahead == l->inflight)
+    if (ahead > 0 && ahead == l->inflight && is_sent(l, st, data))
         return PK_SEEN_OURS;
-    if (ahead > 0 && ahead == l->uncertain) {
+    if (ahead > 0 && ahead == l->uncertain && is_sent(l, st, data)) {
         landed(core, l, st);
         ahead = 0;
     }

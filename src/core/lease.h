@@ -23,6 +23,7 @@ enum {
 struct pk_lease {
     struct pk_znode *znode; /* NULL once ended, while a flush or a hold still refers to it */
     struct pk_blob *data;   /* the newest; NULL is null data */
+    struct pk_blob *sent;   /* the data of the flush that is under way or uncertain; NULL is null data */
     struct pk_stat base;    /* the newest Stat that the ensemble showed: a flush starts from its version */
     int64_t shown_zxid;     /* header zxid of the newest answer that base comes from */
     int64_t
@@ -94,8 +95,10 @@ enum pk_seen {
     PK_SEEN_OLDER,  /* an earlier znode of that path: the server lags */
     PK_SEEN_OTHERS, /* newer than what we know: it stays as it is */
 };
-/* Judges, refreshes the copy, ends the lease when the write was foreign. The caller tidies the znode. */
-enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st, int64_t zxid);
+/* Judges, refreshes the copy, ends the lease when the write was foreign. data: of the answer, NULL when it has none. The
+ * caller tidies the znode. */
+enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st,
+                          const struct pk_bytes *data, int64_t zxid);
 /* An answer says NONODE at this zxid. True when the server lags, false after ending the lease. */
 bool pk_lease_missing(struct core *core, struct pk_znode *z, int64_t zxid);
 /* Puts the newest version, mzxid, mtime and length into a Stat of the znode. */
@@ -134,6 +137,8 @@ void pk_lease_settle(struct core *core, struct pk_lease *l);
 void pk_lease_unref(struct core *core, struct pk_lease *l);
 /* Forgets leases that ended longer than keep_us ago. */
 void pk_lease_age(struct core *core, int64_t keep_us);
+/* What was sent is the ensemble's, or never will be. */
+void pk_lease_forget_sent(struct core *core, struct pk_lease *l);
 /* Ends every lease, for the end of the core. */
 void pk_lease_drop_all(struct core *core);
 

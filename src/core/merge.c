@@ -247,12 +247,14 @@ static enum pk_merge judge_missing(struct core *core, const struct pk_entry *e, 
 
 /* What a read's Stat says of the lease, and whether the answer is to be brought up to date from it (*newest). */
 static enum pk_seen judge_lease(struct core *core, struct pk_conn *c, const struct pk_entry *e,
-                                struct pk_znode *z, const uint8_t *stat, int64_t zxid,
+                                struct pk_znode *z, const uint8_t *frame, size_t len, int64_t zxid,
                                 const struct pk_lease **newest)
 {
     struct pk_stat st;
-    pk_stat_load(&st, stat);
-    enum pk_seen seen = pk_lease_saw(core, z, &st, zxid);
+    pk_stat_load(&st, frame + len - PK_STAT_LEN);
+    struct pk_in in = pk_in(frame + PK_LEN_WORD + PK_REPLY_HEADER, len - PK_LEN_WORD - PK_REPLY_HEADER);
+    struct pk_bytes data = pk_get_bytes(&in);
+    enum pk_seen seen = pk_lease_saw(core, z, &st, e->op == PK_OP_GET_DATA && !in.bad ? &data : NULL, zxid);
     if (seen != PK_SEEN_OURS)
         return seen;
     if (e->op == PK_OP_EXISTS)
@@ -299,7 +301,7 @@ static enum pk_merge merge_known(struct core *core, struct pk_conn *c, const str
     if (z->lease != NULL && e->op == PK_OP_SET_DATA)
         newest = just_written(z->lease, frame, len);
     if (leased && has_stat && len >= PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN &&
-        judge_lease(core, c, e, z, frame + len - PK_STAT_LEN, zxid, &newest) == PK_SEEN_OLDER && !e->retried)
+        judge_lease(core, c, e, z, frame, len, zxid, &newest) == PK_SEEN_OLDER && !e->retried)
         return PK_MERGE_AGAIN;
     if (z->lease == NULL && is_read(e->op) && !e->watch && !e->retried && lags(z, zxid))
         return PK_MERGE_AGAIN;

@@ -144,8 +144,6 @@ static void forget(struct pk_store *store, struct pk_znode *z)
         pk_list_del(&z->aux->recent);
     pk_free(store->mem, z->aux);
     pk_blob_unref(store->mem, z->data);
-    if (z->lease != NULL)
-        pk_blob_unref(store->mem, z->lease->data);
     pk_free(store->mem, z);
     store->forgotten++;
 }

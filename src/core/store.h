@@ -96,8 +96,9 @@ struct pk_aux {
     int64_t recent_us;
     int64_t settled_zxid;  /* of the newest replay of absorbed deaths, */
     int32_t settled_pairs; /* and how many it was */
-    int64_t floor_zxid;    /* a lease of it ended with its znode: answers of before this zxid are asked again */
-    int64_t changed_zxid;  /* deleted, created or protected up to here: an earlier write's answer leases nothing */
+    int64_t floor_zxid; /* a lease of it ended with its znode: answers of before this zxid are asked again */
+    int64_t
+        changed_zxid; /* deleted, created or protected up to here: an earlier write's answer leases nothing */
 };
 
 /* Levels below a mount's root that are held or watched over; what lies deeper is the ensemble's alone. */
