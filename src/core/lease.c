@@ -177,7 +177,7 @@ static void count_end(struct core *core, const struct pk_lease *l, enum pk_lease
     int64_t pending = pk_lease_pending(l);
     if (why == PK_LEASE_FOREIGN && !l->over)
         core->stats.foreign_writes++;
-    if (pending == 0 || why == PK_LEASE_OVER)
+    if (pending == 0)
         return;
     core->stats.writes_dropped += pending;
     pk_core_note(core, why == PK_LEASE_DROPPED ? PK_NOTE_WRITES_DROPPED : PK_NOTE_FOREIGN_WRITE, l->writer,

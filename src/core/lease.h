@@ -57,7 +57,7 @@ struct pk_grant {
 
 /* Why a lease ends, as far as it matters for what is dirty. */
 enum pk_lease_end {
-    PK_LEASE_OVER,    /* our own doing: nothing is dirty, or it was deleted or replaced through us */
+    PK_LEASE_OVER,    /* our own doing: nothing should be dirty */
     PK_LEASE_FOREIGN, /* somebody else wrote: theirs stays */
     PK_LEASE_GONE,    /* deleted or created anew by somebody else */
     PK_LEASE_DROPPED, /* nobody is let flush it */

@@ -55,12 +55,13 @@ static bool is_sequential(const struct pk_request *r)
 static struct target name_create(struct targets *t, const struct pk_request *r)
 {
     if (is_sequential(r))
-        return (struct target){sequential_parent(r->path), NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS,
-                               PK_TOUCH_WRITE};
+        return (struct target){sequential_parent(r->path),
+                               NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS | NAMES_DATA, PK_TOUCH_WRITE};
     t->has_pending = true;
     t->pending = (struct target){pk_path_parent(r->path), NAMES_SELF, 0};
     bool transient = r->op == PK_OP_CREATE_CONTAINER || r->op == PK_OP_CREATE_TTL;
-    return (struct target){r->path, NAMES_SELF, PK_TOUCH_WRITE | (transient ? PK_TOUCH_TRANSIENT : 0)};
+    return (struct target){r->path, NAMES_SELF | NAMES_DATA,
+                           PK_TOUCH_WRITE | (transient ? PK_TOUCH_TRANSIENT : 0)};
 }
 
 static struct target name_watch(struct pk_bytes path, uint8_t kind)
