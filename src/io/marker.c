@@ -295,8 +295,10 @@ static void begin_round(struct pk_marker *m)
 {
     struct pk_text text = {0};
     pk_upstream_list(m->io->upstream, m->servers, sizeof m->servers);
-    if (m->servers[0] == '\0')
+    if (m->servers[0] == '\0') { /* nobody could tell */
+        m->seen = 0;
         return;
+    }
     m->looked_us = m->io->now_us;
     our_text(m->io, &text);
     if (text.failed || text.p == NULL) {
