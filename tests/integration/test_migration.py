@@ -28,7 +28,7 @@ def server():
 def proxy():
     return rig.shared("proxy", lambda: rig.Pacekeeper(
         server().connect_string, config=CONFIG,
-        mounts=[f"/w=write-behind,flush={FLUSH}s", "/n=write-behind,flush=never", "/m=pacemaker"]).start())
+        mounts=[f"/w=write-behind,flush={int(FLUSH * 1000)}ms", "/n=write-behind,flush=never", "/m=pacemaker"]).start())
 
 
 def final_data(addr, path):

@@ -131,6 +131,14 @@ static void ask_multi(struct model *m, struct actor *actor, struct sup_buf *b)
     int first = (int)sup_below(&m->rng, 4), path = often[first];
     struct asked *q = ask(actor, ++actor->xid, 14, path);
     size_t mark = wire_begin(b, q->xid, 14);
+    if (sup_below(&m->rng, 2)) { /* names it twice, and always succeeds where it is there */
+        sup_int(b, 13);
+        sup_byte(b, 0);
+        sup_int(b, -1);
+        sup_str(b, model_paths[path].path);
+        sup_int(b, -1);
+        q->checks = 1;
+    }
     for (int i = 0; i < 2; i++, path = often[first + 1 + (int)sup_below(&m->rng, 2)]) {
         int op = note(m, actor, q, ORC_SET, path, -1);
         sup_int(b, 5);
@@ -255,7 +263,7 @@ static int value_of(const struct sim_frame *f, size_t *len)
 
 static void multi_answered(struct model *m, const struct asked *q, const struct sim_frame *f)
 {
-    const uint8_t *p = f->body;
+    const uint8_t *p = f->body + 9 * q->checks * (f->body[3] == 13);
     int err = p[3] == 5 ? 0 : (int)((uint32_t)p[5] << 24 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 8 | p[8]);
     for (int i = 0; i < q->norc; i++) {
         /* a failed one is -2 or 0 in the place of those that did not fail: none took effect */

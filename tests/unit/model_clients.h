@@ -32,6 +32,7 @@ struct asked {
     int xid, op;
     int path; /* -1: none that the oracle knows */
     int orc[2], norc;
+    int checks; /* of a multi, before its writes */
 };
 
 struct actor {
