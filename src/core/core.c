@@ -60,6 +60,7 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
+    core->own_next_us = INT64_MAX;
     for (uint32_t i = 0; i < core->nslots; i++)
         if (core->slots[i] != NULL)
             pk_conn_free(core, core->slots[i]);

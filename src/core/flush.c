@@ -70,6 +70,8 @@ static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease
 static void send_batch(struct core *core, struct pk_conn *c, const struct batch *b)
 {
     uint32_t sent = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        b->v[i]->leaving = false;
     while (sent < b->n && sendable(c)) {
         uint32_t n = send_multi(core, c, b->v + sent, b->n - sent);
         if (n == 0)
@@ -104,13 +106,14 @@ bool pk_flush_look(struct core *core, struct pk_conn *c, struct pk_lease *l, boo
 /* Adds what may leave now; what is uncertain is looked at instead. */
 static void add(struct core *core, struct pk_conn *c, struct batch *b, struct pk_lease *l)
 {
-    if (pk_lease_in_flight(l) || pk_lease_pending(l) == 0)
+    if (pk_lease_in_flight(l) || pk_lease_pending(l) == 0 || l->leaving)
         return;
     if (l->uncertain > 0) {
         pk_list_del(&l->due);
         (void)!pk_flush_look(core, c, l, true);
     } else {
         b->v[b->n++] = l;
+        l->leaving = true;
     }
 }
 

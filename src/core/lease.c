@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/flush.h"
+#include "core/own.h"
 #include "core/touch.h"
 
 /* Bytes that each replayed write adds to a flush beside its path, and a flush beside all. */
@@ -267,10 +268,10 @@ void pk_grants_end(struct core *core, struct pk_conn *c)
 
 void pk_lease_conn_ends(struct core *core, struct pk_conn *c)
 {
-    PK_LIST_EACH(at, tmp, &c->dirty) {
+    PK_LIST_EACH(at, tmp, &c->dirty)
         pk_lease_orphan(core, PK_CONTAINER(at, struct pk_lease, of_writer));
-    }
     pk_grants_end(core, c);
+    pk_own_want(core);
 }
 
 static enum pk_err grant(struct core *core, struct pk_conn *c, struct pk_lease *l)

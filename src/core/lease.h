@@ -39,6 +39,7 @@ struct pk_lease {
     bool dirty;        /* something is pending, and counted as such */
     bool orphan;       /* its list is core.orphans */
     bool over;         /* ended: only for answers of servers that lag, in core.over (due) since over_us */
+    bool leaving;      /* collected for the flush that is being made */
     bool looking;      /* an exists about it is under way */
     bool refused;      /* the ensemble does not let the connection that tried last flush it */
     struct pk_conn

@@ -69,10 +69,8 @@ static struct target name_watch(struct pk_bytes path, uint8_t kind)
     uint8_t names = NAMES_SELF | NAMES_DATA;
     if (kind == PK_TOUCH_RECURSIVE)
         names = NAMES_SUBTREE;
-    else if (kind == PK_TOUCH_CHILD)
-        names = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS;
-    else if (kind == PK_TOUCH_PERSISTENT)
-        names = NAMES_SELF | NAMES_CHILDREN | NAMES_DEATHS | NAMES_DATA;
+    else if (kind != PK_TOUCH_DATA)
+        names |= NAMES_CHILDREN | NAMES_DEATHS;
     return (struct target){path, names, kind};
 }
 
