@@ -37,6 +37,8 @@ static void on_hangup(void *ctx, int link)
         s->conns[c].uplink.eof = true;
     else if (link == s->direct.link)
         s->direct.link = -1;
+    else if (link == s->late.link)
+        s->late.link = -1; /* its session came back elsewhere, or ended: what is late is refused */
 }
 
 void sim_uplink_init(struct sim *s)
@@ -198,8 +200,10 @@ void sim_late(struct sim *s, int n)
 {
     size_t at = 0;
     struct sup_buf *b = &s->late.frames;
-    if (s->late.link < 0 || b->p == NULL)
+    if (s->late.link < 0 || b->p == NULL) {
+        sup_buf_free(b);
         return;
+    }
     while (n-- > 0 && b->len - at >= 4 && b->len - at >= 4 + be32(b->p + at) &&
            s->zk.links[s->late.link].open) {
         zk_feed(&s->zk, s->late.link, b->p + at + 4, be32(b->p + at));

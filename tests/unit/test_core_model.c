@@ -103,6 +103,16 @@ static void make_tree(void)
     m.s.zk.tree.nchanges = 0;
 }
 
+/* What our own session may not write may be lost with any connection that breaks. */
+static void may_drop_protected(void)
+{
+    for (int path = 0; path < model_npaths; path++)
+        if (model_paths[path].user != NULL && !m.own_may_write) {
+            orc_drop(&m.o, path);
+            m.drops++;
+        }
+}
+
 static void start(uint64_t seed, const struct kind *kind)
 {
     struct core_config config = sim_default_config;
@@ -139,14 +149,15 @@ static void start(uint64_t seed, const struct kind *kind)
     }
     sim_pump(&m.s);
     actors_hear(&m);
+    if (kind->breaks)
+        may_drop_protected();
 }
 
-/* What our own session may not write is lost with the uplink of who may; with its trouble, everything may be. */
+/* With trouble of our own session everything may be lost; ephemerals with any uplink, since their sessions end. */
 static void may_drop(bool everything)
 {
     for (int path = 0; path < model_npaths; path++)
-        if (everything || (model_paths[path].user != NULL && !m.own_may_write) ||
-            model_paths[path].ephemeral) {
+        if (everything || model_paths[path].ephemeral) {
             orc_drop(&m.o, path);
             m.drops++;
         }
