@@ -35,15 +35,10 @@ static void drop_grant(struct core *core, struct pk_grant *g)
     core->store.losses++;
 }
 
-static void drop_grants(struct core *core, struct pk_lease *l)
+void pk_lease_drop_grants(struct core *core, struct pk_lease *l)
 {
     PK_LIST_EACH(at, tmp, &l->grants)
         drop_grant(core, PK_CONTAINER(at, struct pk_grant, of_lease));
-}
-
-static struct pk_mount *mount_of(const struct core *core, const struct pk_znode *z)
-{
-    return &core->store.mounts[z->mount];
 }
 
 /* True when the flush that this write makes longer would still be a frame that servers take. */
@@ -65,7 +60,7 @@ static bool fresh(const struct pk_lease *l, const struct pk_znode *z)
 bool pk_lease_absorbs(const struct core *core, struct pk_conn *c, const struct pk_znode *z, size_t data)
 {
     const struct pk_lease *l = z->lease;
-    const struct pk_mount *m = mount_of(core, z);
+    const struct pk_mount *m = pk_store_mount(&core->store, z);
     size_t before = l->data != NULL ? l->data->len : 0;
     return m->config.mode != PK_MODE_RELAY && l->holds == 0 && grant_of(c, l) != NULL && fresh(l, z) &&
            pk_lease_pending(l) < PK_PENDING_MAX && fits(core, l, data) && !pk_data_watched(core, z) &&
@@ -82,7 +77,7 @@ static void count_dirty(struct core *core, struct pk_lease *l, bool dirty)
 {
     if (dirty == l->dirty)
         return;
-    struct pk_mount *m = mount_of(core, l->znode);
+    struct pk_mount *m = pk_store_mount(&core->store, l->znode);
     l->dirty = dirty;
     l->dirty_us = core->now_us;
     m->dirty = dirty ? m->dirty + 1 : m->dirty - 1;
@@ -112,7 +107,7 @@ void pk_lease_settle(struct core *core, struct pk_lease *l)
         pk_list_del(&l->due);
     l->orphan = orphan;
     if (l->dirty && !pk_lease_in_flight(l) && pk_list_empty(&l->due))
-        pk_list_add_tail(orphan ? &core->orphans : &mount_of(core, l->znode)->due, &l->due);
+        pk_list_add_tail(orphan ? &core->orphans : &pk_store_mount(&core->store, l->znode)->due, &l->due);
 }
 
 void pk_lease_orphan(struct core *core, struct pk_lease *l)
@@ -226,7 +221,7 @@ void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why)
     if (l->over && why != PK_LEASE_GONE)
         return;
     count_end(core, l, why);
-    drop_grants(core, l);
+    pk_lease_drop_grants(core, l);
     count_dirty(core, l, false);
     pk_list_del(&l->due);
     no_writer(core, l);
@@ -294,7 +289,7 @@ static enum pk_err grant(struct core *core, struct pk_conn *c, struct pk_lease *
 static bool may_lease(const struct core *core, const struct pk_conn *c, const struct pk_znode *z, size_t data,
                       const struct pk_stat *st)
 {
-    const struct pk_mount *m = mount_of(core, z);
+    const struct pk_mount *m = pk_store_mount(&core->store, z);
     if (m->config.mode == PK_MODE_RELAY || z->parent == NULL || pk_znode_held(z))
         return false;
     if (z->no_births && m->config.mode == PK_MODE_PACEMAKER)
@@ -367,134 +362,10 @@ void pk_lease_read(struct pk_conn *c, struct pk_znode *z)
         g->read = true;
 }
 
-/* The answer is as new as our copy, or newer but for what is dirty. */
-static void refresh(struct core *core, struct pk_lease *l, const struct pk_stat *st, int64_t zxid)
-{
-    if (zxid < l->shown_zxid)
-        return;
-    if (st->aversion != l->base.aversion)
-        drop_grants(core, l); /* somebody has changed the ACL */
-    l->base.aversion = st->aversion;
-    l->base.cversion = st->cversion;
-    l->base.num_children = st->num_children;
-    l->base.pzxid = st->pzxid;
-    l->shown_zxid = zxid;
-    if (zxid > l->suspect_zxid)
-        l->suspect_zxid = 0;
-}
-
-/* The flush whose answer never came has happened. */
-static void landed(struct core *core, struct pk_lease *l, const struct pk_stat *st)
-{
-    l->base.version = st->version;
-    l->base.mzxid = st->mzxid;
-    l->base.mtime = st->mtime;
-    l->uncertain = 0;
-    pk_lease_forget_sent(core, l);
-    core->stats.flushes++;
-    pk_lease_settle(core, l);
-}
-
-void pk_lease_forget_sent(struct core *core, struct pk_lease *l)
-{
-    pk_blob_unref(core->mem, l->sent);
-    l->sent = NULL;
-}
-
-/* Whether the version that a flush without an answer would have left comes from that flush. */
-static bool is_sent(const struct pk_lease *l, const struct pk_stat *st, const struct pk_bytes *data)
-{
-    uint32_t len = l->sent != NULL ? l->sent->len : 0;
-    if (st->data_length != (int32_t)len)
-        return false;
-    if (data == NULL)
-        return true;
-    return (data->p == NULL) == (l->sent == NULL) && (len == 0 || memcmp(data->p, l->sent->bytes, len) == 0);
-}
-
-enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st,
-                          const struct pk_bytes *data, int64_t zxid)
-{
-    struct pk_lease *l = z->lease;
-    if (st->czxid < l->base.czxid)
-        return PK_SEEN_OLDER;
-    if (st->czxid != l->base.czxid) {
-        if (!pk_touched(z))
-            pk_lease_end(core, z, PK_LEASE_GONE);
-        return PK_SEEN_OTHERS;
-    }
-    int32_t ahead = (int32_t)((uint32_t)st->version - (uint32_t)l->base.version);
-    if (l->over)
-        return ahead > 0 ? PK_SEEN_OTHERS : PK_SEEN_OURS;
-    if (ahead > 0 && ahead == l->inflight && is_sent(l, st, data))
-        return PK_SEEN_OURS;
-    if (ahead > 0 && ahead == l->uncertain && is_sent(l, st, data)) {
-        landed(core, l, st);
-        ahead = 0;
-    }
-    if (ahead > 0) {
-        if (!pk_touched(z))
-            pk_lease_end(core, z, PK_LEASE_FOREIGN);
-        return PK_SEEN_OTHERS;
-    }
-    if (ahead == 0)
-        refresh(core, l, st, zxid);
-    return PK_SEEN_OURS;
-}
-
-bool pk_lease_missing(struct core *core, struct pk_znode *z, int64_t zxid)
-{
-    if (zxid < z->lease->shown_zxid)
-        return true;
-    if (!pk_touched(z))
-        pk_lease_end(core, z, PK_LEASE_GONE);
-    return false;
-}
-
-void pk_lease_patch(const struct pk_lease *l, struct pk_stat *st)
-{
-    st->version = l->version;
-    st->mzxid = l->mzxid;
-    st->mtime = l->mtime;
-    st->data_length = l->data != NULL ? (int32_t)l->data->len : 0;
-}
-
-void pk_lease_stale(struct core *core, struct pk_znode *z, int64_t zxid)
-{
-    if (z == NULL || z->lease == NULL)
-        return;
-    z->lease->changed_zxid = zxid;
-    core->store.losses++;
-}
-
-void pk_lease_changed(struct pk_znode *z, int64_t zxid)
-{
-    if (z->aux != NULL && z->aux->changed_zxid < zxid)
-        z->aux->changed_zxid = zxid;
-}
-
 void pk_lease_end_unused(struct core *core, struct pk_lease *l)
 {
     if (l->znode != NULL && !l->over && pk_list_empty(&l->grants) && pk_lease_pending(l) == 0)
         pk_lease_end(core, l->znode, PK_LEASE_OVER);
-}
-
-void pk_lease_event(struct core *core, struct pk_znode *z, int32_t type)
-{
-    if (z->parent != NULL && (type == PK_EVENT_CREATED || type == PK_EVENT_DELETED))
-        pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
-    if (type == PK_EVENT_CREATED || type == PK_EVENT_DELETED)
-        pk_lease_changed(z, core->stats.newest_zxid + 1);
-    if (z->lease == NULL || z->lease->over || mount_of(core, z)->config.absorb_watched)
-        return;
-    if (type == PK_EVENT_CHILDREN_CHANGED) {
-        pk_lease_stale(core, z, core->stats.newest_zxid + 1);
-    } else if (type == PK_EVENT_DATA_CHANGED) {
-        z->lease->suspect_zxid = core->stats.newest_zxid;
-        core->store.losses++;
-    } else if (!pk_touched(z)) {
-        pk_lease_end(core, z, PK_LEASE_GONE);
-    }
 }
 
 void pk_lease_drop_all(struct core *core)

@@ -119,6 +119,8 @@ void pk_lease_event(struct core *core, struct pk_znode *z, int32_t type);
 /* Ends the lease, which the znode must have; what the ensemble last showed is remembered for servers that lag. The
  * caller tidies the znode. */
 void pk_lease_end(struct core *core, struct pk_znode *z, enum pk_lease_end why);
+/* Nobody is granted any more. */
+void pk_lease_drop_grants(struct core *core, struct pk_lease *l);
 /* The connection's grants end (sync, or its own end). */
 void pk_grants_end(struct core *core, struct pk_conn *c);
 /* What the lease's writer has not flushed is for others to flush. */

@@ -113,6 +113,11 @@ void pk_store_drop(struct pk_store *store);
 
 /* Which mount has the path, whatever its mode; *mount is NULL when outside. */
 enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount);
+/* The mount that a znode belongs to. */
+static inline struct pk_mount *pk_store_mount(const struct pk_store *store, const struct pk_znode *z)
+{
+    return &store->mounts[z->mount];
+}
 /* The znode of a path, or NULL when nothing is known of it. */
 struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path);
 /* The known child of z of that name, or NULL. */

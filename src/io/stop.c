@@ -114,7 +114,8 @@ void pk_stop_signals(struct pk_io *io)
 
 void pk_io_maybe_finish(struct pk_io *io)
 {
-    if (io->stage != PK_DRAINING || (io->npairs > 0 && io->now_us < io->stop_us))
+    bool done = io->npairs == 0 && core_idle(io->core);
+    if (io->stage != PK_DRAINING || (!done && io->now_us < io->stop_us))
         return;
     if (pk_io_clients(io) > 0)
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "%zu clients were not finished in time: closed",
