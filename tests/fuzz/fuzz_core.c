@@ -1,7 +1,8 @@
 /*
  * Fuzz target: the core as a whole. The input is a script: who comes and goes, what he sends, what the ensemble does,
  * how bytes are cut, when time passes and when memory runs out. The driver and the model ensemble are those of the unit
- * tests.
+ * tests. An input that ends with W, N or A has the mount in mode write-behind: flushed every two seconds, never, or with
+ * watches that do not end absorbing.
  *
  * At the end memory is there again and everybody leaves: then nothing may be left, no connection, session, uplink,
  * watch or awaited answer, and no byte of memory.
@@ -199,6 +200,43 @@ static void foreign(struct input *in)
     s.zk.tree.nchanges = 0;
 }
 
+static void lose(uint8_t how, int c)
+{
+    if (how % 4 == 0)
+        s.conns[c].uplink.eof = s.conns[c].up;
+    else if (how % 4 == 1)
+        sim_lose(&s, c, how >> 5, (enum sim_loss)(how >> 2) % 3);
+}
+
+/* What concerns no client: own connections, requests that are late, modes. */
+static void upset(uint8_t what)
+{
+    int own = sim_own(&s);
+    struct core_mount relay = {.mode = PK_MODE_RELAY};
+    switch (what) {
+    case 250:
+        s.own_fail = 2;
+        break;
+    case 251:
+        s.own_hold = !s.own_hold;
+        break;
+    case 252:
+        if (own >= 0)
+            sim_lose(&s, own, 1, SIM_UNHEARD);
+        break;
+    case 253:
+        sim_late(&s, 1);
+        break;
+    case 254:
+        if (core_mount_set(s.core, 0, &relay) != PK_OK)
+            abort();
+        break;
+    default:
+        sim_step(&s, -1, PK_RELEASE, NULL, 0);
+        break;
+    }
+}
+
 static void one_step(struct input *in, int n)
 {
     uint8_t what = byte(in);
@@ -223,7 +261,7 @@ static void one_step(struct input *in, int n)
         sim_leave(&s, c);
         break;
     case 4:
-        s.conns[c].uplink.eof = s.conns[c].up && byte(in) % 4 == 0;
+        lose(byte(in), c);
         break;
     case 5:
         sim_advance(&s, (int64_t)byte(in) * 50000);
@@ -242,7 +280,11 @@ static void one_step(struct input *in, int n)
         s.conns[c].uplink.taking = (enum sim_taking)(byte(in) % 3);
         break;
     case 10:
-        s.chunk = byte(in) % 50;
+        what = byte(in);
+        s.chunk = what % 50;
+        if (what >= 250)
+            upset(what);
+        what = 0;
         break;
     case 11:
         sup_mem_fail(&s.mem, byte(in));
@@ -266,16 +308,19 @@ static void calm_down(void)
     sup_mem_fail(&s.mem, 0);
     s.mem.all_after = false;
     s.zk.require_auth = false;
-    for (int c = 0; c < CLIENTS; c++) {
+    s.own_fail = 0;
+    s.own_hold = false;
+    for (int c = 0; c < SIM_CONNS; c++) {
         s.conns[c].hold = s.conns[c].deaf = false;
         s.conns[c].client.taking = s.conns[c].uplink.taking = SIM_WHOLE;
-        s.conns[c].client.eof = s.conns[c].used;
+        s.conns[c].client.eof = s.conns[c].used && !s.conns[c].own;
     }
+    sim_late(&s, 1000);
     sim_pump(&s);
     for (int i = 0; i < 12; i++) {
         s.now_us += 5000000;
         zk_time(&s.zk, 1000000 + s.now_us / 1000);
-        sim_step(&s, -1, PK_TICK, NULL, 0);
+        sim_step(&s, -1, i == 6 ? PK_DRAIN : PK_TICK, NULL, 0);
         sim_pump(&s);
     }
 }
@@ -286,10 +331,21 @@ static void must(bool ok)
         abort();
 }
 
+static void start(uint8_t kind)
+{
+    struct core_config config = sim_default_config;
+    struct core_mount mount = config.mounts[0];
+    config.mounts = &mount;
+    mount.mode = kind == 'W' || kind == 'N' || kind == 'A' ? PK_MODE_WRITE_BEHIND : PK_MODE_PACEMAKER;
+    mount.flush_us = kind == 'N' ? 0 : 2000000;
+    mount.absorb_watched = kind == 'A';
+    sim_init(&s, &config);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct input in = {bytes, bytes + size};
-    sim_init(&s, NULL);
+    start(size > 0 ? bytes[size - 1] : 0);
     for (int n = 1; n < STEPS && in.p < in.end; n++)
         one_step(&in, n);
     calm_down();
@@ -297,8 +353,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         must(!s.conns[c].used || s.conns[c].closed);
     const struct core_stats *st = core_stats(s.core);
     must(core_idle(s.core) && st->connections == 0 && st->sessions == 0 && st->uplinks == 0);
+    must(st->dirty == 0 && st->grants == 0 && core_left(s.core) == 0);
     must(st->queue_depth == 0 && st->watched_paths == 0 && st->recursive_watches == 0);
-    must(st->znodes >= 0 && st->bytes >= 0 && (st->znodes > 0 || st->bytes == 0));
+    must(st->znodes >= 0 && st->bytes >= 0 && (st->znodes + st->leases > 0 || st->bytes == 0));
     sim_free(&s);
     sup_buf_free(&b);
     return 0;

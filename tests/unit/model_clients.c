@@ -211,9 +211,11 @@ void actor_request(struct model *m, int a)
     } else {
         ask_other(m, actor, &b);
     }
-    const struct asked *q = &actor->pending[(actor->last - 1) % PENDING];
-    model_trace(m, "actor %d: xid %d type %d on %s, request %d", a, q->xid, q->op,
-                q->path >= 0 ? model_paths[q->path].path : "-", q->norc > 0 ? q->orc[q->norc - 1] : -1);
+    if (actor->last > actor->first) {
+        const struct asked *q = &actor->pending[(actor->last - 1) % PENDING];
+        model_trace(m, "actor %d: xid %d type %d on %s, request %d", a, q->xid, q->op,
+                    q->path >= 0 ? model_paths[q->path].path : "-", q->norc > 0 ? q->orc[q->norc - 1] : -1);
+    }
     sim_send(&m->s, actor->c, &b);
     sup_buf_free(&b);
 }
