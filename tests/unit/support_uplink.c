@@ -198,23 +198,19 @@ void sim_lose(struct sim *s, int c, int frames, enum sim_loss how)
 
 void sim_late(struct sim *s, int n)
 {
-    size_t at = 0;
     struct sup_buf *b = &s->late.frames;
-    if (s->late.link < 0 || b->p == NULL) {
-        sup_buf_free(b);
-        return;
+    size_t at = 0;
+    while (n-- > 0 && s->late.link >= 0 && b->len - at >= 4 && b->len - at >= 4 + be32(b->p + at)) {
+        const uint8_t *p = b->p + at;
+        at += 4 + be32(p);
+        zk_feed(&s->zk, s->late.link, p + 4, be32(p));
     }
-    while (n-- > 0 && b->len - at >= 4 && b->len - at >= 4 + be32(b->p + at) &&
-           s->zk.links[s->late.link].open) {
-        zk_feed(&s->zk, s->late.link, b->p + at + 4, be32(b->p + at));
-        at += 4 + be32(b->p + at);
-    }
-    if (n < 0 && b->len - at >= 4 && s->zk.links[s->late.link].open) {
+    if (s->late.link >= 0 && n < 0 && at < b->len) {
         memmove(b->p, b->p + at, b->len - at);
         b->len -= at;
         return;
     }
-    if (s->zk.links[s->late.link].open)
+    if (s->late.link >= 0)
         zk_eof(&s->zk, s->late.link);
     s->late.link = -1;
     sup_buf_free(b);
