@@ -1,8 +1,9 @@
 """Races between sessions on a three-server ensemble: invariants instead of equality.
 
 Several sessions, each on another server where that is possible, work on the same znodes through the proxy at the
-same time; what every linearizable store of znodes guarantees must hold. RACES_SECONDS (default 4) is how long each
-test runs; RACES_DIRECT=1 runs them on the bare ensemble, which proves the invariants themselves.
+same time; what every linearizable store of znodes guarantees must hold. Below a mount in mode pacemaker, and some below
+one in write-behind, with flushes between. RACES_SECONDS (default 3) is how long each test runs; RACES_DIRECT=1 runs them
+on the bare ensemble, which proves the invariants themselves.
 """
 import functools
 import os
@@ -17,21 +18,24 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 import rig                                                                      # noqa: E402
 import wire as w                                                                # noqa: E402
 
-SECONDS = float(os.environ.get("RACES_SECONDS", "4"))
+SECONDS = float(os.environ.get("RACES_SECONDS", "3"))
 DIRECT = bool(os.environ.get("RACES_DIRECT"))
 OK, NONODE, NODEEXISTS, NOTEMPTY, BADVERSION = (w.ERR[n] for n in
                                                 ("OK", "NONODE", "NODEEXISTS", "NOTEMPTY", "BADVERSION"))
 _serial = [0]
+_mount = ["/m"]
 
 
 def _world():
     ensemble = rig.Ensemble(3, jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
     conn = w.Conn(ensemble.servers[0].addr)
-    assert conn.call(w.OP_CREATE, w.create("/m")).err == OK
+    for mount in ("/m", "/b"):
+        assert conn.call(w.OP_CREATE, w.create(mount)).err == OK
     conn.close_session()
     if DIRECT:
         return ensemble, None
-    return ensemble, rig.Pacekeeper(ensemble.connect_string, mounts=["/m=pacemaker"]).start()
+    return ensemble, rig.Pacekeeper(ensemble.connect_string,
+                                    mounts=["/m=pacemaker", "/b=write-behind,flush=100ms"]).start()
 
 
 def sessions(n):
@@ -51,7 +55,7 @@ def sessions(n):
 def fresh(conn, *others, upstream=True):
     """A new directory below the mount; upstream: one that the ensemble knows."""
     _serial[0] += 1
-    path = "/m/race%d-%d" % (os.getpid(), _serial[0])
+    path = "%s/race%d-%d" % (_mount[0], os.getpid(), _serial[0])
     assert conn.call(w.OP_CREATE, w.create(path)).err == OK
     if upstream:
         assert conn.call(w.OP_EXISTS, w.exists(path, True)).err == OK
@@ -414,6 +418,30 @@ def test_a_watch_misses_nothing():
 
         together(write, watch)
     close(owner, watcher, writer)
+
+
+def in_write_behind(function):
+    _mount[0] = "/b"
+    try:
+        function()
+    finally:
+        _mount[0] = "/m"
+
+
+def test_reads_never_go_back_in_write_behind():
+    in_write_behind(test_reads_never_go_back)
+
+
+def test_versions_count_writes_in_write_behind():
+    in_write_behind(test_versions_count_writes)
+
+
+def test_compare_and_set_loses_nothing_in_write_behind():
+    in_write_behind(test_compare_and_set_loses_nothing)
+
+
+def test_a_watch_misses_nothing_in_write_behind():
+    in_write_behind(test_a_watch_misses_nothing)
 
 
 if __name__ == "__main__":

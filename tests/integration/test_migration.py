@@ -43,7 +43,9 @@ def same_on_both_sides(beaters, patience):
     for beater in beaters.all:
         rig.eventually(lambda: final_data(server().addr, beater.path) == final_data(proxy().addr, beater.path), patience,
                        f"{beater.path} flushed", 0.1)
-        assert final_data(server().addr, beater.path)[0] == beater.number, beater.path
+        found = final_data(server().addr, beater.path)
+        assert found[0] == beater.number, beater.path
+        assert not beater.versions or found[1] == beater.number + 1, (beater.path, found, beater.number)
 
 
 def there_and_back(mount, direct_lag, flags=0):
