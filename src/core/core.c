@@ -22,9 +22,9 @@
 
 static void init_lists(struct core *core)
 {
-    struct pk_list *lists[] = {&core->changed,     &core->runnable, &core->waiting,
-                               &core->handshaking, &core->greeting, &core->outstanding,
-                               &core->lasting,     &core->orphans,  &core->over};
+    struct pk_list *lists[] = {&core->changed,  &core->runnable,    &core->waiting, &core->handshaking,
+                               &core->greeting, &core->outstanding, &core->lasting, &core->orphans,
+                               &core->refused,  &core->over};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
 }
@@ -277,7 +277,7 @@ bool core_pending(const struct core *core)
 
 bool core_idle(const struct core *core)
 {
-    return core->nconns == 0 && pk_list_empty(&core->orphans);
+    return core->nconns == 0 && pk_list_empty(&core->orphans) && pk_list_empty(&core->refused);
 }
 
 bool core_take_note(struct core *core, struct core_note *note)

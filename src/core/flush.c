@@ -271,10 +271,13 @@ static void refused(struct core *core, struct pk_conn *c, struct pk_lease *l, co
         pk_lease_end(core, l->znode, PK_LEASE_FOREIGN);
     } else if (code == PK_Z_NO_NODE) {
         pk_lease_end(core, l->znode, PK_LEASE_GONE);
-    } else if (l->writer == NULL && !c->own) {
-        l->refused = true;
-    } else {
+    } else if (l->writer != NULL || (c->own ? l->refused : l->own_refused)) {
         pk_lease_end(core, l->znode, PK_LEASE_DROPPED);
+    } else if (c->own) {
+        l->own_refused = true;
+        l->refused_us = core->now_us;
+    } else {
+        l->refused = true;
     }
 }
 

@@ -15,6 +15,8 @@
 
 /* Bytes that each replayed write adds to a flush beside its path, and a flush beside all. */
 enum { STEP_BYTES = 32, FLUSH_BYTES = 128 };
+/* How long a client may take to come back for what only it may flush. */
+enum { PATIENCE_US = 10 * 1000 * 1000 };
 
 static struct pk_grant *grant_of(const struct pk_conn *c, const struct pk_lease *l)
 {
@@ -93,21 +95,43 @@ static void no_writer(struct core *core, struct pk_lease *l)
     l->writer = NULL;
 }
 
+/* Who is to flush it: its writer in time, we at once, or a client that asks for it soon. */
+static struct pk_list *home_of(struct core *core, const struct pk_lease *l)
+{
+    if (l->own_refused)
+        return &core->refused;
+    if (l->writer == NULL || l->uncertain > 0)
+        return &core->orphans;
+    return &pk_store_mount(&core->store, l->znode)->due;
+}
+
 void pk_lease_settle(struct core *core, struct pk_lease *l)
 {
-    bool orphan = l->writer == NULL || l->uncertain > 0;
     if (l->over)
         return;
     count_dirty(core, l, pk_lease_pending(l) != 0);
-    if (!l->dirty) {
+    if (!l->dirty)
         no_writer(core, l);
-        l->refused = false;
-    }
-    if (!l->dirty || pk_lease_in_flight(l) || l->orphan != orphan)
+    if (!l->dirty || l->writer != NULL)
+        l->refused = l->own_refused = false;
+    struct pk_list *home = home_of(core, l);
+    if (!l->dirty || pk_lease_in_flight(l) || l->home != home)
         pk_list_del(&l->due);
-    l->orphan = orphan;
+    l->home = home;
     if (l->dirty && !pk_lease_in_flight(l) && pk_list_empty(&l->due))
-        pk_list_add_tail(orphan ? &core->orphans : &pk_store_mount(&core->store, l->znode)->due, &l->due);
+        pk_list_add_tail(home, &l->due);
+}
+
+void pk_lease_give_up(struct core *core)
+{
+    PK_LIST_EACH(at, tmp, &core->refused) {
+        struct pk_lease *l = PK_CONTAINER(at, struct pk_lease, due);
+        struct pk_znode *z = l->znode;
+        if (!core->draining && core->now_us - l->refused_us < PATIENCE_US)
+            continue;
+        pk_lease_end(core, z, PK_LEASE_DROPPED);
+        pk_store_tidy(&core->store, z);
+    }
 }
 
 void pk_lease_orphan(struct core *core, struct pk_lease *l)
@@ -123,7 +147,6 @@ void pk_lease_absorbed(struct core *core, struct pk_conn *c, struct pk_lease *l)
         pk_list_del(&l->of_writer);
         pk_list_add_tail(&c->dirty, &l->of_writer);
         l->writer = c;
-        l->refused = false;
     }
     if (!settled)
         pk_lease_settle(core, l);

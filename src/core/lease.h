@@ -31,22 +31,23 @@ struct pk_lease {
     int64_t suspect_zxid; /* an event told of a write up to here that may be foreign; 0 none */
     int64_t mzxid, mtime; /* of the newest data, as clients see them */
     int64_t dirty_us;     /* since when */
-    int64_t over_us;
+    int64_t over_us, refused_us;
     int32_t version;   /* as clients see it; version - base.version writes are absorbed and not yet flushed */
     int32_t inflight;  /* of these in a flush that is under way */
     int32_t uncertain; /* of these in a flush whose answer never came: look before the next one */
     uint32_t holds;    /* requests that wait for it to be clean */
     bool dirty;        /* something is pending, and counted as such */
-    bool orphan;       /* its list is core.orphans */
     bool over;         /* ended: only for answers of servers that lag, in core.over (due) since over_us */
     bool leaving;      /* collected for the flush that is being made */
     bool looking;      /* an exists about it is under way */
-    bool refused;      /* the ensemble does not let the connection that tried last flush it */
+    bool refused;      /* orphaned, and the ensemble did not let a client that asked flush it */
+    bool own_refused;  /* nor a session of ours, at refused_us */
     struct pk_conn
         *writer; /* of the newest absorbed write while that may flush; NULL when clean or orphaned */
     struct pk_list grants; /* struct pk_grant.of_lease */
     struct pk_list of_writer;
-    struct pk_list due; /* dirty: in its mount's list by age, or among core.orphans */
+    struct pk_list due; /* in core.over; dirty: in its mount's list by age, in core.orphans or core.refused */
+    struct pk_list *home; /* the list that due is to be in when dirty and not in flight */
 };
 
 struct pk_grant {
@@ -125,6 +126,8 @@ void pk_lease_drop_grants(struct core *core, struct pk_lease *l);
 void pk_grants_end(struct core *core, struct pk_conn *c);
 /* What the lease's writer has not flushed is for others to flush. */
 void pk_lease_orphan(struct core *core, struct pk_lease *l);
+/* Drops orphans that we were not let flush and that nobody who may has asked for in time. */
+void pk_lease_give_up(struct core *core);
 /* The connection ends: what it has not flushed is orphaned. */
 void pk_lease_conn_ends(struct core *core, struct pk_conn *c);
 

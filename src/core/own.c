@@ -59,6 +59,7 @@ void pk_own_want(struct core *core)
 
 void pk_own_tick(struct core *core)
 {
+    pk_lease_give_up(core);
     pk_own_want(core);
 }
 

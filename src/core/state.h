@@ -45,6 +45,7 @@ struct core {
     uint32_t sinking;       /* sinks under way */
     struct pk_list over;    /* leases that have ended (pk_lease.due), oldest first */
     struct pk_list orphans; /* dirty leases (pk_lease.due) that no client's uplink flushes */
+    struct pk_list refused; /* of these, what our own session may not flush either */
     struct pk_conn *own;    /* the connection of our own, NULL when there is none */
     int64_t own_next_us;    /* not opened again before */
     struct pk_auths auths;  /* what it shows the ensemble */
