@@ -194,6 +194,31 @@ def test_clients_notice_nothing():
     assert proxy.stop() == 0
 
 
+def test_own_sessions_are_no_clients():
+    """A mode is switched with more than a session of our own can sink at once: it shows nowhere as a client."""
+    proxy = start(config(more="log-level: debug\nmax-connections: 2\n"))
+    conn = Conn(proxy.addr)
+    conn.send_raw(b"".join(wire.frame(n, wire.OP_CREATE, wire.create(f"/m/own{n}", b"x" * 100)) for n in range(3000)))
+    for _ in range(3000):
+        assert conn.recv().err == 0
+    hup(proxy, config("[/m=write-behind]", "log-level: debug\nmax-connections: 2\n"))
+    left, clients = [], []
+    while not left or left[-1] > 0:
+        m = proxy.mntr()
+        left.append(m["pk_left"])
+        clients.append(wire.four_letter(proxy.addr, "cons").count(" /"))
+        ok(conn, wire.OP_EXISTS, wire.exists("/m/own1"))
+        time.sleep(0.02)
+    assert len(set(left)) > 3 and sorted(left, reverse=True) == left, f"not bit by bit: {left}"
+    assert m["pk_own_sessions"] >= 1 and m["pk_mount_left_m"] == 0, m
+    assert set(clients) <= {1, 2}, "the session of our own is listed as a client"      # itself, and the word's
+    second = Conn(proxy.addr)
+    second.close_session()
+    conn.close_session()
+    rig.eventually(lambda: " own session] " in proxy.log(), 30, "the end of the session of our own")
+    assert proxy.stop() == 0
+
+
 def test_while_stopping():
     proxy = start(config(more="release: true\nstop-timeout: 5s\n"))
     conn = Conn(proxy.addr)
