@@ -95,6 +95,23 @@ def test_every_beat_is_there_after_a_restart():
     assert proxy.stop() == 0
 
 
+def test_zxids_do_not_go_back_even_if_the_ensembles_do():
+    """The strictest case: the ensemble was set up anew, and its zxids begin at 1 again."""
+    file = fresh_file()
+    proxy = start(file)
+    newest = max(stat.czxid for _, stat in born(proxy.addr, "/m/zxid", 3).values())
+    assert proxy.stop() == 0
+    other = rig.zookeeper_with("/m")
+    proxy = rig.Pacekeeper(other.connect_string, args=["--state-file", file]).start()
+    conn = Conn(proxy.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m/zxid/new"))
+    assert conn.last_zxid < newest, "the other ensemble is not new"
+    assert ok(conn, wire.OP_EXISTS, wire.exists("/m/zxid/new")).czxid > newest
+    conn.close_session()
+    assert proxy.stop() == 0
+    other.stop()
+
+
 def test_a_crash_after_the_start_brings_nothing_old_back():
     file = fresh_file()
     proxy = start(file)
