@@ -62,7 +62,7 @@ static void forget_others(struct pk_marker *m)
     m->nothers = 0;
 }
 
-/* Makes each part of the parent's path. What is there may still refuse a create, so that only the last answer counts. */
+/* Makes each part of the parent's path. What is there may still refuse a create, so only the last answer counts. */
 static int make_parents(struct pk_marker *m)
 {
     char path[PK_VALUE_TEXT];

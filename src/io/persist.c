@@ -1,8 +1,8 @@
 /*
  * Held znodes over a restart. Happy path: a stop writes every record of the core, the next start gives them back and
  * removes the file, so that a crash later does not bring older heartbeats back. Failure modes: a file that is too old,
- * or from the future, is ignored and stays; a damaged one is put aside as FILE.bad; records that no mount holds any more
- * are left out and counted; a file that cannot be written is an error in the log and in the exit status.
+ * or from the future, is ignored and stays; a damaged one is put aside as FILE.bad; records that no mount holds any
+ * more are left out and counted; a file that cannot be written is an error in the log and in the exit status.
  */
 #include "io/persist.h"
 

@@ -1,8 +1,8 @@
 /*
  * The end. Happy path: listeners close, what is held is released where that is configured, the core drains, pairs close
  * one by one, then timers, signals and probes, uv_loop_close finds nothing, and the state file is written. Failure
- * modes: a release that takes longer than stop-timeout ends with a count of what is left; clients that do not take their
- * last bytes are cut off after stop-timeout; what hangs in a thread is left behind after a while.
+ * modes: a release that takes longer than stop-timeout, or is refused by the ensemble, ends with a count of what is
+ * left; clients that do not take their last bytes are cut off after stop-timeout; what hangs in a thread is left behind.
  */
 #include "io/stop.h"
 
@@ -55,19 +55,29 @@ static void begin_release(struct pk_io *io)
     pk_io_pump(io);
 }
 
+/* What is still held: on its way, or refused by the ensemble. */
+static int64_t still_held(const struct pk_io *io)
+{
+    struct core_mount_info info;
+    int64_t held = 0;
+    for (size_t i = 0; core_mount_info(io->core, i, &info); i++)
+        held += (int64_t)info.left;
+    return held;
+}
+
 /* All is released, or the time for it is over. */
 static void end_release(struct pk_io *io)
 {
-    int64_t left = core_left(io->core), ms = (io->now_us - io->stage_us) / 1000;
-    if (left == 0)
+    int64_t held = still_held(io), ms = (io->now_us - io->stage_us) / 1000;
+    const char *why = core_left(io->core) == 0 ? "the ensemble refuses them" : "stop-timeout is over";
+    const char *then = io->config->state_file[0] != '\0' ? "they go to the state file" : "they are lost";
+    if (held == 0)
         pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
                "release: all of %" PRId64 " done in %" PRId64 " ms", io->released, ms);
     else
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
-               "release: %" PRId64 " of %" PRId64 " are left after stop-timeout (%" PRId64 " ms): %s", left,
-               io->released, ms,
-               io->config->state_file[0] != '\0' ? "they go to the state file"
-                                                 : "they are lost; raise stop-timeout");
+               "release: %" PRId64 " of %" PRId64 " are left after %" PRId64 " ms, because %s; %s", held,
+               io->released, ms, why, then);
     drain(io);
 }
 

@@ -320,7 +320,7 @@ def test_what_a_release_does_not_manage_goes_to_the_state_file():
     proxy = start(file, "release: true\nstop-timeout: 0\n")
     seen = born(proxy.addr, "/m/half", 200)
     assert proxy.stop() == 0
-    assert re.search(r"warn release: \d+ of \d+ are left after stop-timeout .*state file", proxy.log()), proxy.log()
+    assert re.search(r"warn release: \d+ of \d+ are left after .*stop-timeout.*state file", proxy.log()), proxy.log()
     proxy = start(file)
     conn = Conn(proxy.addr)
     for path, (text, _) in seen.items():
@@ -328,6 +328,22 @@ def test_what_a_release_does_not_manage_goes_to_the_state_file():
         assert (data(conn, path)[0] or b"") == (text or b""), path
     conn.close_session()
     assert proxy.stop() == 0
+
+
+def test_what_the_ensemble_refuses_is_said():
+    """An ACL taken away directly: the release does not hang, and what stays is not called done."""
+    proxy = start(more="release: true\n")
+    direct = Conn(server().addr)
+    ok(direct, wire.OP_CREATE, wire.create("/m/shut"))
+    conn = Conn(proxy.addr)
+    for n in range(5):
+        ok(conn, wire.OP_CREATE, wire.create(f"/m/shut/w{n}"))
+    ok(direct, wire.OP_SET_ACL, wire.set_acl("/m/shut", wire.READ_ONLY_ACL))
+    began = time.monotonic()
+    assert proxy.stop() == 0
+    assert time.monotonic() - began < 8, "it waited for what will never be"
+    assert re.search(r"warn release: 5 of \d+ are left .*the ensemble refuses them; they are lost", proxy.log())
+    direct.close_session()
 
 
 def test_a_second_signal_ends_a_release():
