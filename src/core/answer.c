@@ -27,6 +27,16 @@ static void forward(struct core *core, struct pk_conn *c, const struct pk_frame 
 {
     if (c->client == PK_CLIENT_GONE)
         return;
+    struct pk_reply r;
+    pk_reply_load(&r, f->p + PK_LEN_WORD);
+    if (r.zxid > 0 && r.zxid < c->emitted_zxid) {
+        uint8_t *p = pk_conn_client_room(core, c, f->len);
+        if (p == NULL)
+            return;
+        memcpy(p, f->p, f->len);
+        pk_conn_lift_zxid(c, p);
+        return;
+    }
     enum pk_err err = f->borrowed ? pk_out_borrow(&core->out, &c->client_out, f->p, f->len)
                                   : pk_out_copy(&core->out, &c->client_out, f->p, f->len);
     if (err != PK_OK)

@@ -124,6 +124,14 @@ int32_t pk_core_xid(struct core *core)
     return core->own_xid;
 }
 
+void pk_conn_lift_zxid(const struct pk_conn *c, uint8_t *p)
+{
+    struct pk_reply r;
+    pk_reply_load(&r, p + PK_LEN_WORD);
+    if (r.zxid > 0 && r.zxid < c->emitted_zxid)
+        pk_put_long(p + PK_LEN_WORD + 4, c->emitted_zxid);
+}
+
 uint8_t *pk_conn_client_room(struct core *core, struct pk_conn *c, size_t len)
 {
     if (c->client == PK_CLIENT_GONE)

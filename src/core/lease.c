@@ -16,7 +16,7 @@
 /* Bytes that each replayed write adds to a flush beside its path, and a flush beside all. */
 enum { STEP_BYTES = 32, FLUSH_BYTES = 128 };
 /* How long a client may take to come back for what only it may flush. */
-enum { PATIENCE_US = 10 * 1000 * 1000 };
+enum { PATIENCE_US = 5 * 1000 * 1000 };
 
 static struct pk_grant *grant_of(const struct pk_conn *c, const struct pk_lease *l)
 {

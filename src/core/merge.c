@@ -87,6 +87,7 @@ static uint8_t *copy_out(struct core *core, struct pk_conn *c, const uint8_t *fr
     if (p == NULL)
         return NULL;
     memcpy(p, frame, len);
+    pk_conn_lift_zxid(c, p);
     pk_put32(p, (uint32_t)(len + more - PK_LEN_WORD));
     core->stats.merges++;
     return p;
@@ -122,6 +123,7 @@ static enum pk_merge merge_data(struct core *core, struct pk_conn *c, struct pk_
     if (p == NULL)
         return PK_MERGE_DONE;
     memcpy(p, frame, head);
+    pk_conn_lift_zxid(c, p);
     pk_put32(p, (uint32_t)(total - PK_LEN_WORD));
     p = pk_put_bytes(p + head, data);
     memcpy(p, stat, PK_STAT_LEN);
@@ -187,6 +189,7 @@ static enum pk_merge merge_names(struct core *core, struct pk_conn *c, struct pk
     }
     size_t upto = (size_t)(end - frame);
     memcpy(p, frame, upto);
+    pk_conn_lift_zxid(c, p);
     pk_put32(p, (uint32_t)(len + more - PK_LEN_WORD));
     pk_put32(p + head, count + added);
     p += upto;

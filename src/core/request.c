@@ -389,8 +389,12 @@ static enum pk_verdict judge_known(struct core *core, struct pk_conn *c, const s
     case PK_ROUTE_RECONFIG:
         return relay(core, c, req, f, PK_ANSWER_CONFIG, no_path);
     case PK_ROUTE_RELAY:
-        if (req->op == PK_OP_SYNC) /* the client wants to see what others did */
+        if (req->op == PK_OP_SYNC &&
+            !pk_list_empty(&c->grants)) { /* the client wants to see what others did */
+            if (c->queue.locals > 0)
+                return PK_WAITS;
             pk_grants_end(core, c);
+        }
         break;
     }
     return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);

@@ -76,6 +76,9 @@ void pk_conn_free(struct core *core, struct pk_conn *c);
 /* A fresh xid for a request of our own: negative, so that servers do not count it in their throttling. */
 int32_t pk_core_xid(struct core *core);
 
+/* An answer that waited for one that was asked again: its header zxid is raised to the highest that the client has seen.
+ * p: the frame, length word included. */
+void pk_conn_lift_zxid(const struct pk_conn *c, uint8_t *p);
 /* len bytes to be filled in at once, towards the client or the uplink; NULL after closing for want of memory.
  * Output for a client that is gone is written into the void. */
 uint8_t *pk_conn_client_room(struct core *core, struct pk_conn *c, size_t len);
