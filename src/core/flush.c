@@ -136,7 +136,7 @@ static void collect(struct core *core, struct pk_conn *via, struct batch *b, str
 {
     const struct pk_conn *writer = v[0]->writer;
     for (uint32_t i = 0; i < n && i < 4 * BATCH && b->n < BATCH && sendable(via); i++)
-        if (v[i]->znode != NULL && v[i]->writer == writer && !v[i]->refused)
+        if (v[i]->znode != NULL && v[i]->writer == writer && !pk_lease_refused(v[i], via))
             add(core, via, b, v[i]);
 }
 
@@ -145,11 +145,13 @@ void pk_flush_for(struct core *core, struct pk_conn *c, struct pk_lease *const *
     for (uint32_t i = 0; i < n; i++) {
         if (v[i]->znode == NULL || pk_lease_pending(v[i]) == 0 || pk_lease_in_flight(v[i]))
             continue;
-        struct pk_conn *via = v[i]->writer != NULL ? v[i]->writer : v[i]->refused ? NULL : c;
+        struct pk_conn *via = v[i]->writer != NULL ? v[i]->writer : c;
         struct batch b = {.n = 0};
         if (sendable(via))
             collect(core, via, &b, v + i, n - i);
         send_batch(core, via, &b);
+        if (c->client == PK_CLIENT_LAST)
+            return; /* and v is gone */
     }
     pk_own_want(core);
 }
@@ -246,15 +248,25 @@ static void flushed(struct core *core, struct pk_lease *l, int32_t steps, const 
     core->stats.writes_flushed += steps;
     if (l->znode == NULL)
         return;
-    l->base.version = st->version;
-    l->base.mzxid = st->mzxid;
-    l->base.mtime = st->mtime;
-    l->base.data_length = st->data_length;
+    if (st->aversion != l->base.aversion)
+        pk_lease_drop_grants(core, l); /* somebody has changed the ACL */
+    l->base = *st;
     l->dirty_us = core->now_us;
     if (l->mzxid < st->mzxid)
         l->mzxid = st->mzxid;
     if (l->shown_zxid < zxid)
         l->shown_zxid = zxid;
+}
+
+/* The ensemble does not let the connection look at the znode or write it: others may be let. */
+static void not_allowed(struct core *core, struct pk_conn *c, struct pk_lease *l)
+{
+    if (c->own) {
+        l->own_refused = true;
+        l->refused_us = core->now_us;
+    } else {
+        l->refused = c->id;
+    }
 }
 
 /* The ensemble does not take this one. */
@@ -265,19 +277,16 @@ static void refused(struct core *core, struct pk_conn *c, struct pk_lease *l, co
     if (l->znode == NULL)
         return;
     if (r->err != PK_Z_OK && !c->own) { /* about the session, not about the znode */
-        l->refused = true;
         pk_lease_orphan(core, l);
+        l->refused = c->id;
     } else if (code == PK_Z_BAD_VERSION) {
         pk_lease_end(core, l->znode, PK_LEASE_FOREIGN);
     } else if (code == PK_Z_NO_NODE) {
         pk_lease_end(core, l->znode, PK_LEASE_GONE);
-    } else if (l->writer != NULL || (c->own ? l->refused : l->own_refused)) {
+    } else if (l->writer != NULL) {
         pk_lease_end(core, l->znode, PK_LEASE_DROPPED);
-    } else if (c->own) {
-        l->own_refused = true;
-        l->refused_us = core->now_us;
     } else {
-        l->refused = true;
+        not_allowed(core, c, l);
     }
 }
 
@@ -314,8 +323,8 @@ static void take_results(struct core *core, struct pk_conn *c, struct pk_flush *
 }
 
 /* certain: what follows on an uncertain flush, getData; else exists. */
-static void look_answered(struct core *core, struct pk_lease *l, bool certain, const struct pk_reply *r,
-                          struct pk_bytes body)
+static void look_answered(struct core *core, struct pk_conn *c, struct pk_lease *l, bool certain,
+                          const struct pk_reply *r, struct pk_bytes body)
 {
     struct pk_in in = pk_in(body.p, body.len);
     struct pk_bytes data = {NULL, 0};
@@ -332,8 +341,12 @@ static void look_answered(struct core *core, struct pk_lease *l, bool certain, c
     }
     if (!certain || l->znode == NULL)
         return;
-    l->uncertain = 0;
-    pk_lease_forget_sent(core, l);
+    if (r->err == PK_Z_OK) {
+        l->uncertain = 0;
+        pk_lease_forget_sent(core, l);
+    } else {
+        not_allowed(core, c, l);
+    }
 }
 
 /* The work on a lease is over: it finds its list again, those who wait for it are woken. */
@@ -364,7 +377,7 @@ void pk_flush_answer(struct core *core, struct pk_conn *c, struct pk_flush *f, c
 {
     bool look = f->v[0].steps <= 0;
     if (look)
-        look_answered(core, f->v[0].lease, f->v[0].steps == PK_LOOK_AGAIN, r, body);
+        look_answered(core, c, f->v[0].lease, f->v[0].steps == PK_LOOK_AGAIN, r, body);
     else
         take_results(core, c, f, r, body);
     for (uint32_t i = 0; i < f->n; i++)

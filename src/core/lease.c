@@ -112,8 +112,10 @@ void pk_lease_settle(struct core *core, struct pk_lease *l)
     count_dirty(core, l, pk_lease_pending(l) != 0);
     if (!l->dirty)
         no_writer(core, l);
-    if (!l->dirty || l->writer != NULL)
-        l->refused = l->own_refused = false;
+    if (!l->dirty || l->writer != NULL) {
+        l->own_refused = false;
+        l->refused = (struct pk_id){0, 0};
+    }
     struct pk_list *home = home_of(core, l);
     if (!l->dirty || pk_lease_in_flight(l) || l->home != home)
         pk_list_del(&l->due);

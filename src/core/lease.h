@@ -40,8 +40,8 @@ struct pk_lease {
     bool over;         /* ended: only for answers of servers that lag, in core.over (due) since over_us */
     bool leaving;      /* collected for the flush that is being made */
     bool looking;      /* an exists about it is under way */
-    bool refused;      /* orphaned, and the ensemble did not let a client that asked flush it */
-    bool own_refused;  /* nor a session of ours, at refused_us */
+    bool own_refused;  /* orphaned, and the ensemble did not let a session of ours flush it, at refused_us */
+    struct pk_id refused; /* nor this connection, whose requests do not wait for it */
     struct pk_conn
         *writer; /* of the newest absorbed write while that may flush; NULL when clean or orphaned */
     struct pk_list grants; /* struct pk_grant.of_lease */
@@ -75,6 +75,12 @@ static inline int32_t pk_lease_pending(const struct pk_lease *l)
 static inline bool pk_lease_in_flight(const struct pk_lease *l)
 {
     return l->inflight > 0 || (l->uncertain > 0 && l->looking);
+}
+
+/* True when the lease's flush has been tried for this connection's sake in vain. */
+static inline bool pk_lease_refused(const struct pk_lease *l, const struct pk_conn *c)
+{
+    return l->refused.gen == c->id.gen && l->refused.slot == c->id.slot;
 }
 
 /* True when memory absorbs a setData of this connection with so many bytes of data. */

@@ -94,8 +94,10 @@ static bool flushed(struct core *core, struct pk_conn *c, const struct pk_naming
     if (c->queue.locals > 0)
         return false;
     bool dirty = false;
-    for (uint32_t i = 0; i < what->nleased; i++)
-        dirty = dirty || what->leased[i]->lease->dirty;
+    for (uint32_t i = 0; i < what->nleased; i++) {
+        const struct pk_lease *l = what->leased[i]->lease;
+        dirty = dirty || (l->dirty && !pk_lease_refused(l, c));
+    }
     if (!dirty)
         return true;
     if (pk_lease_hold(core, c, what->leased, what->nleased) != PK_OK) {
