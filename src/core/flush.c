@@ -32,13 +32,14 @@ static bool sendable(const struct pk_conn *c)
 /* Sends the first leases of a batch in one multi; returns how many, 0 after closing for want of memory. */
 static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease *const *v, uint32_t n)
 {
-    size_t len = PK_MULTI_HEADER;
+    size_t len = PK_MULTI_HEADER,
+           most = core->config.max_frame < PK_MULTI_BYTES ? core->config.max_frame : PK_MULTI_BYTES;
     int32_t ops = 0;
     uint32_t count = 0;
     for (; count < n; count++) {
         size_t more = pk_replay_flush_len(v[count]);
         int32_t steps = pk_lease_pending(v[count]);
-        if (count > 0 && (ops + steps > PK_MULTI_OPS || len + more > PK_MULTI_BYTES))
+        if (count > 0 && (ops + steps > PK_MULTI_OPS || len + more > most))
             break;
         len += more;
         ops += steps;

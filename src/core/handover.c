@@ -104,7 +104,8 @@ void pk_handover_looked(struct core *core, struct pk_bytes path, const struct pk
     if (z == NULL || !z->restored)
         return;
     z->restored = false;
-    if (r->err == PK_Z_NO_NODE || z->state != PK_ZNODE_BORN)
+    bool exists = r->err == PK_Z_OK || r->err == PK_Z_NO_AUTH; /* the latter from 3.8.4 on */
+    if (!exists || z->state != PK_ZNODE_BORN)
         return;
     pk_core_note(core, PK_NOTE_FOREIGN_CREATE, NULL, path, 0);
     core->stats.foreign_creates++;

@@ -18,6 +18,17 @@ enum {
     KEEP_SUNK_US = 60 * 1000 * 1000,
 };
 
+/* Validates the lease of each grant in turn; false when there is none, or a look at it is under way. */
+static bool look_at_next(struct core *core, struct pk_conn *c)
+{
+    if (pk_list_empty(&c->grants))
+        return false;
+    struct pk_grant *g = PK_CONTAINER(c->grants.next, struct pk_grant, of_conn);
+    pk_list_del(&g->of_conn);
+    pk_list_add_tail(&c->grants, &g->of_conn);
+    return pk_flush_look(core, c, g->lease, false);
+}
+
 void pk_keepalive(struct core *core, struct pk_conn *c)
 {
     if (c->uplink != PK_UPLINK_UP || c->closing || c->queue.npings == PK_PINGS_MAX)
@@ -25,8 +36,7 @@ void pk_keepalive(struct core *core, struct pk_conn *c)
     if (core->now_us - c->uplink_wrote_us <= (int64_t)c->timeout_ms * 1000 / 6)
         return;
     core->stats.keepalives++;
-    if (pk_list_empty(&c->grants) ||
-        !pk_flush_look(core, c, PK_CONTAINER(c->grants.next, struct pk_grant, of_conn)->lease, false))
+    if (!look_at_next(core, c))
         pk_send_ping(core, c);
 }
 

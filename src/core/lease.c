@@ -342,6 +342,8 @@ static enum pk_err move_on(struct core *core, struct pk_znode *z, struct pk_blob
     struct pk_lease *l = z->lease != NULL ? z->lease : make(core, z);
     if (l == NULL)
         return PK_ENOMEM;
+    if (z->lease != NULL && l->base.aversion != st->aversion)
+        pk_lease_drop_grants(core, l); /* others may have lost the right to write */
     struct pk_change change = {.kind = PK_CHANGE_LEASED, .znode = z, .lease = l, .blob = data, .stat = st};
     enum pk_err err = pk_store_apply(&core->store, &change);
     if (l->over)

@@ -72,6 +72,8 @@ enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk
     if (ahead > 0 && ahead == l->inflight && is_sent(l, st, data))
         return PK_SEEN_OURS;
     if (ahead > 0 && ahead == l->uncertain && is_sent(l, st, data)) {
+        if (data == NULL)
+            return PK_SEEN_OURS; /* the look at the data is to come */
         landed(core, l, st);
         ahead = 0;
     }
@@ -122,11 +124,14 @@ void pk_lease_event(struct core *core, struct pk_znode *z, int32_t type)
         pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
     if (type == PK_EVENT_CREATED || type == PK_EVENT_DELETED)
         pk_lease_changed(z, core->stats.newest_zxid + 1);
-    if (z->lease == NULL || z->lease->over || pk_store_mount(&core->store, z)->config.absorb_watched)
+    if (z->lease == NULL || z->lease->over)
         return;
+    bool ours = pk_store_mount(&core->store, z)->config.absorb_watched; /* may be: a flush */
     if (type == PK_EVENT_CHILDREN_CHANGED) {
         pk_lease_stale(core, z, core->stats.newest_zxid + 1);
-    } else if (type == PK_EVENT_DATA_CHANGED) {
+    } else if (ours && type == PK_EVENT_DATA_CHANGED) {
+        return;
+    } else if (ours || type == PK_EVENT_DATA_CHANGED) {
         z->lease->suspect_zxid = core->stats.newest_zxid;
         core->store.losses++;
     } else if (!pk_touched(z)) {

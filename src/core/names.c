@@ -91,7 +91,7 @@ static struct target name_one(struct targets *t, const struct pk_request *r, boo
         return (struct target){r->path, all, PK_TOUCH_WRITE};
     case PK_OP_EXISTS:
     case PK_OP_GET_DATA:
-        return in_multi ? (struct target){r->path, all, 0} : name_watch(r->path, PK_TOUCH_DATA);
+        return in_multi ? (struct target){r->path, all, PK_TOUCH_SHOW} : name_watch(r->path, PK_TOUCH_DATA);
     case PK_OP_GET_CHILDREN:
     case PK_OP_GET_CHILDREN2:
         return in_multi ? (struct target){r->path, list, 0} : name_watch(r->path, PK_TOUCH_CHILD);
@@ -101,7 +101,7 @@ static struct target name_one(struct targets *t, const struct pk_request *r, boo
     case PK_OP_SET_DATA:
         return (struct target){r->path, in_multi ? all : NAMES_SELF | NAMES_DATA, PK_TOUCH_WRITE};
     default:
-        return (struct target){r->path, NAMES_SELF | NAMES_DATA, 0};
+        return (struct target){r->path, NAMES_SELF | NAMES_DATA, PK_TOUCH_SHOW};
     }
 }
 

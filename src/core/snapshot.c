@@ -67,6 +67,14 @@ static void set_counters(struct pk_znode *z, const struct core_record *r)
     z->cversion = r->cversion;
 }
 
+/* Of an upstream parent only the share of memory is kept. */
+static void set_parent(struct pk_znode *z, const struct core_record *r)
+{
+    z->czxid = r->czxid;
+    z->pzxid = r->pzxid;
+    z->cversion = r->cversion > 0 ? r->cversion : 0;
+}
+
 /* A birth counts at its parent, whose own record has counted it already. */
 static enum pk_err restore_born(struct core *core, struct pk_mount *m, struct pk_znode *z,
                                 const struct core_record *r)
@@ -108,10 +116,10 @@ enum pk_err core_restore(struct core *core, const struct core_record *r)
     enum pk_err err = PK_OK;
     if (r->born)
         err = restore_born(core, m, z, r);
-    else if (z->state != PK_ZNODE_KNOWN || r->version != 0)
+    else if (z->state != PK_ZNODE_KNOWN)
         err = PK_EINVAL;
     else
-        set_counters(z, r);
+        set_parent(z, r);
     if (err != PK_OK)
         pk_store_tidy(&core->store, z);
     return err;

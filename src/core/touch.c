@@ -98,7 +98,7 @@ enum pk_err pk_touch(struct core *core, struct pk_conn *c, struct pk_entry *e, s
     }
     *t = (struct pk_touch){.next = e->touches, .znode = z, .kinds = kinds};
     e->touches = t;
-    if (kinds & PK_TOUCH_WRITE)
+    if (kinds & (PK_TOUCH_WRITE | PK_TOUCH_SHOW))
         aux->inflight++;
     pk_asks_spoil(z);
     return PK_OK;
@@ -106,11 +106,11 @@ enum pk_err pk_touch(struct core *core, struct pk_conn *c, struct pk_entry *e, s
 
 /* What a write that was relayed means for leases: its own is moved on by the answer to a setData (pk_lease_granted) and
  * ends with any other; the parent's copy is stale when the znode may have come or gone. */
-static void settle_leases(struct core *core, const struct pk_entry *e, const struct pk_touch *t,
-                          enum pk_outcome outcome)
+static void settle_leases(struct core *core, const struct pk_conn *c, const struct pk_entry *e,
+                          const struct pk_touch *t, enum pk_outcome outcome)
 {
     struct pk_znode *z = t->znode;
-    if (!(t->kinds & PK_TOUCH_WRITE) || outcome == PK_OUTCOME_FAILED)
+    if (!(t->kinds & PK_TOUCH_WRITE) || outcome == PK_OUTCOME_FAILED || c->read_only)
         return;
     bool known = outcome == PK_OUTCOME_OK;
     if (known && e->op == PK_OP_SET_DATA)
@@ -127,10 +127,10 @@ static void settle(struct core *core, struct pk_conn *c, const struct pk_entry *
 {
     struct pk_znode *z = t->znode;
     bool success = outcome == PK_OUTCOME_OK;
-    if (t->kinds & PK_TOUCH_WRITE)
+    if (t->kinds & (PK_TOUCH_WRITE | PK_TOUCH_SHOW))
         z->aux->inflight--;
     pk_asks_spoil(z);
-    settle_leases(core, e, t, outcome);
+    settle_leases(core, c, e, t, outcome);
     struct pk_watch *w = t->kinds & PK_TOUCH_WATCHES ? find(c, z) : NULL;
     if (w != NULL) {
         uint8_t before = marked(w);
@@ -161,8 +161,11 @@ void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, en
 void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watcher_event *event)
 {
     struct pk_znode *z = pk_store_find(&core->store, event->path);
-    if (z == NULL)
+    if (z == NULL) {
+        struct pk_znode *up = pk_store_find(&core->store, pk_path_parent(event->path));
+        pk_lease_stale(core, up, core->stats.newest_zxid + 1);
         return;
+    }
     pk_lease_event(core, z, event->type);
     struct pk_watch *w = find(c, z);
     if (w == NULL) {

@@ -20,6 +20,8 @@ enum pk_touch_kind {
     PK_TOUCH_CHILD = 16,    /* a one-shot child watch */
     PK_TOUCH_PERSISTENT = 32,
     PK_TOUCH_RECURSIVE = 64,
+    PK_TOUCH_SHOW =
+        128, /* the answer shows the znode and is not brought up to date: nothing is absorbed meanwhile */
     PK_TOUCH_WATCHES = 8 | 16 | 32 | 64,
 };
 
@@ -57,7 +59,8 @@ void pk_watches_end(struct core *core, struct pk_conn *c);
 bool pk_watched(const struct core *core, const struct pk_mount *mount, struct pk_bytes path);
 /* True when a watch may depend on the data of a znode below a mount. */
 bool pk_data_watched(const struct core *core, const struct pk_znode *z);
-/* True when a relayed request is under way that may create, write, delete or protect the znode. NULL is allowed. */
+/* True when a relayed request is under way that may create, write, delete or protect the znode, or shows it. NULL is
+ * allowed. */
 bool pk_touched(const struct pk_znode *z);
 
 #endif

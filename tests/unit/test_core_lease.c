@@ -1,0 +1,371 @@
+/* Leases step by step: what is absorbed, what a flush is, and everything that once went wrong with them. */
+#include "support_core.h"
+
+#include <stdio.h>
+
+#define M "/storm/workerbeats"
+#define Z M "/w"
+
+enum { FLUSH_US = 2000000 };
+
+static struct sim s;
+static struct sup_buf b;
+static int c, other;
+
+static const struct core_mount write_behind = {.path = M,
+                                               .mode = PK_MODE_WRITE_BEHIND,
+                                               .max_znodes = 1000,
+                                               .max_bytes = 1000000,
+                                               .max_znode = 100000,
+                                               .flush_us = FLUSH_US};
+
+static void start(const struct core_mount *mount)
+{
+    struct core_config config = sim_default_config;
+    config.mounts = mount;
+    sim_init(&s, &config);
+    c = sim_connect(&s, 10000);
+    other = sim_connect(&s, 10000);
+    assert_int_equal(sim_direct_create(&s, Z, "first"), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    start(&write_behind);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sup_buf_free(&b);
+    sim_free(&s);
+    return 0;
+}
+
+static const struct core_stats *st(void)
+{
+    return core_stats(s.core);
+}
+
+/* One setData, answered OK; returns the version. */
+static int set(int who, const char *path, const char *data)
+{
+    struct sim_frame f;
+    wire_set(&b, 7, path, data, -1);
+    sim_go(&s, who, &b);
+    sim_expect(&s, who, 7, 0, &f);
+    return f.body[35];
+}
+
+static const struct tree_node *upstream(const char *path)
+{
+    return tree_find(&s.zk.tree, path);
+}
+
+/* Leased, with the versions 1 (relayed) to 1 + n (absorbed). */
+static void leased(int who, int n)
+{
+    assert_int_equal(set(who, Z, "relayed"), 1);
+    for (int i = 0; i < n; i++)
+        assert_int_equal(set(who, Z, "absorbed"), 2 + i);
+    assert_int_equal(upstream(Z)->version, 1);
+    assert_int_equal(st()->dirty, n > 0);
+}
+
+static void a_flush_is_one_transaction(void **state)
+{
+    (void)state;
+    leased(c, 5);
+    int64_t zxid = s.zk.tree.zxid;
+    sim_advance(&s, FLUSH_US + 500000);
+    assert_int_equal(s.zk.tree.zxid - zxid, 1);
+    assert_int_equal(upstream(Z)->version, 6);
+    assert_memory_equal(upstream(Z)->data, "absorbed", 8);
+    assert_int_equal(st()->dirty, 0);
+    assert_int_equal(st()->writes_flushed, 5);
+    assert_int_equal(set(c, Z, "more"), 7);
+    assert_int_equal(upstream(Z)->version, 6);
+}
+
+static void others_read_what_was_absorbed(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    leased(c, 2);
+    wire_read(&b, 3, 4, Z, false);
+    sim_go(&s, other, &b);
+    sim_expect(&s, other, 3, 0, &f);
+    assert_int_equal(f.len, 4 + 8 + 68);
+    assert_memory_equal(f.body + 4, "absorbed", 8);
+    assert_int_equal(f.body[12 + 35], 3);
+    assert_int_equal(upstream(Z)->version, 1);
+}
+
+/* Once the same lease went into a multi twice, and the second half of the flush refused the first. */
+static void named_twice_in_a_multi(void **state)
+{
+    (void)state;
+    leased(c, 3);
+    size_t mark = wire_begin(&b, 9, 14);
+    for (int i = 0; i < 2; i++) {
+        sup_int(&b, 13);
+        sup_byte(&b, 0);
+        sup_int(&b, -1);
+        sup_str(&b, Z);
+        sup_int(&b, 4);
+    }
+    sup_int(&b, -1);
+    sup_byte(&b, 1);
+    sup_int(&b, -1);
+    wire_end(&b, mark);
+    struct sim_frame f;
+    sim_go(&s, c, &b);
+    sim_expect(&s, c, 9, 0, &f);
+    assert_int_equal(f.body[3], 13);
+    assert_int_equal(upstream(Z)->version, 4);
+    assert_int_equal(st()->writes_dropped, 0);
+}
+
+/* Once a flush said that the copy of the Stat was fresh without renewing it. */
+static void children_after_a_flush(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    leased(c, 1);
+    assert_int_equal(sim_direct_create(&s, Z "/child", ""), 0);
+    sim_advance(&s, FLUSH_US + 500000);
+    wire_set(&b, 7, Z, "x", -1);
+    sim_go(&s, c, &b);
+    sim_expect(&s, c, 7, 0, &f);
+    assert_int_equal(f.body[35], 3);
+    assert_int_equal(f.body[39], 1); /* cversion */
+    assert_int_equal(f.body[59], 1); /* children */
+}
+
+/* Once the OK of a setData that came after the answer to a delete leased a znode that was gone. */
+static void a_late_answer_grants_nothing(void **state)
+{
+    (void)state;
+    s.conns[c].deaf = true;
+    wire_set(&b, 7, Z, "late", -1);
+    sim_go(&s, c, &b);
+    assert_int_equal(upstream(Z)->version, 1);
+    wire_delete(&b, 8, Z, -1);
+    sim_go(&s, other, &b);
+    sim_expect(&s, other, 8, 0, NULL);
+    s.conns[c].deaf = false;
+    sim_pump(&s);
+    sim_expect(&s, c, 7, 0, NULL);
+    wire_set(&b, 9, Z, "into the void", -1);
+    sim_go(&s, c, &b);
+    sim_expect(&s, c, 9, -101, NULL);
+}
+
+/* Once a create whose answer was cut off ended a dirty lease without a word. */
+static void a_create_flushes_first(void **state)
+{
+    (void)state;
+    leased(c, 2);
+    wire_create(&b, 5, 1, Z, "", 0);
+    sim_go(&s, other, &b);
+    sim_expect(&s, other, 5, -110, NULL);
+    assert_int_equal(upstream(Z)->version, 3);
+}
+
+/* Once closeSession waited for ever for a flush that another connection made. */
+static void closing_while_another_flushes(void **state)
+{
+    (void)state;
+    assert_int_equal(set(other, Z, "granted"), 1);
+    assert_int_equal(set(c, Z, "granted too"), 2);
+    assert_int_equal(set(c, Z, "c's"), 3);
+    s.conns[c].hold = true;
+    sim_advance(&s, FLUSH_US + 500000);
+    assert_int_equal(set(other, Z, "newer, and other's to flush"), 4);
+    wire_op(&b, 21, -11);
+    sim_go(&s, other, &b);
+    s.conns[c].hold = false;
+    sim_pump(&s);
+    sim_expect(&s, other, 21, 0, NULL);
+    assert_int_equal(st()->writes_dropped, 0);
+    assert_int_equal(upstream(Z)->version, 4);
+}
+
+static void a_foreign_write_stays(void **state)
+{
+    (void)state;
+    leased(c, 2);
+    assert_int_equal(sim_direct_set(&s, Z, "theirs", -1), 0);
+    sim_advance(&s, FLUSH_US + 500000);
+    assert_memory_equal(upstream(Z)->data, "theirs", 6);
+    assert_int_equal(st()->foreign_writes, 1);
+    assert_int_equal(st()->writes_dropped, 2);
+    assert_int_equal(set(c, Z, "relayed again"), 3);
+}
+
+/* Once the grants of others outlived an ACL that somebody else had changed. */
+static void an_acl_changed_directly(void **state)
+{
+    (void)state;
+    leased(c, 0);
+    assert_int_equal(set(other, Z, "granted too"), 2);
+    assert_int_equal(st()->grants, 2);
+    size_t mark = wire_begin(&b, 1, 7);
+    sup_str(&b, Z);
+    sup_int(&b, 1);
+    sup_int(&b, 31);
+    sup_str(&b, "world");
+    sup_str(&b, "anyone");
+    sup_int(&b, -1);
+    wire_end(&b, mark);
+    assert_int_equal(sim_direct(&s, &b).err, 0);
+    sup_buf_reset(&b);
+    int third = sim_connect(&s, 10000);
+    assert_int_equal(set(third, Z, "shows the new ACL's version"), 3);
+    assert_int_equal(st()->grants, 1);
+}
+
+/* Once memory went on absorbing while a multiRead was on its way, and the reader went back. */
+static void a_multi_read_is_not_overtaken(void **state)
+{
+    (void)state;
+    leased(c, 1);
+    s.conns[other].deaf = true;
+    size_t mark = wire_begin(&b, 9, 22);
+    sup_int(&b, 4);
+    sup_byte(&b, 0);
+    sup_int(&b, -1);
+    sup_str(&b, Z);
+    sup_byte(&b, 0);
+    sup_int(&b, -1);
+    sup_byte(&b, 1);
+    sup_int(&b, -1);
+    wire_end(&b, mark);
+    sim_go(&s, other, &b);
+    assert_int_equal(set(c, Z, "relayed meanwhile"), 3);
+    assert_int_equal(upstream(Z)->version, 3);
+    s.conns[other].deaf = false;
+    sim_pump(&s);
+    sim_expect(&s, other, 9, 0, NULL);
+    assert_int_equal(set(c, Z, "absorbed"), 4);
+    assert_int_equal(upstream(Z)->version, 3);
+}
+
+/* Once only the first of a session's leases was ever looked at. */
+static void keep_alive_looks_at_each(void **state)
+{
+    (void)state;
+    assert_int_equal(sim_direct_create(&s, M "/v", ""), 0);
+    leased(c, 0);
+    assert_int_equal(set(c, M "/v", "x"), 1);
+    assert_int_equal(st()->leases, 2);
+    assert_int_equal(sim_direct_delete(&s, Z), 0);
+    assert_int_equal(sim_direct_delete(&s, M "/v"), 0);
+    for (int i = 0; i < 3; i++) {
+        s.now_us += 1900000;
+        sim_step(&s, -1, PK_TICK, NULL, 0);
+        wire_set(&b, 30, i < 2 ? M "/v" : Z, "x", 77);
+        sim_go(&s, c, &b);
+        (void)sim_frame(&s, c, &(struct sim_frame){0});
+    }
+    assert_int_equal(st()->leases, 0);
+}
+
+static void sync_ends_grants(void **state)
+{
+    (void)state;
+    leased(c, 1);
+    assert_int_equal(st()->grants, 1);
+    wire_path(&b, 4, 9, Z);
+    sim_go(&s, c, &b);
+    sim_expect(&s, c, 4, 0, NULL);
+    assert_int_equal(st()->grants, 0);
+    assert_int_equal(set(c, Z, "relayed, behind a flush"), 3);
+    assert_int_equal(upstream(Z)->version, 3);
+}
+
+static void a_lost_uplink_is_flushed_by_ourselves(void **state)
+{
+    (void)state;
+    leased(c, 3);
+    s.conns[c].uplink.eof = true;
+    sim_pump(&s);
+    sim_advance(&s, 3000000);
+    assert_int_equal(upstream(Z)->version, 4);
+    assert_int_equal(st()->own_sessions, 1);
+    assert_int_equal(st()->dirty, 0);
+    sim_advance(&s, 5000000);
+    assert_int_equal(st()->uplinks, 1);
+}
+
+/* In mode pacemaker nothing is flushed but by the 500th write. */
+static void many_writes(void **state)
+{
+    (void)state;
+    struct core_mount pacemaker = write_behind;
+    pacemaker.mode = PK_MODE_PACEMAKER;
+    teardown(NULL);
+    start(&pacemaker);
+    leased(c, 0);
+    for (int i = 0; i < 499; i++)
+        (void)set(c, Z, "x");
+    sim_advance(&s, 2 * FLUSH_US);
+    assert_int_equal(upstream(Z)->version, 1);
+    (void)set(c, Z, "x");
+    assert_int_equal(upstream(Z)->version, 501);
+}
+
+/* From pacemaker to write-behind: what was born is sunk, a bounded number a tick. */
+static void a_mode_is_switched(void **state)
+{
+    (void)state;
+    struct core_mount pacemaker = write_behind;
+    struct core_mount_info info;
+    char path[64];
+    pacemaker.mode = PK_MODE_PACEMAKER;
+    teardown(NULL);
+    start(&pacemaker);
+    sim_birth(&s, c, M "/t", "");
+    for (int i = 0; i < 900; i++) {
+        snprintf(path, sizeof path, M "/t/%d", i);
+        sim_birth(&s, c, path, "x");
+    }
+    assert_int_equal(core_mount_set(s.core, 0, &write_behind), PK_OK);
+    assert_true(core_mount_info(s.core, 0, &info));
+    assert_int_equal(info.left, 901);
+    sim_advance(&s, 250000);
+    assert_in_range(core_left(s.core), 1, 900);
+    sim_advance(&s, 3000000);
+    assert_int_equal(core_left(s.core), 0);
+    assert_non_null(upstream(M "/t/899"));
+    assert_int_equal(st()->znodes, 0);
+    wire_create(&b, 5, 1, M "/t/new", "", 0);
+    sim_go(&s, c, &b);
+    sim_expect(&s, c, 5, 0, NULL);
+    assert_non_null(upstream(M "/t/new"));
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_flush_is_one_transaction),
+        T(others_read_what_was_absorbed),
+        T(named_twice_in_a_multi),
+        T(children_after_a_flush),
+        T(a_late_answer_grants_nothing),
+        T(a_create_flushes_first),
+        T(closing_while_another_flushes),
+        T(a_foreign_write_stays),
+        T(an_acl_changed_directly),
+        T(a_multi_read_is_not_overtaken),
+        T(keep_alive_looks_at_each),
+        T(sync_ends_grants),
+        T(a_lost_uplink_is_flushed_by_ourselves),
+        T(many_writes),
+        T(a_mode_is_switched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
