@@ -172,8 +172,10 @@ static void compare(struct oracle *o, const struct orc_op *a, const struct orc_o
     int i = (int)(a - o->ops), k = (int)(b - o->ops);
     bool both_set = a->kind == ORC_SET && b->kind == ORC_SET && a != b;
     bool in_order = a->acked < b->sent && (a->who == b->who || (!a->lags && !b->lags));
-    if (a->version < 0 || (!in_order && !both_set) ||
-        disturbed(o, a->path, a->sent < b->sent ? a->sent : b->sent, o->now))
+    int64_t since = a->lags             ? 0
+                    : a->sent < b->sent ? a->sent
+                                        : b->sent; /* it may have shown what was long over */
+    if (a->version < 0 || (!in_order && !both_set) || disturbed(o, a->path, since, o->now))
         return;
     if (both_set && a->version == b->version)
         orc_wrong(o, "writes %d and %d both got version %d", i, k, a->version);
@@ -204,8 +206,7 @@ static void saw_version(struct oracle *o, const struct orc_op *r)
 /* A conditional write refused although nobody else was there and the version known is the one it asked for. */
 static void saw_bad_version(struct oracle *o, const struct orc_op *r)
 {
-    int known = -1;
-    int64_t since = 0;
+    const struct orc_op *known = NULL;
     if (r->asked == -1)
         orc_wrong(o, "write %d asked for any version and got BADVERSION", (int)(r - o->ops));
     for (int i = 0; i < o->n; i++) {
@@ -214,19 +215,18 @@ static void saw_bad_version(struct oracle *o, const struct orc_op *r)
             continue;
         if (may_count(a) && a->acked > r->sent)
             return;
-        if (a->version > known && !disturbed(o, a->path, a->sent, o->now)) {
-            known = a->version;
-            since = a->acked;
-        }
+        if (!a->lags && a->version > (known != NULL ? known->version : -1) &&
+            !disturbed(o, a->path, a->sent, o->now))
+            known = a;
     }
-    for (int i = 0; i < o->n && known >= 0; i++) {
+    for (int i = 0; i < o->n && known != NULL; i++) {
         const struct orc_op *a = &o->ops[i];
-        if (a->path == r->path && a != r && may_count(a) && a->acked > since)
+        if (a->path == r->path && a != r && a != known && may_count(a) && a->acked > known->sent)
             return;
     }
-    if (known >= 0 && known == r->asked)
+    if (known != NULL && known->version == r->asked)
         orc_wrong(o, "write %d asked for version %d, which it was, and got BADVERSION", (int)(r - o->ops),
-                  known);
+                  r->asked);
 }
 
 static int64_t be64(const uint8_t *p)

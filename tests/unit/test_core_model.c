@@ -116,9 +116,8 @@ static void may_drop_protected(void)
 static void start(uint64_t seed, const struct kind *kind)
 {
     struct core_config config = sim_default_config;
-    m.rng.s = seed * 0x9e3779b97f4a7c15u + 1;
-    for (int i = 0; i < 3; i++)
-        sup_rand(&m.rng);
+    struct sup_rng far = {.s = seed}; /* neighbours must not be the same stream, one number further */
+    m.rng.s = sup_rand(&far);
     orc_init(&m.o);
     m.o.mzxids_grow = getenv("PK_MZXID") != NULL;
     m.own_may_write = sup_below(&m.rng, 2);
@@ -281,7 +280,8 @@ static void calm(void)
                       m.actors[a].pending[m.actors[a].first % PENDING].xid);
 }
 
-/* What is in the ensemble is what was written last; born there, the proxy may have the newest. */
+/* What is in the ensemble is what was written last; born there, the proxy may have the newest, and what our own session
+ * may not write waits for somebody who may, or for the end. */
 static void compare_tree(int last_mount)
 {
     for (int path = 0; path < model_npaths && m.o.wrong[0] == 0; path++) {
@@ -292,7 +292,8 @@ static void compare_tree(int last_mount)
         if ((int)model_paths[path].mount > last_mount &&
             (model_paths[path].mount != AT_NOTHING || last_mount == 0))
             continue;
-        if (model_paths[path].mount == AT_PACEMAKER && born)
+        bool waits = model_paths[path].user != NULL && !m.own_may_write && last_mount != AT_NOTHING;
+        if (waits || (model_paths[path].mount == AT_PACEMAKER && born))
             continue;
         orc_final(&m.o, path, value, version);
     }
