@@ -1,0 +1,42 @@
+"""Sections of `make bench`: beats, from the cheapest way to send them to a schedule.
+
+Happy path: the same sessions, sizes and depth on every target; requests per CPU-second beside the bare echo's.
+"""
+
+from runner import UNDER
+from table import Table
+
+
+def _beats(bench, title, depth, wanted, rate=None):
+    latency = "op" if rate else "req"
+    table = Table(title, ["size", "sessions", "server", "requests/s", "per CPU-s", "of echo", "p50 us", "p99 us",
+                          "p99.9 us"] + (["late"] if rate else []))
+    worst = None
+    for size in bench.sizes:
+        for sessions in bench.crowds:
+            base = None
+            more = {"rate": rate} if rate else {}
+            for target, r in bench.group(("echo", "pacekeeper", "zookeeper"), "it_req_per_cpu_s", "more", "load",
+                                         op="beat", size=size, sessions=sessions, depth=depth, root=UNDER, **more):
+                per_cpu = r["it_req_per_cpu_s"]
+                base = per_cpu if target == "echo" else base
+                ratio = per_cpu / base if base else None
+                if target == "pacekeeper" and ratio is not None:
+                    worst = ratio if worst is None else min(worst, ratio)
+                table.row(size, sessions, target, r["rps"], per_cpu, ratio, r[latency + "_p50_us"],
+                          r[latency + "_p99_us"], r[latency + "_p999_us"], *([r["backlog"]] if rate else []))
+    table.print()
+    if wanted:
+        bench.expect(f"{title}: requests per CPU-second, of the echo's, at worst", worst, wanted)
+
+
+def closed(bench):
+    _beats(bench, "beats, closed loop", 1, 0.8)
+
+
+def pipelined(bench):
+    _beats(bench, "beats, pipelined 16", 16, 0.5)
+
+
+def paced(bench):
+    _beats(bench, "beats, paced at 1500 beats/s, latency since due", 1, None, rate=1500)
