@@ -4,6 +4,7 @@
  * Happy path, idle: one session, mark; all the others, one exists each (so that every connection has worked
  * once), hold them for --seconds, mark. Happy path, znodes: all sessions, the parent, as many znodes as there
  * are sessions (so that every buffer has been used), mark; all the other znodes, mark; then they are deleted.
+ * Creates and deletes are pipelined, DEPTH a session, and timed.
  * Failure modes: a lost session or a request that fails ends the run.
  */
 #include "tools/bench_hold.h"
@@ -20,6 +21,14 @@
 enum { DEPTH = 16, SETTLE_MS = 500 };
 enum phase { OPENING, FIRST, REST, HOLDING, DELETING, DONE };
 
+/* Changes that were made one after the other: how many, how long they took, and CPU time of the first process under
+ * --pid. */
+struct stretch {
+    uint32_t changes;
+    uint64_t began, ended; /* ns */
+    struct pk_usage before, after;
+};
+
 struct hold {
     struct pk_bench *b;
     struct pk_crowd first,
@@ -31,6 +40,7 @@ struct hold {
     enum phase phase;
     uint32_t next, end; /* znodes: the next number, and where this phase ends */
     uint32_t inflight;
+    struct stretch took[DONE]; /* znodes: by phase */
 };
 
 static void enter(struct hold *h, enum phase phase);
@@ -133,23 +143,44 @@ static void change_next(struct hold *h, struct pk_zs *s)
         pk_zs_create(s, path, (struct pk_bytes){h->data, (uint32_t)h->b->opt.size}, on_changed, uv_hrtime());
 }
 
+static void begin_stretch(struct hold *h)
+{
+    struct stretch *t = &h->took[h->phase];
+
+    *t = (struct stretch){.changes = h->end - h->next, .began = uv_hrtime()};
+    if (h->b->opt.npids > 0)
+        pk_usage_of(h->b->opt.pids[0].pid, &t->before);
+}
+
+static void end_stretch(struct hold *h)
+{
+    struct stretch *t = &h->took[h->phase];
+
+    t->ended = uv_hrtime();
+    if (h->b->opt.npids > 0)
+        pk_usage_of(h->b->opt.pids[0].pid, &t->after);
+}
+
 static void on_changed(struct pk_zs *s, const struct pk_zs_reply *r)
 {
     struct hold *h = hold_of(s);
 
     h->inflight--;
-    if (r->err != PK_Z_OK)
+    if (r->err != PK_Z_OK) {
         fail(h, h->phase == DELETING ? "a znode could not be deleted" : "a znode could not be created");
-    else if (h->next < h->end)
+    } else if (h->next < h->end) {
         change_next(h, s);
-    else if (h->inflight == 0)
+    } else if (h->inflight == 0) {
+        end_stretch(h);
         wait_ms(h, SETTLE_MS);
+    }
 }
 
 static void change_all(struct hold *h, uint32_t from, uint32_t end)
 {
     h->next = from;
     h->end = end;
+    begin_stretch(h);
     for (uint32_t i = 0; i < h->crowd.n; i++)
         for (int k = 0; k < DEPTH && h->next < end; k++)
             change_next(h, &h->crowd.s[i]);
@@ -216,6 +247,20 @@ static void enter(struct hold *h, enum phase phase)
     }
 }
 
+static void report_rate(struct pk_bench *b, enum phase phase, const char *key, const char *label)
+{
+    const struct stretch *t = &((struct hold *)b->work)->took[phase];
+    double cpu = t->after.cpu_s - t->before.cpu_s;
+    char per_cpu[64];
+
+    if (t->ended == 0)
+        return;
+    pk_bench_value(b, key, label, "%.0f", t->changes / ((double)(t->ended - t->began) / 1e9));
+    snprintf(per_cpu, sizeof per_cpu, "%s_per_cpu_s", key);
+    if (cpu > 0)
+        pk_bench_value(b, per_cpu, "  a CPU-second of the first process", "%.0f", t->changes / cpu);
+}
+
 static uint64_t report(struct pk_bench *b)
 {
     struct hold *h = b->work;
@@ -238,6 +283,8 @@ static uint64_t report(struct pk_bench *b)
                  idle ? "connection" : "znode beyond data and name");
         pk_bench_value(b, key, label, "%.0f", grown - known);
     }
+    report_rate(b, REST, "created", "created a second");
+    report_rate(b, DELETING, "deleted", "deleted a second");
     pk_bench_processes(b, 0);
     pk_bench_result(b);
     return 0;

@@ -39,6 +39,7 @@ static const struct plan plans[] = {
     {"get", {PK_OP_GET_DATA}, 1},
     {"set", {PK_OP_SET_DATA}, 1},
     {"exists", {PK_OP_EXISTS}, 1},
+    {"list", {PK_OP_GET_CHILDREN2}, 1},
 };
 
 enum phase { PREPARING, WARMING, MEASURING, DRAINING, REMOVING, DONE };
@@ -66,6 +67,7 @@ struct load {
     enum phase phase;
     uint32_t waiting; /* requests to be answered before the phase ends: PREPARING, DRAINING, REMOVING */
     uint64_t requests, operations, errors, backlog;
+    uint64_t bytes; /* of replies */
     struct pk_hist request, operation;
 };
 
@@ -111,7 +113,7 @@ static void send_next(struct load *l, struct pk_zs *s, struct item *it, uint64_t
     if (op == PK_OP_SET_DATA)
         pk_zs_set(s, path, fresh_data(l), on_reply, now);
     else
-        pk_zs_read(s, op, path, on_reply, now);
+        pk_zs_read(s, op, op == PK_OP_GET_CHILDREN2 ? pk_zs_path(l->b->opt.root) : path, on_reply, now);
     it->inflight++;
     if (++it->step == l->plan->steps) {
         it->step = 0;
@@ -167,6 +169,7 @@ static void on_reply(struct pk_zs *s, const struct pk_zs_reply *r)
     it->inflight--;
     if (l->phase == MEASURING) {
         l->requests++;
+        l->bytes += PK_LEN_WORD + PK_REPLY_HEADER + r->len;
         l->errors += r->err != PK_Z_OK;
         pk_hist_add(&l->request, r->answered - r->asked);
     }
@@ -368,6 +371,8 @@ static uint64_t report(struct pk_bench *b)
     pk_bench_value(b, "rps", "requests a second", "%.0f", (double)l->requests / t);
     if (b->opt.depth == 1 || l->plan->steps == 1)
         pk_bench_value(b, "ops", "operations a second", "%.0f", (double)l->operations / t);
+    pk_bench_value(b, "reply_bytes", "bytes of a reply", "%.0f",
+                   l->requests > 0 ? (double)l->bytes / (double)l->requests : 0);
     pk_bench_latency(b, "req", "request", &l->request);
     if (b->opt.depth == 1)
         pk_bench_latency(b, "op", b->opt.rate > 0 ? "operation, since due," : "operation", &l->operation);
@@ -389,7 +394,7 @@ static bool set_up(struct pk_bench *b)
         if (strcmp(o->op, plans[i].name) == 0)
             l->plan = &plans[i];
     if (l->plan == NULL) {
-        pk_bench_say(l->b, "--op is one of beat, get, set, exists, read-all");
+        pk_bench_say(l->b, "--op is one of beat, get, set, exists, read-all, list");
         return false;
     }
     l->items = calloc((size_t)o->sessions, sizeof *l->items);

@@ -21,7 +21,7 @@ enum { PK_BENCH_PIDS = 8 };
 struct pk_bench_opt {
     enum pk_bench_command command;
     const char *connect; /* HOST:PORT,... */
-    const char *op;      /* beat, get, set, exists, read-all */
+    const char *op;      /* beat, get, set, exists, read-all, list */
     const char *root;
     double seconds, warmup; /* of the measured part and before it */
     double rate;            /* beats or requests a second in all; 0: as fast as replies come */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 void pk_bench_say(const struct pk_bench *b, const char *why)
@@ -113,6 +114,10 @@ int pk_bench_run(struct pk_bench *b, const struct pk_bench_subject *subject)
 
 void pk_bench_mark(struct pk_bench *b, int at)
 {
+    struct timespec day;
+
+    clock_gettime(CLOCK_REALTIME, &day);
+    *(at == 0 ? &b->begin_ms : &b->end_ms) = (int64_t)day.tv_sec * 1000 + day.tv_nsec / 1000000;
     *(at == 0 ? &b->begin : &b->end) = uv_hrtime();
     pk_usage_of(getpid(), &b->own[at]);
     for (int i = 0; i < b->opt.npids; i++)
@@ -176,7 +181,8 @@ void pk_bench_processes(struct pk_bench *b, uint64_t requests)
 
 void pk_bench_result(struct pk_bench *b)
 {
-    printf("result cmd=%s%s\n", pk_bench_command_name(b->opt.command), b->result);
+    printf("result cmd=%s%s begin_ms=%lld end_ms=%lld\n", pk_bench_command_name(b->opt.command), b->result,
+           (long long)b->begin_ms, (long long)b->end_ms);
     fflush(stdout);
 }
 

@@ -17,7 +17,8 @@ struct pk_bench {
     struct pk_bench_opt opt;
     struct pk_zs_loop zl;
     struct sockaddr_storage servers[PK_BENCH_SERVERS];
-    uint64_t begin, end;                          /* ns, of the measured stretch */
+    uint64_t begin, end;      /* ns, of the measured stretch */
+    int64_t begin_ms, end_ms; /* the same by the clock of the day, as servers' logs have it */
     struct pk_usage own[2], of[PK_BENCH_PIDS][2]; /* at its begin and end */
     uv_signal_t on_int;
     const struct pk_bench_subject *subject;

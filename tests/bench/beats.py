@@ -7,7 +7,10 @@ from runner import UNDER
 from table import Table
 
 
-def _beats(bench, title, depth, wanted, rate=None):
+SERVERS = ("echo", "pacekeeper", "zookeeper")
+
+
+def _beats(bench, title, depth, wanted, rate=None, servers=SERVERS):
     latency = "op" if rate else "req"
     table = Table(title, ["size", "sessions", "server", "requests/s", "per CPU-s", "of echo", "p50 us", "p99 us",
                           "p99.9 us"] + (["late"] if rate else []))
@@ -16,12 +19,12 @@ def _beats(bench, title, depth, wanted, rate=None):
         for sessions in bench.crowds:
             base = None
             more = {"rate": rate} if rate else {}
-            for target, r in bench.group(("echo", "pacekeeper", "zookeeper"), "it_req_per_cpu_s", "more", "load",
+            for target, r in bench.group(servers, "it_req_per_cpu_s", "more", "load",
                                          op="beat", size=size, sessions=sessions, depth=depth, root=UNDER, **more):
                 per_cpu = r["it_req_per_cpu_s"]
                 base = per_cpu if target == "echo" else base
                 ratio = per_cpu / base if base else None
-                if target == "pacekeeper" and ratio is not None:
+                if target in servers[1:2] and ratio is not None:
                     worst = ratio if worst is None else min(worst, ratio)
                 table.row(size, sessions, target, r["rps"], per_cpu, ratio, r[latency + "_p50_us"],
                           r[latency + "_p99_us"], r[latency + "_p999_us"], *([r["backlog"]] if rate else []))
@@ -40,3 +43,17 @@ def pipelined(bench):
 
 def paced(bench):
     _beats(bench, "beats, paced at 1500 beats/s, latency since due", 1, None, rate=1500)
+
+
+def leased(bench):
+    """Refreshes of znodes that the ensemble has, in mode write-behind, beside znodes born here: pacekeeper. The last
+    daemon flushes every second, so that a turn has flushes in it."""
+    if "pacekeeper" not in bench.targets:
+        return
+    bench.targets["leased"] = bench.new_daemon("write-behind")
+    bench.targets["flush 1s"] = bench.new_daemon("write-behind,flush=1s")
+    for depth, wanted in ((1, 0.8), (16, 0.5)):
+        _beats(bench, f"beats on leased znodes, depth {depth}", depth, wanted,
+               servers=("echo", "leased", "flush 1s", "pacekeeper"))
+    for name in ("leased", "flush 1s"):
+        bench.targets.pop(name).stop()

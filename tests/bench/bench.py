@@ -19,14 +19,16 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import beats  # noqa: E402
+import ensemble  # noqa: E402
 import relays  # noqa: E402
 import rig  # noqa: E402
 import store  # noqa: E402
 from runner import Bench  # noqa: E402
 from table import Table  # noqa: E402
 
-SECTIONS = {f.__name__: f for f in (beats.closed, beats.pipelined, beats.paced, relays.reads, relays.relayed,
-                                    relays.storm, store.memory)}
+SECTIONS = {f.__name__: f for f in (
+    beats.closed, beats.pipelined, beats.paced, beats.leased, relays.reads, relays.relayed, relays.storm, store.memory,
+    store.births, store.listing, store.release, ensemble.transactions)}
 
 
 def main():
