@@ -13,11 +13,14 @@
 
 enum kind { TEXT, INTEGER, NUMBER, FLAG, PIDS };
 enum {
-    ALL = PK_BENCH_STORM | PK_BENCH_LOAD | PK_BENCH_FRAMES | PK_BENCH_IDLE | PK_BENCH_ZNODES,
+    CLUSTERS = PK_BENCH_STORM | PK_BENCH_PULSES,
     LOADS = PK_BENCH_LOAD | PK_BENCH_FRAMES,
     CROWDS = LOADS | PK_BENCH_IDLE | PK_BENCH_ZNODES,
-    SIZED = LOADS | PK_BENCH_STORM | PK_BENCH_ZNODES,
-    TIMED = LOADS | PK_BENCH_STORM | PK_BENCH_IDLE,
+    ALL = CLUSTERS | CROWDS,
+    ROOTED = PK_BENCH_STORM | CROWDS,
+    KEEPING = LOADS | PK_BENCH_STORM | PK_BENCH_ZNODES,
+    SIZED = KEEPING | PK_BENCH_PULSES,
+    TIMED = LOADS | CLUSTERS | PK_BENCH_IDLE,
 };
 
 struct option {
@@ -31,9 +34,10 @@ struct option {
 #define AT(field) offsetof(struct pk_bench_opt, field)
 static const struct option options[] = {
     {"connect", "HOST:PORT,...", "servers (127.0.0.1:2181)", ALL, TEXT, AT(connect), 0, 0},
-    {"root", "PATH", "Storm's root (/storm), or parent of the znodes (/storm/workerbeats/pk-bench)", ALL,
+    {"root", "PATH", "Storm's root (/storm), or parent of the znodes (/storm/workerbeats/pk-bench)", ROOTED,
      TEXT, AT(root), 0, 0},
-    {"seconds", "N", "measured time; storm: 0 runs until SIGINT (10)", TIMED, NUMBER, AT(seconds), 0, 1e6},
+    {"seconds", "N", "measured time; storm, pulses: 0 runs until SIGINT (10)", TIMED, NUMBER, AT(seconds), 0,
+     1e6},
     {"warmup", "N", "seconds before the measured time (0.5)", LOADS, NUMBER, AT(warmup), 0, 1e4},
     {"size", "BYTES", "data of a beat or znode (1024)", SIZED, INTEGER, AT(size), 24, 1 << 20},
     {"sessions", "N", "sessions (100)", CROWDS, INTEGER, AT(sessions), 1, 60000},
@@ -45,18 +49,17 @@ static const struct option options[] = {
      AT(rate), 0, 1e7},
     {"znodes", "N", "znodes, spread over the sessions (one each; znodes: 10000)", CROWDS, INTEGER, AT(znodes),
      1, 10000000},
-    {"workers", "N", "simulated workers, a session each (200)", PK_BENCH_STORM, INTEGER, AT(workers), 1,
-     60000},
-    {"topologies", "N", "topologies that the workers belong to (4)", PK_BENCH_STORM, INTEGER, AT(topologies),
-     1, 1000},
-    {"period-ms", "N", "time between the beats of a worker (3000)", PK_BENCH_STORM, INTEGER, AT(period_ms), 1,
+    {"workers", "N", "simulated workers, a session each (200)", CLUSTERS, INTEGER, AT(workers), 1, 60000},
+    {"topologies", "N", "topologies that the workers belong to (4)", CLUSTERS, INTEGER, AT(topologies), 1,
+     1000},
+    {"period-ms", "N", "time between the beats of a worker (3000)", CLUSTERS, INTEGER, AT(period_ms), 1,
      600000},
-    {"scan-ms", "N", "time between Nimbus' scans (10 for 3 of the period, as in Storm)", PK_BENCH_STORM,
-     INTEGER, AT(scan_ms), 1, 600000},
-    {"timeout-ms", "N", "session timeout asked for (20000)", ALL, INTEGER, AT(timeout_ms), 100, 3600000},
+    {"scan-ms", "N", "time between Nimbus' scans (10 for 3 of the period, as in Storm)", CLUSTERS, INTEGER,
+     AT(scan_ms), 1, 600000},
+    {"timeout-ms", "N", "session timeout asked for (20000)", ROOTED, INTEGER, AT(timeout_ms), 100, 3600000},
     {"pid", "[NAME=]PID", "report CPU and memory of this process (repeatable)", ALL, PIDS, 0, 0, 0},
     {"progress", NULL, "live progress even when stderr is no terminal", ALL, FLAG, AT(progress), 0, 0},
-    {"keep", NULL, "leave the znodes in place", SIZED, FLAG, AT(keep), 0, 0},
+    {"keep", NULL, "leave the znodes in place", KEEPING, FLAG, AT(keep), 0, 0},
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
 
@@ -69,6 +72,7 @@ static const struct {
     {"frames", "the same requests to a frame echo (no session, no set-up)", PK_BENCH_FRAMES},
     {"idle", "hold idle sessions, report memory per connection", PK_BENCH_IDLE},
     {"znodes", "create znodes, report memory per znode", PK_BENCH_ZNODES},
+    {"pulses", "the same cluster, sent to a Storm Pacemaker daemon", PK_BENCH_PULSES},
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 

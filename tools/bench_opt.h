@@ -14,6 +14,7 @@ enum pk_bench_command {
     PK_BENCH_FRAMES = 4,
     PK_BENCH_IDLE = 8,
     PK_BENCH_ZNODES = 16,
+    PK_BENCH_PULSES = 32,
 };
 
 enum { PK_BENCH_PIDS = 8 };

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/bench_pulse_wire.h"
+
 void pk_bench_say(const struct pk_bench *b, const char *why)
 {
     fprintf(stderr, "pk-bench %s: %s\n", pk_bench_command_name(b->opt.command), why);
@@ -68,7 +70,9 @@ static bool begin(struct pk_bench *b)
     b->zl.uv = uv_default_loop();
     b->zl.servers = b->servers;
     b->zl.timeout_ms = b->opt.timeout_ms;
-    b->zl.raw = b->opt.command == PK_BENCH_FRAMES;
+    b->zl.raw = (b->opt.command & (PK_BENCH_FRAMES | PK_BENCH_PULSES)) != 0;
+    if (b->opt.command == PK_BENCH_PULSES)
+        b->zl.id_of = pk_pulse_id;
     if (!pk_zs_loop_init(&b->zl))
         return false;
     if (!add_servers(b)) {

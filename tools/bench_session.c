@@ -78,6 +78,7 @@ static void lose(struct pk_zs *s, const char *why)
         struct pk_zs_call call = s->calls[s->first++ & (s->cap - 1)];
         struct pk_zs_reply lost = {
             .op = call.op, .err = PK_ZS_LOST, .asked = call.asked, .answered = uv_hrtime()};
+        s->task = call.task;
         call.fn(s, &lost);
     }
     s->on_lost(s, why);
@@ -160,16 +161,37 @@ static void grow_calls(struct pk_zs *s)
     s->first = 0;
 }
 
-void pk_zs_send(struct pk_zs *s, int32_t op, const uint8_t *end, pk_zs_fn fn, uint64_t asked)
+int32_t pk_zs_next_id(const struct pk_zs *s)
+{
+    return s->xid == INT32_MAX ? 1 : s->xid + 1;
+}
+
+static void await_reply(struct pk_zs *s, int32_t id, int32_t op, pk_zs_fn fn, uint64_t asked)
 {
     if (s->count == s->cap)
         grow_calls(s);
-    s->xid = s->xid == INT32_MAX ? 1 : s->xid + 1;
+    s->xid = id;
     s->calls[(s->first + s->count++) & (s->cap - 1)] =
-        (struct pk_zs_call){.fn = fn, .asked = asked, .xid = s->xid, .op = op};
+        (struct pk_zs_call){.fn = fn, .task = s->task, .asked = asked, .xid = id, .op = op};
     s->loop->frames++;
     s->written = asked;
+}
+
+void pk_zs_send(struct pk_zs *s, int32_t op, const uint8_t *end, pk_zs_fn fn, uint64_t asked)
+{
+    await_reply(s, pk_zs_next_id(s), op, fn, asked);
     put_frame(s, s->xid, op, end);
+}
+
+uint8_t *pk_zs_begin_frame(struct pk_zs *s, size_t max)
+{
+    return pk_zs_begin(s, max) - HEAD;
+}
+
+void pk_zs_send_frame(struct pk_zs *s, int32_t id, const uint8_t *end, pk_zs_fn fn, uint64_t asked)
+{
+    await_reply(s, id, 0, fn, asked);
+    s->loop->out_len = (size_t)(end - s->loop->out);
 }
 
 void pk_zs_keep_alive(struct pk_zs *s, uint64_t now)
@@ -197,33 +219,57 @@ static bool take_response(struct pk_zs *s, const uint8_t *p, size_t n)
     return s->state == PK_ZS_READY;
 }
 
+/* Reads a reply's header into *r and *id. 1: a reply to a request; 0: a ping's or an event; -1: none of these. */
+static int take_head(struct pk_zs *s, const uint8_t *p, size_t n, struct pk_zs_reply *r, int32_t *id)
+{
+    struct pk_reply head;
+
+    if (s->loop->id_of != NULL) {
+        *id = s->loop->id_of(p, n);
+        r->body = p;
+        r->len = n;
+        return 1;
+    }
+    if (n < PK_REPLY_HEADER)
+        return -1;
+    pk_reply_load(&head, p);
+    r->body = p + PK_REPLY_HEADER;
+    r->len = n - PK_REPLY_HEADER;
+    *id = head.xid;
+    if (s->loop->raw)
+        return 1;
+    r->zxid = head.zxid;
+    r->err = head.err;
+    return head.xid != PK_XID_PING && head.xid != PK_XID_NOTIFICATION;
+}
+
 /* One reply; false when the session ended meanwhile. */
 static bool take_reply(struct pk_zs *s, const uint8_t *p, size_t n, uint64_t now)
 {
-    if (n < PK_REPLY_HEADER) {
+    struct pk_zs_reply r = {.answered = now};
+    int32_t id;
+    int kind = take_head(s, p, n, &r, &id);
+
+    if (kind < 0) {
         lose(s, "a reply shorter than its header");
         return false;
     }
-    struct pk_reply head;
-    pk_reply_load(&head, p);
-    if (!s->loop->raw && (head.xid == PK_XID_PING || head.xid == PK_XID_NOTIFICATION))
+    if (kind == 0)
         return true;
-    if (s->count == 0 || s->calls[s->first & (s->cap - 1)].xid != head.xid) {
+    if (s->count == 0 || s->calls[s->first & (s->cap - 1)].xid != id) {
         s->loop->broken++;
         lose(s, "a reply out of order");
         return false;
     }
     struct pk_zs_call call = s->calls[s->first++ & (s->cap - 1)];
     s->count--;
-    struct pk_zs_reply r = {call.op, 0, 0, p + PK_REPLY_HEADER, n - PK_REPLY_HEADER, call.asked, now};
-    if (!s->loop->raw) {
-        r.zxid = head.zxid;
-        r.err = head.err;
-        if (r.zxid > 0 && r.zxid < s->zxid)
-            s->loop->broken++;
-        else if (r.zxid > 0)
-            s->zxid = r.zxid;
-    }
+    r.op = call.op;
+    r.asked = call.asked;
+    if (r.zxid > 0 && r.zxid < s->zxid)
+        s->loop->broken++;
+    else if (r.zxid > 0)
+        s->zxid = r.zxid;
+    s->task = call.task;
     call.fn(s, &r);
     return s->state == PK_ZS_READY;
 }

@@ -36,11 +36,14 @@ struct pk_zs_loop {
     uv_loop_t *uv;
     const struct sockaddr_storage *servers; /* tried round robin by session index */
     unsigned nservers;
-    int32_t timeout_ms;   /* asked for at connect */
-    bool raw;             /* no handshake, no checks of replies: the other side is a frame echo */
-    uint64_t frames;      /* requests sent, pings excluded */
-    uint64_t broken;      /* replies out of order, going back in zxid, or undecodable */
-    struct pk_zs *writer; /* whose requests `out` holds */
+    int32_t timeout_ms; /* asked for at connect */
+    bool raw;           /* no handshake, no pings, no checks of replies: the other side is no ZooKeeper */
+    int32_t (*id_of)(const uint8_t *p,
+                     size_t n); /* raw: the id in a frame of another protocol; NULL: an xid at
+                                                     its start, as in ZooKeeper's */
+    uint64_t frames;            /* requests sent, pings excluded */
+    uint64_t broken;            /* replies out of order, going back in zxid, or undecodable */
+    struct pk_zs *writer;       /* whose requests `out` holds */
     uint8_t *out;
     size_t out_len, out_cap;
     uint8_t *in;
@@ -49,6 +52,7 @@ struct pk_zs_loop {
 
 struct pk_zs_call {
     pk_zs_fn fn;
+    void *task; /* the session's at the time of asking; it is the session's again when the reply comes */
     uint64_t asked;
     int32_t xid, op;
 };
@@ -90,6 +94,12 @@ uint8_t *pk_zs_begin(struct pk_zs *s, size_t max);
 /* end: one past the record's last byte; fn gets the reply; asked: when the request was due (uv_hrtime(), ns).
  */
 void pk_zs_send(struct pk_zs *s, int32_t op, const uint8_t *end, pk_zs_fn fn, uint64_t asked);
+/* The same for a whole frame of another protocol, from its length word on; id: what id_of will find in the reply.
+ */
+uint8_t *pk_zs_begin_frame(struct pk_zs *s, size_t max);
+void pk_zs_send_frame(struct pk_zs *s, int32_t id, const uint8_t *end, pk_zs_fn fn, uint64_t asked);
+/* The id that the session's next request will have. */
+int32_t pk_zs_next_id(const struct pk_zs *s);
 /* Sends what is buffered: needed after requests made outside of on_ready and of reply functions. */
 void pk_zs_flush(struct pk_zs_loop *loop);
 

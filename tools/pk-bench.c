@@ -7,6 +7,7 @@
  */
 #include "tools/bench_hold.h"
 #include "tools/bench_load.h"
+#include "tools/bench_pulse.h"
 #include "tools/bench_storm.h"
 
 static const struct pk_bench_subject *subject_of(enum pk_bench_command command)
@@ -17,6 +18,8 @@ static const struct pk_bench_subject *subject_of(enum pk_bench_command command)
     case PK_BENCH_IDLE:
     case PK_BENCH_ZNODES:
         return &pk_hold_subject;
+    case PK_BENCH_PULSES:
+        return &pk_pulse_subject;
     default:
         return &pk_load_subject;
     }

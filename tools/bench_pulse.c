@@ -1,0 +1,524 @@
+/*
+ * Pulses: a connection for each worker, which sends SEND_PULSE on a schedule, and one for Nimbus, which every so often
+ * lists all topologies and their workers and reads every pulse, one request at a time.
+ *
+ * Happy path: connections open -> beating -> pulses in flight and the scan in work are awaited -> Nimbus reads every
+ * last value back -> deletes the topologies and looks whether they are gone -> report. Each value read is checked as
+ * in the simulated Storm cluster (bench_storm.h), so that a run also proves our encoder of the messages.
+ * Failure modes: a connection lost before the measured stretch, or Nimbus' at any time, ends the run; a worker's lost
+ * later is counted, as is every reply that is not the one asked for.
+ */
+#include "tools/bench_pulse.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tools/bench_beat.h"
+#include "tools/bench_crowd.h"
+#include "tools/bench_pace.h"
+#include "tools/bench_paths.h"
+#include "tools/bench_pulse_wire.h"
+#include "tools/bench_request.h"
+
+#define ROOT "/workerbeats" /* Pacemaker's keys are below Storm's root, which it does not know */
+
+enum phase { OPENING, BEATING, SETTLING, CHECKING, DELETING, DONE };
+enum { TOPOLOGY_MAX = 64, KEY_MAX = sizeof ROOT + TOPOLOGY_MAX + PK_WORKER_NAME + 2 };
+
+struct worker {
+    bool busy;
+    uint64_t begun, due;  /* pulses begun on the schedule; when the one in work was due, ns */
+    uint64_t sent, acked; /* numbers of the newest one sent and confirmed */
+    uint64_t known, seen; /* confirmed when Nimbus asked; newest that it has read */
+};
+
+struct pulses {
+    struct pk_bench *b;
+    struct pk_crowd crowd; /* connections of the workers, then Nimbus' */
+    struct pk_pace pace;
+    uv_timer_t end, scan;
+    enum phase phase;
+    uint32_t workers, topologies, busy;
+    struct worker *w;
+    uint8_t *data;
+    long epoch; /* names this run's topologies */
+    bool scanning;
+    uint32_t topology, at, listed; /* of the scan */
+    uint32_t *list;
+    uint64_t scan_from;
+    uint64_t beats, reads, scans, lost, refused, corrupt, older, missing, stale;
+    struct pk_hist beat, read, scan_time;
+};
+
+static void enter(struct pulses *ps, enum phase phase);
+
+static struct pulses *pulses_of(struct pk_zs *s)
+{
+    return ((struct pk_crowd *)s->owner)->owner;
+}
+
+static struct pk_zs *nimbus(struct pulses *ps)
+{
+    return &ps->crowd.s[ps->workers];
+}
+
+static uint64_t errors(const struct pulses *ps)
+{
+    return ps->lost + ps->refused + ps->corrupt + ps->older + ps->missing + ps->b->zl.broken;
+}
+
+static void fail(struct pulses *ps, const char *why)
+{
+    if (ps->phase == DONE)
+        return;
+    ps->b->failed = why;
+    enter(ps, DONE);
+}
+
+/* ---- names and messages ---- */
+
+static int topology_path(const struct pulses *ps, char *path, uint32_t t)
+{
+    return snprintf(path, KEY_MAX, ROOT "/pk-bench-%u-%ld", t + 1, ps->epoch);
+}
+
+static void key_of(const struct pulses *ps, char *key, uint32_t i)
+{
+    int n = topology_path(ps, key, i % ps->topologies);
+
+    key[n] = '/';
+    pk_worker_name(key + n + 1, i);
+}
+
+static void ask(struct pk_zs *s, int32_t type, const char *path, pk_zs_fn fn, uint64_t now)
+{
+    int32_t id = pk_zs_next_id(s);
+    struct pk_bytes p = pk_zs_path(path);
+
+    pk_zs_send_frame(s, id, pk_pulse_put_path(pk_zs_begin_frame(s, PK_PULSE_ROOM + p.len), type, id, p), fn,
+                     now);
+}
+
+/* A reply of the type asked for; anything else is counted. A lost connection's answer is none. */
+static bool reply_is(struct pulses *ps, const struct pk_zs_reply *r, int32_t type, struct pk_pulse *m)
+{
+    bool good = r->err != PK_ZS_LOST && pk_pulse_read(r->body, r->len, m) && m->type == type;
+
+    ps->refused += !good && r->err != PK_ZS_LOST;
+    return good;
+}
+
+/* ---- workers ---- */
+
+static void begin_beat(struct pulses *ps, uint32_t i, uint64_t now);
+
+/* A worker's pulse or Nimbus' scan ended; the last one ends the phase that waits for it. */
+static void idle(struct pulses *ps)
+{
+    if (--ps->busy == 0 && (ps->phase == SETTLING || ps->phase == CHECKING))
+        enter(ps, ps->phase + 1);
+}
+
+static void on_sent(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pulses_of(s);
+    struct worker *w = &ps->w[s->index];
+    struct pk_pulse m;
+
+    w->busy = false;
+    if (reply_is(ps, r, PK_PULSE_SENT, &m)) {
+        w->acked = w->sent;
+        ps->beats++;
+        pk_hist_add(&ps->beat, r->answered - w->due);
+    }
+    if (r->err != PK_ZS_LOST && ps->phase == BEATING &&
+        pk_pace_due(&ps->pace, s->index, w->begun) <= r->answered)
+        begin_beat(ps, s->index, r->answered);
+    else
+        idle(ps);
+}
+
+static void begin_beat(struct pulses *ps, uint32_t i, uint64_t now)
+{
+    struct worker *w = &ps->w[i];
+    struct pk_zs *s = &ps->crowd.s[i];
+    int32_t id = pk_zs_next_id(s);
+    uint32_t size = (uint32_t)ps->b->opt.size;
+    char key[KEY_MAX];
+
+    w->due = pk_pace_due(&ps->pace, i, w->begun++);
+    w->busy = true;
+    key_of(ps, key, i);
+    pk_beat_fill(ps->data, size, i, ++w->sent);
+    uint8_t *p = pk_zs_begin_frame(s, PK_PULSE_ROOM + KEY_MAX + size);
+    p = pk_pulse_put_send(p, id, pk_zs_path(key), (struct pk_bytes){ps->data, size});
+    pk_zs_send_frame(s, id, p, on_sent, now);
+}
+
+static void on_due(struct pk_pace *p, uint32_t party, uint64_t due)
+{
+    struct pulses *ps = p->owner;
+
+    (void)due;
+    if (ps->w[party].busy || ps->crowd.s[party].state != PK_ZS_READY)
+        return;
+    ps->busy++;
+    begin_beat(ps, party, uv_hrtime());
+    pk_zs_flush(&ps->b->zl);
+}
+
+/* ---- Nimbus ---- */
+
+static void list_topology(struct pulses *ps, uint64_t now);
+
+static void end_scan(struct pulses *ps, uint64_t now)
+{
+    ps->scans++;
+    pk_hist_add(&ps->scan_time, now - ps->scan_from);
+    ps->scanning = false;
+    idle(ps);
+}
+
+static void read_next(struct pulses *ps, uint64_t now);
+
+static void check_value(struct pulses *ps, uint32_t i, struct pk_bytes data)
+{
+    struct worker *w = &ps->w[i];
+    uint64_t seq = pk_beat_check(data, (size_t)ps->b->opt.size, i);
+
+    if (data.p == NULL) {
+        ps->missing++;
+    } else if (seq == 0 || seq > w->sent) {
+        ps->corrupt++;
+    } else {
+        ps->older += seq < w->seen;
+        if (seq < w->known)
+            *(ps->phase == CHECKING ? &ps->missing : &ps->stale) += 1;
+        w->seen = seq > w->seen ? seq : w->seen;
+    }
+}
+
+static void on_value(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pulses_of(s);
+    struct pk_pulse m;
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    ps->reads++;
+    pk_hist_add(&ps->read, r->answered - r->asked);
+    if (reply_is(ps, r, PK_PULSE_GOT, &m))
+        check_value(ps, ps->list[ps->at], m.data);
+    ps->at++;
+    read_next(ps, r->answered);
+}
+
+static void read_next(struct pulses *ps, uint64_t now)
+{
+    char key[KEY_MAX];
+
+    if (ps->at < ps->listed) {
+        uint32_t i = ps->list[ps->at];
+        ps->w[i].known = ps->w[i].acked;
+        key_of(ps, key, i);
+        ask(nimbus(ps), PK_PULSE_GET, key, on_value, now);
+    } else if (++ps->topology < ps->topologies) {
+        list_topology(ps, now);
+    } else {
+        end_scan(ps, now);
+    }
+}
+
+/* The workers of this topology that are listed, and that those are all that have beaten when it was asked. */
+static void take_listing(struct pulses *ps, struct pk_pulse *m)
+{
+    uint32_t confirmed = 0, expected = 0;
+
+    ps->listed = 0;
+    for (int32_t k = 0; k < m->nnodes; k++) {
+        uint32_t i = pk_worker_number(pk_get_bytes(&m->nodes));
+        if (i >= ps->workers || i % ps->topologies != ps->topology || ps->listed == ps->workers) {
+            ps->corrupt++;
+            continue;
+        }
+        ps->list[ps->listed++] = i;
+        confirmed += ps->w[i].known > 0;
+    }
+    for (uint32_t i = ps->topology; i < ps->workers; i += ps->topologies)
+        expected += ps->w[i].known > 0;
+    ps->missing += expected > confirmed ? expected - confirmed : 0;
+}
+
+static void on_topology_listed(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pulses_of(s);
+    struct pk_pulse m;
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    ps->reads++;
+    pk_hist_add(&ps->read, r->answered - r->asked);
+    ps->at = ps->listed = 0;
+    if (reply_is(ps, r, PK_PULSE_LISTED, &m))
+        take_listing(ps, &m);
+    read_next(ps, r->answered);
+}
+
+static void list_topology(struct pulses *ps, uint64_t now)
+{
+    char path[KEY_MAX];
+
+    for (uint32_t i = ps->topology; i < ps->workers; i += ps->topologies)
+        ps->w[i].known = ps->w[i].acked;
+    topology_path(ps, path, ps->topology);
+    ask(nimbus(ps), PK_PULSE_LIST, path, on_topology_listed, now);
+}
+
+static void on_root_listed(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pulses_of(s);
+    struct pk_pulse m;
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    ps->reads++;
+    pk_hist_add(&ps->read, r->answered - r->asked);
+    if (reply_is(ps, r, PK_PULSE_LISTED, &m) && ps->phase == CHECKING)
+        ps->missing += m.nnodes < (int32_t)ps->topologies;
+    list_topology(ps, r->answered);
+}
+
+static void scan(struct pulses *ps)
+{
+    ps->busy++;
+    ps->scanning = true;
+    ps->topology = 0;
+    ps->scan_from = uv_hrtime();
+    ask(nimbus(ps), PK_PULSE_LIST, ROOT, on_root_listed, ps->scan_from);
+    pk_zs_flush(&ps->b->zl);
+}
+
+static void on_scan(uv_timer_t *t)
+{
+    struct pulses *ps = t->data;
+
+    if (!ps->scanning)
+        scan(ps);
+}
+
+/* ---- tearing down ---- */
+
+static void delete_next(struct pulses *ps, uint64_t now);
+
+static void on_gone(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pulses_of(s);
+    struct pk_pulse m;
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    if (reply_is(ps, r, PK_PULSE_LISTED, &m))
+        ps->refused += m.nnodes != 0;
+    ps->topology++;
+    delete_next(ps, r->answered);
+}
+
+static void on_deleted(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pulses_of(s);
+    struct pk_pulse m;
+    char path[KEY_MAX];
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    reply_is(ps, r, PK_PULSE_DELETED, &m);
+    topology_path(ps, path, ps->topology);
+    ask(s, PK_PULSE_LIST, path, on_gone, r->answered);
+}
+
+static void delete_next(struct pulses *ps, uint64_t now)
+{
+    char path[KEY_MAX];
+
+    if (ps->topology == ps->topologies) {
+        enter(ps, DONE);
+        return;
+    }
+    topology_path(ps, path, ps->topology);
+    ask(nimbus(ps), PK_PULSE_DELETE, path, on_deleted, now);
+}
+
+/* ---- phases ---- */
+
+static void on_end(uv_timer_t *t)
+{
+    enter(t->data, SETTLING);
+}
+
+static void start_beating(struct pulses *ps)
+{
+    const struct pk_bench_opt *o = &ps->b->opt;
+
+    pk_bench_mark(ps->b, 0);
+    ps->pace = (struct pk_pace){.owner = ps,
+                                .on_due = on_due,
+                                .parties = ps->workers,
+                                .interval_ns = (double)o->period_ms * 1e6 / ps->workers};
+    if (!pk_pace_start(&ps->pace, ps->b->zl.uv)) {
+        fail(ps, "no timer");
+        return;
+    }
+    uv_update_time(ps->b->zl.uv);
+    uv_timer_start(&ps->scan, on_scan, (uint64_t)o->scan_ms, (uint64_t)o->scan_ms);
+    if (o->seconds > 0)
+        uv_timer_start(&ps->end, on_end, (uint64_t)(o->seconds * 1000), 0);
+}
+
+static void stop_beating(struct pulses *ps)
+{
+    pk_bench_mark(ps->b, 1);
+    pk_pace_stop(&ps->pace);
+    uv_timer_stop(&ps->scan);
+    uv_timer_stop(&ps->end);
+    ps->busy++;
+    idle(ps);
+}
+
+static void finish(struct pulses *ps)
+{
+    if (ps->pace.fd >= 0)
+        pk_pace_stop(&ps->pace);
+    uv_close((uv_handle_t *)&ps->end, NULL);
+    uv_close((uv_handle_t *)&ps->scan, NULL);
+    pk_crowd_close(&ps->crowd);
+}
+
+static void enter(struct pulses *ps, enum phase phase)
+{
+    ps->phase = phase;
+    switch (phase) {
+    case BEATING:
+        start_beating(ps);
+        break;
+    case SETTLING:
+        stop_beating(ps);
+        break;
+    case CHECKING:
+        scan(ps);
+        break;
+    case DELETING:
+        ps->topology = 0;
+        delete_next(ps, uv_hrtime());
+        break;
+    default:
+        finish(ps);
+    }
+    pk_zs_flush(&ps->b->zl);
+}
+
+static void on_all_ready(struct pk_crowd *c)
+{
+    enter(c->owner, BEATING);
+}
+
+static void on_lost(struct pk_crowd *c, struct pk_zs *s, const char *why)
+{
+    struct pulses *ps = c->owner;
+
+    ps->lost++;
+    if (ps->phase < BEATING || s->index == ps->workers)
+        fail(ps, why);
+}
+
+static void on_interrupt(struct pk_bench *b)
+{
+    struct pulses *ps = b->work;
+
+    if (ps->phase == BEATING)
+        enter(ps, SETTLING);
+    else
+        fail(ps, "interrupted");
+}
+
+/* ---- report, start and end ---- */
+
+static uint64_t report(struct pk_bench *b)
+{
+    struct pulses *ps = b->work;
+    double t = pk_bench_seconds(b);
+    const struct {
+        const char *key, *label;
+        uint64_t value;
+    } counts[] = {
+        {"reads", "Nimbus: reads", ps->reads},
+        {"scans", "Nimbus: scans of all workers", ps->scans},
+        {"corrupt", "values that were never written", ps->corrupt},
+        {"older", "values older than one read before", ps->older},
+        {"missing", "confirmed pulses that were not found", ps->missing},
+        {"stale", "values older than confirmed when asked", ps->stale},
+        {"refused", "unexpected replies", ps->refused},
+        {"lost", "connections lost", ps->lost},
+        {"errors", "errors in all", errors(ps)},
+    };
+
+    printf("pulses: %u workers in %u topologies, a pulse of %d bytes each %d ms\n", ps->workers,
+           ps->topologies, b->opt.size, b->opt.period_ms);
+    b->result_len =
+        (size_t)snprintf(b->result, sizeof b->result, " workers=%u topologies=%u size=%d period_ms=%d",
+                         ps->workers, ps->topologies, b->opt.size, b->opt.period_ms);
+    pk_bench_value(b, "seconds", "seconds", "%.2f", t);
+    pk_bench_value(b, "beats", "pulses", "%.0f", (double)ps->beats);
+    pk_bench_value(b, "beats_per_s", "pulses a second", "%.0f", (double)ps->beats / t);
+    pk_bench_latency(b, "beat", "pulse, since due,", &ps->beat);
+    pk_bench_latency(b, "read", "request of Nimbus", &ps->read);
+    pk_bench_value(b, "scan_p50_ms", "scan p50, ms", "%.1f", pk_hist_us(&ps->scan_time, 0.5) / 1000);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        pk_bench_value(b, counts[i].key, counts[i].label, "%.0f", (double)counts[i].value);
+    pk_bench_processes(b, ps->beats + ps->reads);
+    pk_bench_result(b);
+    return errors(ps);
+}
+
+static bool set_up(struct pk_bench *b)
+{
+    struct pulses *ps = b->work;
+    const struct pk_bench_opt *o = &b->opt;
+
+    ps->b = b;
+    ps->pace.fd = -1;
+    ps->epoch = (long)time(NULL);
+    ps->workers = (uint32_t)o->workers;
+    ps->topologies = (uint32_t)(o->topologies < o->workers ? o->topologies : o->workers);
+    ps->w = calloc(ps->workers, sizeof *ps->w);
+    ps->list = calloc(ps->workers, sizeof *ps->list);
+    ps->data = malloc((size_t)o->size);
+    if (ps->w == NULL || ps->list == NULL || ps->data == NULL)
+        return false;
+    uv_timer_init(b->zl.uv, &ps->end);
+    uv_timer_init(b->zl.uv, &ps->scan);
+    ps->end.data = ps->scan.data = ps;
+    ps->crowd.loop = &b->zl;
+    ps->crowd.owner = ps;
+    ps->crowd.on_all_ready = on_all_ready;
+    ps->crowd.on_lost = on_lost;
+    return pk_crowd_open(&ps->crowd, ps->workers + 1);
+}
+
+static void close_all(struct pk_bench *b)
+{
+    struct pulses *ps = b->work;
+    pk_crowd_free(&ps->crowd);
+}
+
+static void release(struct pk_bench *b)
+{
+    struct pulses *ps = b->work;
+
+    free(ps->w);
+    free(ps->list);
+    free(ps->data);
+}
+
+const struct pk_bench_subject pk_pulse_subject = {
+    sizeof(struct pulses), set_up, on_interrupt, close_all, report, release};
