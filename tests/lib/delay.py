@@ -46,9 +46,9 @@ class _Way(threading.Thread):
 
 
 class Delay:
-    def __init__(self, target, seconds):
+    def __init__(self, target, seconds, listen=("127.0.0.1", 0)):
         self.target, self.seconds = target, seconds
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(listen, backlog=128)
         self.addr = self.listener.getsockname()
         self.connect_string = "%s:%d" % self.addr
 

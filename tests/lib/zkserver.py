@@ -41,7 +41,8 @@ def words(addr, word):
 class ZooKeeper:
     """One server. Standalone unless the ensemble's lines come in extra_cfg with a myid."""
 
-    def __init__(self, dir=None, extra_cfg="", jvm=(), tick=2000, myid=None, port=None, client_port=True):
+    def __init__(self, dir=None, extra_cfg="", jvm=(), tick=2000, myid=None, port=None, client_port=True,
+                 host="127.0.0.1"):
         self.dir = dir or temp_dir()
         self.extra_cfg = extra_cfg
         self.jvm = list(jvm)
@@ -50,16 +51,17 @@ class ZooKeeper:
         self.fixed_port = port
         self.port = port
         self.client_port = client_port
+        self.host = host
         self.process = None
         self.txnlog_dir = os.path.join(self.dir, "datalog", "version-2")
 
     @property
     def addr(self):
-        return ("127.0.0.1", self.port)
+        return (self.host, self.port)
 
     @property
     def connect_string(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def pid(self):
@@ -72,7 +74,7 @@ class ZooKeeper:
                  f"dataLogDir={self.dir}/datalog", "maxClientCnxns=0", "admin.enableServer=false",
                  "4lw.commands.whitelist=*"]
         if self.client_port:
-            lines += [f"clientPort={self.port}", "clientPortAddress=127.0.0.1"]
+            lines += [f"clientPort={self.port}", f"clientPortAddress={self.host}"]
         if self.myid is not None:
             with open(f"{self.dir}/data/myid", "w") as f:
                 f.write(f"{self.myid}\n")
@@ -142,9 +144,10 @@ class ZooKeeper:
 
 class Ensemble:
     """n servers that know each other. With dynamic=True the client addresses stand in the dynamic
-    configuration (server.N=...;host:port), which is what EnsembleTrackers read."""
+    configuration (server.N=...;host:port), which is what EnsembleTrackers read. With one_port=True the
+    clients' port is the same on 127.0.0.1, 127.0.0.2 ..., which is what Storm's configuration wants."""
 
-    def __init__(self, n=3, extra_cfg="", jvm=(), tick=2000, dynamic=False):
+    def __init__(self, n=3, extra_cfg="", jvm=(), tick=2000, dynamic=False, one_port=False):
         ports = free_ports(3 * n)
         self.servers = []
         lines = []
@@ -161,7 +164,8 @@ class Ensemble:
                 cfg += f"standaloneEnabled=false\nreconfigEnabled=true\ndynamicConfigFile={folder}/zoo.cfg.dynamic"
             else:
                 cfg += "\n".join(lines)
-            self.servers.append(ZooKeeper(folder, cfg, jvm, tick, i + 1, ports[3 * i], not dynamic))
+            port, host = (ports[0], f"127.0.0.{i + 1}") if one_port else (ports[3 * i], "127.0.0.1")
+            self.servers.append(ZooKeeper(folder, cfg, jvm, tick, i + 1, port, not dynamic, host))
 
     @property
     def connect_string(self):
