@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+"""Real Storm clusters, directly on ZooKeeper and through pacekeeper: the driver behind contrib/check-storm.
+
+Happy path: for each line of Storm two clusters run side by side, one without and one with pacekeeper; every scenario is
+measured on both at the same time, so that a busy machine is busy for both; then its rules compare the two columns. The
+table goes to the standard output, and to a file with --table; the last line is "N passed, N failed", and the exit
+status says the same. A scenario that cannot be measured fails, and the next one gets a new cluster.
+
+$PACEKEEPER is the daemon. --keep leaves the scratch folders, with all logs of Storm, for a look.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
+
+import faults
+import kills
+import quiet
+import table
+import topologies
+from cluster import Cluster
+from daemon import check_all, daemon_path
+from home import Home
+from lines import LINES
+from procs import cleanup
+from scenario import Notes, broken
+from watch import Episode
+
+SCENARIOS = [quiet.QUIET, quiet.FRESH, kills.KILLS, kills.PROXY, faults.SERVERS, faults.FREEZE, topologies.TOPOLOGIES,
+             topologies.END]
+QUICK = ("quiet", "fresh", "proxy", "end")
+PR_SET_CHILD_SUBREAPER = 36
+_started = time.monotonic()
+_print = threading.Lock()
+
+
+def say(*words):
+    with _print:
+        print(f"[{time.monotonic() - _started:4.0f} s]", *words, flush=True)
+
+
+class Side:
+    """One of the two clusters of a line. All of its processes are started by its one thread: they end with it."""
+
+    def __init__(self, home, through):
+        self.home, self.through = home, through
+        self.thread = ThreadPoolExecutor(1)
+        self.cluster = None
+
+    @property
+    def name(self):
+        return "through pacekeeper" if self.through else "directly"
+
+    def _start(self):
+        self.cluster = Cluster(self.home, self.through)
+        self.cluster.start()
+        with Episode(self.cluster) as e:
+            for name, kind, workers in (("steady", "steady", 2), ("failing", "failing", 1), ("slow", "slow", 1)):
+                self.cluster.submit(name, kind, workers)
+            e.settle(stable=1)
+        say(f"Storm {self.home.line.version} {self.name}: up, 3 topologies run")
+
+    def _measure(self, scenario):
+        notes = Notes()
+        try:
+            if self.cluster is None:
+                self._start()
+            scenario.measure(self.cluster, notes)
+            return notes, []
+        except BaseException as e:
+            say(f"{scenario.name} {self.name} FAILED\n{traceback.format_exc()}")
+            problem = f"{self.name}: {e or type(e).__name__}"
+            self._stop()
+            return notes, [problem]
+
+    def measure(self, scenario):
+        return self.thread.submit(self._measure, scenario)
+
+    def _stop(self):
+        cluster, self.cluster = self.cluster, None
+        if cluster:
+            cluster.stop()
+
+    def stop(self):
+        self.thread.submit(self._stop).result()
+        self.thread.shutdown()
+
+
+def run_line(line, scenarios, options):
+    """Returns [(scenario, notes directly, notes through, problems)]."""
+    home = Home(line, options.cache).assemble()
+    sides = {through: Side(home, through) for through in (False, True)}
+    results = []
+    try:
+        for scenario in scenarios:
+            started = time.monotonic()
+            wanted = [False, True] if scenario.columns == "both" else [True]
+            running = {}
+            for through in wanted:
+                running[through] = sides[through].measure(scenario)
+                if options.one_at_a_time:
+                    running[through].result()
+            notes, problems = {False: {}}, []
+            for through, future in running.items():
+                notes[through], found = future.result()
+                problems += found
+            if not problems:
+                problems = broken(scenario, line, notes[False], notes[True])
+            results.append((scenario, notes[False], notes[True], problems))
+            say(f"Storm {line.version} {scenario.name}: {'FAILED' if problems else 'ok'} "
+                f"({time.monotonic() - started:.0f} s)", *(f"\n    {p}" for p in problems))
+    finally:
+        for side in sides.values():
+            side.stop()
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="check-storm", description="runs real Storm clusters through pacekeeper")
+    parser.add_argument("--storm", choices=sorted(LINES), action="append", help="only this line of Storm")
+    parser.add_argument("--only", metavar="NAME", action="append",
+                        help="only this scenario: " + ", ".join(s.name for s in SCENARIOS))
+    parser.add_argument("--quick", action="store_true", help="only " + ", ".join(QUICK))
+    parser.add_argument("--one-at-a-time", action="store_true", help="one cluster after the other, not side by side")
+    parser.add_argument("--table", metavar="FILE", help="write the table there too")
+    parser.add_argument("--cache", metavar="DIR", required=True, help="where the homes of Storm are")
+    parser.add_argument("--keep", action="store_true", help="leave the scratch folders")
+    options = parser.parse_args()
+    names = options.only or (QUICK if options.quick else [s.name for s in SCENARIOS])
+    unknown = set(names) - {s.name for s in SCENARIOS}
+    if unknown:
+        parser.error("no such scenario: " + ", ".join(sorted(unknown)))
+    if options.keep:
+        os.environ["KEEP_SCRATCH"] = "1"
+    daemon_path()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Workers outlive their supervisors; as our children they are ended and reaped here.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    text, passed, failed = [], 0, 0
+    try:
+        for name in options.storm or ["2.8", "1.2"]:
+            results = run_line(LINES[name], [s for s in SCENARIOS if s.name in names], options)
+            text += table.lines_of(LINES[name], results) + [""]
+            failed += sum(bool(problems) for *_, problems in results)
+            passed += sum(not problems for *_, problems in results)
+        for problem in check_all():
+            failed += 1
+            say("FAILED", problem)
+    finally:
+        cleanup()
+    print("\n".join([""] + text))
+    if options.table:
+        with open(options.table, "w", encoding="utf-8") as f:
+            f.write("\n".join(text))
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Scenarios of the ensemble: one server killed, the leader killed, all of them frozen, all of them restarted.
+
+What dies directly may die through pacekeeper; nothing else may.
+"""
+
+import time
+
+from scenario import Scenario, no_more
+from watch import Episode
+
+SERVER_GONE = 4
+FREEZES = (5, 10, 30)
+
+
+def fault(cluster, note, name, harm, stable=3.0):
+    """Does harm() and notes what came of it."""
+    with Episode(cluster) as e:
+        harm(e)
+        e.settle(stable=stable)
+        note(f"{name}: workers restarted", len(e.restarted))
+        note(f"{name}: daemons ended", len(e.exited))
+        note(f"{name}: whole again after, s", round(e.recovery, 1))
+        note(f"{name}: longest gap in a beat, s", round(e.watch.gap, 1))
+
+
+def kill_server(choose):
+    def harm(e):
+        server = choose(e.cluster.ensemble)
+        server.kill()
+        e.hold(SERVER_GONE)
+        server.launch().wait_ready()
+    return harm
+
+
+def freeze(seconds):
+    def harm(e):
+        for server in e.cluster.ensemble.servers:
+            server.freeze()
+        e.hold(seconds)
+        for server in e.cluster.ensemble.servers:
+            server.thaw()
+    return harm
+
+
+def restart_all(e):
+    for server in e.cluster.ensemble.servers:
+        server.kill()
+    time.sleep(2)
+    for server in e.cluster.ensemble.servers:
+        server.launch()
+    for server in e.cluster.ensemble.servers:
+        server.wait_ready()
+
+
+def measure_servers(cluster, note):
+    fault(cluster, note, "a follower killed", kill_server(lambda ensemble: ensemble.followers()[0]))
+    fault(cluster, note, "the leader killed", kill_server(lambda ensemble: ensemble.leader()))
+    fault(cluster, note, "all restarted within 2 s", restart_all)
+
+
+def measure_freezes(cluster, note):
+    for seconds in FREEZES:
+        fault(cluster, note, f"frozen {seconds} s", freeze(seconds), stable=12 if seconds > 20 else 3)
+
+
+def rules_for(names):
+    def rules(_line):
+        found = []
+        for name in names:
+            found += [no_more(f"{name}: workers restarted"), no_more(f"{name}: daemons ended"),
+                      no_more(f"{name}: whole again after, s", 30,
+                              "as directly, but for one round of reconnecting with a session lost or kept by chance")]
+        return found
+    return rules
+
+
+SERVERS = Scenario("servers", "Servers of ZooKeeper killed", measure_servers,
+                   rules_for(("a follower killed", "the leader killed", "all restarted within 2 s")), "both")
+FREEZE = Scenario("freeze", "The ensemble frozen", measure_freezes,
+                  rules_for([f"frozen {s} s" for s in FREEZES]), "both")

@@ -1,0 +1,48 @@
+"""What a scenario is: it measures one cluster, and rules compare two.
+
+Happy path: a scenario's measure(cluster, note) calls note("label", value) for each figure, once for the cluster without
+and once for the one with pacekeeper; then each rule says whether the second column may be as it is, beside the first.
+A rule is broken or not; a difference that it allows is in its reason, which the table shows when it is broken. A
+measurement that fails (a cluster that does not recover) fails the scenario.
+"""
+
+from collections import namedtuple
+
+Scenario = namedtuple("Scenario", "name title measure rules columns")
+"""columns: "both", or "through" for what only a cluster with pacekeeper can do. rules: functions of a line's name."""
+
+Rule = namedtuple("Rule", "label test reason")
+"""test(directly, through) -> whether through may be so."""
+
+
+def no_more(label, slack=0, reason="never more than directly"):
+    return Rule(label, lambda d, t: t <= d + slack, reason)
+
+
+def must(label, test, reason):
+    """Of the column through pacekeeper alone."""
+    return Rule(label, lambda _d, t: test(t), reason)
+
+
+def both(label, test, reason):
+    """Of both columns: what fails directly too is the rig's or Storm's own doing."""
+    return Rule(label, lambda d, t: test(d) and test(t), reason)
+
+
+class Notes(dict):
+    """The figures of one cluster, in order."""
+
+    def __call__(self, label, value):
+        self[label] = value
+
+
+def broken(scenario, line, direct, through):
+    """Messages for the rules that do not hold."""
+    found = []
+    for rule in scenario.rules(line):
+        if rule.label not in through or scenario.columns == "both" and rule.label not in direct:
+            found.append(f"{rule.label}: not measured")
+        elif not rule.test(direct.get(rule.label), through[rule.label]):
+            found.append(f"{rule.label}: {through[rule.label]} through pacekeeper, {direct.get(rule.label, '-')} "
+                         f"directly ({rule.reason})")
+    return found

@@ -1,0 +1,167 @@
+"""Watches a cluster through a fault: which workers were restarted, which daemons ended, how long beats were missing.
+
+Happy path: with Episode(cluster) as e: <do the harm>; e.hold(5); e.settle(); the figures are then in e. A daemon that
+has ended is started again a second later, as an init system does. A cluster is whole when a Nimbus leads, both
+supervisors are registered, every topology is active with all its workers, and each worker has beaten since the end of
+the fault: then nothing of the fault is left that could time anybody out. settle() fails when that does not happen.
+"""
+
+import threading
+import time
+
+from procs import eventually
+from ui import quietly
+from wire import OP_EXISTS, OP_GET_CHILDREN2, exists, get_children2, parse_reply
+
+ROOT = "/storm/workerbeats"
+
+
+class BeatWatch(threading.Thread):
+    """Reads all heartbeats twice a second with a session of its own, where Storm reads them.
+
+    gap: the longest time between two changes of one beat, in seconds as seen here; back: how often a beat was older
+    than before; missing: how often one that had been there was not, while its worker lived."""
+
+    def __init__(self, cluster, direct=False):
+        super().__init__(daemon=True)
+        self.cluster, self.direct = cluster, direct
+        self.ending = threading.Event()
+        self.conn = None
+        self.seen = {}                   # path: (mtime, when it was seen to change)
+        self.gap, self.back, self.missing = 0.0, 0, 0
+
+    def run(self):
+        while not self.ending.wait(0.5):
+            try:
+                if self.conn is None:
+                    self.conn = self.cluster.conn(direct=self.direct)
+                self._look()
+            except (OSError, ValueError):
+                self._drop()
+        if self.conn:
+            try:
+                self.conn.close_session()
+            except (OSError, ValueError):
+                pass
+            self._drop()
+
+    def _drop(self):
+        if self.conn:
+            self.conn.sock.close()
+        self.conn = None
+
+    def _names(self, path):
+        reply = self.conn.call(OP_GET_CHILDREN2, get_children2(path))
+        return parse_reply(OP_GET_CHILDREN2, reply.body)[0] if reply.err == 0 else []
+
+    def _look(self):
+        alive = self.cluster.workers()
+        found = set()
+        for top in self._names(ROOT):
+            for leaf in self._names(f"{ROOT}/{top}"):
+                path = f"{ROOT}/{top}/{leaf}"
+                reply = self.conn.call(OP_EXISTS, exists(path))
+                if reply.err == 0:
+                    found.add(path)
+                    self._note(path, parse_reply(OP_EXISTS, reply.body).mtime, time.monotonic())
+        running = {(w.topology, str(w.port)) for w in alive & self.cluster.workers()}
+        for path in self.seen.keys() - found:
+            top, leaf = path[len(ROOT) + 1:].split("/")
+            self.missing += (top, leaf.rsplit("-", 1)[1]) in running
+
+    def _note(self, path, mtime, now):
+        before = self.seen.get(path)
+        if before and mtime < before[0]:
+            self.back += 1
+        if before and mtime != before[0]:
+            self.gap = max(self.gap, now - before[1])
+        if not before:
+            now -= max(0.0, time.time() - mtime / 1000)        # the first look comes somewhere between two beats
+        if not before or mtime != before[0]:
+            self.seen[path] = (mtime, now)
+
+    def since(self, worker):
+        """When the worker's last new beat was seen, 0 for never."""
+        return max((when for path, (_, when) in self.seen.items()
+                    if path.startswith(f"{ROOT}/{worker.topology}/") and path.endswith(f"-{worker.port}")), default=0)
+
+    def stop(self):
+        self.ending.set()
+        self.join(15)
+
+
+class Episode:
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.before = cluster.workers()
+        self.killed = set()              # workers that we killed ourselves
+        self.exited = []                 # daemons that ended by themselves
+        self.watch = BeatWatch(cluster)
+        self.recovery = None
+        self._dead_since = {}
+
+    def __enter__(self):
+        self.watch.start()
+        eventually(lambda: self.watch.seen or not self.before, 30, "a look at the heartbeats")
+        return self
+
+    def __exit__(self, *_):
+        self.watch.stop()
+
+    def revive(self):
+        """Daemons that have ended are started again after a second."""
+        for name, host in self.cluster.hosts.items():
+            for role in self.cluster.roles(name):
+                if host.running(role):
+                    self._dead_since.pop((name, role), None)
+                elif (name, role) not in self._dead_since:
+                    self._dead_since[(name, role)] = time.monotonic()
+                    self.exited.append(f"{name}:{role}" if role not in name else name)
+                elif time.monotonic() - self._dead_since[(name, role)] > 1:
+                    host.start(role)
+                    self._dead_since.pop((name, role))
+
+    def hold(self, seconds):
+        """Lets time pass."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.revive()
+            time.sleep(min(0.5, max(0.0, end - time.monotonic())))
+
+    def settle(self, timeout=150, stable=3.0):
+        """Waits until the cluster is whole and has been so for a while. The recovery is the time until it was."""
+        fault_end = time.monotonic()
+        whole_since = None
+        while True:
+            self.revive()
+            wrong = self.cluster.wrong() or self._beat_missing(fault_end)
+            now = time.monotonic()
+            if wrong:
+                whole_since = None
+                if now - fault_end > timeout:
+                    raise AssertionError(f"not whole again within {timeout} s: {wrong}")
+            elif whole_since is None:
+                whole_since = now
+            elif now - whole_since >= stable:
+                self.recovery = whole_since - fault_end
+                return self
+            time.sleep(0.3)
+
+    def _beat_missing(self, since):
+        silent = [w for w in self.cluster.workers() if self.watch.since(w) < since]
+        return f"no beat since of {silent}" if silent else None
+
+    @property
+    def restarted(self):
+        """Workers that were running before and are gone, but for those that we killed."""
+        return self.before - self.cluster.workers() - self.killed
+
+
+def eventually_seconds(probe, timeout, what, since=None):
+    """Seconds from `since` (now) until probe() is true."""
+    started = time.monotonic() if since is None else since
+    while not quietly(probe):
+        if time.monotonic() - started > timeout:
+            raise AssertionError(f"not within {timeout} s: {what}")
+        time.sleep(0.2)
+    return time.monotonic() - started
