@@ -2,7 +2,8 @@
 """Real Storm clusters, directly on ZooKeeper and through pacekeeper: the driver behind contrib/check-storm.
 
 Happy path: for each line of Storm two clusters run side by side, one without and one with pacekeeper; every scenario is
-measured on both at the same time, so that a busy machine is busy for both; then its rules compare the two columns. The
+measured on both at the same time, so that a busy machine is busy for both, but for what only one of them can do, and the
+end; then its rules compare the two columns. The
 table goes to the standard output, and to a file with --table; the last line is "N passed, N failed", and the exit
 status says the same. A scenario that cannot be measured fails, and the next one gets a new cluster.
 
@@ -24,7 +25,9 @@ sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 
 import faults
 import kills
+import migrate
 import quiet
+import secure
 import table
 import topologies
 from cluster import Cluster
@@ -35,8 +38,10 @@ from procs import cleanup
 from scenario import Notes, broken
 from watch import Episode
 
-SCENARIOS = [quiet.QUIET, quiet.FRESH, kills.KILLS, kills.PROXY, faults.SERVERS, faults.FREEZE, topologies.TOPOLOGIES,
-             topologies.END]
+SCENARIOS = [quiet.QUIET, quiet.FRESH, kills.KILLS, faults.SERVERS, faults.FREEZE, topologies.TOPOLOGIES, kills.PROXY,
+             migrate.MIGRATE, topologies.END, secure.SECURE]
+PLAIN = (("steady", "steady", 2), ("failing", "failing", 1), ("slow", "slow", 1))
+SECURED = (("steady", "steady", 1), ("slow", "slow", 1))
 QUICK = ("quiet", "fresh", "proxy", "end")
 PR_SET_CHILD_SUBREAPER = 36
 _started = time.monotonic()
@@ -60,20 +65,23 @@ class Side:
     def name(self):
         return "through pacekeeper" if self.through else "directly"
 
-    def _start(self):
-        self.cluster = Cluster(self.home, self.through)
+    def _start(self, secured):
+        self.cluster = Cluster(self.home, self.through, secured)
         self.cluster.start()
         with Episode(self.cluster) as e:
-            for name, kind, workers in (("steady", "steady", 2), ("failing", "failing", 1), ("slow", "slow", 1)):
-                self.cluster.submit(name, kind, workers)
+            for name, kind, workers in SECURED if secured else PLAIN:
+                self.cluster.submit(name, kind, workers, secure.SECRETS[name] if secured else "")
             e.settle(stable=1)
-        say(f"Storm {self.home.line.version} {self.name}: up, 3 topologies run")
+        say(f"Storm {self.home.line.version} {self.name}: up, {len(self.cluster.expected)} topologies run")
 
     def _measure(self, scenario):
         notes = Notes()
+        secured = scenario is secure.SECURE
         try:
+            if self.cluster and self.cluster.secured != secured:
+                self._stop()
             if self.cluster is None:
-                self._start()
+                self._start(secured)
             scenario.measure(self.cluster, notes)
             return notes, []
         except BaseException as e:
@@ -99,29 +107,44 @@ def run_line(line, scenarios, options):
     """Returns [(scenario, notes directly, notes through, problems)]."""
     home = Home(line, options.cache).assemble()
     sides = {through: Side(home, through) for through in (False, True)}
-    results = []
-    try:
-        for scenario in scenarios:
-            started = time.monotonic()
-            wanted = [False, True] if scenario.columns == "both" else [True]
-            running = {}
-            for through in wanted:
-                running[through] = sides[through].measure(scenario)
-                if options.one_at_a_time:
-                    running[through].result()
-            notes, problems = {False: {}}, []
+    results, waiting = [], []
+
+    def collect():
+        """What runs comes to its end, and is compared."""
+        for scenario, started, running in waiting:
+            notes, problems = {False: {}, True: {}}, []
             for through, future in running.items():
-                notes[through], found = future.result()
+                # What a cluster that moves shows is pacekeeper's doing.
+                column = through or scenario.columns == "moved"
+                notes[column], found = future.result()
                 problems += found
             if not problems:
                 problems = broken(scenario, line, notes[False], notes[True])
             results.append((scenario, notes[False], notes[True], problems))
             say(f"Storm {line.version} {scenario.name}: {'FAILED' if problems else 'ok'} "
                 f"({time.monotonic() - started:.0f} s)", *(f"\n    {p}" for p in problems))
+        waiting.clear()
+
+    try:
+        for scenario in scenarios:
+            if scenario.columns == "both" and scenario.together:
+                collect()
+            running = {}
+            for through in {"both": (False, True), "through": (True,), "moved": (False,)}[scenario.columns]:
+                running[through] = sides[through].measure(scenario)
+                if options.one_at_a_time:
+                    running[through].result()
+            waiting.append((scenario, time.monotonic(), running))
+        collect()
     finally:
         for side in sides.values():
             side.stop()
     return results
+
+
+def chosen(line, names):
+    """The scenarios of a line. The secured cluster is one of today's Storm."""
+    return [s for s in SCENARIOS if s.name in names and (line != "1.2" or s is not secure.SECURE)]
 
 
 def main():
@@ -148,7 +171,7 @@ def main():
     text, passed, failed = [], 0, 0
     try:
         for name in options.storm or ["2.8", "1.2"]:
-            results = run_line(LINES[name], [s for s in SCENARIOS if s.name in names], options)
+            results = run_line(LINES[name], chosen(name, names), options)
             text += table.lines_of(LINES[name], results) + [""]
             failed += sum(bool(problems) for *_, problems in results)
             passed += sum(not problems for *_, problems in results)

@@ -7,7 +7,9 @@ several pacekeepers. It also knows one port of Nimbus for all hosts, which two N
 port of storm.yaml is a plain relay on the address of each of them.
 """
 
+import base64
 import collections
+import hashlib
 import os
 import subprocess
 import time
@@ -19,17 +21,36 @@ from daemon import Pacekeeper
 from delay import Delay
 from procs import eventually, free_ports
 from ui import Ui, quietly
-from wire import OP_EXISTS, OP_GET_CHILDREN2, Conn, exists, get_children2, parse_reply
+from wire import OP_AUTH, OP_EXISTS, OP_GET_CHILDREN2, Conn, auth, exists, get_children2, parse_reply
 
+# Storm 2.8's daemons as sasl:storm; DIGEST-MD5 needs no KDC. The class of the client is the one inside Storm's jar.
+SERVER_JAAS = """Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_storm="stormsecret"; };
+"""
+CLIENT_JAAS = """Client { org.apache.storm.shade.org.apache.zookeeper.server.auth.DigestLoginModule required
+  username="storm" password="stormsecret"; };
+"""
+SUPER = "super:rig"               # how the rig itself looks into a secured ensemble
 RESTART_SECONDS = 1.0            # RestartSec of contrib/pacekeeper.service
 SLOTS = 4                        # of each supervisor
 
 
 class Cluster:
-    def __init__(self, home, through):
+    """secure: the daemons authenticate by SASL, workers by their topologies' digests, and ACLs say who may what."""
+
+    def __init__(self, home, through, secure=False):
         self.home, self.line, self.through = home, home.line, through
         self.folder = rig.temp_dir()
-        self.ensemble = rig.Ensemble(3, one_port=True)
+        self.settings, self.jvm, server_cfg, server_jvm = "", [], "", []
+        self.secured = secure
+        if secure:
+            self.settings = 'storm.zookeeper.superACL: "sasl:storm"\n'
+            # Since ZooKeeper 3.9 the client knows a mode without MD5, and it is the default.
+            self.jvm = [self._jaas("client", CLIENT_JAAS), "-Dzookeeper.fips-mode=false"]
+            digest = base64.b64encode(hashlib.sha1(SUPER.encode()).digest()).decode()
+            server_jvm = [self._jaas("server", SERVER_JAAS),
+                          f"-Dzookeeper.DigestAuthenticationProvider.superDigest=super:{digest}"]
+            server_cfg = "authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider"
+        self.ensemble = rig.Ensemble(3, server_cfg, server_jvm, one_port=True)
         self.zk_port = self.ensemble.servers[0].port
         self.proxies = {}                               # by address, those that should be running
         self.hosts = {}
@@ -54,7 +75,14 @@ class Cluster:
         self.operator = Ui(self.operator_port)
 
     def _host(self, name, settings):
-        self.hosts[name] = hosts.Host(name, self.home, os.path.join(self.folder, name), settings)
+        self.hosts[name] = hosts.Host(name, self.home, os.path.join(self.folder, name), settings + self.settings,
+                                      self.jvm)
+
+    def _jaas(self, name, text):
+        path = os.path.join(self.folder, f"jaas-{name}.conf")
+        with open(path, "w") as f:
+            f.write(text)
+        return f"-Djava.security.auth.login.config={path}"
 
     # ---- where Storm finds ZooKeeper ---------------------------------------------------------------------------
     def direct_addresses(self):
@@ -66,14 +94,17 @@ class Cluster:
     def addresses(self):
         return self.proxy_addresses() if self.through else self.direct_addresses()
 
-    def conn(self, timeout_ms=20000, direct=False):
-        """A plain session where Storm has its own."""
-        names, port = self.direct_addresses() if direct else self.addresses()
+    def conn(self, direct=False, addresses=None, secret=SUPER):
+        """A session where Storm has its own, or elsewhere. secret: of whom, in a secured cluster; None is nobody."""
+        names, port = addresses or (self.direct_addresses() if direct else self.addresses())
         for name in names:
             try:
-                return Conn((name, port), timeout_ms)
+                conn = Conn((name, port), 20000)
             except OSError:
                 continue
+            if self.secured and secret:
+                conn.call(OP_AUTH, auth("digest", secret.encode()))
+            return conn
         raise OSError(f"nobody answers on port {port} of {names}")
 
     def children(self, path, direct=False):
@@ -105,36 +136,46 @@ class Cluster:
     # ---- pacekeeper --------------------------------------------------------------------------------------------
     def start_proxy(self, address="127.0.0.1", args=()):
         """One pacekeeper, as an operator starts it: with the storm.yaml that knows the ensemble."""
-        if not os.path.exists(self.old_yaml):
-            names, port = self.direct_addresses()
-            self.hosts["nimbus-1"].use(names, port)
-            os.rename(self.hosts["nimbus-1"].storm_yaml, self.old_yaml)
+        with open(self.old_yaml, "w") as f:
+            f.write(self.hosts["nimbus-1"].storm_yaml_with(*self.direct_addresses()))
         self.proxies[address] = Pacekeeper(None, None, ["--storm-yaml", self.old_yaml] + list(args),
                                            listen=f"{address}:{self.proxy_port}").start()
         return self.proxies[address]
 
-    def restart_proxy(self, address="127.0.0.1"):
+    def restart_proxy(self, address="127.0.0.1", after=RESTART_SECONDS):
         """kill -9, and what systemd does then."""
         args = self.proxies[address].argv[self.proxies[address].argv.index(self.old_yaml) + 1:]
         self.proxies[address].kill()
-        time.sleep(RESTART_SECONDS)
+        time.sleep(after)
         return self.start_proxy(address, args)
+
+    def use(self, through):
+        """From their next start on, all of Storm's processes find ZooKeeper there."""
+        self.through = through
+        for host in self.hosts.values():
+            host.use(*self.addresses())
 
     # ---- Storm -------------------------------------------------------------------------------------------------
     def start(self):
         self.ensemble.start()
         if self.through:
             self.start_proxy()
-        for host in self.hosts.values():
-            host.use(*self.addresses())
+        self.use(self.through)
         for name, port in self.nimbus_ports.items():
             self.relays.append(Delay(("127.0.0.1", port), 0, (hosts.ADDRESSES[name], self.nimbus_port)).start())
         for name in self.hosts:
             self.start_role(name)
         self.start_operator()
-        eventually(lambda: quietly(self.ui.leader), 120, "a leading Nimbus", 0.5)
-        eventually(lambda: len(quietly(self.ui.supervisors, default=())) == 2, 120, "two supervisors", 0.5)
+        eventually(self._up, 120, "a leading Nimbus and its supervisors", 0.5)
         return self
+
+    def _up(self):
+        for host in self.hosts.values():
+            for role, process in host.processes.items():
+                if not process.running():
+                    raise AssertionError(f"{host.name}: {role} ended at its start:\n{host.log(role)[-1500:]}"
+                                         f"{process.log()[-1500:]}")
+        return quietly(self.ui.leader) and len(quietly(self.ui.supervisors, default=())) == len(self.supervisors)
 
     def roles(self, name):
         """The daemons of a host."""
@@ -152,8 +193,9 @@ class Cluster:
                                 options=[hosts.HEAP["operator"], f"-Dstorm.jar={self.home.jar}"])
         host.run("operator", argv)
 
-    def submit(self, name, kind="steady", workers=1):
-        self.operator.get("/submit", 60, name=name, kind=kind, workers=workers)
+    def submit(self, name, kind="steady", workers=1, secret=""):
+        """secret: what the topology's workers authenticate to a secured ZooKeeper with."""
+        self.operator.get("/submit", 60, name=name, kind=kind, workers=workers, secret=secret)
         self.expected[name] = workers
 
     def rebalance(self, name, workers):

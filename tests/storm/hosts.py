@@ -23,6 +23,8 @@ HEAP = {"nimbus": "-Xmx320m", "supervisor": "-Xmx192m", "ui": "-Xmx192m", "logvi
 ADDRESSES = {"nimbus-1": "127.0.0.11", "nimbus-2": "127.0.0.12", "supervisor-1": "127.0.0.21",
              "supervisor-2": "127.0.0.22", "ui": "127.0.0.31"}
 
+# A supervisor that was restarted misses its workers' end only by their files: after 30 s by default, when Nimbus 1.2 has
+# missed their heartbeats for 30 s as well.
 COMMON = """nimbus.seeds: ["127.0.0.11", "127.0.0.12"]
 storm.local.hostname: "{address}"
 storm.local.dir: "{folder}/data"
@@ -30,7 +32,7 @@ storm.log4j2.conf.dir: "{folder}/log4j2"
 worker.childopts: "-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.net.preferIPv4Stack=true"
 worker.heap.memory.mb: 128
 topology.worker.max.heap.size.mb: 128
-nimbus.childopts: ""
+supervisor.worker.timeout.secs: 10
 """
 
 Worker = namedtuple("Worker", "topology port pid host")
@@ -51,15 +53,13 @@ class Host:
 
     def use(self, servers, port):
         """Where this host finds ZooKeeper, from the next start of a daemon on."""
-        self.servers = (list(servers), port)
-        names = ", ".join(f'"{s}"' for s in servers)
         with open(os.path.join(self.folder, "conf", "storm.yaml"), "w") as f:
-            f.write(f"storm.zookeeper.servers: [{names}]\nstorm.zookeeper.port: {port}\n{self.settings}")
+            f.write(self.storm_yaml_with(servers, port))
         return self
 
-    @property
-    def storm_yaml(self):
-        return os.path.join(self.folder, "conf", "storm.yaml")
+    def storm_yaml_with(self, servers, port):
+        names = ", ".join(f'"{s}"' for s in servers)
+        return f"storm.zookeeper.servers: [{names}]\nstorm.zookeeper.port: {port}\n{self.settings}"
 
     def java(self, *options):
         return [self.home.java] + JVM + self.jvm + [f"-Dstorm.home={self.folder}", f"-Dstorm.log.dir={self.folder}/logs",

@@ -87,7 +87,7 @@ def measure_nimbus(cluster, note):
         cluster.hosts[leader].kill("nimbus")
         seconds = eventually_seconds(lambda: cluster.leading_host() == standby, 120, "the standby leading")
         cluster.hosts[leader].start("nimbus")
-        eventually_seconds(lambda: len(cluster.ui.nimbuses()) == 2, 60, "the killed Nimbus back")
+        eventually_seconds(lambda: len(cluster.children("/storm/nimbuses")) == 2, 60, "the killed Nimbus back")
         e.settle(stable=NIMBUS_TURN + 2)
         note("killed Nimbus: the standby leads after, s", round(seconds, 1))
         note("killed Nimbus: workers restarted", len(e.restarted))

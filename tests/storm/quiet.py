@@ -14,9 +14,11 @@ BEAT_SECONDS = 3
 
 
 def measure_quiet(cluster, note):
+    beats = cluster.beats()
     start = Moment(cluster)
     time.sleep(QUIET_SECONDS)
     end = Moment(cluster)
+    beaten = sum(stat.version - beats[path].version for path, stat in cluster.beats().items() if path in beats)
     seconds = end.time - start.time
     counts = by_class(start, end)
     for name in CLASSES + ("sessions", "refused", "others"):
@@ -25,9 +27,11 @@ def measure_quiet(cluster, note):
     note("transactions/s in all", float(rate(sum(counts.values()), seconds)))
     note("most flushes of a supervisor", max(supervisor_writes(cluster, start, end), default=0))
     note("requests/s at the ensemble", float(rate(end.packets - start.packets, seconds)))
+    note("beats/s", float(rate(beaten, seconds)))
     absorbed = end.proxies["pk_beats_absorbed"] - start.proxies["pk_beats_absorbed"]
-    note("beats/s answered by pacekeeper", float(rate(absorbed, seconds)))
-    note("beats/s", float(rate(absorbed or counts["workerbeats"], seconds)))
+    note("writes/s answered by pacekeeper", float(rate(absorbed, seconds)))
+    local = end.proxies["pk_requests_local"] - start.proxies["pk_requests_local"]
+    note("requests/s answered by pacekeeper", float(rate(local, seconds)))
     note("CPU of the servers, %", round(100 * (end.servers_cpu - start.servers_cpu) / seconds, 1))
     note("CPU of pacekeeper, %", round(100 * (end.proxies_cpu - start.proxies_cpu) / seconds, 1))
 
@@ -36,7 +40,7 @@ def supervisor_writes(cluster, start, end):
     """How often each /supervisors/ID was written."""
     counts = {}
     for txn in transactions(cluster, start.zxid):
-        for path in txn.paths if txn.zxid <= end.zxid else ():
+        for path in set(txn.paths) if txn.zxid <= end.zxid else ():      # a flush is one transaction of several steps
             if path.startswith("/storm/supervisors/"):
                 counts[path] = counts.get(path, 0) + 1
     return counts.values()

@@ -59,4 +59,4 @@ def end_rules(_line):
 
 
 TOPOLOGIES = Scenario("topologies", "Rebalance, kill and resubmit", measure_topologies, topology_rules, "both")
-END = Scenario("end", "All topologies killed", measure_end, end_rules, "both")
+END = Scenario("end", "All topologies killed", measure_end, end_rules, "both", together=False)

@@ -22,9 +22,9 @@ class BeatWatch(threading.Thread):
     gap: the longest time between two changes of one beat, in seconds as seen here; back: how often a beat was older
     than before; missing: how often one that had been there was not, while its worker lived."""
 
-    def __init__(self, cluster, direct=False):
+    def __init__(self, cluster, addresses=None):
         super().__init__(daemon=True)
-        self.cluster, self.direct = cluster, direct
+        self.cluster, self.addresses = cluster, addresses
         self.ending = threading.Event()
         self.conn = None
         self.seen = {}                   # path: (mtime, when it was seen to change)
@@ -34,7 +34,7 @@ class BeatWatch(threading.Thread):
         while not self.ending.wait(0.5):
             try:
                 if self.conn is None:
-                    self.conn = self.cluster.conn(direct=self.direct)
+                    self.conn = self.cluster.conn(addresses=self.addresses)
                 self._look()
             except (OSError, ValueError):
                 self._drop()

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.apache.storm.Config;
 import org.apache.storm.StormSubmitter;
 import org.apache.storm.generated.ClusterSummary;
 import org.apache.storm.generated.ErrorInfo;
@@ -75,8 +76,12 @@ public final class Operator {
     private static Object handle(String path, Map<String, String> query) throws Exception {
         if (path.equals("/submit")) {
             String kind = query.get("kind");
-            StormSubmitter.submitTopology(query.get("name"),
-                Topologies.config(Integer.parseInt(query.get("workers"))), Topologies.build(kind));
+            Config config = Topologies.config(Integer.parseInt(query.get("workers")));
+            if (!query.get("secret").isEmpty()) {
+                config.put(Config.STORM_ZOOKEEPER_TOPOLOGY_AUTH_SCHEME, "digest");
+                config.put(Config.STORM_ZOOKEEPER_TOPOLOGY_AUTH_PAYLOAD, query.get("secret"));
+            }
+            StormSubmitter.submitTopology(query.get("name"), config, Topologies.build(kind));
             return map("status", "submitted");
         }
         Map<String, Object> config = Utils.readStormConfig();
