@@ -14,6 +14,7 @@ from scenario import Scenario, no_more
 from watch import Episode
 
 SERVER_GONE = 4
+SERVERS_BACK = 20                # seconds: several elections
 FREEZES = (5, 10, 30)
 
 
@@ -22,7 +23,10 @@ def fault(cluster, note, name, harm, stable=3.0):
     with Episode(cluster) as e:
         zxid = cluster.last_zxid()
         harm(e)
+        stuck = heal(e)
         e.settle(stable=stable)
+        if stuck:
+            note(f"{name}: servers of ZooKeeper that had to be restarted", stuck)
         expired = [t for t in transactions(cluster, zxid) if t.type == txnlog.CLOSE_SESSION and
                    any(p.startswith("/storm/supervisors/") for p in t.paths)]
         note(f"{name}: sessions of supervisors expired", len(expired))
@@ -30,6 +34,21 @@ def fault(cluster, note, name, harm, stable=3.0):
         note(f"{name}: daemons ended", len(e.exited))
         note(f"{name}: whole again after, s", round(e.recovery, 1))
         note(f"{name}: longest gap in a beat, s", round(e.watch.gap, 1))
+
+
+def heal(e):
+    """Restarts servers that do not serve again by themselves: ZooKeeper 3.8 sometimes does not come back from a freeze,
+    and then nobody's cluster would. Returns how many."""
+    servers = e.cluster.ensemble.servers
+    end = time.monotonic() + SERVERS_BACK
+    while time.monotonic() < end:
+        if all(server.mode() for server in servers):
+            return 0
+        e.hold(0.5)
+    stuck = [server for server in servers if not server.mode()]
+    for server in stuck:
+        server.restart()
+    return len(stuck)
 
 
 def kill_server(choose):

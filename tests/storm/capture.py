@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""What Storm's processes really send to ZooKeeper: every request of a small cluster, and summaries by role.
+
+Happy path: capture.py --storm 2.8 --cache DIR --out FILE runs a cluster directly on ZooKeeper, with relays in between
+that decode the requests, for --seconds after its topologies are up. FILE gets a line for each request (time, connection,
+role, what, path, bytes); the standard output gets, for each role, its requests per second and the order in which it
+sends them. Names that differ from run to run are replaced: TOPOLOGY, SUPERVISOR, NIMBUS.
+
+It is for who wants to know, or to replay it (tools/pk-bench); no test. A frame that cannot be decoded is shown as "?".
+"""
+
+import argparse
+import collections
+import os
+import re
+import signal
+import struct
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
+
+from cluster import Cluster
+from delay import Delay
+from home import Home
+from lines import LINES
+from procs import cleanup, free_port
+from watch import Episode
+from wirerec import OP_NAMES
+
+PATH_FIRST = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 17, 18, 19, 20, 21, 103, 104, 106}
+PLAIN = [(re.compile(p), r) for p, r in (
+    (r"/(workerbeats|storms|assignments|errors|credentials|logconfigs|profilerconfigs|backpressure)/[^/]+-\d+-\d+",
+     r"/\1/TOPOLOGY"), (r"/workerbeats/TOPOLOGY/.+", "/workerbeats/TOPOLOGY/SUPERVISOR-PORT"),
+    (r"/supervisors/.+", "/supervisors/SUPERVISOR"), (r"/nimbuses/.+", "/nimbuses/NIMBUS"),
+    (r"/leader-lock/.+", "/leader-lock/LATCH"), (r"/blobstore(maxkeysequencenumber)?/[^/]+", r"/blobstore\1/KEY"),
+    (r"/KEY/.+", "/KEY/NIMBUS"), (r"/e\d{10}$", "/eNUMBER"))]
+
+Request = collections.namedtuple("Request", "time conn op path size watch")
+
+
+class Recorder:
+    """Decodes what clients send; all connections share it."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.buffers = collections.defaultdict(bytearray)
+        self.connected = set()
+        self.requests = []
+
+    def tap(self, peer, up, chunk):
+        if not up:
+            return
+        with self.lock:
+            buffer = self.buffers[peer]
+            buffer += chunk
+            while len(buffer) >= 4:
+                (length,) = struct.unpack_from(">i", buffer)
+                if len(buffer) < 4 + length:
+                    break
+                self._note(peer, bytes(buffer[4:4 + length]))
+                del buffer[:4 + length]
+
+    def _note(self, peer, frame):
+        if peer not in self.connected:
+            self.connected.add(peer)
+            self.requests.append(Request(time.time(), peer, "connect", "", len(frame), ""))
+            return
+        (op,) = struct.unpack_from(">i", frame, 4)
+        path, watch = "", ""
+        if op in PATH_FIRST and len(frame) >= 12:
+            (n,) = struct.unpack_from(">i", frame, 8)
+            path = frame[12:12 + n].decode("utf-8", "replace")
+            watch = " watch" if op in (3, 4, 8, 12) and frame[-1] else ""
+        self.requests.append(Request(time.time(), peer, OP_NAMES.get(op, str(op)), path, len(frame), watch))
+
+
+def plain(path):
+    for pattern, replacement in PLAIN:
+        path = pattern.sub(replacement, path)
+    return path
+
+
+def roles(requests):
+    """{connection: role}, by what it writes."""
+    found = {}
+    for r in requests:
+        path = plain(r.path)
+        if r.op in ("set_data", "create", "create2"):
+            role = ("worker" if path.endswith("SUPERVISOR-PORT") else "supervisor" if path.endswith("/SUPERVISOR") else
+                    "nimbus (writer)" if path.endswith("/nimbuses/NIMBUS") else
+                    "nimbus (leader latch)" if "leader-lock" in path else
+                    "nimbus (blobstore)" if "/blobstore/" in path else None)
+            if role:
+                found.setdefault(r.conn, role)
+    for r in requests:
+        path = plain(r.path)
+        if r.conn not in found and r.op in ("get_data", "get_children2") and "/workerbeats" in path:
+            found[r.conn] = "nimbus (reader)"
+    return found
+
+
+def report(requests, seconds):
+    by_role = collections.defaultdict(list)
+    of = roles(requests)
+    for r in requests:
+        by_role[of.get(r.conn, "other")].append(r)
+    last = max((r.time for r in requests), default=0)
+    for role, mine in sorted(by_role.items()):
+        conns = {r.conn for r in mine}
+        steady = [r for r in mine if r.time > last - seconds]
+        print(f"\n== {role}: {len(conns)} connections, {len(steady) / seconds:.2f} requests/s in the last {seconds} s")
+        kinds = collections.Counter((r.op, plain(r.path) + r.watch) for r in steady)
+        for (op, path), n in kinds.most_common(40):
+            sizes = sorted(r.size for r in steady if (r.op, plain(r.path) + r.watch) == (op, path))
+            print(f"   {n / seconds / len(conns):7.3f}/s and connection  {op:13} {path}  ({sizes[0]} to {sizes[-1]} bytes)")
+        first = min(conns, key=lambda c: min(r.time for r in mine if r.conn == c))
+        print(f"   -- the first {role}'s requests from its start, repeats counted")
+        previous, count, shown = None, 0, 0
+        for r in [r for r in mine if r.conn == first] + [None]:
+            now = None if r is None else f"{r.op} {plain(r.path)}{r.watch}"
+            if now != previous:
+                if previous and shown < 60:
+                    print("      " + previous + (f" x{count}" if count > 1 else ""))
+                    shown += 1
+                previous, count = now, 0
+            count += 1
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="capture.py", description="records what Storm sends to ZooKeeper")
+    parser.add_argument("--storm", choices=sorted(LINES), required=True)
+    parser.add_argument("--cache", required=True)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--out", required=True, help="a line for each request")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    recorder, port = Recorder(), free_port()
+    cluster = Cluster(Home(LINES[options.storm], options.cache).assemble(), False)
+    relays = [Delay(s.addr, 0, (s.host, port), recorder.tap).start() for s in cluster.ensemble.servers]
+    straight = cluster.direct_addresses
+    cluster.direct_addresses = lambda: (straight()[0], port)
+    try:
+        cluster.start()
+        cluster.direct_addresses = straight          # the rig's own looks are not recorded
+        with Episode(cluster) as e:
+            for kind, workers in (("steady", 2), ("failing", 1), ("slow", 1)):
+                cluster.submit(kind, kind, workers)
+            e.settle()
+        time.sleep(options.seconds)
+        with recorder.lock:
+            requests = list(recorder.requests)
+    finally:
+        cluster.stop()
+        for relay in relays:
+            relay.stop()
+        cleanup()
+    of = roles(requests)
+    with open(options.out, "w", encoding="utf-8") as f:
+        for r in requests:
+            f.write(f"{r.time:.3f} {r.conn[1]} {of.get(r.conn, 'other')} {r.op} {plain(r.path)}{r.watch} {r.size}\n")
+    report(requests, options.seconds)
+
+
+if __name__ == "__main__":
+    main()
