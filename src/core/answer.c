@@ -122,6 +122,8 @@ static void settle_set(struct core *core, struct pk_conn *c, struct pk_entry *e,
         pk_stat_load(&st, body.p);
         (void)!pk_lease_granted(core, c, z, e->data, &st, r->zxid); /* out of memory: goes on relaying */
     }
+    if (r->err == PK_Z_NO_AUTH)
+        pk_lease_denied(core, c, z);
     pk_touches_end(core, c, e, r->err == PK_Z_OK ? PK_OUTCOME_OK : PK_OUTCOME_FAILED, 0);
 }
 

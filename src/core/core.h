@@ -229,7 +229,7 @@ struct core_cursor {
 bool core_save_next(struct core *core, struct core_cursor *cursor, struct core_record *record);
 /* Zxids given out from here on are above this one. */
 void core_restore_zxid(struct core *core, int64_t newest_zxid);
-/* PK_EINVAL: below no mount, or twice; PK_ELIMIT: a bound of the mount. */
+/* PK_EINVAL: below no mount, twice, or with counters that no znode has; PK_ELIMIT: a bound of the mount. */
 enum pk_err core_restore(struct core *core, const struct core_record *record) PK_NODISCARD;
 
 #endif

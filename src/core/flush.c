@@ -68,17 +68,18 @@ static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease
     return count;
 }
 
+/* What cannot leave after all finds its list again. */
 static void send_batch(struct core *core, struct pk_conn *c, const struct batch *b)
 {
-    uint32_t sent = 0;
+    uint32_t sent = 0, n = 1;
     for (uint32_t i = 0; i < b->n; i++)
         b->v[i]->leaving = false;
-    while (sent < b->n && sendable(c)) {
-        uint32_t n = send_multi(core, c, b->v + sent, b->n - sent);
-        if (n == 0)
-            return;
+    while (sent < b->n && n > 0 && sendable(c)) {
+        n = send_multi(core, c, b->v + sent, b->n - sent);
         sent += n;
     }
+    for (; sent < b->n; sent++)
+        pk_lease_settle(core, b->v[sent]);
 }
 
 bool pk_flush_look(struct core *core, struct pk_conn *c, struct pk_lease *l, bool sync)
@@ -109,21 +110,24 @@ static void add(struct core *core, struct pk_conn *c, struct batch *b, struct pk
 {
     if (pk_lease_in_flight(l) || pk_lease_pending(l) == 0 || l->leaving)
         return;
-    if (l->uncertain > 0) {
-        pk_list_del(&l->due);
-        (void)!pk_flush_look(core, c, l, true);
-    } else {
+    if (l->uncertain == 0) {
         b->v[b->n++] = l;
         l->leaving = true;
+        return;
     }
+    (void)!pk_flush_look(core, c, l, true);
+    pk_lease_settle(core, l);
 }
 
 bool pk_flush_conn(struct core *core, struct pk_conn *c)
 {
     while (sendable(c)) {
         struct batch b = {.n = 0};
-        for (struct pk_list *at = c->dirty.next; at != &c->dirty && b.n < BATCH && sendable(c); at = at->next)
+        for (struct pk_list *at = c->dirty.next, *next; at != &c->dirty && b.n < BATCH && sendable(c);
+             at = next) {
+            next = at->next;
             add(core, c, &b, PK_CONTAINER(at, struct pk_lease, of_writer));
+        }
         if (b.n == 0)
             break;
         send_batch(core, c, &b);
@@ -192,9 +196,11 @@ static uint32_t flush_oldest(struct core *core, struct pk_mount *m)
         return 0;
     }
     add(core, c, &b, l);
-    for (struct pk_list *at = c->dirty.next; at != &c->dirty && b.n < BATCH; at = at->next) {
+    for (struct pk_list *at = c->dirty.next, *next; at != &c->dirty && b.n < BATCH && sendable(c);
+         at = next) {
+        next = at->next;
         struct pk_lease *k = PK_CONTAINER(at, struct pk_lease, of_writer);
-        if (k != l && k->znode->mount == l->znode->mount)
+        if (k->znode->mount == m->root->mount)
             add(core, c, &b, k);
     }
     send_batch(core, c, &b);
@@ -277,16 +283,18 @@ static void refused(struct core *core, struct pk_conn *c, struct pk_lease *l, co
     core->stats.flush_failures++;
     if (l->znode == NULL)
         return;
-    if (r->err != PK_Z_OK && !c->own) { /* about the session, not about the znode */
-        pk_lease_orphan(core, l);
-        l->refused = c->id;
+    if (r->err != PK_Z_OK) { /* about the session, not about the znode */
+        if (l->writer == c)
+            pk_lease_orphan(core, l);
+        if (!c->own)
+            l->refused = c->id;
     } else if (code == PK_Z_BAD_VERSION) {
         pk_lease_end(core, l->znode, PK_LEASE_FOREIGN);
     } else if (code == PK_Z_NO_NODE) {
         pk_lease_end(core, l->znode, PK_LEASE_GONE);
-    } else if (l->writer != NULL) {
+    } else if (l->writer == c) {
         pk_lease_end(core, l->znode, PK_LEASE_DROPPED);
-    } else {
+    } else if (l->writer == NULL) { /* else that one may, and will */
         not_allowed(core, c, l);
     }
 }
@@ -345,7 +353,7 @@ static void look_answered(struct core *core, struct pk_conn *c, struct pk_lease 
     if (r->err == PK_Z_OK) {
         l->uncertain = 0;
         pk_lease_forget_sent(core, l);
-    } else {
+    } else if (l->writer == NULL) {
         not_allowed(core, c, l);
     }
 }
@@ -384,7 +392,9 @@ void pk_flush_answer(struct core *core, struct pk_conn *c, struct pk_flush *f, c
     for (uint32_t i = 0; i < f->n; i++)
         let_go(core, f->v[i].lease, look);
     pk_free(core->mem, f);
-    if (c->client != PK_CLIENT_LAST)
+    if (c->own && !look && r->err != PK_Z_OK)
+        pk_conn_close(core, c, PK_CLOSE_OWN_REFUSED);
+    else if (c->client != PK_CLIENT_LAST)
         pk_conn_wake(core, c);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "core/handover.h"
 
+#include "core/lease.h"
 #include "core/names.h"
 #include "core/own.h"
 #include "core/relay.h"
@@ -47,8 +48,11 @@ static void start_over(struct core *core, struct pk_mount *m)
 {
     m->stuck = false;
     m->unsunk = true;
-    for (struct pk_znode *z = m->root; z != NULL; z = pk_znode_walk(m->root, z))
+    for (struct pk_znode *z = m->root; z != NULL; z = pk_znode_walk(m->root, z)) {
         z->refused = false;
+        if (z->lease != NULL)
+            pk_lease_end_unused(core, z->lease);
+    }
     pk_own_want(core);
 }
 
@@ -109,6 +113,7 @@ void pk_handover_looked(struct core *core, struct pk_bytes path, const struct pk
         return;
     pk_core_note(core, PK_NOTE_FOREIGN_CREATE, NULL, path, 0);
     core->stats.foreign_creates++;
+    pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
     struct pk_change change = {.kind = PK_CHANGE_LOST, .znode = z};
     if (pk_store_apply(&core->store, &change) == PK_OK)
         pk_store_tidy(&core->store, z);

@@ -69,10 +69,11 @@ bool pk_lease_absorbs(const struct core *core, struct pk_conn *c, const struct p
            pk_store_has_room(m, false, data > before ? data - before : 0, data);
 }
 
-bool pk_lease_knows(struct pk_conn *c, const struct pk_znode *z)
+bool pk_lease_knows(const struct pk_store *store, struct pk_conn *c, const struct pk_znode *z)
 {
     const struct pk_grant *g = grant_of(c, z->lease);
-    return g != NULL && g->read && fresh(z->lease, z);
+    return g != NULL && g->read && fresh(z->lease, z) &&
+           pk_store_mount(store, z)->config.mode != PK_MODE_RELAY;
 }
 
 static void count_dirty(struct core *core, struct pk_lease *l, bool dirty)
@@ -100,7 +101,7 @@ static struct pk_list *home_of(struct core *core, const struct pk_lease *l)
 {
     if (l->own_refused)
         return &core->refused;
-    if (l->writer == NULL || l->uncertain > 0)
+    if (l->writer == NULL)
         return &core->orphans;
     return &pk_store_mount(&core->store, l->znode)->due;
 }
@@ -109,9 +110,12 @@ void pk_lease_settle(struct core *core, struct pk_lease *l)
 {
     if (l->over)
         return;
+    bool was_dirty = l->dirty;
     count_dirty(core, l, pk_lease_pending(l) != 0);
     if (!l->dirty)
         no_writer(core, l);
+    if (was_dirty && !l->dirty && l->holds > 0)
+        pk_core_wake_waiting(core);
     if (!l->dirty || l->writer != NULL) {
         l->own_refused = false;
         l->refused = (struct pk_id){0, 0};
@@ -382,6 +386,15 @@ enum pk_err pk_lease_granted(struct core *core, struct pk_conn *c, struct pk_zno
     return err;
 }
 
+void pk_lease_denied(struct core *core, struct pk_conn *c, struct pk_znode *z)
+{
+    struct pk_grant *g = z->lease != NULL ? grant_of(c, z->lease) : NULL;
+    if (g == NULL)
+        return;
+    drop_grant(core, g);
+    pk_lease_end_unused(core, z->lease);
+}
+
 void pk_lease_read(struct pk_conn *c, struct pk_znode *z)
 {
     struct pk_grant *g = grant_of(c, z->lease);
@@ -391,7 +404,9 @@ void pk_lease_read(struct pk_conn *c, struct pk_znode *z)
 
 void pk_lease_end_unused(struct core *core, struct pk_lease *l)
 {
-    if (l->znode != NULL && !l->over && pk_list_empty(&l->grants) && pk_lease_pending(l) == 0)
+    if (l->znode == NULL || l->over || pk_lease_pending(l) != 0)
+        return;
+    if (pk_list_empty(&l->grants) || pk_store_mount(&core->store, l->znode)->config.mode == PK_MODE_RELAY)
         pk_lease_end(core, l->znode, PK_LEASE_OVER);
 }
 

@@ -86,7 +86,7 @@ static inline bool pk_lease_refused(const struct pk_lease *l, const struct pk_co
 /* True when memory absorbs a setData of this connection with so many bytes of data. */
 bool pk_lease_absorbs(const struct core *core, struct pk_conn *c, const struct pk_znode *z, size_t data);
 /* True when memory answers exists for this connection. */
-bool pk_lease_knows(struct pk_conn *c, const struct pk_znode *z);
+bool pk_lease_knows(const struct pk_store *store, struct pk_conn *c, const struct pk_znode *z);
 /* A write of c has been absorbed (PK_CHANGE_SET): dirty, and c's to flush. */
 void pk_lease_absorbed(struct core *core, struct pk_conn *c, struct pk_lease *l);
 
@@ -94,6 +94,8 @@ void pk_lease_absorbed(struct core *core, struct pk_conn *c, struct pk_lease *l)
  * data. PK_ENOMEM: nothing is leased. */
 enum pk_err pk_lease_granted(struct core *core, struct pk_conn *c, struct pk_znode *z, struct pk_blob *data,
                              const struct pk_stat *st, int64_t zxid) PK_NODISCARD;
+/* A relayed setData of c was answered NOAUTH. */
+void pk_lease_denied(struct core *core, struct pk_conn *c, struct pk_znode *z);
 /* A relayed exists of c was answered OK. */
 void pk_lease_read(struct pk_conn *c, struct pk_znode *z);
 
@@ -115,7 +117,7 @@ void pk_lease_patch(const struct pk_lease *l, struct pk_stat *st);
 /* Children of the znode have changed at this zxid or before: the copy of its Stat is stale. NULL and znodes without a
  * lease are allowed. */
 void pk_lease_stale(struct core *core, struct pk_znode *z, int64_t zxid);
-/* Ends a clean lease that nobody has a grant on; the caller tidies the znode. */
+/* Ends a clean lease that nobody has a grant on, or whose mount is off; the caller tidies the znode. */
 void pk_lease_end_unused(struct core *core, struct pk_lease *l);
 /* The znode may have been deleted, created anew or protected at this zxid or before: answers to writes before that say
  * nothing of it. */

@@ -32,6 +32,7 @@ static void landed(struct core *core, struct pk_lease *l, const struct pk_stat *
     l->base.version = st->version;
     l->base.mzxid = st->mzxid;
     l->base.mtime = st->mtime;
+    core->stats.writes_flushed += l->uncertain;
     l->uncertain = 0;
     pk_lease_forget_sent(core, l);
     core->stats.flushes++;
@@ -108,7 +109,8 @@ void pk_lease_stale(struct core *core, struct pk_znode *z, int64_t zxid)
 {
     if (z == NULL || z->lease == NULL)
         return;
-    z->lease->changed_zxid = zxid;
+    if (z->lease->changed_zxid < zxid)
+        z->lease->changed_zxid = zxid;
     core->store.losses++;
 }
 

@@ -47,7 +47,7 @@ bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_byt
         return true;
     if (at != NULL && at->lease != NULL) {
         *z = at;
-        return op == PK_OP_EXISTS && pk_lease_knows(c, at);
+        return op == PK_OP_EXISTS && pk_lease_knows(&core->store, c, at);
     }
     if (path.len == 0 || memchr(path.p, 0, path.len) != NULL)
         return false;

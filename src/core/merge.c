@@ -334,7 +334,10 @@ enum pk_merge pk_merge(struct core *core, struct pk_conn *c, const struct pk_ent
         what = judge_missing(core, e, z, r.zxid);
     else if (r.err == PK_Z_OK && z != NULL && e->answer == PK_ANSWER_READ)
         what = merge_known(core, c, e, z, frame, len, r.zxid);
-    if (z != NULL && c->client != PK_CLIENT_LAST)
-        pk_store_tidy(&core->store, z);
+    if (z == NULL || c->client == PK_CLIENT_LAST)
+        return what;
+    if (z->lease != NULL)
+        pk_lease_end_unused(core, z->lease);
+    pk_store_tidy(&core->store, z);
     return what;
 }

@@ -149,6 +149,8 @@ uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink 
 static int32_t steps_of(const struct pk_znode *z)
 {
     int64_t steps = 2 * (int64_t)pk_znode_deaths(z) + z->version;
+    if (steps < 0 && z->version >= 0)
+        return 0;
     return z->version < 0 || steps > PK_REPLAY_MAX ? PK_REPLAY_MAX : (int32_t)steps;
 }
 

@@ -85,14 +85,9 @@ static bool sunk(struct core *core, struct pk_conn *c, struct pk_naming *what)
     return false;
 }
 
-/* True when every lease that is named is clean; they are kept so until the request has been relayed. A local exists that
- * is queued must not be overtaken by what may change its answer. */
+/* True when every lease that is named is clean; they are kept so until the request has been relayed. */
 static bool flushed(struct core *core, struct pk_conn *c, const struct pk_naming *what)
 {
-    if (what->nleased == 0)
-        return true;
-    if (c->queue.locals > 0)
-        return false;
     bool dirty = false;
     for (uint32_t i = 0; i < what->nleased; i++) {
         const struct pk_lease *l = what->leased[i]->lease;
@@ -110,11 +105,23 @@ static bool flushed(struct core *core, struct pk_conn *c, const struct pk_naming
     return false;
 }
 
+/* A queued local exists of a leased znode must not be overtaken by what may change its answer, or its parent's. */
+static bool overtakes(const struct pk_conn *c, const struct pk_request *req)
+{
+    if (c->queue.locals == 0 || pk_list_empty(&c->grants))
+        return false;
+    enum pk_route route = req->info->route;
+    return route == PK_ROUTE_CREATE || route == PK_ROUTE_DELETE || route == PK_ROUTE_SET_DATA ||
+           route == PK_ROUTE_UNUSUAL;
+}
+
 /* Sinks and flushes what the request names; true when it may be relayed. */
 static bool prepared(struct core *core, struct pk_conn *c, const struct pk_request *req)
 {
     struct pk_naming what = {0};
     bool ready = false;
+    if (overtakes(c, req))
+        return false;
     if (pk_names_collect(core, req, &what) != PK_OK)
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
     else

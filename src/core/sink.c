@@ -78,6 +78,7 @@ enum pk_err pk_sink_begin(struct core *core, struct pk_conn *c, struct pk_naming
         s->what.v[i]->state = PK_ZNODE_SINKING;
     for (uint32_t i = 0; i < s->what.nsettle; i++)
         s->what.settle[i]->settling = true;
+    core->store.losses++;
     next_batch(core, c);
     return PK_OK;
 }
@@ -139,7 +140,7 @@ static void refuse(struct core *core, struct pk_conn *c, uint32_t at, int32_t co
         if (up != top)
             continue;
         s->what.v[i]->state = PK_ZNODE_BORN;
-        s->what.v[i]->refused = true;
+        s->what.v[i]->refused = c->own;
         leave_out(s, i);
     }
 }
@@ -151,6 +152,7 @@ static void give_up(struct core *core, struct pk_conn *c, uint32_t at)
     struct pk_znode *z = s->what.v[at];
     pk_core_note(core, PK_NOTE_FOREIGN_CREATE, c, pk_store_path(&core->store, z), 0);
     core->stats.foreign_creates++;
+    pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
     struct pk_change change = {.kind = PK_CHANGE_LOST, .znode = z};
     leave_out(s, at);
     if (pk_store_apply(&core->store, &change) == PK_OK)
@@ -231,7 +233,7 @@ static void settled(struct core *core, struct pk_conn *c, const struct pk_reply 
     else if (pk_multi_first_error(body, &op, &code) && code == PK_Z_NO_NODE)
         z->cversion = 0;
     else
-        s->what.settle[s->at++]->refused = true;
+        s->what.settle[s->at++]->refused = c->own;
     s->done = 0;
     if (!settle_next(core, c, s) && c->sink == s)
         end(core, c);
@@ -242,6 +244,10 @@ void pk_sink_answer(struct core *core, struct pk_conn *c, const struct pk_reply 
     struct pk_sink *s = c->sink;
     if (s == NULL)
         return;
+    if (c->own && r->err != PK_Z_OK) { /* about the session: another one tries again */
+        pk_conn_close(core, c, PK_CLOSE_OWN_REFUSED);
+        return;
+    }
     switch (s->step) {
     case PK_SINK_CREATING:
         if (pk_multi_succeeded(r, body))

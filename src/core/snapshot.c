@@ -49,9 +49,15 @@ bool core_save_next(struct core *core, struct core_cursor *cursor, struct core_r
     return true;
 }
 
+/* Zxids have an epoch in their upper half; the sign and what is near it are nobody's. */
+static bool plausible(int64_t zxid)
+{
+    return zxid >= 0 && zxid <= INT64_MAX / 2;
+}
+
 void core_restore_zxid(struct core *core, int64_t newest_zxid)
 {
-    if (newest_zxid > core->stats.newest_zxid)
+    if (plausible(newest_zxid) && newest_zxid > core->stats.newest_zxid)
         core->stats.newest_zxid = newest_zxid;
 }
 
@@ -72,7 +78,7 @@ static void set_parent(struct pk_znode *z, const struct core_record *r)
 {
     z->czxid = r->czxid;
     z->pzxid = r->pzxid;
-    z->cversion = r->cversion > 0 ? r->cversion : 0;
+    z->cversion = r->cversion;
 }
 
 /* A birth counts at its parent, whose own record has counted it already. */
@@ -109,6 +115,8 @@ enum pk_err core_restore(struct core *core, const struct core_record *r)
     struct pk_bytes path = {r->path, (uint32_t)r->path_len};
     enum pk_place place = pk_store_place(&core->store, path, &m);
     if (place == PK_OUTSIDE || (r->born && place != PK_BELOW) || !pk_path_valid(path))
+        return PK_EINVAL;
+    if (!plausible(r->czxid) || !plausible(r->mzxid) || !plausible(r->pzxid) || r->cversion < 0)
         return PK_EINVAL;
     struct pk_znode *z = pk_store_know(&core->store, m, path);
     if (z == NULL)

@@ -96,6 +96,8 @@ enum pk_err pk_touch(struct core *core, struct pk_conn *c, struct pk_entry *e, s
         pk_store_tidy(&core->store, z);
         return PK_ENOMEM;
     }
+    if (z->lease != NULL)
+        core->store.losses++; /* a queued local exists of it may have to be asked */
     *t = (struct pk_touch){.next = e->touches, .znode = z, .kinds = kinds};
     e->touches = t;
     if (kinds & (PK_TOUCH_WRITE | PK_TOUCH_SHOW))
@@ -115,7 +117,7 @@ static void settle_leases(struct core *core, const struct pk_conn *c, const stru
     bool known = outcome == PK_OUTCOME_OK;
     if (known && e->op == PK_OP_SET_DATA)
         return;
-    pk_lease_changed(z, known ? core->stats.newest_zxid : INT64_MAX);
+    pk_lease_changed(z, core->stats.newest_zxid + (known ? 0 : 1));
     if (e->op != PK_OP_SET_DATA)
         pk_lease_stale(core, z->parent, core->stats.newest_zxid + (known ? 0 : 1));
     if (z->lease != NULL)
