@@ -109,13 +109,24 @@ static enum emitted emit_merged(struct core *core, struct pk_conn *c, struct pk_
     return STAYS;
 }
 
-/* A relayed setData ends its touch, and leases its znode, when its reply leaves: what was read before it must not be
- * brought up to what it wrote. */
-static void settle_set(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
-                       struct pk_bytes body)
+/* Requests whose touches end when their replies leave, not when they arrive. */
+static bool settles_late(const struct pk_entry *e)
 {
-    if (e->op != PK_OP_SET_DATA || e->touches == NULL)
+    return e->op == PK_OP_SET_DATA || e->op == PK_OP_MULTI_READ;
+}
+
+/* A relayed setData ends its touch, and leases its znode, when its reply leaves: what was read before it must not be
+ * brought up to what it wrote. Nothing is absorbed before the answer to a multiRead has left. */
+static void settle_late(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
+                        struct pk_bytes body)
+{
+    enum pk_outcome outcome = r->err == PK_Z_OK ? PK_OUTCOME_OK : PK_OUTCOME_FAILED;
+    if (e->touches == NULL || !settles_late(e))
         return;
+    if (e->op == PK_OP_MULTI_READ) {
+        pk_touches_end(core, c, e, outcome, 0);
+        return;
+    }
     struct pk_znode *z = e->touches->znode;
     if (r->err == PK_Z_OK && body.len == PK_STAT_LEN) {
         struct pk_stat st;
@@ -124,7 +135,7 @@ static void settle_set(struct core *core, struct pk_conn *c, struct pk_entry *e,
     }
     if (r->err == PK_Z_NO_AUTH)
         pk_lease_denied(core, c, z);
-    pk_touches_end(core, c, e, r->err == PK_Z_OK ? PK_OUTCOME_OK : PK_OUTCOME_FAILED, 0);
+    pk_touches_end(core, c, e, outcome, 0);
 }
 
 /* Emits the answer of the head. STAYS: the entry is still the head (or the connection is closing). */
@@ -132,7 +143,7 @@ static enum emitted emit(struct core *core, struct pk_conn *c, struct pk_entry *
 {
     struct pk_reply r;
     pk_reply_load(&r, f->p + PK_LEN_WORD);
-    settle_set(core, c, e, &r, body_of(f));
+    settle_late(core, c, e, &r, body_of(f));
     switch ((enum pk_answer)e->answer) {
     case PK_ANSWER_READ:
     case PK_ANSWER_COUNT:
@@ -197,7 +208,7 @@ static uint8_t watches_despite(const struct pk_entry *e, const struct pk_reply *
 static void settle(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
                    struct pk_bytes body)
 {
-    if (e->touches == NULL || e->op == PK_OP_SET_DATA)
+    if (e->touches == NULL || settles_late(e))
         return;
     enum pk_outcome outcome = succeeded(e, r, body) ? PK_OUTCOME_OK : PK_OUTCOME_FAILED;
     pk_touches_end(core, c, e, outcome, watches_despite(e, r));

@@ -32,8 +32,7 @@ static bool sendable(const struct pk_conn *c)
 /* Sends the first leases of a batch in one multi; returns how many, 0 after closing for want of memory. */
 static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease *const *v, uint32_t n)
 {
-    size_t len = PK_MULTI_HEADER,
-           most = core->config.max_frame < PK_MULTI_BYTES ? core->config.max_frame : PK_MULTI_BYTES;
+    size_t len = PK_MULTI_HEADER, most = pk_multi_room(core);
     int32_t ops = 0;
     uint32_t count = 0;
     for (; count < n; count++) {
@@ -187,15 +186,12 @@ bool pk_flush_orphans(struct core *core, struct pk_conn *own)
 /* The oldest lease and what else its writer has in the same mount; returns how many. */
 static uint32_t flush_oldest(struct core *core, struct pk_mount *m)
 {
-    struct pk_lease *l = PK_CONTAINER(m->due.next, struct pk_lease, due);
+    struct pk_list *first = m->due.next;
+    struct pk_lease *l = PK_CONTAINER(first, struct pk_lease, due);
     struct pk_conn *c = l->writer;
     struct batch b = {.n = 0};
-    if (!sendable(c)) { /* it is on its way out: flushed or orphaned there */
-        pk_list_del(&l->due);
-        pk_list_add_tail(&m->due, &l->due);
-        return 0;
-    }
-    add(core, c, &b, l);
+    if (sendable(c)) /* else it is on its way out: flushed or orphaned there */
+        add(core, c, &b, l);
     for (struct pk_list *at = c->dirty.next, *next; at != &c->dirty && b.n < BATCH && sendable(c);
          at = next) {
         next = at->next;
@@ -204,6 +200,10 @@ static uint32_t flush_oldest(struct core *core, struct pk_mount *m)
             add(core, c, &b, k);
     }
     send_batch(core, c, &b);
+    if (m->due.next == first) { /* it waits for a look: the others need not */
+        pk_list_del(first);
+        pk_list_add_tail(&m->due, first);
+    }
     return b.n;
 }
 
@@ -350,10 +350,10 @@ static void look_answered(struct core *core, struct pk_conn *c, struct pk_lease 
     }
     if (!certain || l->znode == NULL)
         return;
-    if (r->err == PK_Z_OK) {
+    if (r->err == PK_Z_OK || l->writer == c) { /* its writer may not read: the flush will tell */
         l->uncertain = 0;
         pk_lease_forget_sent(core, l);
-    } else if (l->writer == NULL) {
+    } else if (r->err == PK_Z_NO_AUTH && l->writer == NULL) {
         not_allowed(core, c, l);
     }
 }
@@ -392,7 +392,8 @@ void pk_flush_answer(struct core *core, struct pk_conn *c, struct pk_flush *f, c
     for (uint32_t i = 0; i < f->n; i++)
         let_go(core, f->v[i].lease, look);
     pk_free(core->mem, f);
-    if (c->own && !look && r->err != PK_Z_OK)
+    bool about_node = r->err == PK_Z_NO_NODE || r->err == PK_Z_NO_AUTH;
+    if (c->own && r->err != PK_Z_OK && !(look && about_node))
         pk_conn_close(core, c, PK_CLOSE_OWN_REFUSED);
     else if (c->client != PK_CLIENT_LAST)
         pk_conn_wake(core, c);

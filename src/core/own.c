@@ -2,7 +2,8 @@
  * The connection of our own.
  *
  * Happy path: opened by a tick that finds orphans; addauth, one multi, closeSession two seconds later.
- * Failure modes: no server, or one that insists on authentication, ends it; it is tried again a second later. A request
+ * Failure modes: no server, or one that insists on authentication, ends it; it is tried again a second later, then less
+ * often. A request
  * that waits for an orphaned flush does not wait for that: the absorbed writes are dropped, counted and said.
  */
 #include "core/own.h"
@@ -13,7 +14,13 @@
 #include "core/handover.h"
 #include "core/relay.h"
 
-enum { TIMEOUT_MS = 30000, RETRY_US = 1000 * 1000, LINGER_US = 2 * 1000 * 1000, PASSWD = 16 };
+enum {
+    TIMEOUT_MS = 30000,
+    RETRY_US = 1000 * 1000,
+    RETRY_DOUBLED = 5,
+    LINGER_US = 2 * 1000 * 1000,
+    PASSWD = 16
+};
 
 static bool has_work(const struct core *core)
 {
@@ -112,7 +119,8 @@ void pk_own_closed(struct core *core, struct pk_conn *c)
     if (core->own != c)
         return;
     core->own = NULL;
-    core->own_next_us = core->now_us + RETRY_US;
+    core->own_fails = c->closing ? 0 : core->own_fails + (core->own_fails < RETRY_DOUBLED);
+    core->own_next_us = core->now_us + (core->own_fails > 0 ? RETRY_US << (core->own_fails - 1) : 0);
     PK_LIST_EACH(at, tmp, &core->orphans) {
         struct pk_lease *l = PK_CONTAINER(at, struct pk_lease, due);
         struct pk_znode *z = l->znode;

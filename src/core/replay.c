@@ -9,6 +9,8 @@
 
 #include "core/relay.h"
 
+enum { MULTI_BYTES = 256 * 1024 };
+
 static const char dummy_name[] = "/pacekeeper-counts";
 
 /* One operation of a multi, so that sizing and writing cannot disagree. */
@@ -120,6 +122,12 @@ bool pk_multi_succeeded(const struct pk_reply *r, struct pk_bytes body)
     return r->err == PK_Z_OK && body.len >= 4 && (int32_t)pk_load32(body.p) != -1;
 }
 
+size_t pk_multi_room(const struct core *core)
+{
+    const size_t headers = PK_REQUEST_HEADER + PK_MULTI_HEADER;
+    return core->config.max_frame < MULTI_BYTES ? core->config.max_frame - headers : MULTI_BYTES;
+}
+
 uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink *s)
 {
     size_t len = PK_MULTI_HEADER;
@@ -128,7 +136,7 @@ uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink 
     for (; s->next + n < s->what.n && n < PK_MULTI_OPS; n++) {
         struct op create = create_op(v[n]), del = delete_op(v[n]);
         size_t more = op_len(&create) + (v[n]->replace ? op_len(&del) : 0);
-        if (n > 0 && len + more > PK_MULTI_BYTES)
+        if (n > 0 && len + more > pk_multi_room(core))
             break;
         len += more;
     }
@@ -182,7 +190,7 @@ bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s)
             continue;
         }
         struct op o = step_op(v[at], done);
-        if (ops > 0 && (ops == PK_MULTI_OPS || len + op_len(&o) > PK_MULTI_BYTES))
+        if (ops > 0 && (ops == PK_MULTI_OPS || len + op_len(&o) > pk_multi_room(core)))
             break;
         len += op_len(&o);
         ops++;

@@ -11,7 +11,6 @@
 enum {
     PK_REPLAY_MAX = 1000, /* steps replayed per znode (design: beyond, counters may fall back) */
     PK_MULTI_OPS = 500,   /* operations in one multi */
-    PK_MULTI_BYTES = 256 * 1024,
 };
 
 /* Sends the creates of the next batch; returns how many znodes it holds, 0 after closing for want of memory.
@@ -22,6 +21,9 @@ uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink 
 bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s);
 /* Sends pairs of create and delete of a dummy child below an upstream parent. */
 void pk_replay_pairs(struct core *core, struct pk_conn *c, const struct pk_znode *parent, int32_t pairs);
+
+/* Bytes that the operations of one multi may have, unless a single znode needs more. */
+size_t pk_multi_room(const struct core *core);
 
 /* The operations of a flush of everything that the lease has pending: their bytes, and writing them. */
 size_t pk_replay_flush_len(const struct pk_lease *l);

@@ -85,13 +85,21 @@ static bool sunk(struct core *core, struct pk_conn *c, struct pk_naming *what)
     return false;
 }
 
+/* True when the request may pass leases that the connection was not let flush: its write will be refused as well, its
+ * read brought up to date. */
+static bool may_pass(const struct pk_request *req)
+{
+    return req->op == PK_OP_SET_DATA || req->info->route == PK_ROUTE_READ;
+}
+
 /* True when every lease that is named is clean; they are kept so until the request has been relayed. */
-static bool flushed(struct core *core, struct pk_conn *c, const struct pk_naming *what)
+static bool flushed(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                    const struct pk_naming *what)
 {
     bool dirty = false;
     for (uint32_t i = 0; i < what->nleased; i++) {
         const struct pk_lease *l = what->leased[i]->lease;
-        dirty = dirty || (l->dirty && !pk_lease_refused(l, c));
+        dirty = dirty || (l->dirty && !(may_pass(req) && pk_lease_refused(l, c)));
     }
     if (!dirty)
         return true;
@@ -125,7 +133,7 @@ static bool prepared(struct core *core, struct pk_conn *c, const struct pk_reque
     if (pk_names_collect(core, req, &what) != PK_OK)
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
     else
-        ready = sunk(core, c, &what) && flushed(core, c, &what);
+        ready = sunk(core, c, &what) && flushed(core, c, req, &what);
     pk_naming_free(core, &what);
     return ready;
 }

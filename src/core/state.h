@@ -47,6 +47,7 @@ struct core {
     struct pk_list orphans; /* dirty leases (pk_lease.due) that no client's uplink flushes */
     struct pk_list refused; /* of these, what our own session may not flush either */
     struct pk_conn *own;    /* the connection of our own, NULL when there is none */
+    unsigned own_fails;     /* in a row */
     int64_t own_next_us;    /* not opened again before */
     struct pk_auths auths;  /* what it shows the ensemble */
     bool to_look;           /* restored znodes may not have been compared with the ensemble yet */

@@ -120,7 +120,8 @@ static void settle_leases(struct core *core, const struct pk_conn *c, const stru
     pk_lease_changed(z, core->stats.newest_zxid + (known ? 0 : 1));
     if (e->op != PK_OP_SET_DATA)
         pk_lease_stale(core, z->parent, core->stats.newest_zxid + (known ? 0 : 1));
-    if (z->lease != NULL)
+    if (z->lease != NULL &&
+        (known || !z->lease->dirty)) /* else it was not flushed for this one: a look will tell */
         pk_lease_end(core, z, t->kinds & PK_TOUCH_DELETE ? PK_LEASE_GONE : PK_LEASE_OVER);
 }
 
