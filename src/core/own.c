@@ -41,19 +41,20 @@ static struct pk_blob *greeting(struct core *core)
 
 static void open_own(struct core *core)
 {
-    struct pk_conn *c = pk_conn_new(core);
-    if (c == NULL)
+    struct pk_blob *hello = greeting(core);
+    struct pk_conn *c = hello != NULL ? pk_conn_new(core) : NULL;
+    if (c == NULL) {
+        pk_blob_unref(core->mem, hello);
         return;
+    }
     c->own = true;
     c->client = PK_CLIENT_GONE;
-    c->greeting = greeting(core);
+    c->greeting = hello;
     c->timeout_ms = TIMEOUT_MS;
     c->uplink = PK_UPLINK_OPENING;
     c->uplink_open = true;
     core->own = c;
     core->stats.own_sessions++;
-    if (c->greeting == NULL)
-        pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
 }
 
 void pk_own_want(struct core *core)
