@@ -423,6 +423,15 @@ void model_bypass(struct model *m)
     m->foreign++;
 }
 
+void actor_abandon(struct model *m, int a)
+{
+    const struct actor *actor = &m->actors[a];
+    for (int i = actor->first; i < actor->last; i++)
+        for (int k = 0; k < actor->pending[i % PENDING].norc; k++)
+            orc_abandon(&m->o, actor->pending[i % PENDING].orc[k]);
+    m->drops++;
+}
+
 void model_lag(struct model *m, int a)
 {
     struct actor *actor = &m->actors[a];

@@ -72,6 +72,8 @@ void actor_close(struct model *m, int a);
 void actors_hear(struct model *m);
 /* Somebody who bypasses the proxy writes, creates or deletes. */
 void model_bypass(struct model *m);
+/* The requests that the actor waits for may be executed although nobody will be told. */
+void actor_abandon(struct model *m, int a);
 void model_lag(struct model *m, int a);
 
 #endif

@@ -159,7 +159,7 @@ static bool disturbed(const struct oracle *o, int path, int64_t from, int64_t to
         bool foreign = d->who == -1 && d->err == 0;
         if (d->kind == ORC_DROP && d->settled > from)
             return true;
-        if (foreign && writes(d) && d->settled > from)
+        if ((foreign || d->abandoned) && writes(d) && d->settled > from)
             return true;
         if ((d->kind == ORC_CREATE || d->kind == ORC_DELETE) && may_count(d) && d->acked > from)
             return true;
@@ -270,6 +270,18 @@ void orc_foreign(struct oracle *o, int op, int err)
 void orc_drop(struct oracle *o, int path)
 {
     orc_foreign(o, orc_send(o, ORC_DROP, path, -1, -1), 0);
+}
+
+void orc_abandon(struct oracle *o, int op)
+{
+    o->ops[op].abandoned = true;
+}
+
+void orc_abandoned_done(struct oracle *o)
+{
+    for (int i = 0; i < o->n; i++)
+        if (o->ops[i].abandoned && o->ops[i].settled == ORC_NEVER)
+            o->ops[i].settled = o->now;
 }
 
 void orc_lags(struct oracle *o, int op)

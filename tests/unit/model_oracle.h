@@ -25,7 +25,7 @@ struct orc_op {
     int64_t sent, acked, settled;
     int err;
     bool lags; /* read from a server that lags: others' writes may not be there yet */
-    bool lost;
+    bool lost, abandoned;
     int value, version; /* what the answer showed, -1 nothing */
     int64_t czxid, mzxid;
 };
@@ -36,7 +36,7 @@ struct oracle {
     int64_t now;
     bool czxids_move[ORC_PATHS]; /* of a path that may be born: it gets another czxid when it is sunk */
     bool mzxids_grow; /* with every version; what is flushed or relayed after absorbing may fall behind */
-    char wrong[500];             /* the first finding, "" while there is none */
+    char wrong[500];  /* the first finding, "" while there is none */
 };
 
 void orc_init(struct oracle *o);
@@ -50,6 +50,9 @@ void orc_foreign(struct oracle *o, int op, int err);
 void orc_upstream(struct oracle *o, int path, int value);
 /* From now on what was written to the path may be lost. */
 void orc_drop(struct oracle *o, int path);
+/* Its connection is lost, and it may yet be executed: then it is like a write past the proxy. Until no such one is left. */
+void orc_abandon(struct oracle *o, int op);
+void orc_abandoned_done(struct oracle *o);
 /* The requests of a session that are under way read from a server that lags. */
 void orc_lags(struct oracle *o, int op);
 /* The end: what is in the ensemble; value and version -1 when the path is not there. */

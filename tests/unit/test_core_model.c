@@ -168,6 +168,8 @@ static void lose(int a)
     enum sim_loss how = (enum sim_loss)sup_below(&m.rng, 3);
     model_trace(&m, "actor %d loses its uplink after %d frames, %d", a, frames, (int)how);
     sim_lose(&m.s, m.actors[a].c, frames, how);
+    if (how == SIM_LATE)
+        actor_abandon(&m, a);
     may_drop(false);
 }
 
@@ -260,9 +262,11 @@ static void step(const struct kind *kind)
     if (sup_below(&m.rng, 4) > 0)
         sim_pump(&m.s);
     actors_hear(&m);
+    if (m.s.late.link < 0)
+        orc_abandoned_done(&m.o);
 }
 
-/* Nothing is held back any more, and everybody has been answered. */
+/* Nothing is held back any more, and everybody is answered in a few seconds (own connections are tried again). */
 static void calm(void)
 {
     m.s.own_hold = false;
@@ -273,6 +277,7 @@ static void calm(void)
     }
     sim_late(&m.s, 1000);
     sim_pump(&m.s);
+    sim_advance(&m.s, 3000000);
     actors_hear(&m);
     for (int a = 0; a < ACTORS; a++)
         if (m.actors[a].c >= 0 && m.actors[a].first != m.actors[a].last && m.o.wrong[0] == 0)
