@@ -61,6 +61,16 @@ void actor_connect(struct model *m, int a, bool same)
     sup_buf_free(&b);
 }
 
+int model_value(const struct model *m, const char *path, int *version)
+{
+    char data[16] = "";
+    const struct tree_node *z = tree_find(&m->s.zk.tree, path);
+    *version = z != NULL ? z->version : -1;
+    if (z != NULL && z->len > 0 && z->len < (int)sizeof data)
+        memcpy(data, z->data, (size_t)z->len);
+    return data[0] == 'v' ? (int)strtol(data + 1, NULL, 10) : -1;
+}
+
 /* ---- requests -------------------------------------------------------------------------------------------- */
 
 static const char *text(char room[16], int value)
@@ -403,16 +413,36 @@ void actors_hear(struct model *m)
 
 /* ---- others ---------------------------------------------------------------------------------------------- */
 
+/* Writes of the path that are on their way, or only in the proxy. */
+static bool pending_writes(const struct model *m, int path, int in_ensemble)
+{
+    int newest = -1;
+    for (int c = 0; c < SIM_CONNS; c++)
+        if (m->s.conns[c].used && m->s.conns[c].wire.len > m->s.conns[c].wire_off)
+            return true;
+    for (int i = 0; i < m->o.n; i++) {
+        const struct orc_op *w = &m->o.ops[i];
+        if (w->path == path && w->kind == ORC_SET && w->err == 0 && w->acked != ORC_NEVER &&
+            (newest < 0 || w->acked > m->o.ops[newest].acked))
+            newest = i;
+    }
+    return m->s.late.link >= 0 || (newest >= 0 && newest != in_ensemble);
+}
+
 void model_bypass(struct model *m)
 {
     char room[16];
-    int path = any_path(m);
+    int path = any_path(m), version;
     if (model_paths[path].user != NULL)
         return;
-    bool there = tree_find(&m->s.zk.tree, model_paths[path].path) != NULL;
+    int shown = model_value(m, model_paths[path].path, &version);
+    bool there = version >= 0;
     enum orc_kind kind = !there ? ORC_CREATE : sup_below(&m->rng, 4) == 0 ? ORC_DELETE : ORC_SET;
     if (kind == ORC_CREATE && model_paths[path].mount == AT_PACEMAKER)
         return;
+    /* A flush knows versions: made anew up to the same one, the znode is taken for the old one, and written. */
+    if (kind == ORC_DELETE && pending_writes(m, path, shown))
+        orc_mistaken(&m->o, path);
     int op = orc_send(&m->o, kind, path, -1, -1), err;
     text(room, op);
     err = kind == ORC_CREATE   ? sim_direct_create(&m->s, model_paths[path].path, room)

@@ -63,6 +63,8 @@ struct model {
 
 void model_trace(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What a path has in the ensemble, -1 both when it is not there. */
+int model_value(const struct model *m, const char *path, int *version);
 /* Connects, with the session of before if there is one and it is wanted. */
 void actor_connect(struct model *m, int a, bool same);
 /* Sends one random request. */

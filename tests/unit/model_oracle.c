@@ -9,6 +9,7 @@ void orc_init(struct oracle *o)
     o->now = 0;
     o->wrong[0] = 0;
     memset(o->czxids_move, 0, sizeof o->czxids_move);
+    memset(o->mistaken, 0, sizeof o->mistaken);
 }
 
 void orc_wrong(struct oracle *o, const char *format, ...)
@@ -50,13 +51,14 @@ static bool may_count(const struct orc_op *w)
 /* Whether the write y may be lost in favour of x. */
 static bool may_be_lost(const struct oracle *o, const struct orc_op *y, const struct orc_op *x)
 {
-    for (int i = 0; i < o->n && y->who != -1; i++) {
+    for (int i = 0; i < o->n; i++) {
         const struct orc_op *f = &o->ops[i];
         if (f->path != y->path || f->acked == ORC_NEVER)
             continue;
         if (f->kind == ORC_DROP && y->sent < f->settled)
             return true;
-        if (f->who == -1 && writes(f) && f->err == 0 && y->sent < f->settled && f->acked <= x->acked)
+        if (y->who != -1 && f->who == -1 && writes(f) && f->err == 0 && y->sent < f->settled &&
+            f->acked <= x->acked)
             return true;
     }
     return false;
@@ -83,7 +85,7 @@ static struct orc_op *newer(struct oracle *o, const struct orc_op *x, const stru
         if (is_newer(&o->ops[i], x, r) && !may_be_lost(o, &o->ops[i], x))
             return &o->ops[i];
     for (int i = 0; i < o->n; i++)
-        o->ops[i].lost |= is_newer(&o->ops[i], x, r);
+        o->ops[i].lost |= o->ops[i].who != -1 && !o->mistaken[r->path] && is_newer(&o->ops[i], x, r);
     return NULL;
 }
 
@@ -270,6 +272,12 @@ void orc_foreign(struct oracle *o, int op, int err)
 void orc_drop(struct oracle *o, int path)
 {
     orc_foreign(o, orc_send(o, ORC_DROP, path, -1, -1), 0);
+}
+
+void orc_mistaken(struct oracle *o, int path)
+{
+    o->mistaken[path] = true;
+    orc_drop(o, path);
 }
 
 void orc_abandon(struct oracle *o, int op)

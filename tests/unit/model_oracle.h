@@ -35,6 +35,7 @@ struct oracle {
     int n;
     int64_t now;
     bool czxids_move[ORC_PATHS]; /* of a path that may be born: it gets another czxid when it is sunk */
+    bool mistaken[ORC_PATHS];    /* one of its znodes may be taken for another one */
     bool mzxids_grow; /* with every version; what is flushed or relayed after absorbing may fall behind */
     char wrong[500];  /* the first finding, "" while there is none */
 };
@@ -50,6 +51,8 @@ void orc_foreign(struct oracle *o, int op, int err);
 void orc_upstream(struct oracle *o, int path, int value);
 /* From now on what was written to the path may be lost. */
 void orc_drop(struct oracle *o, int path);
+/* The same, and the core may not know of it: what is lost is not counted. */
+void orc_mistaken(struct oracle *o, int path);
 /* Its connection is lost, and it may yet be executed: then it is like a write past the proxy. Until no such one is left. */
 void orc_abandon(struct oracle *o, int op);
 void orc_abandoned_done(struct oracle *o);

@@ -47,16 +47,6 @@ static int64_t said_lost(void)
     return core_stats(m.s.core)->writes_dropped;
 }
 
-static int value_in_tree(const char *path, int *version)
-{
-    char data[16] = "";
-    const struct tree_node *z = tree_find(&m.s.zk.tree, path);
-    *version = z != NULL ? z->version : -1;
-    if (z != NULL && z->len > 0 && z->len < (int)sizeof data)
-        memcpy(data, z->data, (size_t)z->len);
-    return data[0] == 'v' ? (int)strtol(data + 1, NULL, 10) : -1;
-}
-
 /* Ephemerals end with their sessions; what clients wrote arrives. */
 static void spy(void *ctx, int actor, const struct tree_change *change)
 {
@@ -65,7 +55,7 @@ static void spy(void *ctx, int actor, const struct tree_change *change)
     for (int path = 0; path < model_npaths; path++) {
         if (strcmp(model_paths[path].path, change->path) != 0)
             continue;
-        int value = value_in_tree(change->path, &version);
+        int value = model_value(&m, change->path, &version);
         model_trace(&m, "      ensemble, link %d, zxid %#llx: change %d of %s, value %d version %d", actor,
                     (long long)m.s.zk.tree.zxid, change->type, change->path, value, version);
         if (actor == -1 && change->type == 2) {
@@ -290,7 +280,7 @@ static void calm(void)
 static void compare_tree(int last_mount)
 {
     for (int path = 0; path < model_npaths && m.o.wrong[0] == 0; path++) {
-        int version, value = value_in_tree(model_paths[path].path, &version);
+        int version, value = model_value(&m, model_paths[path].path, &version);
         bool born = false;
         for (int i = 0; i < m.o.n; i++)
             born |= m.o.ops[i].path == path && m.o.ops[i].kind == ORC_CREATE && m.o.ops[i].who >= 0;
