@@ -56,6 +56,7 @@ struct model {
     int known[ORC_PATHS]; /* a version seen last */
     bool own_may_write;   /* the core has credentials */
     int sets, foreign, drops;
+    int late_steps; /* since requests are late */
     enum model_fault fault;
     bool fault_done;
     bool trace;

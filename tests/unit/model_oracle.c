@@ -119,8 +119,8 @@ static void settle_seen(struct oracle *o, const struct orc_op *r)
 
 void orc_upstream(struct oracle *o, int path, int value)
 {
-    if (value >= 0 && value < o->n && o->ops[value].path == path && o->ops[value].who >= 0)
-        settle(o, path, o->ops[value].sent);
+    if (value >= 0 && value < o->n && o->ops[value].path == path && o->ops[value].acked == ORC_NEVER)
+        o->ops[value].relayed = true;
 }
 
 static void saw_value(struct oracle *o, const struct orc_op *r)
@@ -137,12 +137,12 @@ static void saw_value(struct oracle *o, const struct orc_op *r)
 }
 
 /* NONODE is right when some delete may be the newest write, or nothing was ever written; a delete that makes nothing
- * lost is preferred. */
+ * lost is preferred, then the latest. */
 static void saw_nothing(struct oracle *o, const struct orc_op *r)
 {
     static const struct orc_op before = {.acked = 0};
     for (int lossy = 0; lossy < 2; lossy++)
-        for (int i = -1; i < o->n; i++) {
+        for (int i = o->n - 1; i >= -1; i--) {
             const struct orc_op *x = i < 0 ? &before : &o->ops[i];
             bool candidate = i < 0 || (x->path == r->path && x->kind == ORC_DELETE && may_count(x));
             if (candidate && (lossy && i >= 0 ? newer(o, x, r) == NULL : !any_newer(o, x, r)))
@@ -259,6 +259,8 @@ void orc_answer(struct oracle *o, int op, int err, const uint8_t *stat, int valu
         if (r->kind == ORC_SET && r->asked != -1 && r->version != r->asked + 1)
             orc_wrong(o, "write %d asked for version %d and got %d", op, r->asked, r->version);
     }
+    if (err == 0 && r->relayed)
+        settle(o, r->path, r->sent);
     if (r->kind == ORC_DATA && !r->lags && (err == 0 || err == ORC_NONODE))
         settle_seen(o, r);
 }

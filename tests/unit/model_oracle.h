@@ -25,7 +25,7 @@ struct orc_op {
     int64_t sent, acked, settled;
     int err;
     bool lags; /* read from a server that lags: others' writes may not be there yet */
-    bool lost, abandoned;
+    bool lost, abandoned, relayed;
     int value, version; /* what the answer showed, -1 nothing */
     int64_t czxid, mzxid;
 };
@@ -47,7 +47,7 @@ int orc_send(struct oracle *o, enum orc_kind kind, int path, int who, int asked)
 void orc_answer(struct oracle *o, int op, int err, const uint8_t *stat, int value);
 /* A write that went past the proxy, done. */
 void orc_foreign(struct oracle *o, int op, int err);
-/* A write of clients arrived in the ensemble, after all that was written there past the proxy before. */
+/* A write of clients arrived in the ensemble: when it is answered, what was written past the proxy before it is known. */
 void orc_upstream(struct oracle *o, int path, int value);
 /* From now on what was written to the path may be lost. */
 void orc_drop(struct oracle *o, int path);

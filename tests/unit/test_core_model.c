@@ -16,7 +16,7 @@
 
 #include "model_clients.h"
 
-enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700 };
+enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700, LATE_STEPS = 8 };
 
 struct kind {
     const char *name;
@@ -127,6 +127,7 @@ static void start(uint64_t seed, const struct kind *kind)
     m.s.zk.spy = spy;
     m.s.zk.forget_flushes = m.fault == FLUSH_FORGOTTEN;
     m.s.zk.forget_acls = m.fault == ACL_FORGOTTEN;
+    m.late_steps = 0;
     m.sessions = m.sets = m.foreign = m.drops = 0;
     m.fault_done = false;
     memset(m.known, 0, sizeof m.known);
@@ -252,8 +253,12 @@ static void step(const struct kind *kind)
     if (sup_below(&m.rng, 4) > 0)
         sim_pump(&m.s);
     actors_hear(&m);
-    if (m.s.late.link < 0)
+    if (m.s.late.link >= 0 && ++m.late_steps > LATE_STEPS)
+        sim_late(&m.s, 1000);
+    if (m.s.late.link < 0) {
         orc_abandoned_done(&m.o);
+        m.late_steps = 0;
+    }
 }
 
 /* Nothing is held back any more, and everybody is answered in a few seconds (own connections are tried again). */
