@@ -287,13 +287,6 @@ void orc_abandon(struct oracle *o, int op)
     o->ops[op].abandoned = true;
 }
 
-void orc_abandoned_done(struct oracle *o)
-{
-    for (int i = 0; i < o->n; i++)
-        if (o->ops[i].abandoned && o->ops[i].settled == ORC_NEVER)
-            o->ops[i].settled = o->now;
-}
-
 void orc_lags(struct oracle *o, int op)
 {
     o->ops[op].lags = true;

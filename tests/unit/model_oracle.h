@@ -53,9 +53,8 @@ void orc_upstream(struct oracle *o, int path, int value);
 void orc_drop(struct oracle *o, int path);
 /* The same, and the core may not know of it: what is lost is not counted. */
 void orc_mistaken(struct oracle *o, int path);
-/* Its connection is lost, and it may yet be executed: then it is like a write past the proxy. Until no such one is left. */
+/* Its connection is lost, and it may yet be executed: then it is like a write past the proxy. */
 void orc_abandon(struct oracle *o, int op);
-void orc_abandoned_done(struct oracle *o);
 /* The requests of a session that are under way read from a server that lags. */
 void orc_lags(struct oracle *o, int op);
 /* The end: what is in the ensemble; value and version -1 when the path is not there. */

@@ -255,10 +255,8 @@ static void step(const struct kind *kind)
     actors_hear(&m);
     if (m.s.late.link >= 0 && ++m.late_steps > LATE_STEPS)
         sim_late(&m.s, 1000);
-    if (m.s.late.link < 0) {
-        orc_abandoned_done(&m.o);
+    if (m.s.late.link < 0)
         m.late_steps = 0;
-    }
 }
 
 /* Nothing is held back any more, and everybody is answered in a few seconds (own connections are tried again). */
