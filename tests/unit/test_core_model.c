@@ -409,6 +409,10 @@ static void all_of(const struct kind *kind)
                   " own connections, %" PRId64 " writes lost, %" PRId64 " said\n",
                   kind->name, sums.schedules, sums.requests, sums.absorbed, sums.sets, sums.flushes,
                   sums.foreign, sums.own, sums.lost, sums.said);
+    /* worth nothing when hardly anything was absorbed */
+    assert_true(kind->relay ? sums.absorbed == 0
+                            : sums.schedules < 100 || sums.absorbed > 8 * sums.schedules);
+    assert_true(kind->relay || sums.schedules < 100 || sums.flushes > 3 * sums.schedules);
 }
 
 static void relayed(void **state)
