@@ -137,7 +137,7 @@ static void kill_next(struct pk_storm *st, uint64_t now)
     if (st->nimbus.topology < st->topologies)
         pk_zs_read(pk_storm_writer(st), PK_OP_EXISTS, topology(st), on_exists, now);
     else
-        pk_storm_enter(st, PK_STORM_DONE);
+        pk_storm_enter(st, PK_STORM_CLEARING);
 }
 
 void pk_nimbus_kill(struct pk_storm *st)

@@ -27,7 +27,7 @@ static void on_topology_created(struct pk_zs *s, const struct pk_zs_reply *r)
     if (++st->nimbus.topology < st->topologies)
         submit_next(st);
     else
-        pk_storm_enter(st, PK_STORM_STARTING);
+        pk_storm_enter(st, PK_STORM_FURNISHING);
 }
 
 static void on_topology_absent(struct pk_zs *s, const struct pk_zs_reply *r)
@@ -120,10 +120,10 @@ static void check_value(struct pk_storm *st, uint32_t i, const struct pk_zs_repl
     struct pk_in in = pk_in(r->body, r->len);
     struct pk_bytes data = pk_get_bytes(&in);
     const uint8_t *p = pk_in_take(&in, PK_STAT_LEN);
-    uint64_t seq = pk_beat_check(data, (size_t)st->b->opt.size, i);
+    uint64_t seq = pk_beat_check(data, data.len, i);
     struct pk_stat stat;
 
-    if (p == NULL || seq == 0 || seq > w->sent) {
+    if (p == NULL || seq == 0 || seq > w->sent || data.len != pk_storm_beat_size(st, seq)) {
         st->corrupt++;
         return;
     }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/bench_line.h"
+
 enum kind { TEXT, INTEGER, NUMBER, FLAG, PIDS };
 enum {
     CLUSTERS = PK_BENCH_STORM | PK_BENCH_PULSES,
@@ -52,10 +54,14 @@ static const struct option options[] = {
     {"workers", "N", "simulated workers, a session each (200)", CLUSTERS, INTEGER, AT(workers), 1, 60000},
     {"topologies", "N", "topologies that the workers belong to (4)", CLUSTERS, INTEGER, AT(topologies), 1,
      1000},
-    {"period-ms", "N", "time between the beats of a worker (3000)", CLUSTERS, INTEGER, AT(period_ms), 1,
-     600000},
-    {"scan-ms", "N", "time between Nimbus' scans (10 for 3 of the period, as in Storm)", CLUSTERS, INTEGER,
-     AT(scan_ms), 1, 600000},
+    {"line", "1.2|2.8", "send also what Storm of this line sends besides beats", PK_BENCH_STORM, TEXT,
+     AT(line), 0, 0},
+    {"supervisors", "N", "with --line: simulated supervisors, a session each (one for 4 workers)",
+     PK_BENCH_STORM, INTEGER, AT(supervisors), 0, 20000},
+    {"period-ms", "N", "time between the beats of a worker (3000; with --line 2.8: 60000)", CLUSTERS, INTEGER,
+     AT(period_ms), 1, 600000},
+    {"scan-ms", "N", "time between Nimbus' scans (10 for 3 of the period, as in Storm; with --line: 10000)",
+     CLUSTERS, INTEGER, AT(scan_ms), 1, 600000},
     {"timeout-ms", "N", "session timeout asked for (20000)", ROOTED, INTEGER, AT(timeout_ms), 100, 3600000},
     {"pid", "[NAME=]PID", "report CPU and memory of this process (repeatable)", ALL, PIDS, 0, 0, 0},
     {"progress", NULL, "live progress even when stderr is no terminal", ALL, FLAG, AT(progress), 0, 0},
@@ -155,16 +161,20 @@ static const struct option *find_option(enum pk_bench_command command, const cha
     return NULL;
 }
 
-static void fill_in(struct pk_bench_opt *o)
+static void fill_in(struct pk_bench_opt *o, const struct pk_line *line)
 {
     bool storm = o->command == PK_BENCH_STORM;
 
+    if (o->period_ms == 0)
+        o->period_ms = line != NULL ? line->period_ms : 3000;
+    if (o->scan_ms == 0)
+        o->scan_ms = line != NULL ? 10000 : o->period_ms * 10 / 3;
+    if (o->supervisors < 0)
+        o->supervisors = (o->workers + 3) / 4;
     if (o->root == NULL)
         o->root = storm ? "/storm" : "/storm/workerbeats/pk-bench";
     if (o->znodes == 0)
         o->znodes = o->command == PK_BENCH_ZNODES ? 10000 : o->sessions;
-    if (o->scan_ms == 0)
-        o->scan_ms = o->period_ms * 10 / 3;
     if (o->znodes < o->sessions)
         o->znodes = o->sessions;
 }
@@ -180,7 +190,7 @@ int pk_bench_parse(struct pk_bench_opt *o, int argc, char **argv)
                                .size = 1024,
                                .workers = 200,
                                .topologies = 4,
-                               .period_ms = 3000,
+                               .supervisors = -1,
                                .timeout_ms = 20000};
     if (argc < 2)
         return usage(stderr, 2);
@@ -201,6 +211,9 @@ int pk_bench_parse(struct pk_bench_opt *o, int argc, char **argv)
         if (!set_option(o, opt, argv[i]))
             return mistake("not a valid value", argv[i]);
     }
-    fill_in(o);
+    const struct pk_line *line = o->line != NULL ? pk_line_find(o->line) : NULL;
+    if (o->line != NULL && line == NULL)
+        return mistake("no such line of Storm", o->line);
+    fill_in(o, line);
     return -1;
 }

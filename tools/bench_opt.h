@@ -27,7 +27,8 @@ struct pk_bench_opt {
     double seconds, warmup; /* of the measured part and before it */
     double rate;            /* beats or requests a second in all; 0: as fast as replies come */
     int sessions, depth, size, znodes;
-    int workers, topologies, period_ms, scan_ms;
+    int workers, topologies, period_ms, scan_ms, supervisors;
+    const char *line; /* of Storm; NULL: beats only */
     int timeout_ms;
     bool progress, keep;
     int npids;

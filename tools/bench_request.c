@@ -14,22 +14,33 @@ struct pk_bytes pk_zs_path(const char *path)
     return (struct pk_bytes){(const uint8_t *)path, (uint32_t)strlen(path)};
 }
 
-void pk_zs_read(struct pk_zs *s, int32_t op, struct pk_bytes path, pk_zs_fn fn, uint64_t asked)
+void pk_zs_ask(struct pk_zs *s, int32_t op, struct pk_bytes path, bool watch, pk_zs_fn fn, uint64_t asked)
 {
     uint8_t *p = pk_put_bytes(pk_zs_begin(s, pk_bytes_len(path) + 1), path);
     if (op != PK_OP_SYNC)
-        p = pk_put_bool(p, false);
+        p = pk_put_bool(p, watch);
     pk_zs_send(s, op, p, fn, asked);
 }
 
+void pk_zs_read(struct pk_zs *s, int32_t op, struct pk_bytes path, pk_zs_fn fn, uint64_t asked)
+{
+    pk_zs_ask(s, op, path, false, fn, asked);
+}
+
 void pk_zs_create(struct pk_zs *s, struct pk_bytes path, struct pk_bytes data, pk_zs_fn fn, uint64_t asked)
+{
+    pk_zs_create_as(s, PK_OP_CREATE2, PK_CREATE_PERSISTENT, path, data, fn, asked);
+}
+
+void pk_zs_create_as(struct pk_zs *s, int32_t op, int32_t flags, struct pk_bytes path, struct pk_bytes data,
+                     pk_zs_fn fn, uint64_t asked)
 {
     uint8_t *p = pk_zs_begin(s, pk_bytes_len(path) + pk_bytes_len(data) + PK_OPEN_ACL_LEN + 4);
     p = pk_put_bytes(p, path);
     p = pk_put_bytes(p, data);
     p = pk_put_open_acl(p);
-    p = pk_put_int(p, PK_CREATE_PERSISTENT);
-    pk_zs_send(s, PK_OP_CREATE2, p, fn, asked);
+    p = pk_put_int(p, flags);
+    pk_zs_send(s, op, p, fn, asked);
 }
 
 void pk_zs_set(struct pk_zs *s, struct pk_bytes path, struct pk_bytes data, pk_zs_fn fn, uint64_t asked)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tools/bench_beat.h"
 #include "tools/bench_paths.h"
@@ -92,6 +93,10 @@ static void start_beating(struct pk_storm *st)
         pk_storm_fail(st, "no timer");
         return;
     }
+    if (st->line != NULL && !pk_duties_start(st)) {
+        pk_storm_fail(st, "no timers");
+        return;
+    }
     uv_update_time(st->b->zl.uv);
     uv_timer_start(&st->nimbus.timer, on_scan, (uint64_t)o->scan_ms, (uint64_t)o->scan_ms);
     uv_timer_start(&st->tick, on_tick, TICK_MS, TICK_MS);
@@ -103,6 +108,7 @@ static void stop_beating(struct pk_storm *st)
 {
     pk_bench_mark(st->b, 1);
     pk_pace_stop(&st->pace);
+    pk_duties_stop(st);
     uv_timer_stop(&st->nimbus.timer);
     uv_timer_stop(&st->tick);
     uv_timer_stop(&st->end);
@@ -116,6 +122,15 @@ static void stop_beating(struct pk_storm *st)
 static bool alive(const struct pk_storm *st, uint32_t i)
 {
     return st->crowd.s[i].state == PK_ZS_READY;
+}
+
+/* What is done once with --line; without, there is nothing to wait for. */
+static void do_once(struct pk_storm *st, const struct pk_duty *duty)
+{
+    if (duty != NULL)
+        pk_duty_once(st, duty);
+    else
+        pk_storm_enter(st, st->phase + 1);
 }
 
 static void start_workers(struct pk_storm *st)
@@ -141,8 +156,8 @@ static void finish(struct pk_storm *st)
 {
     uv_timer_t *timers[] = {&st->end, &st->tick, &st->nimbus.timer};
 
-    if (st->pace.fd >= 0)
-        pk_pace_stop(&st->pace);
+    pk_pace_stop(&st->pace);
+    pk_duties_stop(st);
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
         uv_close((uv_handle_t *)timers[i], NULL);
     pk_crowd_close(&st->crowd);
@@ -154,6 +169,12 @@ void pk_storm_enter(struct pk_storm *st, enum pk_storm_phase phase)
     switch (phase) {
     case PK_STORM_SUBMITTING:
         pk_nimbus_submit(st);
+        break;
+    case PK_STORM_FURNISHING:
+        do_once(st, st->line != NULL ? &st->line->furnish : NULL);
+        break;
+    case PK_STORM_ENROLLING:
+        do_once(st, st->line != NULL ? &st->line->enrol : NULL);
         break;
     case PK_STORM_STARTING:
         start_workers(st);
@@ -173,6 +194,9 @@ void pk_storm_enter(struct pk_storm *st, enum pk_storm_phase phase)
     case PK_STORM_KILLING:
         pk_nimbus_kill(st);
         break;
+    case PK_STORM_CLEARING:
+        do_once(st, st->line != NULL ? &st->line->clear : NULL);
+        break;
     case PK_STORM_DONE:
         finish(st);
     }
@@ -184,9 +208,12 @@ void pk_storm_idle(struct pk_storm *st)
     if (--st->busy > 0)
         return;
     switch (st->phase) {
+    case PK_STORM_FURNISHING:
+    case PK_STORM_ENROLLING:
     case PK_STORM_STARTING:
     case PK_STORM_SETTLING:
     case PK_STORM_LEAVING:
+    case PK_STORM_CLEARING:
         pk_storm_enter(st, st->phase + 1);
         break;
     case PK_STORM_CHECKING:
@@ -207,7 +234,7 @@ static void on_lost(struct pk_crowd *c, struct pk_zs *s, const char *why)
     struct pk_storm *st = c->owner;
 
     st->lost++;
-    if (st->phase < PK_STORM_BEATING || s->index >= st->workers)
+    if (st->phase < PK_STORM_BEATING || (s->index >= st->workers && s->index < st->workers + 3))
         pk_storm_fail(st, why);
 }
 
@@ -222,6 +249,19 @@ static void on_interrupt(struct pk_bench *b)
 }
 
 /* ---- report ---- */
+
+static void report_duties(struct pk_storm *st)
+{
+    struct pk_bench *b = st->b;
+    const struct pk_duties *d = &st->duties;
+    double all = (double)(st->request.count + st->read.count + d->latency.count);
+
+    pk_bench_value(b, "supervisors", "supervisors", "%.0f", st->supervisors);
+    pk_bench_value(b, "other", "all other requests", "%.0f", (double)d->latency.count);
+    pk_bench_latency(b, "other", "other request", &d->latency);
+    pk_bench_value(b, "late", "duties passed over, being late", "%.0f", (double)d->late);
+    pk_bench_value(b, "requests_per_s", "requests a second in all", "%.0f", all / pk_bench_seconds(b));
+}
 
 static uint64_t report(struct pk_bench *b)
 {
@@ -260,12 +300,24 @@ static uint64_t report(struct pk_bench *b)
     pk_bench_value(b, "scan_p50_ms", "scan p50, ms", "%.1f", pk_hist_us(&st->scan, 0.5) / 1000);
     for (size_t i = 3; i < sizeof counts / sizeof *counts; i++)
         pk_bench_value(b, counts[i].key, counts[i].label, "%.0f", (double)counts[i].value);
-    pk_bench_processes(b, st->request.count + st->read.count);
+    if (st->line != NULL)
+        report_duties(st);
+    pk_bench_processes(b, st->request.count + st->read.count + st->duties.latency.count);
     pk_bench_result(b);
     return errors(st);
 }
 
 /* ---- start and end ---- */
+
+void pk_storm_supervisor_name(char name[PK_SUPERVISOR_NAME], uint32_t i)
+{
+    snprintf(name, PK_SUPERVISOR_NAME, "%08x-5a4c-4d2b-9e57-%012x-10.0.0.1", i, (unsigned)getpid());
+}
+
+uint32_t pk_storm_beat_size(const struct pk_storm *st, uint64_t seq)
+{
+    return st->line != NULL && seq == 1 ? st->line->first_size : (uint32_t)st->b->opt.size;
+}
 
 static bool name_everything(struct pk_storm *st)
 {
@@ -276,8 +328,8 @@ static bool name_everything(struct pk_storm *st)
     if (n < 0 || n > PK_PATH_MAX - 128)
         return false;
     for (uint32_t t = 0; t < st->topologies; t++)
-        snprintf(st->topology[t], sizeof *st->topology, "%.*s/pk-bench-%u-%ld", n, st->beats_root, t + 1,
-                 epoch);
+        snprintf(st->topology[t], sizeof *st->topology, "%.*s/pk-bench%d-%u-%ld", n, st->beats_root,
+                 (int)getpid(), t + 1, epoch);
     for (uint32_t i = 0; i < st->workers; i++) {
         pk_worker_name(name, i);
         st->w[i].topology = i % st->topologies;
@@ -298,13 +350,15 @@ static bool set_up(struct pk_bench *b)
     st->b = b;
     st->pace.fd = -1;
     st->workers = (uint32_t)o->workers;
+    st->line = o->line != NULL ? pk_line_find(o->line) : NULL;
+    st->supervisors = st->line != NULL ? (uint32_t)o->supervisors : 0;
     st->topologies = (uint32_t)(o->topologies < o->workers ? o->topologies : o->workers);
     st->w = calloc(st->workers, sizeof *st->w);
     st->topology = calloc(st->topologies, sizeof *st->topology);
     st->nimbus.list = calloc(st->workers, sizeof *st->nimbus.list);
     st->data = malloc((size_t)o->size);
     if (st->w == NULL || st->topology == NULL || st->nimbus.list == NULL || st->data == NULL ||
-        !name_everything(st))
+        !name_everything(st) || (st->line != NULL && !pk_duties_make(st)))
         return false;
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(st->b->zl.uv, timers[i]);
@@ -314,7 +368,7 @@ static bool set_up(struct pk_bench *b)
     st->crowd.owner = st;
     st->crowd.on_all_ready = on_all_ready;
     st->crowd.on_lost = on_lost;
-    return pk_crowd_open(&st->crowd, st->workers + 2);
+    return pk_crowd_open(&st->crowd, st->workers + (st->line != NULL ? 3 + st->supervisors : 2));
 }
 
 static void close_all(struct pk_bench *b)
@@ -327,6 +381,7 @@ static void release(struct pk_bench *b)
 {
     struct pk_storm *st = b->work;
 
+    pk_duties_free(st);
     free(st->w);
     free(st->topology);
     free(st->nimbus.list);

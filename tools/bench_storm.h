@@ -7,24 +7,29 @@
  *   bench_worker.c  what one worker does
  *   bench_nimbus.c  submitting, scanning and checking
  *   bench_kill.c    tearing topologies down
+ *   bench_duty.c    with --line: everything else that Storm sends all the time, by the tables of bench_line.c
  */
 #ifndef PK_TOOLS_BENCH_STORM_H
 #define PK_TOOLS_BENCH_STORM_H
 
 #include "proto/jute.h"
 #include "tools/bench_crowd.h"
+#include "tools/bench_duty.h"
 #include "tools/bench_pace.h"
 #include "tools/bench_run.h"
 #include "tools/bench_tree.h"
 
 enum pk_storm_phase {
     PK_STORM_SUBMITTING, /* directories and topologies are made */
+    PK_STORM_FURNISHING, /* with --line: what else a topology has in ZooKeeper */
+    PK_STORM_ENROLLING,  /* with --line: supervisors' znodes */
     PK_STORM_STARTING,   /* workers look at Storm's directories */
     PK_STORM_BEATING,    /* the measured stretch */
     PK_STORM_SETTLING,   /* beats in flight and the scan in work are awaited */
     PK_STORM_CHECKING,   /* Nimbus reads every last value back */
     PK_STORM_LEAVING,    /* every other worker shuts down cleanly */
     PK_STORM_KILLING,    /* Nimbus tears the topologies down */
+    PK_STORM_CLEARING,   /* with --line: what else the topologies had */
     PK_STORM_DONE,
 };
 
@@ -53,17 +58,21 @@ struct pk_nimbus {
 struct pk_storm {
     struct pk_bench *b;
     enum pk_storm_phase phase;
-    struct pk_crowd crowd; /* sessions of the workers, then Nimbus' writer and reader */
+    struct pk_crowd
+        crowd; /* sessions of the workers, Nimbus' writer and reader; with --line: its third one, and
+                              the supervisors' */
+    const struct pk_line *line; /* NULL: workers beat, Nimbus reads, nobody does anything else */
+    struct pk_duties duties;
     struct pk_pace pace;
     struct pk_mkdirs mkdirs;
     struct pk_nimbus nimbus;
     uv_timer_t end, tick;
-    uint32_t workers, topologies;
+    uint32_t workers, topologies, supervisors;
     struct pk_worker *w;
     char (*topology)[PK_PATH_MAX]; /* paths under <root>/workerbeats */
     char beats_root[PK_PATH_MAX];
     uint8_t *data;
-    uint32_t busy; /* workers in a sequence of requests */
+    uint32_t busy; /* sequences of requests in work */
     uint64_t beats, births, reads, scans;
     uint64_t shown_beats, shown_at; /* at the last progress line */
     uint64_t lost, refused; /* sessions lost; requests answered with an error that Storm would not expect */
@@ -93,6 +102,22 @@ static inline struct pk_zs *pk_storm_reader(struct pk_storm *st)
 {
     return &st->crowd.s[st->workers + 1];
 }
+
+static inline struct pk_zs *pk_storm_leader(struct pk_storm *st)
+{
+    return &st->crowd.s[st->workers + 2];
+}
+
+static inline struct pk_zs *pk_storm_supervisor(struct pk_storm *st, uint32_t i)
+{
+    return &st->crowd.s[st->workers + 3 + i];
+}
+
+enum { PK_SUPERVISOR_NAME = 64 };
+/* The id of a supervisor of this run. */
+void pk_storm_supervisor_name(char name[PK_SUPERVISOR_NAME], uint32_t i);
+/* Bytes of a worker's beat, by its number. */
+uint32_t pk_storm_beat_size(const struct pk_storm *st, uint64_t seq);
 
 void pk_worker_start(struct pk_storm *st, uint32_t i);
 /* A beat is due (uv_hrtime() clock); skipped when the one before is still in flight, which then follows it

@@ -17,9 +17,9 @@ static struct pk_worker *worker_of(struct pk_zs *s)
 
 static struct pk_bytes fresh_beat(struct pk_storm *st, uint32_t i)
 {
-    size_t size = (size_t)st->b->opt.size;
+    uint32_t size = pk_storm_beat_size(st, st->w[i].sent);
     pk_beat_fill(st->data, size, i, st->w[i].sent);
-    return (struct pk_bytes){st->data, (uint32_t)size};
+    return (struct pk_bytes){st->data, size};
 }
 
 /* ---- start-up ---- */
@@ -87,7 +87,8 @@ static void create(struct pk_zs *s, uint64_t now)
     struct pk_storm *st = pk_storm_of(s);
 
     worker_of(s)->sent++;
-    pk_zs_create(s, pk_zs_path(worker_of(s)->path), fresh_beat(st, s->index), on_created, now);
+    pk_zs_create_as(s, st->line != NULL ? st->line->create_op : PK_OP_CREATE2, PK_CREATE_PERSISTENT,
+                    pk_zs_path(worker_of(s)->path), fresh_beat(st, s->index), on_created, now);
 }
 
 static void on_parent_created(struct pk_zs *s, const struct pk_zs_reply *r)

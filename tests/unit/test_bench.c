@@ -1,11 +1,12 @@
 /*
- * The pure parts of pk-bench: percentiles, data of beats, workers' names.
+ * The pure parts of pk-bench: percentiles, data of beats, workers' names, the tables of Storm's lines.
  */
 #include <stdlib.h>
 
 #include "support.h"
 #include "tools/bench_beat.h"
 #include "tools/bench_hist.h"
+#include "tools/bench_line.h"
 #include "tools/bench_paths.h"
 
 static void percentiles_are_within_a_step(void **state)
@@ -109,13 +110,67 @@ static void paths_have_one_length(void **state)
     pk_paths_free(&p);
 }
 
+static void a_path_of_a_line_has_its_names(void **state)
+{
+    char path[32];
+
+    (void)state;
+    assert_true(pk_line_path(path, sizeof path, "/storm", "storms/%t", "top-1", "sup"));
+    assert_string_equal(path, "/storm/storms/top-1");
+    assert_true(pk_line_path(path, sizeof path, "/s", "a/%s/%t-x", "t", "sup"));
+    assert_string_equal(path, "/s/a/sup/t-x");
+    assert_false(pk_line_path(path, 19, "/storm", "storms/%t", "top-1", "sup"));
+    assert_true(pk_line_path(path, 20, "/storm", "storms/%t", "top-1", "sup"));
+}
+
+/* A step for each supervisor or topology names one; no data beyond what is kept for it. */
+static void check_steps(const struct pk_duty *d)
+{
+    const struct pk_step *s = d->steps;
+
+    assert_true(s->op != 0);
+    for (; s->op != 0; s++) {
+        assert_non_null(s->path);
+        assert_true(s->path[0] != '/');
+        assert_true(s->each != PK_EACH_TOPOLOGY || strstr(s->path, "%t") != NULL);
+        assert_true(s->each != PK_EACH_SUPERVISOR || strstr(s->path, "%s") != NULL);
+        assert_true(s->size <= 1024);
+    }
+    assert_true(s->each == PK_ONCE);
+}
+
+static void the_lines_are_whole(void **state)
+{
+    static const char *const names[] = {"1.2", "2.8"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct pk_line *line = pk_line_find(names[i]);
+        assert_non_null(line);
+        assert_true(line->first_size >= PK_BEAT_MIN);
+        check_steps(&line->furnish);
+        check_steps(&line->enrol);
+        check_steps(&line->clear);
+        for (const struct pk_duty *d = line->duties; d->steps != NULL; d++) {
+            assert_true(d->period_ms > 0);
+            check_steps(d);
+        }
+    }
+    assert_null(pk_line_find("0.9"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(percentiles_are_within_a_step),   cmocka_unit_test(every_latency_has_a_bucket),
-        cmocka_unit_test(one_latency_is_every_percentile), cmocka_unit_test(a_beat_is_known_again),
-        cmocka_unit_test(a_changed_beat_is_none),          cmocka_unit_test(a_worker_is_known_by_its_name),
+        cmocka_unit_test(percentiles_are_within_a_step),
+        cmocka_unit_test(every_latency_has_a_bucket),
+        cmocka_unit_test(one_latency_is_every_percentile),
+        cmocka_unit_test(a_beat_is_known_again),
+        cmocka_unit_test(a_changed_beat_is_none),
+        cmocka_unit_test(a_worker_is_known_by_its_name),
         cmocka_unit_test(paths_have_one_length),
+        cmocka_unit_test(a_path_of_a_line_has_its_names),
+        cmocka_unit_test(the_lines_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
