@@ -44,16 +44,6 @@ static const struct pk_step worker_credentials[] = {
     STEP(GET_DATA, "credentials/%t", false, ONCE),
     END};
 
-/* Twice in each pass: what runs, and who is there. */
-static const struct pk_step nimbus_look[] = {
-    STEP(GET_CHILDREN2, "storms", false, ONCE),
-    STEP(EXISTS,   "storms/%t", false, EACH_TOPOLOGY),
-    STEP(GET_DATA, "storms/%t", false, EACH_TOPOLOGY),
-    STEP(GET_CHILDREN2, "supervisors", false, ONCE),
-    STEP(EXISTS,   "supervisors/%s", false, EACH_SUPERVISOR),
-    STEP(GET_DATA, "supervisors/%s", false, EACH_SUPERVISOR),
-    END};
-
 /* ---- 1.2: assignments are polled by workers and supervisors ---- */
 
 static const struct pk_step furnish_12[] = {
@@ -81,12 +71,23 @@ static const struct pk_step supervisor_sync_12[] = {
     STEP(EXISTS,   "profilerconfigs/%t", false, EACH_TOPOLOGY),
     END};
 
-static const struct pk_step nimbus_clean_12[] = {
+/* Scheduling, then the look for what can be cleaned up; the heartbeats are read by bench_nimbus.c. */
+static const struct pk_step nimbus_pass_12[] = {
+    STEP(GET_CHILDREN2, "storms", false, ONCE),
+    STEP(EXISTS,   "storms/%t", false, EACH_TOPOLOGY),
+    STEP(GET_DATA, "storms/%t", false, EACH_TOPOLOGY),
     STEP(GET_CHILDREN2, "assignments", false, ONCE),
     STEP(EXISTS,   "assignments/%t", false, EACH_TOPOLOGY),
     STEP(GET_DATA, "assignments/%t", false, EACH_TOPOLOGY),
+    STEP(GET_CHILDREN2, "supervisors", false, ONCE),
+    STEP(EXISTS,   "supervisors/%s", false, EACH_SUPERVISOR),
+    STEP(GET_DATA, "supervisors/%s", false, EACH_SUPERVISOR),
+    STEP(GET_CHILDREN2, "supervisors", false, ONCE),
+    STEP(EXISTS,   "supervisors/%s", false, EACH_SUPERVISOR),
+    STEP(GET_DATA, "supervisors/%s", false, EACH_SUPERVISOR),
     STEP(GET_CHILDREN2, "errors", false, ONCE),
     STEP(GET_CHILDREN2, "backpressure", false, ONCE),
+    STEP(GET_CHILDREN2, "storms", false, ONCE),
     STEP(EXISTS,   "nimbuses/pk-bench-%t", false, ONCE),
     STEP(GET_DATA, "nimbuses/pk-bench-%t", false, ONCE),
     END};
@@ -97,8 +98,7 @@ static const struct pk_duty duties_12[] = {
     {PK_PARTY_WORKER,     30 * SECOND, worker_credentials},
     {PK_PARTY_SUPERVISOR,  5 * SECOND, supervisor_refresh},
     {PK_PARTY_SUPERVISOR, 10 * SECOND, supervisor_sync_12},
-    {PK_PARTY_NIMBUS,      5 * SECOND, nimbus_look},
-    {PK_PARTY_NIMBUS,     10 * SECOND, nimbus_clean_12},
+    {PK_PARTY_NIMBUS,     10 * SECOND, nimbus_pass_12},
     {PK_PARTY_NIMBUS, 0, NULL}};
 
 /* ---- 2.8: supervisors are told their assignments; each asks Nimbus once a second who leads ---- */
@@ -128,7 +128,16 @@ static const struct pk_step leader_28[] = {
     STEP(GET_DATA, "nimbuses/pk-bench-%t", false, ONCE),
     END};
 
-static const struct pk_step nimbus_clean_28[] = {
+static const struct pk_step nimbus_pass_28[] = {
+    STEP(GET_CHILDREN2, "storms", false, ONCE),
+    STEP(EXISTS,   "storms/%t", false, EACH_TOPOLOGY),
+    STEP(GET_DATA, "storms/%t", false, EACH_TOPOLOGY),
+    STEP(GET_CHILDREN2, "supervisors", false, ONCE),
+    STEP(EXISTS,   "supervisors/%s", false, EACH_SUPERVISOR),
+    STEP(GET_DATA, "supervisors/%s", false, EACH_SUPERVISOR),
+    STEP(GET_CHILDREN2, "supervisors", false, ONCE),
+    STEP(EXISTS,   "supervisors/%s", false, EACH_SUPERVISOR),
+    STEP(GET_DATA, "supervisors/%s", false, EACH_SUPERVISOR),
     STEP(GET_CHILDREN2, "errors", false, ONCE),
     STEP(GET_CHILDREN2, "backpressure", false, ONCE),
     STEP(EXISTS, "secretkeys/NIMBUS", false, ONCE),
@@ -142,8 +151,7 @@ static const struct pk_duty duties_28[] = {
     {PK_PARTY_SUPERVISOR,  5 * SECOND, supervisor_refresh},
     {PK_PARTY_SUPERVISOR, 10 * SECOND, supervisor_sync_28},
     {PK_PARTY_LEADER,      1 * SECOND, leader_28},
-    {PK_PARTY_NIMBUS,      5 * SECOND, nimbus_look},
-    {PK_PARTY_NIMBUS,     10 * SECOND, nimbus_clean_28},
+    {PK_PARTY_NIMBUS,     10 * SECOND, nimbus_pass_28},
     {PK_PARTY_NIMBUS, 0, NULL}};
 
 static const struct pk_line lines[] = {
