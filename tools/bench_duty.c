@@ -3,7 +3,7 @@
  *
  * Happy path: a duty's schedule says that a party is due; its steps are sent one after the other, each when the one
  * before has been answered, neighbouring steps of the same kind of repetition for each topology or supervisor; after
- * the last one the party waits for its next time. A step that looks for a znode may find none; a step that makes one
+ * the last one the party waits for its next time. A step that looks for a znode, or lists one, may find none; a step that makes one
  * may find it there.
  * Failure modes: any other error counts in st->refused and ends the sequence; so does a lost session, which is counted
  * elsewhere. A party that is due while it is still busy passes that time over, as Storm's timers do; it is counted.
@@ -110,7 +110,7 @@ static bool is_expected(const struct pk_step *step, int32_t err)
     case PK_Z_OK:
         return true;
     case PK_Z_NO_NODE:
-        return step->op == PK_OP_EXISTS;
+        return step->op == PK_OP_EXISTS || step->op == PK_OP_GET_CHILDREN2;
     case PK_Z_NODE_EXISTS:
         return step->op == PK_OP_CREATE || step->op == PK_OP_CREATE2;
     default:

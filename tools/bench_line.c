@@ -1,6 +1,7 @@
 /*
- * The tables, from what was seen on the wire of quiet clusters (2 supervisors, 4 to 8 workers). Left out: errors that
- * topologies report, blobs, and what only happens when something starts or ends.
+ * The tables, from what was seen on the wire of quiet clusters of 2.8.3 and 1.2.4 (2 Nimbuses, 2 supervisors, 4 to 8
+ * workers, 3 topologies; order, watches and periods as there). Left out: errors that topologies report, blobs, the
+ * second Nimbus, what the UI asks, and what only happens when something starts or ends.
  *
  * Happy path: rows are read by bench_duty.c. Failure modes: a path that is too long is refused.
  */
@@ -22,12 +23,6 @@ enum { SECOND = 1000 };
 
 /* ---- both lines ---- */
 
-static const struct pk_step clear[] = {
-    STEP(DELETE, "credentials/%t", false, EACH_TOPOLOGY),
-    STEP(DELETE, "assignments/%t", false, EACH_TOPOLOGY),
-    STEP(DELETE, "storms/%t",      false, EACH_TOPOLOGY),
-    END};
-
 static const struct pk_step supervisor_refresh[] = {
     STEP(EXISTS, "supervisors", false, ONCE),
     STEP(EXISTS, "supervisors/%s", false, ONCE),
@@ -39,12 +34,13 @@ static const struct pk_step worker_base[] = {
     STEP(GET_DATA, "storms/%t", true, ONCE),
     END};
 
-static const struct pk_step worker_credentials[] = {
-    STEP(EXISTS,   "credentials/%t", false, ONCE),
-    STEP(GET_DATA, "credentials/%t", false, ONCE),
-    END};
-
 /* ---- 1.2: assignments are polled by workers and supervisors ---- */
+
+static const struct pk_step clear_12[] = {
+    STEP(DELETE, "credentials/%t", false, EACH_TOPOLOGY),
+    STEP(DELETE, "assignments/%t", false, EACH_TOPOLOGY),
+    STEP(DELETE, "storms/%t",      false, EACH_TOPOLOGY),
+    END};
 
 static const struct pk_step furnish_12[] = {
     WRITE(CREATE, "credentials",     ONCE, 1),
@@ -61,6 +57,11 @@ static const struct pk_step enrol_12[] = {OWN(CREATE, "supervisors/%s", SUPERVIS
 
 static const struct pk_step worker_assignment_12[] = {
     STEP(EXISTS, "assignments/%t", true, ONCE),
+    END};
+
+static const struct pk_step worker_credentials_12[] = {
+    STEP(EXISTS,   "credentials/%t", false, ONCE),
+    STEP(GET_DATA, "credentials/%t", false, ONCE),
     END};
 
 static const struct pk_step supervisor_sync_12[] = {
@@ -95,13 +96,18 @@ static const struct pk_step nimbus_pass_12[] = {
 static const struct pk_duty duties_12[] = {
     {PK_PARTY_WORKER,     10 * SECOND, worker_assignment_12},
     {PK_PARTY_WORKER,     10 * SECOND, worker_base},
-    {PK_PARTY_WORKER,     30 * SECOND, worker_credentials},
+    {PK_PARTY_WORKER,     30 * SECOND, worker_credentials_12},
     {PK_PARTY_SUPERVISOR,  5 * SECOND, supervisor_refresh},
     {PK_PARTY_SUPERVISOR, 10 * SECOND, supervisor_sync_12},
     {PK_PARTY_NIMBUS,     10 * SECOND, nimbus_pass_12},
     {PK_PARTY_NIMBUS, 0, NULL}};
 
 /* ---- 2.8: supervisors are told their assignments; each asks Nimbus once a second who leads ---- */
+
+static const struct pk_step clear_28[] = {
+    STEP(DELETE, "assignments/%t", false, EACH_TOPOLOGY),
+    STEP(DELETE, "storms/%t",      false, EACH_TOPOLOGY),
+    END};
 
 static const struct pk_step furnish_28[] = {
     WRITE(CREATE2, "credentials",     ONCE, 1),
@@ -111,10 +117,14 @@ static const struct pk_step furnish_28[] = {
     OWN(CREATE2, "leader-lock/pk-bench-%t", NIMBUS_INFO),
     WRITE(CREATE2, "storms/%t",      EACH_TOPOLOGY, STORM_BASE),
     WRITE(CREATE2, "assignments/%t", EACH_TOPOLOGY, ASSIGNMENT),
-    WRITE(CREATE2, "credentials/%t", EACH_TOPOLOGY, CREDENTIALS),
     END};
 
 static const struct pk_step enrol_28[] = {OWN(CREATE2, "supervisors/%s", SUPERVISOR_INFO), END};
+
+/* There are none in a cluster without security. */
+static const struct pk_step worker_credentials_28[] = {
+    STEP(EXISTS, "credentials/%t", false, ONCE),
+    END};
 
 static const struct pk_step supervisor_sync_28[] = {
     STEP(EXISTS, "profilerconfigs/%t", false, EACH_TOPOLOGY),
@@ -140,14 +150,15 @@ static const struct pk_step nimbus_pass_28[] = {
     STEP(GET_DATA, "supervisors/%s", false, EACH_SUPERVISOR),
     STEP(GET_CHILDREN2, "errors", false, ONCE),
     STEP(GET_CHILDREN2, "backpressure", false, ONCE),
-    STEP(EXISTS, "secretkeys/NIMBUS", false, ONCE),
-    STEP(EXISTS, "secretkeys/DRPC", false, ONCE),
-    STEP(EXISTS, "secretkeys/SUPERVISOR", false, ONCE),
+    STEP(GET_CHILDREN2, "secretkeys/NIMBUS", false, ONCE),
+    STEP(GET_CHILDREN2, "secretkeys/DRPC", false, ONCE),
+    STEP(GET_CHILDREN2, "secretkeys/SUPERVISOR", false, ONCE),
+    STEP(GET_CHILDREN2, "storms", false, ONCE),
     END};
 
 static const struct pk_duty duties_28[] = {
     {PK_PARTY_WORKER,     10 * SECOND, worker_base},
-    {PK_PARTY_WORKER,     30 * SECOND, worker_credentials},
+    {PK_PARTY_WORKER,     30 * SECOND, worker_credentials_28},
     {PK_PARTY_SUPERVISOR,  5 * SECOND, supervisor_refresh},
     {PK_PARTY_SUPERVISOR, 10 * SECOND, supervisor_sync_28},
     {PK_PARTY_LEADER,      1 * SECOND, leader_28},
@@ -156,9 +167,9 @@ static const struct pk_duty duties_28[] = {
 
 static const struct pk_line lines[] = {
     {"1.2", 3 * SECOND, 62, PK_OP_CREATE,
-     {PK_PARTY_NIMBUS, 0, furnish_12}, {PK_PARTY_SUPERVISOR, 0, enrol_12}, {PK_PARTY_NIMBUS, 0, clear}, duties_12},
+     {PK_PARTY_NIMBUS, 0, furnish_12}, {PK_PARTY_SUPERVISOR, 0, enrol_12}, {PK_PARTY_NIMBUS, 0, clear_12}, duties_12},
     {"2.8", 60 * SECOND, 63, PK_OP_CREATE2,
-     {PK_PARTY_NIMBUS, 0, furnish_28}, {PK_PARTY_SUPERVISOR, 0, enrol_28}, {PK_PARTY_NIMBUS, 0, clear}, duties_28},
+     {PK_PARTY_NIMBUS, 0, furnish_28}, {PK_PARTY_SUPERVISOR, 0, enrol_28}, {PK_PARTY_NIMBUS, 0, clear_28}, duties_28},
 };
 /* clang-format on */
 

@@ -40,7 +40,8 @@ static const struct option options[] = {
      TEXT, AT(root), 0, 0},
     {"seconds", "N", "measured time; storm, pulses: 0 runs until SIGINT (10)", TIMED, NUMBER, AT(seconds), 0,
      1e6},
-    {"warmup", "N", "seconds before the measured time (0.5)", LOADS, NUMBER, AT(warmup), 0, 1e4},
+    {"warmup", "N", "seconds before the measured time (0.5; storm, pulses: 0)", LOADS | CLUSTERS, NUMBER,
+     AT(warmup), 0, 1e4},
     {"size", "BYTES", "data of a beat or znode (1024)", SIZED, INTEGER, AT(size), 24, 1 << 20},
     {"sessions", "N", "sessions (100)", CROWDS, INTEGER, AT(sessions), 1, 60000},
     {"op", "NAME",
@@ -165,6 +166,8 @@ static void fill_in(struct pk_bench_opt *o, const struct pk_line *line)
 {
     bool storm = o->command == PK_BENCH_STORM;
 
+    if (o->warmup < 0)
+        o->warmup = (o->command & LOADS) != 0 ? 0.5 : 0;
     if (o->period_ms == 0)
         o->period_ms = line != NULL ? line->period_ms : 3000;
     if (o->scan_ms == 0)
@@ -184,7 +187,7 @@ int pk_bench_parse(struct pk_bench_opt *o, int argc, char **argv)
     *o = (struct pk_bench_opt){.connect = "127.0.0.1:2181",
                                .op = "beat",
                                .seconds = 10,
-                               .warmup = 0.5,
+                               .warmup = -1,
                                .sessions = 100,
                                .depth = 1,
                                .size = 1024,

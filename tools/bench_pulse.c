@@ -37,7 +37,7 @@ struct pulses {
     struct pk_bench *b;
     struct pk_crowd crowd; /* connections of the workers, then Nimbus' */
     struct pk_pace pace;
-    uv_timer_t end, scan;
+    uv_timer_t warm, end, scan;
     enum phase phase;
     uint32_t workers, topologies, busy;
     struct worker *w;
@@ -356,11 +356,24 @@ static void on_end(uv_timer_t *t)
     enter(t->data, SETTLING);
 }
 
+/* From here on it counts; errors do from the start. */
+static void begin_counting(struct pulses *ps)
+{
+    ps->beats = ps->reads = ps->scans = 0;
+    ps->beat = ps->read = ps->scan_time = (struct pk_hist){0};
+    pk_bench_mark(ps->b, 0);
+}
+
+static void on_warm(uv_timer_t *t)
+{
+    begin_counting(t->data);
+}
+
 static void start_beating(struct pulses *ps)
 {
     const struct pk_bench_opt *o = &ps->b->opt;
 
-    pk_bench_mark(ps->b, 0);
+    begin_counting(ps);
     ps->pace = (struct pk_pace){.owner = ps,
                                 .on_due = on_due,
                                 .parties = ps->workers,
@@ -371,8 +384,10 @@ static void start_beating(struct pulses *ps)
     }
     uv_update_time(ps->b->zl.uv);
     uv_timer_start(&ps->scan, on_scan, (uint64_t)o->scan_ms, (uint64_t)o->scan_ms);
+    if (o->warmup > 0)
+        uv_timer_start(&ps->warm, on_warm, (uint64_t)(o->warmup * 1000), 0);
     if (o->seconds > 0)
-        uv_timer_start(&ps->end, on_end, (uint64_t)(o->seconds * 1000), 0);
+        uv_timer_start(&ps->end, on_end, (uint64_t)((o->warmup + o->seconds) * 1000), 0);
 }
 
 static void stop_beating(struct pulses *ps)
@@ -381,6 +396,7 @@ static void stop_beating(struct pulses *ps)
     pk_pace_stop(&ps->pace);
     uv_timer_stop(&ps->scan);
     uv_timer_stop(&ps->end);
+    uv_timer_stop(&ps->warm);
     ps->busy++;
     idle(ps);
 }
@@ -389,6 +405,7 @@ static void finish(struct pulses *ps)
 {
     if (ps->pace.fd >= 0)
         pk_pace_stop(&ps->pace);
+    uv_close((uv_handle_t *)&ps->warm, NULL);
     uv_close((uv_handle_t *)&ps->end, NULL);
     uv_close((uv_handle_t *)&ps->scan, NULL);
     pk_crowd_close(&ps->crowd);
@@ -495,9 +512,10 @@ static bool set_up(struct pk_bench *b)
     ps->data = malloc((size_t)o->size);
     if (ps->w == NULL || ps->list == NULL || ps->data == NULL)
         return false;
+    uv_timer_init(b->zl.uv, &ps->warm);
     uv_timer_init(b->zl.uv, &ps->end);
     uv_timer_init(b->zl.uv, &ps->scan);
-    ps->end.data = ps->scan.data = ps;
+    ps->warm.data = ps->end.data = ps->scan.data = ps;
     ps->crowd.loop = &b->zl;
     ps->crowd.owner = ps;
     ps->crowd.on_all_ready = on_all_ready;

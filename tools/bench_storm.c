@@ -79,12 +79,26 @@ static void on_end(uv_timer_t *t)
     pk_storm_enter(t->data, PK_STORM_SETTLING);
 }
 
+/* From here on it counts; births and errors do from the start. */
+static void begin_counting(struct pk_storm *st)
+{
+    st->beats = st->reads = st->scans = st->shown_beats = 0;
+    st->beat = st->request = st->read = st->scan = st->duties.latency = (struct pk_hist){0};
+    st->duties.late = 0;
+    pk_bench_mark(st->b, 0);
+    st->shown_at = st->b->begin;
+}
+
+static void on_warm(uv_timer_t *t)
+{
+    begin_counting(t->data);
+}
+
 static void start_beating(struct pk_storm *st)
 {
     const struct pk_bench_opt *o = &st->b->opt;
 
-    pk_bench_mark(st->b, 0);
-    st->shown_at = st->b->begin;
+    begin_counting(st);
     st->pace = (struct pk_pace){.owner = st,
                                 .on_due = on_due,
                                 .parties = st->workers,
@@ -100,8 +114,10 @@ static void start_beating(struct pk_storm *st)
     uv_update_time(st->b->zl.uv);
     uv_timer_start(&st->nimbus.timer, on_scan, (uint64_t)o->scan_ms, (uint64_t)o->scan_ms);
     uv_timer_start(&st->tick, on_tick, TICK_MS, TICK_MS);
+    if (o->warmup > 0)
+        uv_timer_start(&st->warm, on_warm, (uint64_t)(o->warmup * 1000), 0);
     if (o->seconds > 0)
-        uv_timer_start(&st->end, on_end, (uint64_t)(o->seconds * 1000), 0);
+        uv_timer_start(&st->end, on_end, (uint64_t)((o->warmup + o->seconds) * 1000), 0);
 }
 
 static void stop_beating(struct pk_storm *st)
@@ -112,6 +128,7 @@ static void stop_beating(struct pk_storm *st)
     uv_timer_stop(&st->nimbus.timer);
     uv_timer_stop(&st->tick);
     uv_timer_stop(&st->end);
+    uv_timer_stop(&st->warm);
     pk_bench_progress_end();
     st->busy++;
     pk_storm_idle(st);
@@ -154,7 +171,7 @@ static void let_workers_leave(struct pk_storm *st)
 
 static void finish(struct pk_storm *st)
 {
-    uv_timer_t *timers[] = {&st->end, &st->tick, &st->nimbus.timer};
+    uv_timer_t *timers[] = {&st->warm, &st->end, &st->tick, &st->nimbus.timer};
 
     pk_pace_stop(&st->pace);
     pk_duties_stop(st);
@@ -345,7 +362,7 @@ static bool set_up(struct pk_bench *b)
 {
     struct pk_storm *st = b->work;
     const struct pk_bench_opt *o = &b->opt;
-    uv_timer_t *timers[] = {&st->end, &st->tick, &st->nimbus.timer};
+    uv_timer_t *timers[] = {&st->warm, &st->end, &st->tick, &st->nimbus.timer};
 
     st->b = b;
     st->pace.fd = -1;

@@ -66,7 +66,7 @@ struct pk_storm {
     struct pk_pace pace;
     struct pk_mkdirs mkdirs;
     struct pk_nimbus nimbus;
-    uv_timer_t end, tick;
+    uv_timer_t warm, end, tick;
     uint32_t workers, topologies, supervisors;
     struct pk_worker *w;
     char (*topology)[PK_PATH_MAX]; /* paths under <root>/workerbeats */
