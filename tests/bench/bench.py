@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import beats  # noqa: E402
 import ensemble  # noqa: E402
 import relays  # noqa: E402
+import replay  # noqa: E402
 import rig  # noqa: E402
 import store  # noqa: E402
 from runner import Bench  # noqa: E402
@@ -28,13 +29,15 @@ from table import Table  # noqa: E402
 
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.leased, relays.reads, relays.relayed, relays.storm, store.memory,
-    store.births, store.listing, store.release, ensemble.transactions)}
+    store.births, store.listing, store.release, ensemble.transactions, replay.replay, replay.pulses)}
+ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="about two minutes")
-    parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {', '.join(SECTIONS)}")
+    parser.add_argument("--only", default=",".join(s for s in SECTIONS if s not in ON_DEMAND),
+                        help=f"some of {', '.join(SECTIONS)} (the last two are not run unless named)")
     parser.add_argument("--without", default="", help="servers left out")
     parser.add_argument("--against", metavar="PROGRAM", help="another pacekeeper, measured in the same turns")
     args = parser.parse_args()

@@ -1,0 +1,149 @@
+"""Sections of `make bench` that are not run by default: whole Storm clusters, as large as this machine lets them be.
+
+replay  what Storm 2.8 and 1.2 send (pk-bench storm --line), directly and through pacekeeper
+pulses  heartbeats alone, of the same workers: to ZooKeeper, to pacekeeper, and to Storm's own Pacemaker daemon
+
+Happy path: every worker and supervisor has a session of its own, Nimbus reads all heartbeats every 10 s; what counts
+begins after a warm-up, in which heartbeats are born and the JVMs compile. One proxy needs two descriptors a client: where
+the limit does not let one have all sessions, the cluster is split into as many clusters, each with its own proxy, its own
+server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the parts.
+"""
+
+import os
+import resource
+import subprocess
+
+import rig
+import txnlog
+from pacemaker import Pacemaker, jars
+from runner import BIG_JVM, command, result
+from table import Table
+
+SPARE = 300     # descriptors that a process needs besides those of its clients
+MOUNTS = ["/storm/workerbeats=pacemaker", "/storm/supervisors=write-behind,flush=60s"]   # as with --storm-yaml
+HEADS = ["cluster", "through", "sessions", "requests/s", "CPU s/s: proxy", "server", "MiB: proxy", "server",
+         "transactions/s", "beat p50 ms", "p99 ms", "other p50 ms", "p99 ms", "read p50 us", "scans", "errors"]
+
+
+def clients_per_proxy():
+    return (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - SPARE) // 2
+
+
+def _parts(workers, supervisors):
+    """Into how many clusters so many sessions must be split."""
+    return -(-(workers + supervisors + 3) // clients_per_proxy())
+
+
+class Site:
+    """The servers of a run: an ensemble of one server for each part, and a proxy before each, if wanted."""
+
+    def __init__(self, parts, proxied):
+        self.servers = [rig.ZooKeeper(jvm=BIG_JVM).start()] if parts == 1 else \
+            rig.Ensemble(parts, jvm=BIG_JVM).start().servers
+        self.proxies = [rig.Pacekeeper(s.connect_string, mounts=MOUNTS).start() for s in self.servers] if proxied else []
+
+    def pids(self, part):
+        found = {"zk": self.servers[part].pid}
+        return {**found, "proxy": self.proxies[part].pid} if self.proxies else found
+
+    def entry(self, part):
+        return (self.proxies or self.servers)[part]
+
+    def transactions(self, begin_ms, end_ms):
+        txns = txnlog.read(self.servers[0].txnlog_dir)
+        return sum(begin_ms <= t.time < end_ms for t in txns) / ((end_ms - begin_ms) / 1000)
+
+    def stop(self):
+        for process in self.proxies + self.servers:
+            process.stop()
+
+
+def _run_all(bench, commands, timeout):
+    """Runs of pk-bench at the same time; their results."""
+    running = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for argv in commands]
+    results = []
+    for argv, process in zip(commands, running):
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        found = result(out)
+        if process.returncode != 0 or not found:
+            bench.problems.append(f"{' '.join(argv[1:])}: {err.strip()[-300:] or 'errors in the result'}")
+        results.append(found)
+    return [r for r in results if r]
+
+
+def _total(results, key):
+    return sum(r.get(key, 0) for r in results)
+
+
+def _worst(results, key, per=1000):
+    return max(r.get(key, 0) for r in results) / per
+
+
+def _replay(bench, table, name, line, workers, supervisors, proxied, **options):
+    """One cluster, one way; a row of the table."""
+    parts = _parts(workers, supervisors)
+    site = Site(parts, proxied)
+    seconds, warmup = (8, 6) if bench.quick else (30, 15)
+    commands = [command("storm", [site.entry(i)], site.pids(i), line=line, workers=workers // parts,
+                        supervisors=supervisors // parts, seconds=seconds, warmup=warmup, timeout_ms=40000, **options)
+                for i in range(parts)]
+    results = _run_all(bench, commands, timeout=600)
+    if results:
+        took = results[0]["seconds"]
+        begin, end = max(r["begin_ms"] for r in results), min(r["end_ms"] for r in results)
+        table.row(name + (f", in {parts}" if parts > 1 else ""), "pacekeeper" if proxied else "directly",
+                  (workers + supervisors + 3), _total(results, "requests_per_s"), _total(results, "proxy_cpu_s") / took,
+                  _total(results, "zk_cpu_s") / took, _total(results, "proxy_rss_kib") / 1024,
+                  _total(results, "zk_rss_kib") / 1024, site.transactions(begin, end), _worst(results, "beat_p50_us"),
+                  _worst(results, "beat_p99_us"), _worst(results, "other_p50_us"), _worst(results, "other_p99_us"),
+                  _worst(results, "read_p50_us", 1), _total(results, "scans"), _total(results, "errors"))
+    site.stop()
+
+
+def replay(bench):
+    """Storm's own sequences; see pk-bench storm --line."""
+    workers, supervisors = (400, 100) if bench.quick else (1080, 270)
+    many = 2000 if bench.quick else int(os.environ.get("REPLAY_WORKERS", 24000))
+    table = Table(f"Storm's sequences, replayed (at most {clients_per_proxy()} clients a proxy: limit of descriptors)",
+                  HEADS)
+    for name, line, w, s, options in (("2.8, beats each 60 s", "2.8", workers, supervisors, {}),
+                                      ("2.8, beats each 3 s", "2.8", workers, supervisors, {"period_ms": 3000}),
+                                      ("1.2, workers only", "1.2", many, 0, {})):
+        for proxied in (False, True):
+            _replay(bench, table, name, line, w, s, proxied, **options)
+    table.print()
+
+
+def pulses(bench):
+    """Heartbeats alone: requests per CPU-second and memory beside Storm's Pacemaker."""
+    workers = 1000 if bench.quick else min(int(os.environ.get("REPLAY_WORKERS", 24000)), clients_per_proxy() - 3)
+    seconds, warmup = (8, 8) if bench.quick else (30, 20)
+    lib = jars()
+    if lib is None:
+        bench.problems.append("pulses: no Storm home; contrib/check-storm assembles one below $STORM_CACHE")
+        return
+    table = Table(f"heartbeats of {workers} workers at 3 s, all read every 10 s",
+                  ["server", "beats/s", "requests/s", "CPU s/s", "requests per CPU-s", "of Pacemaker",
+                   "beats per CPU-s", "of Pacemaker", "MiB", "of Pacemaker", "beat p50 ms", "p99 ms", "errors"])
+    rows = []
+    for name in ("Pacemaker", "pacekeeper", "ZooKeeper"):
+        site = None if name == "Pacemaker" else Site(1, name == "pacekeeper")
+        server = Pacemaker(lib).start() if site is None else site.entry(0)
+        argv = command("pulses" if site is None else "storm", [server], {"it": server.pid}, workers=workers,
+                       seconds=seconds, warmup=warmup)
+        for r in _run_all(bench, [argv], timeout=600):
+            rows.append((name, r, r["it_req_per_cpu_s"] * r["it_cpu_s"] / r["seconds"]))
+        (site or server).stop()
+    base = next((r for name, r, _ in rows if name == "Pacemaker"), None)
+    for name, r, rate in rows:
+        per = r["beats"] / r["it_cpu_s"] if r["it_cpu_s"] else 0
+        ours = base["beats"] / base["it_cpu_s"] if base and base["it_cpu_s"] else None
+        table.row(name, r["beats_per_s"], rate, r["it_cpu_s"] / r["seconds"], r["it_req_per_cpu_s"],
+                  r["it_req_per_cpu_s"] / base["it_req_per_cpu_s"] if base else None, per, per / ours if ours else None,
+                  r["it_rss_kib"] / 1024, r["it_rss_kib"] / base["it_rss_kib"] if base else None,
+                  r["beat_p50_us"] / 1000, r["beat_p99_us"] / 1000, r["errors"])
+    table.print()
