@@ -1,7 +1,8 @@
 /*
  * The tables, from what was seen on the wire of quiet clusters of 2.8.3 and 1.2.4 (2 Nimbuses, 2 supervisors, 4 to 8
- * workers, 3 topologies; order, watches and periods as there). Left out: errors that topologies report, blobs, the
- * second Nimbus, what the UI asks, and what only happens when something starts or ends.
+ * workers, 3 topologies; order, watches and periods as there; tests/storm/capture.py shows them). Left out: errors
+ * that topologies report, blobs, the second Nimbus, what the UI asks, and what only happens when something starts or
+ * ends.
  *
  * Happy path: rows are read by bench_duty.c. Failure modes: a path that is too long is refused.
  */
