@@ -6,7 +6,9 @@ pulses  heartbeats alone, of the same workers: to ZooKeeper, to pacekeeper, and 
 Happy path: every worker and supervisor has a session of its own, Nimbus reads all heartbeats every 10 s; what counts
 begins after a warm-up, in which heartbeats are born and the JVMs compile. One proxy needs two descriptors a client: where
 the limit does not let one have all sessions, the cluster is split into as many clusters, each with its own proxy, its own
-server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the parts.
+server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the parts, latencies those of the slowest.
+$REPLAY_WORKERS is another number of workers than 24,000. Failure modes: a part that fails is a problem, and its cluster
+has no row; "of due" says whether the machine kept up with the schedule.
 """
 
 import os
@@ -21,8 +23,9 @@ from table import Table
 
 SPARE = 300     # descriptors that a process needs besides those of its clients
 MOUNTS = ["/storm/workerbeats=pacemaker", "/storm/supervisors=write-behind,flush=60s"]   # as with --storm-yaml
-HEADS = ["cluster", "through", "sessions", "requests/s", "CPU s/s: proxy", "server", "MiB: proxy", "server",
-         "transactions/s", "beat p50 ms", "p99 ms", "other p50 ms", "p99 ms", "read p50 us", "scans", "errors"]
+HEADS = ["", "parts", "sessions", "requests/s", "beats, of due", "CPU s/s: proxy", "server", "requests per CPU-s",
+         "MiB: proxy", "server", "transactions/s", "beat p50 ms", "p99 ms", "other p50 ms", "p99 ms", "read p50 us",
+         "scans", "errors"]
 
 
 def clients_per_proxy():
@@ -83,7 +86,7 @@ def _worst(results, key, per=1000):
     return max(r.get(key, 0) for r in results) / per
 
 
-def _replay(bench, table, name, line, workers, supervisors, proxied, **options):
+def _replay(bench, table, line, workers, supervisors, proxied, **options):
     """One cluster, one way; a row of the table."""
     parts = _parts(workers, supervisors)
     site = Site(parts, proxied)
@@ -92,13 +95,15 @@ def _replay(bench, table, name, line, workers, supervisors, proxied, **options):
                         supervisors=supervisors // parts, seconds=seconds, warmup=warmup, timeout_ms=40000, **options)
                 for i in range(parts)]
     results = _run_all(bench, commands, timeout=600)
-    if results:
-        took = results[0]["seconds"]
+    if len(results) == parts:
+        took, rate = results[0]["seconds"], _total(results, "requests_per_s")
         begin, end = max(r["begin_ms"] for r in results), min(r["end_ms"] for r in results)
-        table.row(name + (f", in {parts}" if parts > 1 else ""), "pacekeeper" if proxied else "directly",
-                  (workers + supervisors + 3), _total(results, "requests_per_s"), _total(results, "proxy_cpu_s") / took,
-                  _total(results, "zk_cpu_s") / took, _total(results, "proxy_rss_kib") / 1024,
-                  _total(results, "zk_rss_kib") / 1024, site.transactions(begin, end), _worst(results, "beat_p50_us"),
+        due = workers / (results[0]["period_ms"] / 1000)
+        cpu, server = _total(results, "proxy_cpu_s") / took, _total(results, "zk_cpu_s") / took
+        table.row("pacekeeper" if proxied else "directly", parts, workers + supervisors + 3 * parts, rate,
+                  _total(results, "beats_per_s") / due, cpu, server, rate / ((cpu if proxied else server) or 1),
+                  _total(results, "proxy_rss_kib") / 1024, _total(results, "zk_rss_kib") / 1024,
+                  site.transactions(begin, end) if end > begin else None, _worst(results, "beat_p50_us"),
                   _worst(results, "beat_p99_us"), _worst(results, "other_p50_us"), _worst(results, "other_p99_us"),
                   _worst(results, "read_p50_us", 1), _total(results, "scans"), _total(results, "errors"))
     site.stop()
@@ -108,14 +113,14 @@ def replay(bench):
     """Storm's own sequences; see pk-bench storm --line."""
     workers, supervisors = (400, 100) if bench.quick else (1080, 270)
     many = 2000 if bench.quick else int(os.environ.get("REPLAY_WORKERS", 24000))
-    table = Table(f"Storm's sequences, replayed (at most {clients_per_proxy()} clients a proxy: limit of descriptors)",
-                  HEADS)
     for name, line, w, s, options in (("2.8, beats each 60 s", "2.8", workers, supervisors, {}),
                                       ("2.8, beats each 3 s", "2.8", workers, supervisors, {"period_ms": 3000}),
                                       ("1.2, workers only", "1.2", many, 0, {})):
+        table = Table(f"Storm {name}: {w} workers, {s} supervisors, replayed (at most {clients_per_proxy()} clients a "
+                      "proxy: limit of descriptors)", HEADS)
         for proxied in (False, True):
-            _replay(bench, table, name, line, w, s, proxied, **options)
-    table.print()
+            _replay(bench, table, line, w, s, proxied, **options)
+        table.print()
 
 
 def pulses(bench):
@@ -127,7 +132,7 @@ def pulses(bench):
         bench.problems.append("pulses: no Storm home; contrib/check-storm assembles one below $STORM_CACHE")
         return
     table = Table(f"heartbeats of {workers} workers at 3 s, all read every 10 s",
-                  ["server", "beats/s", "requests/s", "CPU s/s", "requests per CPU-s", "of Pacemaker",
+                  ["server", "beats/s", "of due", "requests/s", "CPU s/s", "requests per CPU-s", "of Pacemaker",
                    "beats per CPU-s", "of Pacemaker", "MiB", "of Pacemaker", "beat p50 ms", "p99 ms", "errors"])
     rows = []
     for name in ("Pacemaker", "pacekeeper", "ZooKeeper"):
@@ -142,7 +147,7 @@ def pulses(bench):
     for name, r, rate in rows:
         per = r["beats"] / r["it_cpu_s"] if r["it_cpu_s"] else 0
         ours = base["beats"] / base["it_cpu_s"] if base and base["it_cpu_s"] else None
-        table.row(name, r["beats_per_s"], rate, r["it_cpu_s"] / r["seconds"], r["it_req_per_cpu_s"],
+        table.row(name, r["beats_per_s"], r["beats_per_s"] * 3 / workers, rate, r["it_cpu_s"] / r["seconds"], r["it_req_per_cpu_s"],
                   r["it_req_per_cpu_s"] / base["it_req_per_cpu_s"] if base else None, per, per / ours if ours else None,
                   r["it_rss_kib"] / 1024, r["it_rss_kib"] / base["it_rss_kib"] if base else None,
                   r["beat_p50_us"] / 1000, r["beat_p99_us"] / 1000, r["errors"])
