@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """What Storm's processes really send to ZooKeeper: every request of a small cluster, and summaries by role.
 
-Happy path: capture.py --storm 2.8 --cache DIR --out FILE runs a cluster directly on ZooKeeper, with relays in between
-that decode the requests, for --seconds after its topologies are up. FILE gets a line for each request (time, connection,
-role, what, path, bytes); the standard output gets, for each role, its requests per second and the order in which it
-sends them. Names that differ from run to run are replaced: TOPOLOGY, SUPERVISOR, NIMBUS.
+Happy path: capture.py --storm 2.8 --cache DIR --out FILE runs a cluster directly on ZooKeeper, with relays in
+between that decode the requests, for --seconds after its topologies are up. FILE gets a line for each request (time,
+connection, role, what, path, bytes); the standard output gets, for each role, its requests per second and the order in
+which it sends them. Names that differ from run to run are replaced: TOPOLOGY, SUPERVISOR, NIMBUS.
 
 It is for who wants to know, or to replay it (tools/pk-bench); no test. A frame that cannot be decoded is shown as "?".
 """
@@ -115,7 +115,8 @@ def report(requests, seconds):
         kinds = collections.Counter((r.op, plain(r.path) + r.watch) for r in steady)
         for (op, path), n in kinds.most_common(40):
             sizes = sorted(r.size for r in steady if (r.op, plain(r.path) + r.watch) == (op, path))
-            print(f"   {n / seconds / len(conns):7.3f}/s and connection  {op:13} {path}  ({sizes[0]} to {sizes[-1]} bytes)")
+            print(f"   {n / seconds / len(conns):7.3f}/s and connection  {op:13} {path}  "
+                  f"({sizes[0]} to {sizes[-1]} bytes)")
         first = min(conns, key=lambda c: min(r.time for r in mine if r.conn == c))
         print(f"   -- the first {role}'s requests from its start, repeats counted")
         previous, count, shown = None, 0, 0

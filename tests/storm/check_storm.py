@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Real Storm clusters, directly on ZooKeeper and through pacekeeper: the driver behind contrib/check-storm.
 
-Happy path: for each line of Storm two clusters run side by side, one without and one with pacekeeper; every scenario is
-measured on both at the same time, so that a busy machine is busy for both, but for what only one of them can do, and the
-end; then its rules compare the two columns. The
-table goes to the standard output, and to a file with --table; the last line is "N passed, N failed", and the exit
-status says the same. A scenario that cannot be measured fails, and the next one gets a new cluster.
+Happy path: for each line of Storm two clusters run side by side, one without and one with pacekeeper. A scenario is
+measured on both at the same time, so that a busy machine is busy for both, unless only one of them can do it; then
+its rules compare the two columns. The table goes to the standard output, and to a file with --table; the last line
+is "N passed, N failed", and the exit status says the same. A scenario that cannot be measured fails, and the next
+one gets a new cluster.
 
 $PACEKEEPER is the daemon. --keep leaves the scratch folders, with all logs of Storm, for a look.
 """
@@ -24,6 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 
 import faults
+import hosts
 import kills
 import migrate
 import quiet
@@ -103,11 +104,11 @@ class Side:
         self.thread.shutdown()
 
 
-def run_line(line, scenarios, options):
-    """Returns [(scenario, notes directly, notes through, problems)]."""
-    home = Home(line, options.cache).assemble()
-    sides = {through: Side(home, through) for through in (False, True)}
-    results, waiting = [], []
+def run_line(line, scenarios, options, turn):
+    """Returns [(scenario, notes directly, notes through, problems)]. turn is held while both clusters measure the same:
+    when only one of them is still busy, the next line may begin."""
+    turn.acquire()
+    mine, sides, results, waiting = True, {}, [], []
 
     def collect():
         """What runs comes to its end, and is compared."""
@@ -126,9 +127,15 @@ def run_line(line, scenarios, options):
         waiting.clear()
 
     try:
+        home = Home(line, options.cache).assemble()
+        sides = {through: Side(home, through) for through in (False, True)}
         for scenario in scenarios:
             if scenario.columns == "both" and scenario.together:
                 collect()
+            elif mine and not options.one_at_a_time:
+                collect()
+                mine = False
+                turn.release()
             running = {}
             for through in {"both": (False, True), "through": (True,), "moved": (False,)}[scenario.columns]:
                 running[through] = sides[through].measure(scenario)
@@ -139,12 +146,27 @@ def run_line(line, scenarios, options):
     finally:
         for side in sides.values():
             side.stop()
+        if mine:
+            turn.release()
     return results
 
 
 def chosen(line, names):
     """The scenarios of a line. The secured cluster is one of today's Storm."""
     return [s for s in SCENARIOS if s.name in names and (line != "1.2" or s is not secure.SECURE)]
+
+
+def finish():
+    """Ends what is left, by pid, and removes the scratch folders."""
+    for folder in hosts.folders:
+        hosts.end_all(folder)
+    cleanup()
+
+
+def interrupted(*_):
+    """SIGTERM or SIGINT: threads are in the middle of something, and are not waited for."""
+    finish()
+    os._exit(143)
 
 
 def main():
@@ -165,21 +187,26 @@ def main():
     if options.keep:
         os.environ["KEEP_SCRATCH"] = "1"
     daemon_path()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, interrupted)
+    signal.signal(signal.SIGINT, interrupted)
     # Workers outlive their supervisors; as our children they are ended and reaped here.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     text, passed, failed = [], 0, 0
+    turn = threading.Lock()
     try:
-        for name in options.storm or ["2.8", "1.2"]:
-            results = run_line(LINES[name], chosen(name, names), options)
-            text += table.lines_of(LINES[name], results) + [""]
-            failed += sum(bool(problems) for *_, problems in results)
-            passed += sum(not problems for *_, problems in results)
+        with ThreadPoolExecutor(2) as pool:
+            lines = [(name, pool.submit(run_line, LINES[name], chosen(name, names), options, turn))
+                     for name in options.storm or ["2.8", "1.2"]]
+            for name, future in lines:
+                results = future.result()
+                text += table.lines_of(LINES[name], results) + [""]
+                failed += sum(bool(problems) for *_, problems in results)
+                passed += sum(not problems for *_, problems in results)
         for problem in check_all():
             failed += 1
             say("FAILED", problem)
     finally:
-        cleanup()
+        finish()
     print("\n".join([""] + text))
     if options.table:
         with open(options.table, "w", encoding="utf-8") as f:

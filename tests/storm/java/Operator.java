@@ -117,8 +117,9 @@ public final class Operator {
                 return map("nimbuses", rows);
             case "/api/v1/supervisor/summary":
                 for (SupervisorSummary s : cluster.get_supervisors()) {
-                    rows.add(map("id", s.get_supervisor_id(), "host", s.get_host(), "uptimeSeconds", s.get_uptime_secs(),
-                        "slotsTotal", s.get_num_workers(), "slotsUsed", s.get_num_used_workers()));
+                    rows.add(map("id", s.get_supervisor_id(), "host", s.get_host(),
+                        "uptimeSeconds", s.get_uptime_secs(), "slotsTotal", s.get_num_workers(),
+                        "slotsUsed", s.get_num_used_workers()));
                 }
                 return map("supervisors", rows);
             case "/api/v1/topology/summary":
@@ -189,7 +190,8 @@ public final class Operator {
         StringBuilder text = new StringBuilder();
         if (value instanceof Map) {
             for (Map.Entry<?, ?> e : ((Map<?, ?>) value).entrySet()) {
-                text.append(text.length() > 0 ? "," : "").append(json(e.getKey())).append(":").append(json(e.getValue()));
+                text.append(text.length() > 0 ? "," : "").append(json(e.getKey())).append(":");
+                text.append(json(e.getValue()));
             }
             return "{" + text + "}";
         }

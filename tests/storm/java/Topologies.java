@@ -21,8 +21,8 @@ final class Topologies {
     static StormTopology build(String kind) {
         TopologyBuilder builder = new TopologyBuilder();
         builder.setSpout("ticks", new Ticks(), 2);
-        builder.setBolt("work", kind.equals("failing") ? new Failing() : kind.equals("slow") ? new Slow() : new Work(), 2)
-            .shuffleGrouping("ticks");
+        Work work = kind.equals("failing") ? new Failing() : kind.equals("slow") ? new Slow() : new Work();
+        builder.setBolt("work", work, 2).shuffleGrouping("ticks");
         return builder.createTopology();
     }
 
