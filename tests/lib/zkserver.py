@@ -14,7 +14,7 @@ from procs import Process, eventually, free_port, free_ports, need, temp_dir
 from wire import four_letter
 
 JAVA_FOLDER = "/usr/share/java"
-JVM = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no",
+JVM = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Dzookeeper.forceSync=no",
        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dzookeeper.jmx.log4j.disable=true",
        "-Dzookeeper.preAllocSize=1024"]
 
