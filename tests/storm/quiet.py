@@ -6,11 +6,11 @@ import time
 from figures import CLASSES, Moment, by_class, rate, transactions
 from scenario import Scenario, both, must, no_more
 from ui import Ui, quietly
+from watch import BEAT_SECONDS
 
 QUIET_SECONDS = 30
 FRESH_SECONDS = 25               # Nimbus 1.2 takes the beats in every 10 s: two such turns, and more
 FLUSH_SECONDS = 60               # of /supervisors, with --storm-yaml
-BEAT_SECONDS = 3
 
 
 def measure_quiet(cluster, note):

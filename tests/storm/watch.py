@@ -15,6 +15,7 @@ from ui import quietly
 from wire import OP_EXISTS, OP_GET_CHILDREN2, exists, get_children2, parse_reply
 
 ROOT = "/storm/workerbeats"
+BEAT_SECONDS = 3
 STRAY_AFTER = 40                 # seconds
 
 
@@ -77,8 +78,8 @@ class BeatWatch(threading.Thread):
             self.back += 1
         if before and mtime != before[0]:
             self.gap = max(self.gap, now - before[1])
-        if not before:
-            now -= max(0.0, time.time() - mtime / 1000)        # the first look comes somewhere between two beats
+        if not before:                   # the first look comes somewhere between two beats
+            now -= min(BEAT_SECONDS, max(0.0, time.time() - mtime / 1000))
         if not before or mtime != before[0]:
             self.seen[path] = (mtime, now)
 
@@ -145,11 +146,13 @@ class Episode:
     def settle(self, timeout=210, stable=3.0):
         """Waits until the cluster is whole and has been so for a while. The recovery is the time until it was."""
         fault_end = time.monotonic()
-        whole_since = None
+        whole_since, workers = None, None
         while True:
             self.revive()
             wrong = self.cluster.wrong() or self._beat_missing(fault_end)
             now = time.monotonic()
+            if workers != (workers := self.cluster.workers()):
+                wrong = wrong or "workers are still changing"
             if wrong:
                 whole_since = None
                 if now - fault_end > STRAY_AFTER:
