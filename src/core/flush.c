@@ -14,8 +14,8 @@
 
 enum {
     BATCH = 128, /* leases in one multi */
-    PK_LOOK = 0, /* in place of steps */
-    PK_LOOK_AGAIN = -1,
+    LOOK = 0,    /* in place of steps */
+    LOOK_AGAIN = -1,
 };
 
 /* Leases that are to leave on one connection. */
@@ -98,7 +98,7 @@ bool pk_flush_look(struct core *core, struct pk_conn *c, struct pk_lease *l, boo
     }
     f->n = 1;
     f->v[0].lease = l;
-    f->v[0].steps = sync ? PK_LOOK_AGAIN : PK_LOOK;
+    f->v[0].steps = sync ? LOOK_AGAIN : LOOK;
     l->looking = true;
     e->flush = f;
     return true;
@@ -386,7 +386,7 @@ void pk_flush_answer(struct core *core, struct pk_conn *c, struct pk_flush *f, c
 {
     bool look = f->v[0].steps <= 0;
     if (look)
-        look_answered(core, c, f->v[0].lease, f->v[0].steps == PK_LOOK_AGAIN, r, body);
+        look_answered(core, c, f->v[0].lease, f->v[0].steps == LOOK_AGAIN, r, body);
     else
         take_results(core, c, f, r, body);
     for (uint32_t i = 0; i < f->n; i++)

@@ -26,11 +26,10 @@ struct pk_lease {
     struct pk_blob *sent;   /* the data of the flush that is under way or uncertain; NULL is null data */
     struct pk_stat base;    /* the newest Stat that the ensemble showed: a flush starts from its version */
     int64_t shown_zxid;     /* header zxid of the newest answer that base comes from */
-    int64_t
-        changed_zxid; /* children or ACL may have changed up to here: base is fresh when shown at or above */
-    int64_t suspect_zxid; /* an event told of a write up to here that may be foreign; 0 none */
-    int64_t mzxid, mtime; /* of the newest data, as clients see them */
-    int64_t dirty_us;     /* since when */
+    int64_t changed_zxid;   /* its children may have changed up to here: base is fresh when shown since */
+    int64_t suspect_zxid;   /* an event told of a write up to here that may be foreign; 0 none */
+    int64_t mzxid, mtime;   /* of the newest data, as clients see them */
+    int64_t dirty_us;       /* since when */
     int64_t over_us, refused_us;
     int32_t version;   /* as clients see it; version - base.version writes are absorbed and not yet flushed */
     int32_t inflight;  /* of these in a flush that is under way */
@@ -41,10 +40,9 @@ struct pk_lease {
     bool leaving;      /* collected for the flush that is being made */
     bool looking;      /* an exists about it is under way */
     bool own_refused;  /* orphaned, and the ensemble did not let a session of ours flush it, at refused_us */
-    struct pk_id refused; /* nor this connection, whose requests do not wait for it */
-    struct pk_conn
-        *writer; /* of the newest absorbed write while that may flush; NULL when clean or orphaned */
-    struct pk_list grants; /* struct pk_grant.of_lease */
+    struct pk_id refused;   /* nor this connection, whose requests do not wait for it */
+    struct pk_conn *writer; /* of the newest absorbed write; NULL when clean or orphaned */
+    struct pk_list grants;  /* struct pk_grant.of_lease */
     struct pk_list of_writer;
     struct pk_list due; /* in core.over; dirty: in its mount's list by age, in core.orphans or core.refused */
     struct pk_list *home; /* the list that due is to be in when dirty and not in flight */
