@@ -244,7 +244,8 @@ static void own_answer(struct core *core, struct pk_conn *c, struct pk_entry *e,
         pk_conn_close(core, c, PK_CLOSE_SESSION_CLOSED);
     if (c->own && op == PK_OP_AUTH && r->err != PK_Z_OK)
         pk_core_note(core, PK_NOTE_OWN_AUTH, c, (struct pk_bytes){NULL, 0}, r->err);
-    if (c->own && c->client != PK_CLIENT_LAST)
+    /* It may have been all that one who leaves was waiting for. */
+    if (c->client == PK_CLIENT_GONE || (core->draining && c->client != PK_CLIENT_LAST))
         pk_conn_wake(core, c);
     pk_blob_unref(core->mem, path);
     if (r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH && c->client != PK_CLIENT_LAST) {

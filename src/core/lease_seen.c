@@ -56,17 +56,24 @@ static bool is_sent(const struct pk_lease *l, const struct pk_stat *st, const st
     return (data->p == NULL) == (l->sent == NULL) && (len == 0 || memcmp(data->p, l->sent->bytes, len) == 0);
 }
 
+/* Somebody else's doing, or that of a request of ours which is under way: then its answer, or the next one, will tell. */
+static enum pk_seen others(struct core *core, struct pk_znode *z, enum pk_lease_end why, int64_t zxid)
+{
+    if (!pk_touched(z))
+        pk_lease_end(core, z, why);
+    else if (z->lease->suspect_zxid < zxid - 1)
+        z->lease->suspect_zxid = zxid - 1;
+    return PK_SEEN_OTHERS;
+}
+
 enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk_stat *st,
                           const struct pk_bytes *data, int64_t zxid)
 {
     struct pk_lease *l = z->lease;
     if (st->czxid < l->base.czxid)
         return PK_SEEN_OLDER;
-    if (st->czxid != l->base.czxid) {
-        if (!pk_touched(z))
-            pk_lease_end(core, z, PK_LEASE_GONE);
-        return PK_SEEN_OTHERS;
-    }
+    if (st->czxid != l->base.czxid)
+        return others(core, z, PK_LEASE_GONE, zxid);
     int32_t ahead = (int32_t)((uint32_t)st->version - (uint32_t)l->base.version);
     if (l->over)
         return ahead > 0 ? PK_SEEN_OTHERS : PK_SEEN_OURS;
@@ -78,11 +85,8 @@ enum pk_seen pk_lease_saw(struct core *core, struct pk_znode *z, const struct pk
         landed(core, l, st);
         ahead = 0;
     }
-    if (ahead > 0) {
-        if (!pk_touched(z))
-            pk_lease_end(core, z, PK_LEASE_FOREIGN);
-        return PK_SEEN_OTHERS;
-    }
+    if (ahead > 0)
+        return others(core, z, PK_LEASE_FOREIGN, zxid);
     if (ahead == 0)
         refresh(core, l, st, zxid);
     return PK_SEEN_OURS;
@@ -92,8 +96,7 @@ bool pk_lease_missing(struct core *core, struct pk_znode *z, int64_t zxid)
 {
     if (zxid < z->lease->shown_zxid)
         return true;
-    if (!pk_touched(z))
-        pk_lease_end(core, z, PK_LEASE_GONE);
+    (void)others(core, z, PK_LEASE_GONE, zxid);
     return false;
 }
 

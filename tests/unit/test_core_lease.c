@@ -273,6 +273,40 @@ static void keep_alive_looks_at_each(void **state)
     assert_int_equal(st()->leases, 0);
 }
 
+/* Once a foreign write that was seen while a request of ours was under way was forgotten when that one failed. */
+static void foreign_beside_a_failing_request(void **state)
+{
+    (void)state;
+    leased(c, 0);
+    s.conns[other].hold = true;
+    wire_create(&b, 5, 1, Z, "", 0);
+    sim_go(&s, other, &b);
+    assert_int_equal(sim_direct_set(&s, Z, "theirs", -1), 0);
+    int third = sim_connect(&s, 10000);
+    wire_read(&b, 6, 4, Z, false);
+    sim_go(&s, third, &b);
+    sim_expect(&s, third, 6, 0, NULL);
+    s.conns[other].hold = false;
+    sim_pump(&s);
+    sim_expect(&s, other, 5, -110, NULL);
+    assert_int_equal(set(c, Z, "relayed"), 3);
+    assert_int_equal(upstream(Z)->version, 3);
+}
+
+/* Once a client that had left was not let go when the last answer was one that we swallow. */
+static void leaving_with_a_flush_behind(void **state)
+{
+    (void)state;
+    leased(c, 2);
+    s.conns[c].hold = true;
+    sim_leave(&s, c);
+    sim_pump(&s);
+    s.conns[c].hold = false;
+    sim_pump(&s);
+    assert_true(s.conns[c].closed);
+    assert_int_equal(upstream(Z)->version, 3);
+}
+
 static void sync_ends_grants(void **state)
 {
     (void)state;
@@ -362,6 +396,8 @@ int main(void)
         T(an_acl_changed_directly),
         T(a_multi_read_is_not_overtaken),
         T(keep_alive_looks_at_each),
+        T(foreign_beside_a_failing_request),
+        T(leaving_with_a_flush_behind),
         T(sync_ends_grants),
         T(a_lost_uplink_is_flushed_by_ourselves),
         T(many_writes),
