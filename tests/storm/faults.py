@@ -12,6 +12,7 @@ import txnlog
 from figures import transactions
 from scenario import Scenario, no_more
 from watch import Episode
+from wire import Conn
 
 SERVER_GONE = 4
 SERVERS_BACK = 20                # seconds: several elections
@@ -39,16 +40,27 @@ def fault(cluster, note, name, harm, stable=3.0):
         note(f"{name}: longest gap in a beat, s", round(e.watch.gap, 1))
 
 
+def serves(server):
+    """Whether it takes a session: `srvr` still shows the mode of a server whose threads have died."""
+    try:
+        conn = Conn(server.addr, 10000)
+        conn.close_session()
+        conn.sock.close()
+        return True
+    except (OSError, ValueError):
+        return False
+
+
 def heal(e):
     """Restarts servers that do not serve again by themselves: ZooKeeper 3.8 sometimes does not come back from a freeze,
     and then nobody's cluster would. Returns how many."""
     servers = e.cluster.ensemble.servers
     end = time.monotonic() + SERVERS_BACK
     while time.monotonic() < end:
-        if all(server.mode() for server in servers):
+        if all(serves(server) for server in servers):
             return 0
         e.hold(0.5)
-    stuck = [server for server in servers if not server.mode()]
+    stuck = [server for server in servers if not serves(server)]
     for server in stuck:
         server.restart()
     return len(stuck)
