@@ -36,7 +36,8 @@ def _measure(bench, name, mode, workers, period, flush, window):
 def transactions(bench):
     """Transactions of workers that beat, in each mode and directly."""
     workers, period, flush, window = (400, 1, 2, 2) if bench.quick else (4000, 3, 10, 10)
-    modes = {"directly": None, "relay": "relay", "write-behind": f"write-behind,flush={flush}s", "pacemaker": "pacemaker"}
+    modes = {"directly": None, "relay": "relay", "write-behind": f"write-behind,flush={flush}s",
+             "pacemaker": "pacemaker"}
     if "pacekeeper" not in bench.targets:
         modes = {"directly": None}
     table = Table(f"the ensemble's transactions: {workers} workers, a beat each {period} s, flush {flush} s",

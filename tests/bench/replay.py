@@ -4,11 +4,13 @@ replay  what Storm 2.8 and 1.2 send (pk-bench storm --line), directly and throug
 pulses  heartbeats alone, of the same workers: to ZooKeeper, to pacekeeper, and to Storm's own Pacemaker daemon
 
 Happy path: every worker and supervisor has a session of its own, Nimbus reads all heartbeats every 10 s; what counts
-begins after a warm-up, in which heartbeats are born and the JVMs compile. One proxy needs two descriptors a client: where
-the limit does not let one have all sessions, the cluster is split into as many clusters, each with its own proxy, its own
-server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the parts, latencies those of the slowest.
-$REPLAY_WORKERS is another number of workers than 24,000. Failure modes: a part that fails is a problem, and its cluster
-has no row; "of due" says whether the machine kept up with the schedule.
+begins after a warm-up, in which heartbeats are born and the JVMs compile. One proxy needs two descriptors a client:
+where the limit does not let one have all sessions, the cluster is split into as many clusters, each with its own proxy,
+its own server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the
+parts, latencies those of the slowest. $REPLAY_WORKERS is another number of workers than 24,000.
+
+Failure modes: a part that fails is a problem, and its cluster has no row; "of due" says whether the machine kept up with
+the schedule: where it did not, latencies tell about the machine.
 """
 
 import os
@@ -43,7 +45,9 @@ class Site:
     def __init__(self, parts, proxied):
         self.servers = [rig.ZooKeeper(jvm=BIG_JVM).start()] if parts == 1 else \
             rig.Ensemble(parts, jvm=BIG_JVM).start().servers
-        self.proxies = [rig.Pacekeeper(s.connect_string, mounts=MOUNTS).start() for s in self.servers] if proxied else []
+        self.proxies = []
+        if proxied:
+            self.proxies = [rig.Pacekeeper(s.connect_string, mounts=MOUNTS).start() for s in self.servers]
 
     def pids(self, part):
         found = {"zk": self.servers[part].pid}
@@ -147,7 +151,8 @@ def pulses(bench):
     for name, r, rate in rows:
         per = r["beats"] / r["it_cpu_s"] if r["it_cpu_s"] else 0
         ours = base["beats"] / base["it_cpu_s"] if base and base["it_cpu_s"] else None
-        table.row(name, r["beats_per_s"], r["beats_per_s"] * 3 / workers, rate, r["it_cpu_s"] / r["seconds"], r["it_req_per_cpu_s"],
+        table.row(name, r["beats_per_s"], r["beats_per_s"] * 3 / workers, rate, r["it_cpu_s"] / r["seconds"],
+                  r["it_req_per_cpu_s"],
                   r["it_req_per_cpu_s"] / base["it_req_per_cpu_s"] if base else None, per, per / ours if ours else None,
                   r["it_rss_kib"] / 1024, r["it_rss_kib"] / base["it_rss_kib"] if base else None,
                   r["beat_p50_us"] / 1000, r["beat_p99_us"] / 1000, r["errors"])
