@@ -10,7 +10,7 @@ from table import Table
 SERVERS = ("echo", "pacekeeper", "zookeeper")
 
 
-def _beats(bench, title, depth, wanted=None, rate=None, servers=SERVERS):
+def _beats(bench, title, depth, wanted=None, rate=None, servers=SERVERS, **more):
     """Prints a table; returns requests per CPU-second by (server, size, sessions)."""
     latency = "op" if rate else "req"
     table = Table(title, ["size", "sessions", "server", "requests/s", "per CPU-s", "of echo", "p50 us", "p99 us",
@@ -19,7 +19,7 @@ def _beats(bench, title, depth, wanted=None, rate=None, servers=SERVERS):
     for size in bench.sizes:
         for sessions in bench.crowds:
             base = None
-            more = {"rate": rate} if rate else {}
+            more = {**more, "rate": rate} if rate else more
             for target, r in bench.group(servers, "it_req_per_cpu_s", "more", "load",
                                          op="beat", size=size, sessions=sessions, depth=depth, root=UNDER, **more):
                 per_cpu = all_per_cpu[target, size, sessions] = r["it_req_per_cpu_s"]
@@ -49,14 +49,14 @@ def paced(bench):
 
 def leased(bench):
     """Refreshes of znodes that the ensemble has, in mode write-behind, beside znodes born here: pacekeeper. The last
-    daemon flushes every second, so that a turn has flushes in it."""
+    daemon flushes every second, so that a turn has flushes in it. The warm-up has every session get its lease."""
     if "pacekeeper" not in bench.targets:
         return
     bench.targets["leased"] = bench.new_daemon("write-behind")
     bench.targets["flush 1s"] = bench.new_daemon("write-behind,flush=1s")
     for depth in (1, 16):
         title = f"beats on leased znodes, depth {depth}"
-        found = _beats(bench, title, depth, servers=("echo", "leased", "flush 1s", "pacekeeper"))
+        found = _beats(bench, title, depth, servers=("echo", "leased", "flush 1s", "pacekeeper"), warmup=1)
         ratios = [value / found["pacekeeper", size, sessions] for (name, size, sessions), value in found.items()
                   if name == "leased" and found.get(("pacekeeper", size, sessions))]
         bench.expect(f"{title}: requests per CPU-second, of those on born znodes, at worst", min(ratios, default=None),
