@@ -9,8 +9,8 @@ where the limit does not let one have all sessions, the cluster is split into as
 its own server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the
 parts, latencies those of the slowest. $REPLAY_WORKERS is another number of workers than 24,000.
 
-Failure modes: a part that fails is a problem, and its cluster has no row; "of due" says whether the machine kept up with
-the schedule: where it did not, latencies tell about the machine.
+Failure modes: a part that fails is a problem, and its cluster has no row; "of due" says whether the machine kept up
+with the schedule: where it did not, latencies tell about the machine.
 """
 
 import os
