@@ -6,12 +6,13 @@ def _cell(notes, label):
 
 
 def lines_of(line, results):
-    """The table of one Storm line. results: [(scenario, notes directly, notes through, problems)]; a figure whose rule
-    is broken is marked."""
+    """The table of one Storm line. results: [(scenario, notes directly, notes through, problems, remark)]; a figure
+    whose rule is broken is marked."""
     made = [f"Storm {line.version}, liveness by {line.liveness}", "", "| | directly | through pacekeeper | |",
             "|---|---|---|---|"]
-    for scenario, direct, through, problems in results:
-        made.append(f"| **{scenario.title}** | | | {'FAILED' if problems else 'passed'} |")
+    for scenario, direct, through, problems, remark in results:
+        verdict = "; ".join(filter(None, ("FAILED" if problems else "passed", remark))).replace("|", "/")
+        made.append(f"| **{scenario.title}** | | | {verdict} |")
         for label in dict.fromkeys(list(direct) + list(through)):
             mark = "!" if any(p.startswith(label + ": ") for p in problems) else ""
             made.append(f"| {label} | {_cell(direct, label)} | {_cell(through, label)} | {mark} |")
