@@ -186,7 +186,7 @@ enum pk_err pk_lease_hold(struct core *core, struct pk_conn *c, struct pk_znode 
     return PK_OK;
 }
 
-void pk_lease_release(struct core *core, struct pk_conn *c)
+void pk_lease_let_go(struct core *core, struct pk_conn *c)
 {
     struct pk_holds *h = &c->holds;
     for (uint32_t i = 0; i < h->n; i++) {

@@ -141,7 +141,12 @@ void pk_lease_conn_ends(struct core *core, struct pk_conn *c);
 enum pk_err pk_lease_hold(struct core *core, struct pk_conn *c, struct pk_znode *const *v,
                           uint32_t n) PK_NODISCARD;
 /* It has been relayed, or never will be. */
-void pk_lease_release(struct core *core, struct pk_conn *c);
+void pk_lease_let_go(struct core *core, struct pk_conn *c);
+static inline void pk_lease_release(struct core *core, struct pk_conn *c)
+{
+    if (c->holds.n > 0)
+        pk_lease_let_go(core, c);
+}
 
 /* The lease is clean, dirty or orphaned now: puts it into the list where it belongs. */
 void pk_lease_settle(struct core *core, struct pk_lease *l);
