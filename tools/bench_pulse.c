@@ -1,6 +1,6 @@
 /*
- * Pulses: a connection for each worker, which sends SEND_PULSE on a schedule, and one for Nimbus, which every so often
- * lists all topologies and their workers and reads every pulse, one request at a time.
+ * Pulses: a connection for each worker, which sends SEND_PULSE on a schedule, and one for Nimbus
+ * (bench_pulse_nimbus.c).
  *
  * Happy path: connections open -> beating -> pulses in flight and the scan in work are awaited -> Nimbus reads every
  * last value back -> deletes the topologies and looks whether they are gone -> report. Each value read is checked as
@@ -18,50 +18,10 @@
 #include "tools/bench_crowd.h"
 #include "tools/bench_pace.h"
 #include "tools/bench_paths.h"
-#include "tools/bench_pulse_wire.h"
+#include "tools/bench_pulse_state.h"
 #include "tools/bench_request.h"
 
-#define ROOT "/workerbeats" /* Pacemaker's keys are below Storm's root, which it does not know */
-
-enum phase { OPENING, BEATING, SETTLING, CHECKING, DELETING, DONE };
-enum { TOPOLOGY_MAX = 64, KEY_MAX = sizeof ROOT + TOPOLOGY_MAX + PK_WORKER_NAME + 2 };
-
-struct worker {
-    bool busy;
-    uint64_t begun, due;  /* pulses begun on the schedule; when the one in work was due, ns */
-    uint64_t sent, acked; /* numbers of the newest one sent and confirmed */
-    uint64_t known, seen; /* confirmed when Nimbus asked; newest that it has read */
-};
-
-struct pulses {
-    struct pk_bench *b;
-    struct pk_crowd crowd; /* connections of the workers, then Nimbus' */
-    struct pk_pace pace;
-    uv_timer_t warm, end, scan;
-    enum phase phase;
-    uint32_t workers, topologies, busy;
-    struct worker *w;
-    uint8_t *data;
-    long epoch; /* names this run's topologies */
-    bool scanning;
-    uint32_t topology, at, listed; /* of the scan */
-    uint32_t *list;
-    uint64_t scan_from;
-    uint64_t beats, reads, scans, lost, refused, corrupt, older, missing, stale;
-    struct pk_hist beat, read, scan_time;
-};
-
 static void enter(struct pulses *ps, enum phase phase);
-
-static struct pulses *pulses_of(struct pk_zs *s)
-{
-    return ((struct pk_crowd *)s->owner)->owner;
-}
-
-static struct pk_zs *nimbus(struct pulses *ps)
-{
-    return &ps->crowd.s[ps->workers];
-}
 
 static uint64_t errors(const struct pulses *ps)
 {
@@ -78,20 +38,20 @@ static void fail(struct pulses *ps, const char *why)
 
 /* ---- names and messages ---- */
 
-static int topology_path(const struct pulses *ps, char *path, uint32_t t)
+int pk_pulses_topology(const struct pulses *ps, char *path, uint32_t t)
 {
-    return snprintf(path, KEY_MAX, ROOT "/pk-bench-%u-%ld", t + 1, ps->epoch);
+    return snprintf(path, KEY_MAX, PK_PULSES_ROOT "/pk-bench-%u-%ld", t + 1, ps->epoch);
 }
 
-static void key_of(const struct pulses *ps, char *key, uint32_t i)
+void pk_pulses_key(const struct pulses *ps, char *key, uint32_t i)
 {
-    int n = topology_path(ps, key, i % ps->topologies);
+    int n = pk_pulses_topology(ps, key, i % ps->topologies);
 
     key[n] = '/';
     pk_worker_name(key + n + 1, i);
 }
 
-static void ask(struct pk_zs *s, int32_t type, const char *path, pk_zs_fn fn, uint64_t now)
+void pk_pulses_ask(struct pk_zs *s, int32_t type, const char *path, pk_zs_fn fn, uint64_t now)
 {
     int32_t id = pk_zs_next_id(s);
     struct pk_bytes p = pk_zs_path(path);
@@ -101,7 +61,7 @@ static void ask(struct pk_zs *s, int32_t type, const char *path, pk_zs_fn fn, ui
 }
 
 /* A reply of the type asked for; anything else is counted. A lost connection's answer is none. */
-static bool reply_is(struct pulses *ps, const struct pk_zs_reply *r, int32_t type, struct pk_pulse *m)
+bool pk_pulses_reply_is(struct pulses *ps, const struct pk_zs_reply *r, int32_t type, struct pk_pulse *m)
 {
     bool good = r->err != PK_ZS_LOST && pk_pulse_read(r->body, r->len, m) && m->type == type;
 
@@ -114,7 +74,7 @@ static bool reply_is(struct pulses *ps, const struct pk_zs_reply *r, int32_t typ
 static void begin_beat(struct pulses *ps, uint32_t i, uint64_t now);
 
 /* A worker's pulse or Nimbus' scan ended; the last one ends the phase that waits for it. */
-static void idle(struct pulses *ps)
+void pk_pulses_idle(struct pulses *ps)
 {
     if (--ps->busy == 0 && (ps->phase == SETTLING || ps->phase == CHECKING))
         enter(ps, ps->phase + 1);
@@ -122,12 +82,12 @@ static void idle(struct pulses *ps)
 
 static void on_sent(struct pk_zs *s, const struct pk_zs_reply *r)
 {
-    struct pulses *ps = pulses_of(s);
+    struct pulses *ps = pk_pulses_of(s);
     struct worker *w = &ps->w[s->index];
     struct pk_pulse m;
 
     w->busy = false;
-    if (reply_is(ps, r, PK_PULSE_SENT, &m)) {
+    if (pk_pulses_reply_is(ps, r, PK_PULSE_SENT, &m)) {
         w->acked = w->sent;
         ps->beats++;
         pk_hist_add(&ps->beat, r->answered - w->due);
@@ -136,7 +96,7 @@ static void on_sent(struct pk_zs *s, const struct pk_zs_reply *r)
         pk_pace_due(&ps->pace, s->index, w->begun) <= r->answered)
         begin_beat(ps, s->index, r->answered);
     else
-        idle(ps);
+        pk_pulses_idle(ps);
 }
 
 static void begin_beat(struct pulses *ps, uint32_t i, uint64_t now)
@@ -149,7 +109,7 @@ static void begin_beat(struct pulses *ps, uint32_t i, uint64_t now)
 
     w->due = pk_pace_due(&ps->pace, i, w->begun++);
     w->busy = true;
-    key_of(ps, key, i);
+    pk_pulses_key(ps, key, i);
     pk_beat_fill(ps->data, size, i, ++w->sent);
     uint8_t *p = pk_zs_begin_frame(s, PK_PULSE_ROOM + KEY_MAX + size);
     p = pk_pulse_put_send(p, id, pk_zs_path(key), (struct pk_bytes){ps->data, size});
@@ -168,157 +128,18 @@ static void on_due(struct pk_pace *p, uint32_t party, uint64_t due)
     pk_zs_flush(&ps->b->zl);
 }
 
-/* ---- Nimbus ---- */
-
-static void list_topology(struct pulses *ps, uint64_t now);
-
-static void end_scan(struct pulses *ps, uint64_t now)
-{
-    ps->scans++;
-    pk_hist_add(&ps->scan_time, now - ps->scan_from);
-    ps->scanning = false;
-    idle(ps);
-}
-
-static void read_next(struct pulses *ps, uint64_t now);
-
-static void check_value(struct pulses *ps, uint32_t i, struct pk_bytes data)
-{
-    struct worker *w = &ps->w[i];
-    uint64_t seq = pk_beat_check(data, (size_t)ps->b->opt.size, i);
-
-    if (data.p == NULL) {
-        ps->missing++;
-    } else if (seq == 0 || seq > w->sent) {
-        ps->corrupt++;
-    } else {
-        ps->older += seq < w->seen;
-        if (seq < w->known)
-            *(ps->phase == CHECKING ? &ps->missing : &ps->stale) += 1;
-        w->seen = seq > w->seen ? seq : w->seen;
-    }
-}
-
-static void on_value(struct pk_zs *s, const struct pk_zs_reply *r)
-{
-    struct pulses *ps = pulses_of(s);
-    struct pk_pulse m;
-
-    if (r->err == PK_ZS_LOST)
-        return;
-    ps->reads++;
-    pk_hist_add(&ps->read, r->answered - r->asked);
-    if (reply_is(ps, r, PK_PULSE_GOT, &m))
-        check_value(ps, ps->list[ps->at], m.data);
-    ps->at++;
-    read_next(ps, r->answered);
-}
-
-static void read_next(struct pulses *ps, uint64_t now)
-{
-    char key[KEY_MAX];
-
-    if (ps->at < ps->listed) {
-        uint32_t i = ps->list[ps->at];
-        ps->w[i].known = ps->w[i].acked;
-        key_of(ps, key, i);
-        ask(nimbus(ps), PK_PULSE_GET, key, on_value, now);
-    } else if (++ps->topology < ps->topologies) {
-        list_topology(ps, now);
-    } else {
-        end_scan(ps, now);
-    }
-}
-
-/* The workers of this topology that are listed, and that those are all that have beaten when it was asked. */
-static void take_listing(struct pulses *ps, struct pk_pulse *m)
-{
-    uint32_t confirmed = 0, expected = 0;
-
-    ps->listed = 0;
-    for (int32_t k = 0; k < m->nnodes; k++) {
-        uint32_t i = pk_worker_number(pk_get_bytes(&m->nodes));
-        if (i >= ps->workers || i % ps->topologies != ps->topology || ps->listed == ps->workers) {
-            ps->corrupt++;
-            continue;
-        }
-        ps->list[ps->listed++] = i;
-        confirmed += ps->w[i].known > 0;
-    }
-    for (uint32_t i = ps->topology; i < ps->workers; i += ps->topologies)
-        expected += ps->w[i].known > 0;
-    ps->missing += expected > confirmed ? expected - confirmed : 0;
-}
-
-static void on_topology_listed(struct pk_zs *s, const struct pk_zs_reply *r)
-{
-    struct pulses *ps = pulses_of(s);
-    struct pk_pulse m;
-
-    if (r->err == PK_ZS_LOST)
-        return;
-    ps->reads++;
-    pk_hist_add(&ps->read, r->answered - r->asked);
-    ps->at = ps->listed = 0;
-    if (reply_is(ps, r, PK_PULSE_LISTED, &m))
-        take_listing(ps, &m);
-    read_next(ps, r->answered);
-}
-
-static void list_topology(struct pulses *ps, uint64_t now)
-{
-    char path[KEY_MAX];
-
-    for (uint32_t i = ps->topology; i < ps->workers; i += ps->topologies)
-        ps->w[i].known = ps->w[i].acked;
-    topology_path(ps, path, ps->topology);
-    ask(nimbus(ps), PK_PULSE_LIST, path, on_topology_listed, now);
-}
-
-static void on_root_listed(struct pk_zs *s, const struct pk_zs_reply *r)
-{
-    struct pulses *ps = pulses_of(s);
-    struct pk_pulse m;
-
-    if (r->err == PK_ZS_LOST)
-        return;
-    ps->reads++;
-    pk_hist_add(&ps->read, r->answered - r->asked);
-    if (reply_is(ps, r, PK_PULSE_LISTED, &m) && ps->phase == CHECKING)
-        ps->missing += m.nnodes < (int32_t)ps->topologies;
-    list_topology(ps, r->answered);
-}
-
-static void scan(struct pulses *ps)
-{
-    ps->busy++;
-    ps->scanning = true;
-    ps->topology = 0;
-    ps->scan_from = uv_hrtime();
-    ask(nimbus(ps), PK_PULSE_LIST, ROOT, on_root_listed, ps->scan_from);
-    pk_zs_flush(&ps->b->zl);
-}
-
-static void on_scan(uv_timer_t *t)
-{
-    struct pulses *ps = t->data;
-
-    if (!ps->scanning)
-        scan(ps);
-}
-
 /* ---- tearing down ---- */
 
 static void delete_next(struct pulses *ps, uint64_t now);
 
 static void on_gone(struct pk_zs *s, const struct pk_zs_reply *r)
 {
-    struct pulses *ps = pulses_of(s);
+    struct pulses *ps = pk_pulses_of(s);
     struct pk_pulse m;
 
     if (r->err == PK_ZS_LOST)
         return;
-    if (reply_is(ps, r, PK_PULSE_LISTED, &m))
+    if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m))
         ps->refused += m.nnodes != 0;
     ps->topology++;
     delete_next(ps, r->answered);
@@ -326,15 +147,15 @@ static void on_gone(struct pk_zs *s, const struct pk_zs_reply *r)
 
 static void on_deleted(struct pk_zs *s, const struct pk_zs_reply *r)
 {
-    struct pulses *ps = pulses_of(s);
+    struct pulses *ps = pk_pulses_of(s);
     struct pk_pulse m;
     char path[KEY_MAX];
 
     if (r->err == PK_ZS_LOST)
         return;
-    reply_is(ps, r, PK_PULSE_DELETED, &m);
-    topology_path(ps, path, ps->topology);
-    ask(s, PK_PULSE_LIST, path, on_gone, r->answered);
+    pk_pulses_reply_is(ps, r, PK_PULSE_DELETED, &m);
+    pk_pulses_topology(ps, path, ps->topology);
+    pk_pulses_ask(s, PK_PULSE_LIST, path, on_gone, r->answered);
 }
 
 static void delete_next(struct pulses *ps, uint64_t now)
@@ -345,8 +166,8 @@ static void delete_next(struct pulses *ps, uint64_t now)
         enter(ps, DONE);
         return;
     }
-    topology_path(ps, path, ps->topology);
-    ask(nimbus(ps), PK_PULSE_DELETE, path, on_deleted, now);
+    pk_pulses_topology(ps, path, ps->topology);
+    pk_pulses_ask(pk_pulses_nimbus(ps), PK_PULSE_DELETE, path, on_deleted, now);
 }
 
 /* ---- phases ---- */
@@ -383,7 +204,7 @@ static void start_beating(struct pulses *ps)
         return;
     }
     uv_update_time(ps->b->zl.uv);
-    uv_timer_start(&ps->scan, on_scan, (uint64_t)o->scan_ms, (uint64_t)o->scan_ms);
+    uv_timer_start(&ps->scan, pk_pulses_on_scan, (uint64_t)o->scan_ms, (uint64_t)o->scan_ms);
     if (o->warmup > 0)
         uv_timer_start(&ps->warm, on_warm, (uint64_t)(o->warmup * 1000), 0);
     if (o->seconds > 0)
@@ -398,7 +219,7 @@ static void stop_beating(struct pulses *ps)
     uv_timer_stop(&ps->end);
     uv_timer_stop(&ps->warm);
     ps->busy++;
-    idle(ps);
+    pk_pulses_idle(ps);
 }
 
 static void finish(struct pulses *ps)
@@ -422,7 +243,7 @@ static void enter(struct pulses *ps, enum phase phase)
         stop_beating(ps);
         break;
     case CHECKING:
-        scan(ps);
+        pk_pulses_scan(ps);
         break;
     case DELETING:
         ps->topology = 0;

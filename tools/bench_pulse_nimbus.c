@@ -1,0 +1,148 @@
+/*
+ * Nimbus of a cluster that beats at Storm's Pacemaker: every so often it lists all topologies and their workers and reads
+ * every pulse, one request at a time.
+ *
+ * Happy path: each value read is one that its worker has sent, and none is older than what was confirmed before.
+ * Failure modes: what is missing, older, stale or not ours is counted; a lost connection ends the run (bench_pulse.c).
+ */
+#include "tools/bench_pulse_state.h"
+
+#include "tools/bench_beat.h"
+#include "tools/bench_paths.h"
+
+static void list_topology(struct pulses *ps, uint64_t now);
+
+static void end_scan(struct pulses *ps, uint64_t now)
+{
+    ps->scans++;
+    pk_hist_add(&ps->scan_time, now - ps->scan_from);
+    ps->scanning = false;
+    pk_pulses_idle(ps);
+}
+
+static void read_next(struct pulses *ps, uint64_t now);
+
+static void check_value(struct pulses *ps, uint32_t i, struct pk_bytes data)
+{
+    struct worker *w = &ps->w[i];
+    uint64_t seq = pk_beat_check(data, (size_t)ps->b->opt.size, i);
+
+    if (data.p == NULL) {
+        ps->missing++;
+    } else if (seq == 0 || seq > w->sent) {
+        ps->corrupt++;
+    } else {
+        ps->older += seq < w->seen;
+        if (seq < w->known)
+            *(ps->phase == CHECKING ? &ps->missing : &ps->stale) += 1;
+        w->seen = seq > w->seen ? seq : w->seen;
+    }
+}
+
+static void on_value(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pk_pulses_of(s);
+    struct pk_pulse m;
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    ps->reads++;
+    pk_hist_add(&ps->read, r->answered - r->asked);
+    if (pk_pulses_reply_is(ps, r, PK_PULSE_GOT, &m))
+        check_value(ps, ps->list[ps->at], m.data);
+    ps->at++;
+    read_next(ps, r->answered);
+}
+
+static void read_next(struct pulses *ps, uint64_t now)
+{
+    char key[KEY_MAX];
+
+    if (ps->at < ps->listed) {
+        uint32_t i = ps->list[ps->at];
+        ps->w[i].known = ps->w[i].acked;
+        pk_pulses_key(ps, key, i);
+        pk_pulses_ask(pk_pulses_nimbus(ps), PK_PULSE_GET, key, on_value, now);
+    } else if (++ps->topology < ps->topologies) {
+        list_topology(ps, now);
+    } else {
+        end_scan(ps, now);
+    }
+}
+
+/* The workers of this topology that are listed, and that those are all that have beaten when it was asked. */
+static void take_listing(struct pulses *ps, struct pk_pulse *m)
+{
+    uint32_t confirmed = 0, expected = 0;
+
+    ps->listed = 0;
+    for (int32_t k = 0; k < m->nnodes; k++) {
+        uint32_t i = pk_worker_number(pk_get_bytes(&m->nodes));
+        if (i >= ps->workers || i % ps->topologies != ps->topology || ps->listed == ps->workers) {
+            ps->corrupt++;
+            continue;
+        }
+        ps->list[ps->listed++] = i;
+        confirmed += ps->w[i].known > 0;
+    }
+    for (uint32_t i = ps->topology; i < ps->workers; i += ps->topologies)
+        expected += ps->w[i].known > 0;
+    ps->missing += expected > confirmed ? expected - confirmed : 0;
+}
+
+static void on_topology_listed(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pk_pulses_of(s);
+    struct pk_pulse m;
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    ps->reads++;
+    pk_hist_add(&ps->read, r->answered - r->asked);
+    ps->at = ps->listed = 0;
+    if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m))
+        take_listing(ps, &m);
+    read_next(ps, r->answered);
+}
+
+static void list_topology(struct pulses *ps, uint64_t now)
+{
+    char path[KEY_MAX];
+
+    for (uint32_t i = ps->topology; i < ps->workers; i += ps->topologies)
+        ps->w[i].known = ps->w[i].acked;
+    pk_pulses_topology(ps, path, ps->topology);
+    pk_pulses_ask(pk_pulses_nimbus(ps), PK_PULSE_LIST, path, on_topology_listed, now);
+}
+
+static void on_root_listed(struct pk_zs *s, const struct pk_zs_reply *r)
+{
+    struct pulses *ps = pk_pulses_of(s);
+    struct pk_pulse m;
+
+    if (r->err == PK_ZS_LOST)
+        return;
+    ps->reads++;
+    pk_hist_add(&ps->read, r->answered - r->asked);
+    if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m) && ps->phase == CHECKING)
+        ps->missing += m.nnodes < (int32_t)ps->topologies;
+    list_topology(ps, r->answered);
+}
+
+void pk_pulses_scan(struct pulses *ps)
+{
+    ps->busy++;
+    ps->scanning = true;
+    ps->topology = 0;
+    ps->scan_from = uv_hrtime();
+    pk_pulses_ask(pk_pulses_nimbus(ps), PK_PULSE_LIST, PK_PULSES_ROOT, on_root_listed, ps->scan_from);
+    pk_zs_flush(&ps->b->zl);
+}
+
+void pk_pulses_on_scan(uv_timer_t *t)
+{
+    struct pulses *ps = t->data;
+
+    if (!ps->scanning)
+        pk_pulses_scan(ps);
+}
