@@ -39,15 +39,23 @@ static void check_value(struct pulses *ps, uint32_t i, struct pk_bytes data)
     }
 }
 
+/* False: the connection went before the answer came. */
+static bool count_read(struct pulses *ps, const struct pk_zs_reply *r)
+{
+    if (r->err == PK_ZS_LOST)
+        return false;
+    ps->reads++;
+    pk_hist_add(&ps->read, r->answered - r->asked);
+    return true;
+}
+
 static void on_value(struct pk_zs *s, const struct pk_zs_reply *r)
 {
     struct pulses *ps = pk_pulses_of(s);
     struct pk_pulse m;
 
-    if (r->err == PK_ZS_LOST)
+    if (!count_read(ps, r))
         return;
-    ps->reads++;
-    pk_hist_add(&ps->read, r->answered - r->asked);
     if (pk_pulses_reply_is(ps, r, PK_PULSE_GOT, &m))
         check_value(ps, ps->list[ps->at], m.data);
     ps->at++;
@@ -95,10 +103,8 @@ static void on_topology_listed(struct pk_zs *s, const struct pk_zs_reply *r)
     struct pulses *ps = pk_pulses_of(s);
     struct pk_pulse m;
 
-    if (r->err == PK_ZS_LOST)
+    if (!count_read(ps, r))
         return;
-    ps->reads++;
-    pk_hist_add(&ps->read, r->answered - r->asked);
     ps->at = ps->listed = 0;
     if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m))
         take_listing(ps, &m);
@@ -120,10 +126,8 @@ static void on_root_listed(struct pk_zs *s, const struct pk_zs_reply *r)
     struct pulses *ps = pk_pulses_of(s);
     struct pk_pulse m;
 
-    if (r->err == PK_ZS_LOST)
+    if (!count_read(ps, r))
         return;
-    ps->reads++;
-    pk_hist_add(&ps->read, r->answered - r->asked);
     if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m) && ps->phase == CHECKING)
         ps->missing += m.nnodes < (int32_t)ps->topologies;
     list_topology(ps, r->answered);

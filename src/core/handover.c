@@ -111,12 +111,7 @@ void pk_handover_looked(struct core *core, struct pk_bytes path, const struct pk
     bool exists = r->err == PK_Z_OK || r->err == PK_Z_NO_AUTH; /* the latter from 3.8.4 on */
     if (!exists || z->state != PK_ZNODE_BORN)
         return;
-    pk_core_note(core, PK_NOTE_FOREIGN_CREATE, NULL, path, 0);
-    core->stats.foreign_creates++;
-    pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
-    struct pk_change change = {.kind = PK_CHANGE_LOST, .znode = z};
-    if (pk_store_apply(&core->store, &change) == PK_OK)
-        pk_store_tidy(&core->store, z);
+    pk_sink_lost(core, NULL, z);
 }
 
 static bool sink_some(struct core *core, struct pk_conn *own, struct pk_mount *m)

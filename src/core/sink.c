@@ -145,18 +145,22 @@ static void refuse(struct core *core, struct pk_conn *c, uint32_t at, int32_t co
     }
 }
 
-/* The ensemble has v[at] already, or what is there cannot be replaced. */
-static void give_up(struct core *core, struct pk_conn *c, uint32_t at)
+void pk_sink_lost(struct core *core, struct pk_conn *c, struct pk_znode *z)
 {
-    struct pk_sink *s = c->sink;
-    struct pk_znode *z = s->what.v[at];
     pk_core_note(core, PK_NOTE_FOREIGN_CREATE, c, pk_store_path(&core->store, z), 0);
     core->stats.foreign_creates++;
     pk_lease_stale(core, z->parent, core->stats.newest_zxid + 1);
     struct pk_change change = {.kind = PK_CHANGE_LOST, .znode = z};
-    leave_out(s, at);
     if (pk_store_apply(&core->store, &change) == PK_OK)
         pk_store_tidy(&core->store, z);
+}
+
+/* The ensemble has v[at] already, or what is there cannot be replaced. */
+static void give_up(struct core *core, struct pk_conn *c, uint32_t at)
+{
+    struct pk_znode *z = c->sink->what.v[at];
+    leave_out(c->sink, at);
+    pk_sink_lost(core, c, z);
 }
 
 /* The index within the list of the create that a multi's index means: a replaced znode has a delete before

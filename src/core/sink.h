@@ -39,6 +39,9 @@ struct pk_sink {
 enum pk_err pk_sink_begin(struct core *core, struct pk_conn *c, struct pk_naming *what) PK_NODISCARD;
 /* Takes the ensemble's answer to a step in. */
 void pk_sink_answer(struct core *core, struct pk_conn *c, const struct pk_reply *r, struct pk_bytes body);
+/* A born znode whose path another has created in the ensemble meanwhile: the ensemble's stands, ours goes, with a
+ * note and a count. c is the connection that found it, NULL none in particular. */
+void pk_sink_lost(struct core *core, struct pk_conn *c, struct pk_znode *z);
 /* The uplink is gone: what was being sunk stays born, marked uncertain; those who wait are woken. */
 void pk_sink_drop(struct core *core, struct pk_conn *c);
 
