@@ -196,14 +196,14 @@ bool pk_acl_is_open(struct pk_bytes acl)
 int32_t pk_acl_world_perms(struct pk_bytes acl)
 {
     struct pk_in in = pk_in(acl.p, acl.len);
-    int32_t granted = 0, n = pk_get_count(&in, ACL_MIN);
+    int32_t permitted = 0, n = pk_get_count(&in, ACL_MIN);
     for (int32_t i = 0; i < n; i++) {
         int32_t perms = pk_get_int(&in);
         struct pk_bytes scheme = pk_get_bytes(&in), id = pk_get_bytes(&in);
         if (pk_bytes_eq(scheme, PK_BYTES("world")) && pk_bytes_eq(id, PK_BYTES("anyone")))
-            granted |= perms;
+            permitted |= perms;
     }
-    return in.bad ? 0 : granted;
+    return in.bad ? 0 : permitted;
 }
 
 uint8_t *pk_put_open_acl(uint8_t *p)

@@ -39,12 +39,12 @@ enum pk_record {
 /* What happens to a request below a mount; outside all mounts everything but REFUSE is relayed. */
 enum pk_route {
     PK_ROUTE_RELAY,    /* needs no look at memory */
-    PK_ROUTE_READ,     /* local on a born znode when it sets no watch */
-    PK_ROUTE_CREATE,   /* may be a birth */
-    PK_ROUTE_SET_DATA, /* local on a born znode */
-    PK_ROUTE_DELETE,   /* local on a born znode */
-    PK_ROUTE_COUNT,    /* relayed, born descendants added to the reply */
-    PK_ROUTE_UNUSUAL,  /* sink what it names, then relay */
+    PK_ROUTE_READ,     /* local on a local znode when it sets no watch */
+    PK_ROUTE_CREATE,   /* may be a local create */
+    PK_ROUTE_SET_DATA, /* local on a local znode */
+    PK_ROUTE_DELETE,   /* local on a local znode */
+    PK_ROUTE_COUNT,    /* relayed, local descendants added to the reply */
+    PK_ROUTE_UNUSUAL,  /* promote what it names, then relay */
     PK_ROUTE_AUTH,     /* auth and sasl: relayed, the reply may overtake */
     PK_ROUTE_PING,     /* relayed, the reply has xid -2 and may overtake */
     PK_ROUTE_CLOSE,    /* closeSession */
@@ -157,9 +157,9 @@ void pk_watches_begin(struct pk_watches *w, const struct pk_request *req);
 /* Next path, its list in w->list; false at the end or when malformed (w->in.bad). */
 bool pk_watches_next(struct pk_watches *w, struct pk_bytes *path);
 
-/* True for exactly one entry, world:anyone with all permissions: the only ACL that a birth may have. */
+/* True for exactly one entry, world:anyone with all permissions: the only ACL that a local create may have. */
 bool pk_acl_is_open(struct pk_bytes acl);
-/* Permissions that a vector<ACL> (count included) grants to world:anyone; 0 when malformed. */
+/* Permissions that a vector<ACL> (count included) write permits to world:anyone; 0 when malformed. */
 int32_t pk_acl_world_perms(struct pk_bytes acl);
 /* Writes the vector world:anyone:cdrwa, PK_OPEN_ACL_LEN bytes; returns the end. */
 uint8_t *pk_put_open_acl(uint8_t *p);

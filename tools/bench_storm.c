@@ -79,7 +79,7 @@ static void on_end(uv_timer_t *t)
     pk_storm_enter(t->data, PK_STORM_SETTLING);
 }
 
-/* From here on it counts; births and errors do from the start. */
+/* From here on it counts; local creates and errors do from the start. */
 static void begin_counting(struct pk_storm *st)
 {
     st->beats = st->reads = st->scans = st->shown_beats = 0;
@@ -288,7 +288,7 @@ static uint64_t report(struct pk_bench *b)
         const char *key, *label;
         uint64_t value;
     } counts[] = {
-        {"births", "  of them creates", st->births},
+        {"local creates", "  of them creates", st->local_creates},
         {"reads", "Nimbus: reads", st->reads},
         {"scans", "Nimbus: scans of all workers", st->scans},
         {"corrupt", "values that were never written", st->corrupt},

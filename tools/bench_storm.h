@@ -73,7 +73,7 @@ struct pk_storm {
     char beats_root[PK_PATH_MAX];
     uint8_t *data;
     uint32_t busy; /* sequences of requests in work */
-    uint64_t beats, births, reads, scans;
+    uint64_t beats, local_creates, reads, scans;
     uint64_t shown_beats, shown_at; /* at the last progress line */
     uint64_t lost, refused; /* sessions lost; requests answered with an error that Storm would not expect */
     uint64_t corrupt, older, missing, stale, version_off; /* of values read: see pk_nimbus_scan */

@@ -74,7 +74,7 @@ static void on_created(struct pk_zs *s, const struct pk_zs_reply *r)
     struct pk_storm *st = pk_storm_of(s);
 
     if (r->err != PK_Z_NODE_EXISTS) {
-        st->births += r->err == PK_Z_OK;
+        st->local_creates += r->err == PK_Z_OK;
         end_beat(s, r);
         return;
     }

@@ -7,15 +7,15 @@
  */
 #include "core/answer.h"
 
-#include "core/ask.h"
 #include "core/config_data.h"
 #include "core/flush.h"
 #include "core/handover.h"
+#include "core/intent.h"
 #include "core/keepalive.h"
 #include "core/local.h"
 #include "core/merge.h"
-#include "core/sink.h"
-#include "core/touch.h"
+#include "core/precheck.h"
+#include "core/promote.h"
 
 static struct pk_bytes body_of(const struct pk_frame *f)
 {
@@ -98,44 +98,44 @@ static enum emitted emit_merged(struct core *core, struct pk_conn *c, struct pk_
         pk_send_ancestors(core, c, path);
         break;
     case PK_MERGE_AGAIN:
-        (void)!pk_send_own(core, c, PK_ANSWER_DROP, PK_OP_SYNC, path);
+        (void)!pk_send_internal(core, c, PK_ANSWER_DROP, PK_OP_SYNC, path);
         break;
     }
     core->stats.retries++;
     if (c->client == PK_CLIENT_LAST)
         return STAYS;
     e->retried = true;
-    pk_ask_again(core, c, e);
+    pk_send_again(core, c, e);
     return STAYS;
 }
 
-/* Requests whose touches end when their replies leave, not when they arrive. */
+/* Requests whose intents end when their replies leave, not when they arrive. */
 static bool settles_late(const struct pk_entry *e)
 {
     return e->op == PK_OP_SET_DATA || e->op == PK_OP_MULTI_READ;
 }
 
-/* A relayed setData ends its touch, and leases its znode, when its reply leaves: what was read before it must not be
+/* A relayed setData ends its intent, and cached znodes its znode, when its reply leaves: what was read before it must not be
  * brought up to what it wrote. Nothing is absorbed before the answer to a multiRead has left. */
 static void settle_late(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
                         struct pk_bytes body)
 {
     enum pk_outcome outcome = r->err == PK_Z_OK ? PK_OUTCOME_OK : PK_OUTCOME_FAILED;
-    if (e->touches == NULL || !settles_late(e))
+    if (e->intents == NULL || !settles_late(e))
         return;
     if (e->op == PK_OP_MULTI_READ) {
-        pk_touches_end(core, c, e, outcome, 0);
+        pk_intents_end(core, c, e, outcome, 0);
         return;
     }
-    struct pk_znode *z = e->touches->znode;
+    struct pk_znode *z = e->intents->znode;
     if (r->err == PK_Z_OK && body.len == PK_STAT_LEN) {
         struct pk_stat st;
         pk_stat_load(&st, body.p);
-        (void)!pk_lease_granted(core, c, z, e->data, &st, r->zxid); /* out of memory: goes on relaying */
+        (void)!pk_cached_permitted(core, c, z, e->data, &st, r->zxid); /* out of memory: goes on relaying */
     }
     if (r->err == PK_Z_NO_AUTH)
-        pk_lease_denied(core, c, z);
-    pk_touches_end(core, c, e, outcome, 0);
+        pk_cached_denied(core, c, z);
+    pk_intents_end(core, c, e, outcome, 0);
 }
 
 /* Emits the answer of the head. STAYS: the entry is still the head (or the connection is closing). */
@@ -201,17 +201,17 @@ static bool succeeded(const struct pk_entry *e, const struct pk_reply *r, struct
 static uint8_t watches_despite(const struct pk_entry *e, const struct pk_reply *r)
 {
     if (e->op == PK_OP_SET_WATCHES || e->op == PK_OP_SET_WATCHES2)
-        return PK_TOUCH_WATCHES;
-    return e->op == PK_OP_EXISTS && r->err == PK_Z_NO_NODE ? PK_TOUCH_DATA : 0;
+        return PK_INTENT_WATCHES;
+    return e->op == PK_OP_EXISTS && r->err == PK_Z_NO_NODE ? PK_INTENT_DATA : 0;
 }
 
 static void settle(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
                    struct pk_bytes body)
 {
-    if (e->touches == NULL || settles_late(e))
+    if (e->intents == NULL || settles_late(e))
         return;
     enum pk_outcome outcome = succeeded(e, r, body) ? PK_OUTCOME_OK : PK_OUTCOME_FAILED;
-    pk_touches_end(core, c, e, outcome, watches_despite(e, r));
+    pk_intents_end(core, c, e, outcome, watches_despite(e, r));
 }
 
 static void admitted(struct core *core, struct pk_conn *c, const struct pk_entry *e, const struct pk_reply *r)
@@ -222,8 +222,8 @@ static void admitted(struct core *core, struct pk_conn *c, const struct pk_entry
     pk_conn_wake(core, c);
 }
 
-static void own_answer(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_reply *r,
-                       struct pk_bytes body)
+static void internal_answer(struct core *core, struct pk_conn *c, struct pk_entry *e,
+                            const struct pk_reply *r, struct pk_bytes body)
 {
     enum pk_answer answer = (enum pk_answer)e->answer;
     int part = e->part;
@@ -232,10 +232,10 @@ static void own_answer(struct core *core, struct pk_conn *c, struct pk_entry *e,
     struct pk_blob *path = pk_blob_ref(e->path);
     e->flush = NULL;
     pk_entry_free(core, c, e);
-    if (answer == PK_ANSWER_ASK)
-        pk_ask_answer(core, c, part, r, body);
-    else if (answer == PK_ANSWER_SINK)
-        pk_sink_answer(core, c, r, body);
+    if (answer == PK_ANSWER_PRECHECK)
+        pk_precheck_answer(core, c, part, r, body);
+    else if (answer == PK_ANSWER_PROMOTION)
+        pk_promotion_answer(core, c, r, body);
     else if (flush != NULL)
         pk_flush_answer(core, c, flush, r, body);
     else if (answer == PK_ANSWER_LOOK)
@@ -243,7 +243,7 @@ static void own_answer(struct core *core, struct pk_conn *c, struct pk_entry *e,
     else if (answer == PK_ANSWER_LEAVE)
         pk_conn_close(core, c, PK_CLOSE_SESSION_CLOSED);
     if (c->own && op == PK_OP_AUTH && r->err != PK_Z_OK)
-        pk_core_note(core, PK_NOTE_OWN_AUTH, c, (struct pk_bytes){NULL, 0}, r->err);
+        pk_core_log_event(core, PK_LOG_EVENT_SERVICE_AUTH, c, (struct pk_bytes){NULL, 0}, r->err);
     /* It may have been all that one who leaves was waiting for. */
     if (c->client == PK_CLIENT_GONE || (core->draining && c->client != PK_CLIENT_LAST))
         pk_conn_wake(core, c);
@@ -262,7 +262,7 @@ void pk_answer_arrived(struct core *core, struct pk_conn *c, struct pk_entry *e,
     pk_list_del(&e->uplink);
     admitted(core, c, e, &r);
     if (e->answer >= PK_ANSWER_DROP) {
-        own_answer(core, c, e, &r, body);
+        internal_answer(core, c, e, &r, body);
         return;
     }
     settle(core, c, e, &r, body);
@@ -290,7 +290,7 @@ bool pk_answer_may_pass(const struct core *core, const struct pk_conn *c, const 
     case PK_ANSWER_CONFIGS:
         return false;
     default:
-        return e->op != PK_OP_MULTI || e->touches == NULL;
+        return e->op != PK_OP_MULTI || e->intents == NULL;
     }
 }
 
@@ -373,7 +373,7 @@ static bool advance_local(struct core *core, struct pk_conn *c, struct pk_entry 
     e->answer = e->op == PK_OP_GET_ALL_CHILDREN_NUMBER ? PK_ANSWER_COUNT : PK_ANSWER_READ;
     core->stats.late_relays++;
     core->stats.requests_relayed++;
-    pk_ask_again(core, c, e);
+    pk_send_again(core, c, e);
     return false;
 }
 

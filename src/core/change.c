@@ -6,7 +6,7 @@
  * newest seen from the ensemble and above the znode's own previous one; a parent remembers those of children
  * that died.
  */
-#include "core/lease.h"
+#include "core/cached.h"
 #include "core/store.h"
 
 static int64_t max64(int64_t a, int64_t b)
@@ -29,21 +29,21 @@ static void account(struct pk_store *store, struct pk_znode *z, int sign)
     store->stats->bytes += sign > 0 ? (int64_t)bytes : -(int64_t)bytes;
 }
 
-/* Takes a held znode out of its parent's born children and out of the figures; its data goes. */
+/* Takes a held znode out of its parent's local children and out of the figures; its data goes. */
 static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_state to)
 {
-    int32_t deaths = pk_znode_deaths(z);
+    int32_t local_deletes = pk_znode_local_deletes(z);
     account(store, z, -1);
     pk_blob_unref(store->mem, z->data);
     z->data = NULL;
     z->state = (uint8_t)to;
-    z->cversion = deaths;
+    z->cversion = local_deletes;
     z->uncertain = z->replace = z->refused = z->restored = false;
-    z->parent->nborn--;
+    z->parent->nlocal--;
     store->losses++;
 }
 
-static enum pk_err birth(struct pk_store *store, const struct pk_change *c)
+static enum pk_err local_create(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode, *up = z->parent;
     if (c->data.p != NULL) {
@@ -52,22 +52,22 @@ static enum pk_err birth(struct pk_store *store, const struct pk_change *c)
             return PK_ENOMEM;
     }
     int64_t zxid = max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid) + 1;
-    if (z->state == PK_ZNODE_SUNK)
+    if (z->state == PK_ZNODE_PROMOTED)
         pk_list_del(&z->aux->recent);
-    z->state = PK_ZNODE_BORN;
+    z->state = PK_ZNODE_LOCAL;
     z->czxid = z->mzxid = z->pzxid = zxid;
     z->ctime = z->mtime = c->wall_ms;
-    z->version = z->cversion = z->nborn = 0;
-    up->nborn++;
+    z->version = z->cversion = z->nlocal = 0;
+    up->nlocal++;
     up->pzxid = zxid;
     if (pk_znode_held(up))
         up->cversion++;
     account(store, z, 1);
-    store->stats->births++;
+    store->stats->local_creates++;
     return PK_OK;
 }
 
-/* Data of a born or leased znode is replaced; figures follow. */
+/* Data of a local or cached znode is replaced; figures follow. */
 static enum pk_err replace(struct pk_store *store, struct pk_znode *z, struct pk_blob **data,
                            struct pk_bytes to)
 {
@@ -89,7 +89,7 @@ static enum pk_err replace(struct pk_store *store, struct pk_znode *z, struct pk
 static enum pk_err set(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode;
-    struct pk_lease *l = z->lease;
+    struct pk_cached *l = z->cached;
     enum pk_err err = replace(store, z, l != NULL ? &l->data : &z->data, c->data);
     if (err != PK_OK)
         return err;
@@ -101,17 +101,17 @@ static enum pk_err set(struct pk_store *store, const struct pk_change *c)
     return PK_OK;
 }
 
-/* The mzxid of a leased znode grows with every write and its times never fall, while the lease lasts. */
-static void leased(struct pk_store *store, const struct pk_change *c)
+/* The mzxid of a cached znode grows with every write and its times never fall, while the cached znode lasts. */
+static void cached(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode;
-    struct pk_lease *l = c->lease;
+    struct pk_cached *l = c->cached;
     struct pk_mount *m = &store->mounts[z->mount];
     int64_t grown = c->blob != NULL ? c->blob->len : 0;
-    if (z->lease == NULL) {
-        z->lease = l;
-        m->leases++;
-        store->stats->leases++;
+    if (z->cached == NULL) {
+        z->cached = l;
+        m->cached_znodes++;
+        store->stats->cached_znodes++;
         grown += z->len;
     } else {
         grown -= l->data != NULL ? (int64_t)l->data->len : 0;
@@ -126,65 +126,65 @@ static void leased(struct pk_store *store, const struct pk_change *c)
     store->stats->bytes += grown;
 }
 
-static void unleased(struct pk_store *store, struct pk_znode *z)
+static void uncached(struct pk_store *store, struct pk_znode *z)
 {
-    struct pk_lease *l = z->lease;
+    struct pk_cached *l = z->cached;
     struct pk_mount *m = &store->mounts[z->mount];
     uint64_t bytes = z->len + (l->data != NULL ? l->data->len : 0);
-    m->leases--;
+    m->cached_znodes--;
     m->bytes -= bytes;
-    store->stats->leases--;
+    store->stats->cached_znodes--;
     store->stats->bytes -= (int64_t)bytes;
     pk_blob_unref(store->mem, l->data);
     pk_blob_unref(store->mem, l->sent);
     l->data = l->sent = NULL;
     l->znode = NULL;
-    z->lease = NULL;
+    z->cached = NULL;
     store->losses++;
 }
 
-static void death(struct pk_store *store, const struct pk_change *c)
+static void local_delete(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode, *up = z->parent;
     int64_t zxid = max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid) + 1;
-    let_go(store, z, PK_ZNODE_KNOWN);
+    let_go(store, z, PK_ZNODE_TRACKED);
     z->cversion = 0;
     z->mzxid = zxid;
     up->pzxid = zxid;
     up->cversion++;
-    store->stats->deaths++;
+    store->stats->local_deletes++;
 }
 
-static enum pk_err sunk(struct pk_store *store, const struct pk_change *c)
+static enum pk_err promoted(struct pk_store *store, const struct pk_change *c)
 {
     if (pk_store_remember(store, c->znode, c->now_us) != PK_OK)
         return PK_ENOMEM;
-    let_go(store, c->znode, PK_ZNODE_SUNK);
-    store->stats->sunk_znodes++;
+    let_go(store, c->znode, PK_ZNODE_PROMOTED);
+    store->stats->promoted_znodes++;
     return PK_OK;
 }
 
 enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
 {
     switch (c->kind) {
-    case PK_CHANGE_BIRTH:
-        return birth(store, c);
+    case PK_CHANGE_LOCAL_CREATE:
+        return local_create(store, c);
     case PK_CHANGE_SET:
         return set(store, c);
-    case PK_CHANGE_DEATH:
-        death(store, c);
+    case PK_CHANGE_LOCAL_DELETE:
+        local_delete(store, c);
         return PK_OK;
-    case PK_CHANGE_SUNK:
-        return sunk(store, c);
+    case PK_CHANGE_PROMOTED:
+        return promoted(store, c);
     case PK_CHANGE_LOST:
-        let_go(store, c->znode, PK_ZNODE_KNOWN);
+        let_go(store, c->znode, PK_ZNODE_TRACKED);
         c->znode->cversion = 0;
         return PK_OK;
-    case PK_CHANGE_LEASED:
-        leased(store, c);
+    case PK_CHANGE_CACHED:
+        cached(store, c);
         return PK_OK;
-    case PK_CHANGE_UNLEASED:
-        unleased(store, c->znode);
+    case PK_CHANGE_UNCACHED:
+        uncached(store, c->znode);
         return PK_OK;
     }
     return PK_EINVAL;

@@ -11,8 +11,8 @@
 
 #include "core/answer.h"
 #include "core/flush.h"
-#include "core/own.h"
 #include "core/request.h"
+#include "core/service.h"
 #include "core/session.h"
 
 enum {
@@ -43,14 +43,14 @@ static size_t frame_len(struct core *core, struct pk_conn *c, const uint8_t *p, 
         return PK_LEN_WORD + (size_t)len;
     if (c->client == PK_CLIENT_HANDSHAKE && is_word(p)) {
         memcpy(c->word, p, 4);
-        pk_conn_close(core, c, PK_CLOSE_WORD);
+        pk_conn_close(core, c, PK_CLOSE_FOUR_LETTER);
     } else {
         pk_conn_close(core, c, PK_CLOSE_MALFORMED_LENGTH);
     }
     return 0;
 }
 
-static enum pk_verdict take(struct core *core, struct pk_conn *c, const struct pk_frame *f)
+static enum pk_decision take(struct core *core, struct pk_conn *c, const struct pk_frame *f)
 {
     if (c->client == PK_CLIENT_HANDSHAKE) {
         pk_session_request(core, c, f);
@@ -58,7 +58,7 @@ static enum pk_verdict take(struct core *core, struct pk_conn *c, const struct p
     }
     if (c->uplink != PK_UPLINK_UP)
         return PK_WAITS;
-    enum pk_verdict v = pk_judge(core, c, f);
+    enum pk_decision v = pk_route(core, c, f);
     if (v == PK_TAKEN)
         c->received++;
     return v;
@@ -174,7 +174,7 @@ static bool has_whole_frame(const struct core *core, const struct pk_backlog *b)
 /* A client that left, or is to leave, has its last words finished first. */
 static void finish(struct core *core, struct pk_conn *c)
 {
-    if (has_whole_frame(core, &c->backlog) || c->queue.depth > 0 || c->sink != NULL)
+    if (has_whole_frame(core, &c->backlog) || c->queue.depth > 0 || c->promotion != NULL)
         return;
     if (!pk_flush_conn(core, c) || pk_queue_outstanding(&c->queue) || c->uplink_out.bytes > 0)
         return;
@@ -185,7 +185,7 @@ void pk_client_run(struct core *core, struct pk_conn *c)
 {
     pk_list_del(&c->runnable);
     if (c->own) {
-        pk_own_run(core, c);
+        pk_service_run(core, c);
         return;
     }
     pk_answers_advance(core, c);

@@ -57,7 +57,7 @@ size_t pk_config_answer(uint8_t *to, struct pk_bytes body)
     return end != NULL && pk_in_left(&in) == 0 ? (size_t)(end - to) : 0;
 }
 
-static bool asks_config(const struct pk_request *sub)
+static bool prechecks_config(const struct pk_request *sub)
 {
     return sub->op == PK_OP_GET_DATA && pk_bytes_eq(sub->path, pk_config_path);
 }
@@ -67,7 +67,7 @@ bool pk_config_in_multi(struct pk_bytes asked)
     struct pk_in in = pk_in(asked.p, asked.len);
     struct pk_request sub;
     while (pk_multi_next(&in, &sub))
-        if (asks_config(&sub))
+        if (prechecks_config(&sub))
             return true;
     return false;
 }
@@ -107,7 +107,7 @@ size_t pk_config_multi_answer(uint8_t *to, struct pk_bytes body, struct pk_bytes
             return pk_in_left(&in) == 0 ? (size_t)(p - to) : 0;
         if (!pk_multi_next(&ops, &sub))
             return 0;
-        p = copy_result(p, &in, (int32_t)pk_load32(head), asks_config(&sub));
+        p = copy_result(p, &in, (int32_t)pk_load32(head), prechecks_config(&sub));
         if (p == NULL)
             return 0;
     }

@@ -3,17 +3,17 @@
  *
  * Happy path: changed once per turn, however many requests the turn brought.
  * Failure modes: whatever goes wrong ends in pk_conn_close with a reason; replies that are already written
- * are still flushed, what was awaited is dropped, those who waited for this connection's sinks are woken.
+ * are still flushed, what was awaited is dropped, those who waited for this connection's promotions are woken.
  */
 #include <string.h>
 
-#include "core/ask.h"
-#include "core/lease.h"
-#include "core/own.h"
+#include "core/cached.h"
+#include "core/intent.h"
+#include "core/precheck.h"
+#include "core/promote.h"
 #include "core/relay.h"
-#include "core/sink.h"
+#include "core/service.h"
 #include "core/state.h"
-#include "core/touch.h"
 
 static enum pk_err grow_slots(struct core *core)
 {
@@ -50,7 +50,7 @@ static enum pk_err find_slot(struct core *core, uint32_t *slot)
 static void init_conn(struct core *core, struct pk_conn *c)
 {
     struct pk_list *own[] = {&c->watches, &c->changed, &c->runnable, &c->waiting,
-                             &c->timed,   &c->grants,  &c->dirty};
+                             &c->timed,   &c->permits, &c->dirty};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         pk_list_init(own[i]);
     pk_queue_init(&c->queue);
@@ -102,13 +102,13 @@ void pk_core_wake_waiting(struct core *core)
     }
 }
 
-void pk_core_note(struct core *core, enum pk_note_kind kind, const struct pk_conn *c, struct pk_bytes path,
-                  int64_t number)
+void pk_core_log_event(struct core *core, enum pk_log_event_kind kind, const struct pk_conn *c,
+                       struct pk_bytes path, int64_t number)
 {
-    if (core->nnotes == PK_NOTES)
+    if (core->nlog_events == PK_LOG_EVENTS)
         return;
-    struct core_note *n = &core->notes[(core->first_note + core->nnotes++) % PK_NOTES];
-    *n = (struct core_note){.kind = kind, .id = {UINT32_MAX, 0}, .number = number};
+    struct core_log_event *n = &core->notes[(core->first_log_event + core->nlog_events++) % PK_LOG_EVENTS];
+    *n = (struct core_log_event){.kind = kind, .id = {UINT32_MAX, 0}, .number = number};
     if (c != NULL)
         n->id = c->id;
     size_t len = path.len < sizeof n->path - 1 ? path.len : sizeof n->path - 1;
@@ -120,8 +120,9 @@ void pk_core_note(struct core *core, enum pk_note_kind kind, const struct pk_con
 int32_t pk_core_xid(struct core *core)
 {
     enum { FIRST = -0x40000000, LAST = -0x20000000 };
-    core->own_xid = core->own_xid < FIRST || core->own_xid >= LAST ? FIRST : core->own_xid + 1;
-    return core->own_xid;
+    core->internal_xid =
+        core->internal_xid < FIRST || core->internal_xid >= LAST ? FIRST : core->internal_xid + 1;
+    return core->internal_xid;
 }
 
 void pk_conn_lift_zxid(const struct pk_conn *c, uint8_t *p)
@@ -153,7 +154,7 @@ uint8_t *pk_conn_uplink_room(struct core *core, struct pk_conn *c, size_t len)
     return p;
 }
 
-/* Drops what is awaited, asked and sunk on the connection's behalf: its uplink is gone. */
+/* Drops what is awaited, asked and promoted on the connection's behalf: its uplink is gone. */
 static void abandon(struct core *core, struct pk_conn *c)
 {
     PK_LIST_EACH(at, tmp, &c->queue.client)
@@ -161,9 +162,9 @@ static void abandon(struct core *core, struct pk_conn *c)
     PK_LIST_EACH(at, tmp, &c->queue.uplink)
         pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, uplink));
     pk_queue_init(&c->queue);
-    pk_ask_drop(core, c);
-    pk_sink_drop(core, c);
-    pk_lease_release(core, c);
+    pk_precheck_drop(core, c);
+    pk_promotion_drop(core, c);
+    pk_cached_release(core, c);
     pk_blob_unref(core->mem, c->in.frame);
     c->in = (struct pk_incoming){0};
     pk_out_drop(&core->out, &c->uplink_out);
@@ -180,7 +181,7 @@ static void count_close(struct core *core, enum pk_close why)
     case PK_CLOSE_UPLINK_LOST:
     case PK_CLOSE_UPLINK_SILENT:
     case PK_CLOSE_UPLINK_CLOSED_AT_ONCE:
-    case PK_CLOSE_GREETING_UNANSWERED:
+    case PK_CLOSE_CONNECT_UNANSWERED:
     case PK_CLOSE_NO_UPSTREAM:
     case PK_CLOSE_MALFORMED_UPSTREAM:
     case PK_CLOSE_UNEXPECTED_REPLY:
@@ -219,15 +220,15 @@ void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why)
     count_close(core, why);
     abandon(core, c);
     pk_watches_end(core, c);
-    pk_lease_conn_ends(core, c);
+    pk_cached_conn_ends(core, c);
     leave_session(core, c);
     if (c->uplink != PK_UPLINK_NONE && c->uplink != PK_UPLINK_LOST)
         c->uplink_close = true;
     c->uplink_open = false;
-    if (c->uplink == PK_UPLINK_GREETED || c->uplink == PK_UPLINK_UP)
+    if (c->uplink == PK_UPLINK_HANDSHAKE || c->uplink == PK_UPLINK_UP)
         core->stats.uplinks--;
     c->uplink = PK_UPLINK_LOST;
-    if (gone || why == PK_CLOSE_WORD)
+    if (gone || why == PK_CLOSE_FOUR_LETTER)
         pk_out_drop(&core->out, &c->client_out);
     pk_list_del(&c->runnable);
     pk_list_del(&c->waiting);
@@ -236,14 +237,14 @@ void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why)
     pk_list_add_tail(&core->lasting, &c->timed);
     pk_conn_changed(core, c);
     if (c->own)
-        pk_own_closed(core, c);
+        pk_service_closed(core, c);
 }
 
 void pk_conn_free(struct core *core, struct pk_conn *c)
 {
     pk_conn_close(core, c, PK_CLOSE_CLIENT_LEFT);
     pk_out_drop(&core->out, &c->client_out);
-    pk_blob_unref(core->mem, c->greeting);
+    pk_blob_unref(core->mem, c->connect_request);
     pk_free(core->mem, c->backlog.p);
     pk_free(core->mem, c->holds.v);
     pk_list_del(&c->changed);

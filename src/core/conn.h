@@ -15,7 +15,7 @@
 #include "core/store.h"
 
 enum pk_client_state { PK_CLIENT_HANDSHAKE, PK_CLIENT_OPEN, PK_CLIENT_GONE, PK_CLIENT_LAST };
-enum pk_uplink_state { PK_UPLINK_NONE, PK_UPLINK_OPENING, PK_UPLINK_GREETED, PK_UPLINK_UP, PK_UPLINK_LOST };
+enum pk_uplink_state { PK_UPLINK_NONE, PK_UPLINK_OPENING, PK_UPLINK_HANDSHAKE, PK_UPLINK_UP, PK_UPLINK_LOST };
 
 /* Bytes received that could not be judged yet: a partial frame, or frames behind one that waits. */
 struct pk_backlog {
@@ -33,13 +33,13 @@ struct pk_incoming {
     struct pk_entry *entry; /* whose answer it is; NULL for events, pings and the connect response */
 };
 
-/* Leases that a request which waits wants clean and kept so. */
+/* Cached znodes that a request which waits wants clean and kept so. */
 struct pk_holds {
-    struct pk_lease **v;
+    struct pk_cached **v;
     uint32_t n, cap;
 };
 
-/* In order of use: a beat touches the first part only, which keeps the work on thousands of connections in cache. */
+/* In order of use: a beat intents the first part only, which keeps the work on thousands of connections in cache. */
 struct pk_conn {
     struct pk_id id;
     enum pk_client_state client;
@@ -50,25 +50,25 @@ struct pk_conn {
     bool probing;  /* the request that finds that out is under way */
     bool read_only;   /* the server serves reads only */
     bool closing;     /* closeSession has been relayed */
-    bool own;         /* a connection of our own, without a client (own.h) */
+    bool own;         /* a service session, without a client (service.h) */
     bool blocked;     /* the first frame of the backlog waits for something */
     bool marked;      /* in core.changed */
-    uint8_t attempts; /* sinks made for the request that waits */
+    uint8_t attempts; /* promotions made for the request that waits */
     int32_t refusal;  /* error to answer the request that waits with, 0 none */
     int32_t timeout_ms;
     struct pk_list changed; /* in core.changed */
     struct pk_out client_out, uplink_out;
     struct pk_queue queue;
     struct pk_backlog backlog;
-    struct pk_ask *ask;      /* of the request that waits */
-    struct pk_sink *sink;    /* of the request that waits */
-    struct pk_holds holds;   /* of the request that waits */
-    struct pk_list grants;   /* struct pk_grant.of_conn */
-    struct pk_list dirty;    /* struct pk_lease.of_writer */
-    struct pk_znode *last;   /* the znode of the newest local request, */
-    uint32_t last_forgotten; /* valid while the store's counter is this */
+    struct pk_precheck *ask;        /* of the request that waits */
+    struct pk_promotion *promotion; /* of the request that waits */
+    struct pk_holds holds;          /* of the request that waits */
+    struct pk_list permits;         /* struct pk_permit.of_conn */
+    struct pk_list dirty;           /* struct pk_cached.of_writer */
+    struct pk_znode *last;          /* the znode of the newest local request, */
+    uint32_t last_freed_epoch;      /* valid while the store's counter is this */
     uint32_t
-        losses_seen; /* pk_store.losses when all queued local reads could still be answered from memory */
+        invalidations_seen; /* pk_store.losses when all queued local reads could still be answered from memory */
     uint32_t beats;
     int64_t beats_us; /* arrival of the oldest beat whose reply is not out yet */
     int64_t session_id;
@@ -83,11 +83,11 @@ struct pk_conn {
     int64_t timed_us; /* since when it is in the list of `timed` */
     struct pk_incoming in;
     struct pk_list runnable; /* in core.runnable: its backlog may be judged again */
-    struct pk_list waiting;  /* in core.waiting: for the end of some sink */
+    struct pk_list waiting;  /* in core.waiting: for the end of some promotion */
     struct pk_list timed;    /* in core.handshaking, .greeting, .outstanding or .lasting */
     struct pk_list watches;  /* struct pk_watch.of_conn */
     struct pk_map_node by_session;
-    struct pk_blob *greeting; /* the connect request, for another server */
+    struct pk_blob *connect_request; /* the connect request, for another server */
     char word[5];
 };
 

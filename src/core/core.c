@@ -11,20 +11,20 @@
 #include <string.h>
 
 #include "core/answer.h"
+#include "core/cached.h"
 #include "core/client.h"
 #include "core/handover.h"
+#include "core/intent.h"
 #include "core/keepalive.h"
-#include "core/lease.h"
-#include "core/own.h"
+#include "core/service.h"
 #include "core/session.h"
-#include "core/touch.h"
 #include "core/uplink.h"
 
 static void init_lists(struct core *core)
 {
-    struct pk_list *lists[] = {&core->changed,  &core->runnable,    &core->waiting, &core->handshaking,
-                               &core->greeting, &core->outstanding, &core->lasting, &core->orphans,
-                               &core->refused,  &core->over};
+    struct pk_list *lists[] = {&core->changed,         &core->runnable,    &core->waiting, &core->handshaking,
+                               &core->connect_request, &core->outstanding, &core->lasting, &core->orphans,
+                               &core->refused,         &core->over};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
 }
@@ -41,10 +41,10 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     init_lists(core);
     pk_out_shared_init(&core->out, mem);
     pk_pool_init(&core->entries, mem, sizeof(struct pk_entry));
-    pk_pool_init(&core->touches, mem, sizeof(struct pk_touch));
+    pk_pool_init(&core->intents, mem, sizeof(struct pk_intent));
     pk_pool_init(&core->watches, mem, sizeof(struct pk_watch));
-    pk_pool_init(&core->leases, mem, sizeof(struct pk_lease));
-    pk_pool_init(&core->grants, mem, sizeof(struct pk_grant));
+    pk_pool_init(&core->cached_znodes, mem, sizeof(struct pk_cached));
+    pk_pool_init(&core->permits, mem, sizeof(struct pk_permit));
     enum pk_err err = pk_store_init(&core->store, mem, config, &core->stats);
     if (err == PK_OK)
         err = core_auth_set(core, config->auths, config->nauths);
@@ -60,18 +60,18 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
-    core->own_next_us = INT64_MAX;
+    core->service_next_us = INT64_MAX;
     for (uint32_t i = 0; i < core->nslots; i++)
         if (core->slots[i] != NULL)
             pk_conn_free(core, core->slots[i]);
-    pk_lease_drop_all(core);
+    pk_cached_drop_all(core);
     pk_store_drop(&core->store);
     pk_auths_drop(core);
     pk_pool_drop(&core->entries);
-    pk_pool_drop(&core->touches);
+    pk_pool_drop(&core->intents);
     pk_pool_drop(&core->watches);
-    pk_pool_drop(&core->leases);
-    pk_pool_drop(&core->grants);
+    pk_pool_drop(&core->cached_znodes);
+    pk_pool_drop(&core->permits);
     pk_out_shared_drop(&core->out);
     pk_map_free(core->mem, &core->sessions);
     pk_free(core->mem, core->slots);
@@ -133,7 +133,7 @@ static void uplink_sent(struct core *core, struct pk_conn *c, size_t n)
 static void drain(struct core *core)
 {
     core->draining = true;
-    pk_own_want(core);
+    pk_service_want(core);
     for (uint32_t i = 0; i < core->nslots; i++) {
         struct pk_conn *c = core->slots[i];
         if (c == NULL || c->own)
@@ -168,7 +168,7 @@ static void step_conn(struct core *core, struct pk_conn *c, const struct pk_even
         client_sent(core, c, event->len);
         return;
     case PK_UPLINK_READY:
-        pk_session_greet(core, c);
+        pk_session_connect(core, c);
         break;
     case PK_UPLINK_FAILED:
         pk_uplink_failed(core, c);
@@ -247,8 +247,8 @@ static void fill_update(struct core *core, struct pk_conn *c, struct pk_update *
     if (c->client == PK_CLIENT_LAST && c->client_out.bytes == 0) {
         c->client_close = true;
         u->flags |= PK_CLIENT_CLOSE;
-        if (c->why == PK_CLOSE_WORD) {
-            u->flags |= PK_WORD;
+        if (c->why == PK_CLOSE_FOUR_LETTER) {
+            u->flags |= PK_FOUR_LETTER;
             memcpy(u->word, c->word, sizeof u->word);
         }
     }
@@ -280,13 +280,13 @@ bool core_idle(const struct core *core)
     return core->nconns == 0 && pk_list_empty(&core->orphans) && pk_list_empty(&core->refused);
 }
 
-bool core_take_note(struct core *core, struct core_note *note)
+bool core_take_log_event(struct core *core, struct core_log_event *note)
 {
-    if (core->nnotes == 0)
+    if (core->nlog_events == 0)
         return false;
-    *note = core->notes[core->first_note];
-    core->first_note = (core->first_note + 1) % PK_NOTES;
-    core->nnotes--;
+    *note = core->notes[core->first_log_event];
+    core->first_log_event = (core->first_log_event + 1) % PK_LOG_EVENTS;
+    core->nlog_events--;
     return true;
 }
 
@@ -309,7 +309,7 @@ bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *
                                      .mode = m->config.mode,
                                      .znodes = m->znodes,
                                      .bytes = m->bytes,
-                                     .leases = m->leases,
+                                     .cached_znodes = m->cached_znodes,
                                      .dirty = m->dirty,
                                      .left = pk_handover_left(m)};
     return true;

@@ -78,7 +78,7 @@ enum pk_update_flag {
         4, /* connect to a server not tried yet for this client, then PK_UPLINK_READY or _FAILED */
     PK_UPLINK_CLOSE = 8,  /* close the uplink; what was written is out */
     PK_CLIENT_CLOSE = 16, /* close the client's connection; the id is dead after this update */
-    PK_WORD = 32,         /* the client sent a four-letter word: answer it in one write and close */
+    PK_FOUR_LETTER = 32,  /* the client sent a four-letter word: answer it in one write and close */
 };
 
 struct pk_update {
@@ -86,28 +86,28 @@ struct pk_update {
     struct pk_iov client[PK_UPDATE_IOV], uplink[PK_UPDATE_IOV];
     int nclient, nuplink;
     bool read_client, read_uplink; /* whether the driver should read from that side now */
-    bool own; /* a connection of our own: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
+    bool own; /* a service session: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
     enum pk_close why; /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
-    char word[5];      /* with PK_WORD, null-terminated */
+    char word[5];      /* with PK_FOUR_LETTER, null-terminated */
 };
 
 enum pk_mount_mode {
-    PK_MODE_RELAY,     /* nothing is absorbed */
-    PK_MODE_PACEMAKER, /* births and refreshes are absorbed; nothing is flushed unless something unusual asks */
+    PK_MODE_RELAY, /* nothing is absorbed */
+    PK_MODE_PACEMAKER, /* local creates and refreshes are absorbed; nothing is flushed unless something unusual asks */
     PK_MODE_WRITE_BEHIND /* refreshes are absorbed and flushed every flush_us */
 };
 
 struct core_mount {
     const char *path; /* absolute, valid, not "/" and not below /zookeeper */
     enum pk_mount_mode mode;
-    uint64_t max_znodes; /* births beyond are relayed */
-    uint64_t max_bytes;  /* data and names; births and growth beyond are relayed */
+    uint64_t max_znodes; /* local creates beyond are relayed */
+    uint64_t max_bytes;  /* data and names; local creates and growth beyond are relayed */
     uint32_t max_znode;  /* bytes of data of one held znode; larger ones are the ensemble's */
     int64_t flush_us; /* write-behind: how long a write may be absorbed before it is flushed; 0 means never */
     bool absorb_watched; /* a watch does not end absorbing: watchers see changes at the flush */
 };
 
-/* Credentials that our own sessions show the ensemble (addauth). */
+/* Credentials that service sessions show the ensemble (addauth). */
 struct core_auth {
     const char *scheme;
     const uint8_t *secret;
@@ -123,7 +123,7 @@ struct core_config {
     size_t max_parked;             /* bytes of answers that wait for an earlier one, per connection */
     int64_t handshake_us;          /* from core_open to the end of the connect request */
     uint64_t hash_seed;            /* random */
-    int64_t keep_sunk_us;          /* how long a sink is remembered for servers that lag; 0 means 60 s */
+    int64_t keep_promoted_us;      /* how long a promotion is remembered for servers that lag; 0 means 60 s */
     const struct core_auth *auths; /* copied */
     size_t nauths;
 };
@@ -150,25 +150,25 @@ bool core_idle(const struct core *core);
  * a new mode does not hold goes to the ensemble at a bounded rate (core_mount_info.left). PK_ENOENT: no such mount.
  */
 enum pk_err core_mount_set(struct core *core, size_t i, const struct core_mount *config) PK_NODISCARD;
-/* Replaces the credentials of our own sessions; those that are open keep theirs. */
+/* Replaces the credentials of service sessions; those that are open keep theirs. */
 enum pk_err core_auth_set(struct core *core, const struct core_auth *auths, size_t n) PK_NODISCARD;
-/* How much is still on its way to the ensemble after PK_RELEASE or core_mount_set: znodes and dirty leases. */
+/* How much is still on its way to the ensemble after PK_RELEASE or core_mount_set: znodes and dirty cached znodes. */
 int64_t core_left(const struct core *core);
 
-/* What the log should hear (notes.def). */
-enum pk_note_kind {
-#define X(name, level, text) PK_NOTE_##name,
-#include "core/notes.def"
+/* What the log should hear (log_events.def). */
+enum pk_log_event_kind {
+#define X(name, level, text) PK_LOG_EVENT_##name,
+#include "core/log_events.def"
 #undef X
 };
-struct core_note {
-    enum pk_note_kind kind;
+struct core_log_event {
+    enum pk_log_event_kind kind;
     struct pk_id id; /* the connection on whose behalf, slot UINT32_MAX when none */
     char path[200];  /* null-terminated, cut when longer */
     int64_t number;
 };
 /* Takes the oldest note out; false when there is none. Notes beyond a small number are dropped. */
-bool core_take_note(struct core *core, struct core_note *note);
+bool core_take_log_event(struct core *core, struct core_log_event *note);
 
 /* Figures (metrics.def). */
 struct core_stats {
@@ -185,8 +185,8 @@ int64_t core_beat_latency(const struct core *core, double quantile);
 struct core_mount_info {
     const char *path;
     enum pk_mount_mode mode;
-    uint64_t znodes, bytes; /* born */
-    uint64_t leases;        /* znodes of the ensemble whose refreshes are absorbed */
+    uint64_t znodes, bytes; /* local */
+    uint64_t cached_znodes; /* znodes of the ensemble whose refreshes are absorbed */
     uint64_t dirty;         /* of these with writes that have not been flushed */
     uint64_t left;          /* of both, what the mode does not hold: on its way to the ensemble */
 };
@@ -207,14 +207,14 @@ struct core_conn_info {
 bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_info *info);
 
 /*
- * What outlives the process: born znodes, and what is remembered of upstream parents. Records come parents first and
+ * What outlives the process: local znodes, and what is remembered of upstream parents. Records come parents first and
  * must go back in that order, before the first client, into a core with the same mounts. Restored znodes are served at
- * once and compared with the ensemble on a session of our own: one that exists there too is given up.
+ * once and compared with the ensemble on a service session: one that exists there too is given up.
  */
 struct core_record {
     const uint8_t *path;
     size_t path_len;
-    bool born; /* else an upstream parent: czxid (0 unknown), pzxid and cversion (absorbed deaths) count */
+    bool local; /* else an upstream parent: czxid (0 unknown), pzxid and cversion (local deletes) count */
     bool has_data;
     const uint8_t *data;
     size_t data_len;

@@ -1,26 +1,26 @@
 /*
  * Flushing.
  *
- * Happy path: the due leases of one connection leave in one multi; its answer makes them clean.
- * Failure modes: a znode that was written, deleted or protected by others makes its lease end, and is taken out of the
- * multi; a lost uplink leaves its leases uncertain, and they are looked at before the next attempt.
+ * Happy path: the due cached znodes of one connection leave in one multi; its answer makes them clean.
+ * Failure modes: a znode that was written, deleted or protected by others makes its cached znode end, and is taken out of the
+ * multi; a lost uplink leaves its cached znodes uncertain, and they are looked at before the next attempt.
  */
 #include "core/flush.h"
 
 #include "core/handover.h"
-#include "core/own.h"
 #include "core/relay.h"
 #include "core/replay.h"
+#include "core/service.h"
 
 enum {
-    BATCH = 128, /* leases in one multi */
+    BATCH = 128, /* cached znodes in one multi */
     LOOK = 0,    /* in place of steps */
     LOOK_AGAIN = -1,
 };
 
-/* Leases that are to leave on one connection. */
+/* Cached znodes that are to leave on one connection. */
 struct batch {
-    struct pk_lease *v[BATCH];
+    struct pk_cached *v[BATCH];
     uint32_t n;
 };
 
@@ -29,15 +29,15 @@ static bool sendable(const struct pk_conn *c)
     return c != NULL && c->uplink == PK_UPLINK_UP && !c->closing;
 }
 
-/* Sends the first leases of a batch in one multi; returns how many, 0 after closing for want of memory. */
-static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease *const *v, uint32_t n)
+/* Sends the first cached znodes of a batch in one multi; returns how many, 0 after closing for want of memory. */
+static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_cached *const *v, uint32_t n)
 {
     size_t len = PK_MULTI_HEADER, most = pk_multi_room(core);
     int32_t ops = 0;
     uint32_t count = 0;
     for (; count < n; count++) {
         size_t more = pk_replay_flush_len(v[count]);
-        int32_t steps = pk_lease_pending(v[count]);
+        int32_t steps = pk_cached_pending(v[count]);
         if (count > 0 && (ops + steps > PK_MULTI_OPS || len + more > most))
             break;
         len += more;
@@ -49,7 +49,7 @@ static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease
         return 0;
     }
     uint8_t *p;
-    struct pk_entry *e = pk_send_own_body(core, c, PK_ANSWER_FLUSH, PK_OP_MULTI, len, &p);
+    struct pk_entry *e = pk_send_internal_body(core, c, PK_ANSWER_FLUSH, PK_OP_MULTI, len, &p);
     if (e == NULL) {
         pk_free(core->mem, f);
         return 0;
@@ -57,8 +57,8 @@ static uint32_t send_multi(struct core *core, struct pk_conn *c, struct pk_lease
     f->n = count;
     for (uint32_t i = 0; i < count; i++) {
         p = pk_replay_flush_put(p, v[i]);
-        f->v[i].lease = v[i];
-        f->v[i].steps = v[i]->inflight = pk_lease_pending(v[i]);
+        f->v[i].cached = v[i];
+        f->v[i].steps = v[i]->inflight = pk_cached_pending(v[i]);
         v[i]->sent = pk_blob_ref(v[i]->data);
         pk_list_del(&v[i]->due);
     }
@@ -78,26 +78,27 @@ static void send_batch(struct core *core, struct pk_conn *c, const struct batch 
         sent += n;
     }
     for (; sent < b->n; sent++)
-        pk_lease_settle(core, b->v[sent]);
+        pk_cached_settle(core, b->v[sent]);
 }
 
-bool pk_flush_look(struct core *core, struct pk_conn *c, struct pk_lease *l, bool sync)
+bool pk_flush_look(struct core *core, struct pk_conn *c, struct pk_cached *l, bool sync)
 {
     if (l->looking)
         return false;
     struct pk_bytes path = pk_store_path(&core->store, l->znode);
-    if (sync && pk_send_own(core, c, PK_ANSWER_DROP, PK_OP_SYNC, path) == NULL)
+    if (sync && pk_send_internal(core, c, PK_ANSWER_DROP, PK_OP_SYNC, path) == NULL)
         return true;
     struct pk_flush *f = pk_alloc(core->mem, sizeof *f + sizeof f->v[0]);
     struct pk_entry *e =
-        f != NULL ? pk_send_own(core, c, PK_ANSWER_LOOK, sync ? PK_OP_GET_DATA : PK_OP_EXISTS, path) : NULL;
+        f != NULL ? pk_send_internal(core, c, PK_ANSWER_LOOK, sync ? PK_OP_GET_DATA : PK_OP_EXISTS, path)
+                  : NULL;
     if (e == NULL) {
         pk_free(core->mem, f);
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return true;
     }
     f->n = 1;
-    f->v[0].lease = l;
+    f->v[0].cached = l;
     f->v[0].steps = sync ? LOOK_AGAIN : LOOK;
     l->looking = true;
     e->flush = f;
@@ -105,9 +106,9 @@ bool pk_flush_look(struct core *core, struct pk_conn *c, struct pk_lease *l, boo
 }
 
 /* Adds what may leave now; what is uncertain is looked at instead. */
-static void add(struct core *core, struct pk_conn *c, struct batch *b, struct pk_lease *l)
+static void add(struct core *core, struct pk_conn *c, struct batch *b, struct pk_cached *l)
 {
-    if (pk_lease_in_flight(l) || pk_lease_pending(l) == 0 || l->leaving)
+    if (pk_cached_in_flight(l) || pk_cached_pending(l) == 0 || l->leaving)
         return;
     if (l->uncertain == 0) {
         b->v[b->n++] = l;
@@ -115,7 +116,7 @@ static void add(struct core *core, struct pk_conn *c, struct batch *b, struct pk
         return;
     }
     (void)!pk_flush_look(core, c, l, true);
-    pk_lease_settle(core, l);
+    pk_cached_settle(core, l);
 }
 
 bool pk_flush_conn(struct core *core, struct pk_conn *c)
@@ -125,7 +126,7 @@ bool pk_flush_conn(struct core *core, struct pk_conn *c)
         for (struct pk_list *at = c->dirty.next, *next; at != &c->dirty && b.n < BATCH && sendable(c);
              at = next) {
             next = at->next;
-            add(core, c, &b, PK_CONTAINER(at, struct pk_lease, of_writer));
+            add(core, c, &b, PK_CONTAINER(at, struct pk_cached, of_writer));
         }
         if (b.n == 0)
             break;
@@ -134,20 +135,20 @@ bool pk_flush_conn(struct core *core, struct pk_conn *c)
     return pk_list_empty(&c->dirty) || !sendable(c);
 }
 
-/* The leases of v[i..n) that leave by the same connection as v[i]. */
-static void collect(struct core *core, struct pk_conn *via, struct batch *b, struct pk_lease *const *v,
+/* The cached znodes of v[i..n) that leave by the same connection as v[i]. */
+static void collect(struct core *core, struct pk_conn *via, struct batch *b, struct pk_cached *const *v,
                     uint32_t n)
 {
     const struct pk_conn *writer = v[0]->writer;
     for (uint32_t i = 0; i < n && i < 4 * BATCH && b->n < BATCH && sendable(via); i++)
-        if (v[i]->znode != NULL && v[i]->writer == writer && !pk_lease_refused(v[i], via))
+        if (v[i]->znode != NULL && v[i]->writer == writer && !pk_cached_refused(v[i], via))
             add(core, via, b, v[i]);
 }
 
-void pk_flush_for(struct core *core, struct pk_conn *c, struct pk_lease *const *v, uint32_t n)
+void pk_flush_for(struct core *core, struct pk_conn *c, struct pk_cached *const *v, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (v[i]->znode == NULL || pk_lease_pending(v[i]) == 0 || pk_lease_in_flight(v[i]))
+        if (v[i]->znode == NULL || pk_cached_pending(v[i]) == 0 || pk_cached_in_flight(v[i]))
             continue;
         struct pk_conn *via = v[i]->writer != NULL ? v[i]->writer : c;
         struct batch b = {.n = 0};
@@ -157,10 +158,10 @@ void pk_flush_for(struct core *core, struct pk_conn *c, struct pk_lease *const *
         if (c->client == PK_CLIENT_LAST)
             return; /* and v is gone */
     }
-    pk_own_want(core);
+    pk_service_want(core);
 }
 
-void pk_flush_one(struct core *core, struct pk_lease *l)
+void pk_flush_one(struct core *core, struct pk_cached *l)
 {
     struct batch b = {.n = 0};
     if (!sendable(l->writer))
@@ -175,7 +176,7 @@ bool pk_flush_orphans(struct core *core, struct pk_conn *own)
     bool any = !pk_list_empty(&core->orphans);
     for (int looks = 0; looks < BATCH && b.n < BATCH && !pk_list_empty(&core->orphans) && sendable(own);
          looks++) {
-        struct pk_lease *l = PK_CONTAINER(core->orphans.next, struct pk_lease, due);
+        struct pk_cached *l = PK_CONTAINER(core->orphans.next, struct pk_cached, due);
         pk_list_del(&l->due);
         add(core, own, &b, l);
     }
@@ -183,11 +184,11 @@ bool pk_flush_orphans(struct core *core, struct pk_conn *own)
     return any;
 }
 
-/* The oldest lease and what else its writer has in the same mount; returns how many. */
+/* The oldest cached znode and what else its writer has in the same mount; returns how many. */
 static uint32_t flush_oldest(struct core *core, struct pk_mount *m)
 {
     struct pk_list *first = m->due.next;
-    struct pk_lease *l = PK_CONTAINER(first, struct pk_lease, due);
+    struct pk_cached *l = PK_CONTAINER(first, struct pk_cached, due);
     struct pk_conn *c = l->writer;
     struct batch b = {.n = 0};
     if (sendable(c)) /* else it is on its way out: flushed or orphaned there */
@@ -195,7 +196,7 @@ static uint32_t flush_oldest(struct core *core, struct pk_mount *m)
     for (struct pk_list *at = c->dirty.next, *next; at != &c->dirty && b.n < BATCH && sendable(c);
          at = next) {
         next = at->next;
-        struct pk_lease *k = PK_CONTAINER(at, struct pk_lease, of_writer);
+        struct pk_cached *k = PK_CONTAINER(at, struct pk_cached, of_writer);
         if (k->znode->mount == m->root->mount)
             add(core, c, &b, k);
     }
@@ -207,7 +208,7 @@ static uint32_t flush_oldest(struct core *core, struct pk_mount *m)
     return b.n;
 }
 
-/* How many leases of the mount may leave in this turn beyond those that are overdue. */
+/* How many cached znodes of the mount may leave in this turn beyond those that are overdue. */
 static int64_t quota(const struct core *core, struct pk_mount *m, int64_t elapsed_us)
 {
     int64_t every = m->config.flush_us;
@@ -223,7 +224,7 @@ static int64_t quota(const struct core *core, struct pk_mount *m, int64_t elapse
 
 static bool overdue(const struct core *core, const struct pk_mount *m)
 {
-    const struct pk_lease *l = PK_CONTAINER(m->due.next, struct pk_lease, due);
+    const struct pk_cached *l = PK_CONTAINER(m->due.next, struct pk_cached, due);
     return m->config.mode == PK_MODE_WRITE_BEHIND && m->config.flush_us > 0 &&
            core->now_us - l->dirty_us >= m->config.flush_us;
 }
@@ -248,7 +249,7 @@ void pk_flush_due(struct core *core, int64_t elapsed_us)
         mount_due(core, &core->store.mounts[i], elapsed_us);
 }
 
-static void flushed(struct core *core, struct pk_lease *l, int32_t steps, const struct pk_stat *st,
+static void flushed(struct core *core, struct pk_cached *l, int32_t steps, const struct pk_stat *st,
                     int64_t zxid)
 {
     core->stats.flushes++;
@@ -256,7 +257,7 @@ static void flushed(struct core *core, struct pk_lease *l, int32_t steps, const 
     if (l->znode == NULL)
         return;
     if (st->aversion != l->base.aversion)
-        pk_lease_drop_grants(core, l); /* somebody has changed the ACL */
+        pk_cached_drop_permits(core, l); /* somebody has changed the ACL */
     l->base = *st;
     l->dirty_us = core->now_us;
     if (l->mzxid < st->mzxid)
@@ -266,10 +267,10 @@ static void flushed(struct core *core, struct pk_lease *l, int32_t steps, const 
 }
 
 /* The ensemble does not let the connection look at the znode or write it: others may be let. */
-static void not_allowed(struct core *core, struct pk_conn *c, struct pk_lease *l)
+static void not_allowed(struct core *core, struct pk_conn *c, struct pk_cached *l)
 {
     if (c->own) {
-        l->own_refused = true;
+        l->service_refused = true;
         l->refused_us = core->now_us;
     } else {
         l->refused = c->id;
@@ -277,7 +278,7 @@ static void not_allowed(struct core *core, struct pk_conn *c, struct pk_lease *l
 }
 
 /* The ensemble does not take this one. */
-static void refused(struct core *core, struct pk_conn *c, struct pk_lease *l, const struct pk_reply *r,
+static void refused(struct core *core, struct pk_conn *c, struct pk_cached *l, const struct pk_reply *r,
                     int32_t code)
 {
     core->stats.flush_failures++;
@@ -285,21 +286,21 @@ static void refused(struct core *core, struct pk_conn *c, struct pk_lease *l, co
         return;
     if (r->err != PK_Z_OK) { /* about the session, not about the znode */
         if (l->writer == c)
-            pk_lease_orphan(core, l);
+            pk_cached_orphan(core, l);
         if (!c->own)
             l->refused = c->id;
     } else if (code == PK_Z_BAD_VERSION) {
-        pk_lease_end(core, l->znode, PK_LEASE_FOREIGN);
+        pk_cached_end(core, l->znode, PK_CACHED_FOREIGN);
     } else if (code == PK_Z_NO_NODE) {
-        pk_lease_end(core, l->znode, PK_LEASE_GONE);
+        pk_cached_end(core, l->znode, PK_CACHED_GONE);
     } else if (l->writer == c) {
-        pk_lease_end(core, l->znode, PK_LEASE_DROPPED);
+        pk_cached_end(core, l->znode, PK_CACHED_DROPPED);
     } else if (l->writer == NULL) { /* else that one may, and will */
         not_allowed(core, c, l);
     }
 }
 
-/* The Stat that the last of a lease's steps left; every result of a flush is one of setData. */
+/* The Stat that the last of a cached znode's steps left; every result of a flush is one of setData. */
 static bool last_stat(struct pk_bytes body, int32_t before, int32_t steps, struct pk_stat *st)
 {
     const size_t result = PK_MULTI_HEADER + PK_STAT_LEN;
@@ -319,7 +320,7 @@ static void take_results(struct core *core, struct pk_conn *c, struct pk_flush *
     bool good = pk_multi_succeeded(r, body);
     bool one = !good && r->err == PK_Z_OK && pk_multi_first_error(body, &op, &code);
     for (uint32_t i = 0; i < f->n; i++) {
-        struct pk_lease *l = f->v[i].lease;
+        struct pk_cached *l = f->v[i].cached;
         int32_t steps = f->v[i].steps;
         struct pk_stat st;
         bool at_fault = !one || (op >= (uint32_t)before && op < (uint32_t)(before + steps));
@@ -332,7 +333,7 @@ static void take_results(struct core *core, struct pk_conn *c, struct pk_flush *
 }
 
 /* certain: what follows on an uncertain flush, getData; else exists. */
-static void look_answered(struct core *core, struct pk_conn *c, struct pk_lease *l, bool certain,
+static void look_answered(struct core *core, struct pk_conn *c, struct pk_cached *l, bool certain,
                           const struct pk_reply *r, struct pk_bytes body)
 {
     struct pk_in in = pk_in(body.p, body.len);
@@ -344,22 +345,22 @@ static void look_answered(struct core *core, struct pk_conn *c, struct pk_lease 
     if (r->err == PK_Z_OK && !in.bad && pk_in_left(&in) == PK_STAT_LEN) {
         struct pk_stat st;
         pk_stat_load(&st, in.p);
-        (void)pk_lease_saw(core, l->znode, &st, certain ? &data : NULL, r->zxid);
+        (void)pk_cached_saw(core, l->znode, &st, certain ? &data : NULL, r->zxid);
     } else if (r->err == PK_Z_NO_NODE) {
-        (void)!pk_lease_missing(core, l->znode, r->zxid);
+        (void)!pk_cached_missing(core, l->znode, r->zxid);
     }
     if (!certain || l->znode == NULL)
         return;
     if (r->err == PK_Z_OK || l->writer == c) { /* its writer may not read: the flush will tell */
         l->uncertain = 0;
-        pk_lease_forget_sent(core, l);
+        pk_cached_forget_sent(core, l);
     } else if (r->err == PK_Z_NO_AUTH && l->writer == NULL) {
         not_allowed(core, c, l);
     }
 }
 
-/* The work on a lease is over: it finds its list again, those who wait for it are woken. */
-static void let_go(struct core *core, struct pk_lease *l, bool look)
+/* The work on a cached znode is over: it finds its list again, those who wait for it are woken. */
+static void let_go(struct core *core, struct pk_cached *l, bool look)
 {
     struct pk_znode *z = l->znode;
     if (look)
@@ -367,17 +368,17 @@ static void let_go(struct core *core, struct pk_lease *l, bool look)
     else
         l->inflight = 0;
     if (!look && l->uncertain == 0)
-        pk_lease_forget_sent(core, l);
+        pk_cached_forget_sent(core, l);
     if (l->holds > 0)
         pk_core_wake_waiting(core);
     if (l->writer != NULL)
         pk_conn_wake(core, l->writer);
     if (z == NULL) {
-        pk_lease_unref(core, l);
+        pk_cached_unref(core, l);
         return;
     }
-    pk_lease_settle(core, l);
-    pk_lease_end_unused(core, l);
+    pk_cached_settle(core, l);
+    pk_cached_end_unused(core, l);
     pk_store_tidy(&core->store, z);
 }
 
@@ -386,15 +387,15 @@ void pk_flush_answer(struct core *core, struct pk_conn *c, struct pk_flush *f, c
 {
     bool look = f->v[0].steps <= 0;
     if (look)
-        look_answered(core, c, f->v[0].lease, f->v[0].steps == LOOK_AGAIN, r, body);
+        look_answered(core, c, f->v[0].cached, f->v[0].steps == LOOK_AGAIN, r, body);
     else
         take_results(core, c, f, r, body);
     for (uint32_t i = 0; i < f->n; i++)
-        let_go(core, f->v[i].lease, look);
+        let_go(core, f->v[i].cached, look);
     pk_free(core->mem, f);
     bool about_node = r->err == PK_Z_NO_NODE || r->err == PK_Z_NO_AUTH;
     if (c->own && r->err != PK_Z_OK && !(look && about_node))
-        pk_conn_close(core, c, PK_CLOSE_OWN_REFUSED);
+        pk_conn_close(core, c, PK_CLOSE_SERVICE_REFUSED);
     else if (c->client != PK_CLIENT_LAST)
         pk_conn_wake(core, c);
 }
@@ -403,7 +404,7 @@ void pk_flush_lost(struct core *core, struct pk_flush *f)
 {
     bool look = f->v[0].steps <= 0;
     for (uint32_t i = 0; i < f->n; i++) {
-        struct pk_lease *l = f->v[i].lease;
+        struct pk_cached *l = f->v[i].cached;
         if (!look)
             l->uncertain = l->inflight;
         let_go(core, l, look);

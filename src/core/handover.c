@@ -1,16 +1,16 @@
 /*
  * Handing over.
  *
- * Happy path: a batch of born znodes is sunk a tick until none is left.
- * Failure modes: znodes that the ensemble refuses stay born and are not tried again until the mode changes; a lost
- * connection leaves its batch born, and the next one goes on.
+ * Happy path: a batch of local znodes is promoted a tick until none is left.
+ * Failure modes: znodes that the ensemble refuses stay local and are not tried again until the mode changes; a lost
+ * connection leaves its batch local, and the next one goes on.
  */
 #include "core/handover.h"
 
-#include "core/lease.h"
-#include "core/names.h"
-#include "core/own.h"
+#include "core/cached.h"
 #include "core/relay.h"
+#include "core/service.h"
+#include "core/targets.h"
 
 enum { BATCH = 250, RELEASE_BATCH = 2000, LOOKS = 500 };
 
@@ -20,16 +20,16 @@ uint64_t pk_handover_left(const struct pk_mount *m)
            (m->config.mode == PK_MODE_RELAY ? m->dirty : 0);
 }
 
-static bool to_sink(const struct pk_mount *m)
+static bool to_promotion(const struct pk_mount *m)
 {
-    return m->config.mode != PK_MODE_PACEMAKER && !m->stuck && m->unsunk;
+    return m->config.mode != PK_MODE_PACEMAKER && !m->stuck && m->unpromoted;
 }
 
 bool pk_handover_pending(const struct core *core)
 {
     bool pending = core->to_look;
     for (size_t i = 0; i < core->store.nmounts && !pending; i++)
-        pending = to_sink(&core->store.mounts[i]);
+        pending = to_promotion(&core->store.mounts[i]);
     return pending;
 }
 
@@ -47,13 +47,13 @@ int64_t core_left(const struct core *core)
 static void start_over(struct core *core, struct pk_mount *m)
 {
     m->stuck = false;
-    m->unsunk = true;
+    m->unpromoted = true;
     for (struct pk_znode *z = m->root; z != NULL; z = pk_znode_walk(m->root, z)) {
         z->refused = false;
-        if (z->lease != NULL)
-            pk_lease_end_unused(core, z->lease);
+        if (z->cached != NULL)
+            pk_cached_end_unused(core, z->cached);
     }
-    pk_own_want(core);
+    pk_service_want(core);
 }
 
 void pk_handover_all(struct core *core)
@@ -88,7 +88,7 @@ static bool look(struct core *core, struct pk_conn *own)
             if (!z->restored)
                 continue;
             struct pk_bytes path = pk_store_path(&core->store, z);
-            struct pk_entry *e = pk_send_own(core, own, PK_ANSWER_LOOK, PK_OP_EXISTS, path);
+            struct pk_entry *e = pk_send_internal(core, own, PK_ANSWER_LOOK, PK_OP_EXISTS, path);
             if (e == NULL)
                 return true;
             e->path = pk_blob_new(core->mem, path.p, path.len);
@@ -109,28 +109,28 @@ void pk_handover_looked(struct core *core, struct pk_bytes path, const struct pk
         return;
     z->restored = false;
     bool exists = r->err == PK_Z_OK || r->err == PK_Z_NO_AUTH; /* the latter from 3.8.4 on */
-    if (!exists || z->state != PK_ZNODE_BORN)
+    if (!exists || z->state != PK_ZNODE_LOCAL)
         return;
-    pk_sink_lost(core, NULL, z);
+    pk_promotion_lost(core, NULL, z);
 }
 
-static bool sink_some(struct core *core, struct pk_conn *own, struct pk_mount *m)
+static bool promotion_some(struct core *core, struct pk_conn *own, struct pk_mount *m)
 {
-    struct pk_naming what = {0};
+    struct pk_plan what = {0};
     bool begun = false;
     uint32_t max = core->releasing ? RELEASE_BATCH : BATCH;
-    if (pk_names_collect_mount(core, m, max, &what) != PK_OK) {
+    if (pk_plan_mount(core, m, max, &what) != PK_OK) {
         pk_conn_close(core, own, PK_CLOSE_NO_MEMORY);
         begun = true;
-    } else if (what.n == 0 && what.nsettle == 0 && !what.busy) {
-        m->unsunk = m->stuck = m->znodes > 0;
+    } else if (what.n == 0 && what.npairs == 0 && !what.busy) {
+        m->unpromoted = m->stuck = m->znodes > 0;
     } else if (!what.busy) {
         core->handed += what.n;
         begun = true;
-        if (pk_sink_begin(core, own, &what) != PK_OK)
+        if (pk_promotion_begin(core, own, &what) != PK_OK)
             pk_conn_close(core, own, PK_CLOSE_NO_MEMORY);
     }
-    pk_naming_free(core, &what);
+    pk_plan_free(core, &what);
     return begun;
 }
 
@@ -142,7 +142,7 @@ bool pk_handover_step(struct core *core, struct pk_conn *own)
     if (core->handed >= PK_HANDOVER_TICK && !core->releasing)
         return false;
     for (size_t i = 0; i < core->store.nmounts; i++)
-        if (to_sink(&core->store.mounts[i]) && sink_some(core, own, &core->store.mounts[i]))
+        if (to_promotion(&core->store.mounts[i]) && promotion_some(core, own, &core->store.mounts[i]))
             return true;
     return false;
 }

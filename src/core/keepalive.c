@@ -8,25 +8,25 @@
 #include "core/keepalive.h"
 
 #include "core/flush.h"
-#include "core/own.h"
+#include "core/service.h"
 #include "core/session.h"
 
 enum {
-    GREETING_LEAST_US = 1000 * 1000,
+    CONNECT_LEAST_US = 1000 * 1000,
     LINGER_US = 5 * 1000 * 1000,
     LATE_TICK_US = 1000 * 1000,
-    KEEP_SUNK_US = 60 * 1000 * 1000,
+    KEEP_PROMOTED_US = 60 * 1000 * 1000,
 };
 
-/* Validates the lease of each grant in turn; false when there is none, or a look at it is under way. */
+/* Validates the cached znode of each write permit in turn; false when there is none, or a look at it is under way. */
 static bool look_at_next(struct core *core, struct pk_conn *c)
 {
-    if (pk_list_empty(&c->grants))
+    if (pk_list_empty(&c->permits))
         return false;
-    struct pk_grant *g = PK_CONTAINER(c->grants.next, struct pk_grant, of_conn);
+    struct pk_permit *g = PK_CONTAINER(c->permits.next, struct pk_permit, of_conn);
     pk_list_del(&g->of_conn);
-    pk_list_add_tail(&c->grants, &g->of_conn);
-    return pk_flush_look(core, c, g->lease, false);
+    pk_list_add_tail(&c->permits, &g->of_conn);
+    return pk_flush_look(core, c, g->cached, false);
 }
 
 void pk_keepalive(struct core *core, struct pk_conn *c)
@@ -50,13 +50,13 @@ static void check_handshakes(struct core *core)
     }
 }
 
-static void check_greetings(struct core *core)
+static void check_connecting(struct core *core)
 {
-    PK_LIST_EACH(at, tmp, &core->greeting) {
+    PK_LIST_EACH(at, tmp, &core->connect_request) {
         struct pk_conn *c = PK_CONTAINER(at, struct pk_conn, timed);
         int64_t patience = (int64_t)c->timeout_ms * 1000 / 6;
-        if (core->now_us - c->timed_us >= (patience > GREETING_LEAST_US ? patience : GREETING_LEAST_US))
-            pk_session_elsewhere(core, c, PK_CLOSE_GREETING_UNANSWERED);
+        if (core->now_us - c->timed_us >= (patience > CONNECT_LEAST_US ? patience : CONNECT_LEAST_US))
+            pk_session_elsewhere(core, c, PK_CLOSE_CONNECT_UNANSWERED);
     }
 }
 
@@ -92,15 +92,15 @@ void pk_times_up(struct core *core)
     core->ticked_us = core->now_us;
     core->handed = 0;
     pk_flush_due(core, elapsed);
-    pk_own_tick(core);
+    pk_service_tick(core);
     if (late) /* it is we who slept: what came meanwhile has yet to be read, the next tick judges */
         return;
     check_handshakes(core);
-    check_greetings(core);
+    check_connecting(core);
     check_outstanding(core);
     check_lasting(core);
-    int64_t keep = core->config.keep_sunk_us;
-    keep = keep > 0 ? keep : KEEP_SUNK_US;
+    int64_t keep = core->config.keep_promoted_us;
+    keep = keep > 0 ? keep : KEEP_PROMOTED_US;
     pk_store_age(&core->store, core->now_us, keep);
-    pk_lease_age(core, keep);
+    pk_cached_age(core, keep);
 }

@@ -7,8 +7,8 @@
  */
 #include "core/local.h"
 
-#include "core/lease.h"
-#include "core/touch.h"
+#include "core/cached.h"
+#include "core/intent.h"
 #include "proto/path.h"
 
 static uint8_t *reply_room(struct core *core, struct pk_conn *c, int32_t xid, int32_t err, size_t body)
@@ -30,11 +30,11 @@ void pk_local_header(struct core *core, struct pk_conn *c, int32_t xid, int32_t 
 struct pk_znode *pk_local_find(const struct core *core, struct pk_conn *c, struct pk_bytes path)
 {
     const struct pk_store *store = &core->store;
-    if (c->last != NULL && c->last_forgotten == store->forgotten && pk_znode_is_at(c->last, path))
+    if (c->last != NULL && c->last_freed_epoch == store->forgotten && pk_znode_is_at(c->last, path))
         return c->last;
     struct pk_znode *z = pk_store_find(store, path);
     c->last = z;
-    c->last_forgotten = store->forgotten;
+    c->last_freed_epoch = store->forgotten;
     return z;
 }
 
@@ -45,13 +45,13 @@ bool pk_local_readable(const struct core *core, struct pk_conn *c, struct pk_byt
     *z = pk_znode_held(at) ? at : NULL;
     if (*z != NULL)
         return true;
-    if (at != NULL && at->lease != NULL) {
+    if (at != NULL && at->cached != NULL) {
         *z = at;
-        return op == PK_OP_EXISTS && pk_lease_knows(&core->store, c, at);
+        return op == PK_OP_EXISTS && pk_cached_knows(&core->store, c, at);
     }
     if (path.len == 0 || memchr(path.p, 0, path.len) != NULL)
         return false;
-    return (at == NULL || at->state == PK_ZNODE_KNOWN) &&
+    return (at == NULL || at->state == PK_ZNODE_TRACKED) &&
            pk_znode_held(pk_store_find(&core->store, pk_path_parent(path)));
 }
 
@@ -100,7 +100,7 @@ static void put_children_reply(struct core *core, struct pk_conn *c, int32_t xid
     uint8_t *p = reply_room(core, c, xid, PK_Z_OK, len);
     if (p == NULL)
         return;
-    p = pk_put_int(p, z->nborn);
+    p = pk_put_int(p, z->nlocal);
     for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
         if (pk_znode_held(k))
             p = pk_put_bytes(p, pk_znode_name(k));
@@ -185,7 +185,7 @@ static struct pk_change change_of(const struct core *core, const struct pk_conn 
 
 void pk_local_set(struct core *core, struct pk_conn *c, const struct pk_request *req, struct pk_znode *z)
 {
-    if (req->version != -1 && req->version != (z->lease != NULL ? z->lease->version : z->version)) {
+    if (req->version != -1 && req->version != (z->cached != NULL ? z->cached->version : z->version)) {
         pk_local_header(core, c, req->xid, PK_Z_BAD_VERSION);
         return;
     }
@@ -195,8 +195,8 @@ void pk_local_set(struct core *core, struct pk_conn *c, const struct pk_request 
         return;
     }
     absorbed(core, c);
-    if (z->lease != NULL)
-        pk_lease_absorbed(core, c, z->lease);
+    if (z->cached != NULL)
+        pk_cached_absorbed(core, c, z->cached);
     if (c->client == PK_CLIENT_LAST)
         return;
     put_stat_reply(core, c, req->xid, z);
@@ -208,11 +208,11 @@ void pk_local_delete(struct core *core, struct pk_conn *c, const struct pk_reque
         pk_local_header(core, c, req->xid, PK_Z_BAD_VERSION);
         return;
     }
-    if (z->nborn > 0) {
+    if (z->nlocal > 0) {
         pk_local_header(core, c, req->xid, PK_Z_NOT_EMPTY);
         return;
     }
-    struct pk_change change = change_of(core, c, PK_CHANGE_DEATH, z, (struct pk_bytes){NULL, 0});
+    struct pk_change change = change_of(core, c, PK_CHANGE_LOCAL_DELETE, z, (struct pk_bytes){NULL, 0});
     if (pk_store_apply(&core->store, &change) != PK_OK)
         return;
     pk_store_tidy(&core->store, z);
@@ -220,11 +220,11 @@ void pk_local_delete(struct core *core, struct pk_conn *c, const struct pk_reque
     pk_local_header(core, c, req->xid, PK_Z_OK);
 }
 
-void pk_local_birth(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                    struct pk_mount *mount)
+void pk_local_create(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                     struct pk_mount *mount)
 {
-    struct pk_znode *z = pk_store_know(&core->store, mount, req->path);
-    struct pk_change change = change_of(core, c, PK_CHANGE_BIRTH, z, req->data);
+    struct pk_znode *z = pk_store_track(&core->store, mount, req->path);
+    struct pk_change change = change_of(core, c, PK_CHANGE_LOCAL_CREATE, z, req->data);
     if (z == NULL || pk_store_apply(&core->store, &change) != PK_OK) {
         pk_store_tidy(&core->store, z);
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);

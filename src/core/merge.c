@@ -1,12 +1,12 @@
 /*
  * Merged answers.
  *
- * Happy path: most paths have no born children; one look-up says so and the answer streams through.
+ * Happy path: most paths have no local children; one look-up says so and the answer streams through.
  * Failure modes: an answer that does not decode is forwarded as it is; out of memory closes the connection.
  */
 #include "core/merge.h"
 
-#include "core/lease.h"
+#include "core/cached.h"
 #include "proto/path.h"
 
 static struct pk_bytes entry_path(const struct pk_entry *e)
@@ -28,12 +28,12 @@ bool pk_merge_needless(const struct core *core, const struct pk_entry *e)
 /* What memory adds to a parent as the server at this zxid sees it. */
 struct share {
     int32_t children, cversion;
-    bool unsure; /* a child, or absorbed deaths, are being sunk by another connection */
+    bool unsure; /* a child, or local deletes, are being promoted by another connection */
 };
 
 static bool child_counts(const struct pk_znode *k, int64_t zxid)
 {
-    if (k->state == PK_ZNODE_REPLAYING || k->state == PK_ZNODE_SUNK)
+    if (k->state == PK_ZNODE_REPLAYING || k->state == PK_ZNODE_PROMOTED)
         return k->czxid > zxid;
     return pk_znode_held(k);
 }
@@ -41,30 +41,30 @@ static bool child_counts(const struct pk_znode *k, int64_t zxid)
 static struct share share_of(const struct core *core, const struct pk_conn *c, const struct pk_znode *z,
                              int64_t zxid)
 {
-    struct share s = {.unsure = z->settling};
-    if (core->sinking == 0 && pk_list_empty(&core->store.recent)) {
-        s.children = z->nborn;
+    struct share s = {.unsure = z->replaying_pairs};
+    if (core->promoting == 0 && pk_list_empty(&core->store.recent)) {
+        s.children = z->nlocal;
     } else {
         for (const struct pk_znode *k = z->children; k != NULL; k = k->next) {
             s.children += child_counts(k, zxid);
-            s.unsure = s.unsure || (k->state == PK_ZNODE_SINKING && c->sink == NULL);
+            s.unsure = s.unsure || (k->state == PK_ZNODE_PROMOTING && c->promotion == NULL);
         }
     }
-    int32_t deaths = z->cversion;
-    if (z->aux != NULL && zxid < z->aux->settled_zxid)
-        deaths += z->aux->settled_pairs;
-    s.cversion = s.children + 2 * deaths;
+    int32_t local_deletes = z->cversion;
+    if (z->aux != NULL && zxid < z->aux->replayed_zxid)
+        local_deletes += z->aux->replayed_pairs;
+    s.cversion = s.children + 2 * local_deletes;
     return s;
 }
 
-/* l: of a leased znode whose answer is to show the newest data, else NULL. */
+/* l: of a cached znode whose answer is to show the newest data, else NULL. */
 static void patch_stat(uint8_t *p, const struct pk_znode *z, const struct share *s, int32_t children,
-                       const struct pk_lease *l)
+                       const struct pk_cached *l)
 {
     struct pk_stat st;
     pk_stat_load(&st, p);
     if (l != NULL)
-        pk_lease_patch(l, &st);
+        pk_cached_patch(l, &st);
     st.num_children += children;
     st.cversion += s->cversion - s->children + children;
     if (st.pzxid < z->pzxid)
@@ -96,7 +96,7 @@ static uint8_t *copy_out(struct core *core, struct pk_conn *c, const uint8_t *fr
 /* The Stat is the last thing in the answers of exists, getData, getACL, setData and setACL. */
 static enum pk_merge merge_stat(struct core *core, struct pk_conn *c, struct pk_znode *z,
                                 const uint8_t *frame, size_t len, const struct share *s,
-                                const struct pk_lease *l)
+                                const struct pk_cached *l)
 {
     if (len < PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
         return PK_MERGE_NOTHING;
@@ -107,10 +107,10 @@ static enum pk_merge merge_stat(struct core *core, struct pk_conn *c, struct pk_
     return PK_MERGE_DONE;
 }
 
-/* getData of a leased znode: the ensemble has let the client read, memory has the newest data. */
+/* getData of a cached znode: the ensemble has let the client read, memory has the newest data. */
 static enum pk_merge merge_data(struct core *core, struct pk_conn *c, struct pk_znode *z,
                                 const uint8_t *frame, size_t len, const struct share *s,
-                                const struct pk_lease *l)
+                                const struct pk_cached *l)
 {
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
     struct pk_bytes data = {NULL, 0};
@@ -174,7 +174,7 @@ static void unmark_listed(struct pk_znode *z)
 
 static enum pk_merge merge_names(struct core *core, struct pk_conn *c, struct pk_znode *z,
                                  const uint8_t *frame, size_t len, int64_t zxid, const struct share *s,
-                                 bool has_stat, const struct pk_lease *l)
+                                 bool has_stat, const struct pk_cached *l)
 {
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
     struct pk_in in = pk_in(frame + head, len - head);
@@ -211,7 +211,7 @@ static enum pk_merge merge_count(struct core *core, struct pk_conn *c, struct pk
 {
     if (len < PK_LEN_WORD + PK_REPLY_HEADER + 4)
         return PK_MERGE_NOTHING;
-    uint32_t born = 0;
+    uint32_t local = 0;
     for (size_t i = 0; i < core->store.nmounts; i++) {
         const struct pk_mount *m = &core->store.mounts[i];
         struct pk_znode *root = m->root;
@@ -221,14 +221,14 @@ static enum pk_merge merge_count(struct core *core, struct pk_conn *c, struct pk
             root = pk_store_find(&core->store, path);
         }
         for (struct pk_znode *k = root; k != NULL; k = pk_znode_walk(root, k)) {
-            if (k->state == PK_ZNODE_SINKING && c->sink == NULL)
+            if (k->state == PK_ZNODE_PROMOTING && c->promotion == NULL)
                 return PK_MERGE_LATER; /* the answer may count it already */
-            born += k != root && child_counts(k, zxid);
+            local += k != root && child_counts(k, zxid);
         }
     }
     uint8_t *p = copy_out(core, c, frame, len, 0);
     if (p != NULL)
-        pk_put32(p + len - 4, pk_load32(p + len - 4) + born);
+        pk_put32(p + len - 4, pk_load32(p + len - 4) + local);
     return PK_MERGE_DONE;
 }
 
@@ -237,39 +237,39 @@ static enum pk_merge judge_missing(struct core *core, const struct pk_entry *e, 
 {
     if (z == NULL)
         return PK_MERGE_NOTHING;
-    pk_lease_changed(z, zxid);
-    bool behind = z->lease != NULL && pk_lease_missing(core, z, zxid);
+    pk_cached_changed(z, zxid);
+    bool behind = z->cached != NULL && pk_cached_missing(core, z, zxid);
     if (e->retried || !is_read(e->op))
         return PK_MERGE_NOTHING;
     if (pk_znode_held(z))
         return e->watch ? PK_MERGE_NOTHING : PK_MERGE_LOCAL;
-    if (behind || (z->state == PK_ZNODE_SUNK && zxid < z->czxid))
+    if (behind || (z->state == PK_ZNODE_PROMOTED && zxid < z->czxid))
         return PK_MERGE_AGAIN;
-    return z->nborn > 0 ? PK_MERGE_RECREATE : PK_MERGE_NOTHING;
+    return z->nlocal > 0 ? PK_MERGE_RECREATE : PK_MERGE_NOTHING;
 }
 
-/* What a read's Stat says of the lease, and whether the answer is to be brought up to date from it (*newest). */
-static enum pk_seen judge_lease(struct core *core, struct pk_conn *c, const struct pk_entry *e,
-                                struct pk_znode *z, const uint8_t *frame, size_t len, int64_t zxid,
-                                const struct pk_lease **newest)
+/* What a read's Stat says of the cached znode, and whether the answer is to be brought up to date from it (*newest). */
+static enum pk_seen judge_cached(struct core *core, struct pk_conn *c, const struct pk_entry *e,
+                                 struct pk_znode *z, const uint8_t *frame, size_t len, int64_t zxid,
+                                 const struct pk_cached **newest)
 {
     struct pk_stat st;
     pk_stat_load(&st, frame + len - PK_STAT_LEN);
     struct pk_in in = pk_in(frame + PK_LEN_WORD + PK_REPLY_HEADER, len - PK_LEN_WORD - PK_REPLY_HEADER);
     struct pk_bytes data = pk_get_bytes(&in);
-    enum pk_seen seen = pk_lease_saw(core, z, &st, e->op == PK_OP_GET_DATA && !in.bad ? &data : NULL, zxid);
+    enum pk_seen seen = pk_cached_saw(core, z, &st, e->op == PK_OP_GET_DATA && !in.bad ? &data : NULL, zxid);
     if (seen != PK_SEEN_OURS)
         return seen;
     if (e->op == PK_OP_EXISTS)
-        pk_lease_read(c, z);
-    const struct pk_lease *l = z->lease;
+        pk_cached_read(c, z);
+    const struct pk_cached *l = z->cached;
     if (st.version != l->version || st.mzxid != l->mzxid || st.mtime != l->mtime)
         *newest = l;
     return seen;
 }
 
-/* The reply to the setData that the lease stands at shows the mzxid that readers will see. */
-static const struct pk_lease *just_written(const struct pk_lease *l, const uint8_t *frame, size_t len)
+/* The reply to the setData that the cached znode stands at shows the mzxid that readers will see. */
+static const struct pk_cached *just_written(const struct pk_cached *l, const uint8_t *frame, size_t len)
 {
     struct pk_stat st;
     if (len != PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
@@ -281,7 +281,8 @@ static const struct pk_lease *just_written(const struct pk_lease *l, const uint8
 /* The server had not yet seen what clients have seen here. */
 static bool lags(const struct pk_znode *z, int64_t zxid)
 {
-    return (z->state == PK_ZNODE_SUNK && zxid < z->mzxid) || (z->aux != NULL && zxid < z->aux->floor_zxid);
+    return (z->state == PK_ZNODE_PROMOTED && zxid < z->mzxid) ||
+           (z->aux != NULL && zxid < z->aux->floor_zxid);
 }
 
 /* The answer to an earlier write that is still on its way says nothing of what this one shows. */
@@ -291,22 +292,22 @@ static void note_written(struct pk_znode *z, const struct pk_entry *e, const uin
     if (z->aux == NULL || e->op == PK_OP_GET_CHILDREN || len < PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
         return;
     pk_stat_load(&st, frame + len - PK_STAT_LEN);
-    pk_lease_changed(z, st.mzxid);
+    pk_cached_changed(z, st.mzxid);
 }
 
 /* An answer about a path of which something is known. */
 static enum pk_merge merge_known(struct core *core, struct pk_conn *c, const struct pk_entry *e,
                                  struct pk_znode *z, const uint8_t *frame, size_t len, int64_t zxid)
 {
-    const struct pk_lease *newest = NULL;
-    bool leased = z->lease != NULL && is_read(e->op), has_stat = e->op != PK_OP_GET_CHILDREN;
+    const struct pk_cached *newest = NULL;
+    bool cached = z->cached != NULL && is_read(e->op), has_stat = e->op != PK_OP_GET_CHILDREN;
     note_written(z, e, frame, len);
-    if (z->lease != NULL && e->op == PK_OP_SET_DATA)
-        newest = just_written(z->lease, frame, len);
-    if (leased && has_stat && len >= PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN &&
-        judge_lease(core, c, e, z, frame, len, zxid, &newest) == PK_SEEN_OLDER && !e->retried)
+    if (z->cached != NULL && e->op == PK_OP_SET_DATA)
+        newest = just_written(z->cached, frame, len);
+    if (cached && has_stat && len >= PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN &&
+        judge_cached(core, c, e, z, frame, len, zxid, &newest) == PK_SEEN_OLDER && !e->retried)
         return PK_MERGE_AGAIN;
-    if (z->lease == NULL && is_read(e->op) && !e->watch && !e->retried && lags(z, zxid))
+    if (z->cached == NULL && is_read(e->op) && !e->watch && !e->retried && lags(z, zxid))
         return PK_MERGE_AGAIN;
     struct share s = share_of(core, c, z, zxid);
     if (s.unsure)
@@ -336,8 +337,8 @@ enum pk_merge pk_merge(struct core *core, struct pk_conn *c, const struct pk_ent
         what = merge_known(core, c, e, z, frame, len, r.zxid);
     if (z == NULL || c->client == PK_CLIENT_LAST)
         return what;
-    if (z->lease != NULL)
-        pk_lease_end_unused(core, z->lease);
+    if (z->cached != NULL)
+        pk_cached_end_unused(core, z->cached);
     pk_store_tidy(&core->store, z);
     return what;
 }

@@ -1,6 +1,6 @@
 /*
- * Answers of the ensemble that memory has something to add to: born names in listings, born children and
- * absorbed deaths in a parent's Stat, born descendants in a count. What is added belongs to the moment that
+ * Answers of the ensemble that memory has something to add to: local names in listings, local children and
+ * local deletes in a parent's Stat, local descendants in a count. What is added belongs to the moment that
  * the answer shows, so it is computed when the answer is emitted, from its header zxid.
  */
 #ifndef PK_CORE_MERGE_H
@@ -14,10 +14,10 @@ bool pk_merge_needless(const struct core *core, const struct pk_entry *e);
 enum pk_merge {
     PK_MERGE_NOTHING, /* forward as it is */
     PK_MERGE_DONE,    /* the changed answer has been written to the client */
-    PK_MERGE_LATER,   /* a sink of another connection is in the way: emit it when that is over */
+    PK_MERGE_LATER,   /* a promotion of another connection is in the way: emit it when that is over */
     PK_MERGE_LOCAL,   /* memory holds the path meanwhile: answer from it */
-    PK_MERGE_AGAIN,   /* the answering server had not seen a sink yet: sync and ask again */
-    PK_MERGE_RECREATE /* a parent of born znodes is gone upstream: create it again, then ask again */
+    PK_MERGE_AGAIN,   /* the answering server had not seen a promotion yet: sync and ask again */
+    PK_MERGE_RECREATE /* a parent of local znodes is gone upstream: create it again, then ask again */
 };
 
 /* Judges and, with PK_MERGE_DONE, writes the answer (frame with its length word). */

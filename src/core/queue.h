@@ -1,6 +1,6 @@
 /*
  * The reply queue: what a connection owes its client, in request order, and what its uplink owes us, in the
- * order in which it was asked. An entry may be in both lists, in one (a local read; a request of our own),
+ * order in which it was asked. An entry may be in both lists, in one (a local read; an internal request),
  * and is freed when it is in neither.
  *
  *   client order:  [ r7 awaited ][ r8 local ][ r9 awaited ][ r10 parked ] ◄── head is on the left
@@ -16,22 +16,22 @@
 
 /* What is done with the ensemble's answer. */
 enum pk_answer {
-    PK_ANSWER_FORWARD, /* byte for byte */
-    PK_ANSWER_READ,    /* forward, but for what memory knows of the path: names and counters added, or asked
+    PK_ANSWER_FORWARD,   /* byte for byte */
+    PK_ANSWER_READ,      /* forward, but for what memory knows of the path: names and counters added, or asked
                           again */
-    PK_ANSWER_COUNT,   /* born descendants added */
-    PK_ANSWER_CONFIG,  /* client addresses taken out of /zookeeper/config */
-    PK_ANSWER_CONFIGS, /* the same within a multiRead */
-    PK_ANSWER_AUTH,    /* forward; may overtake */
-    PK_ANSWER_CLOSE,   /* forward, then close */
-    PK_ANSWER_EVENT,   /* a notification that waits behind a parked answer */
-    PK_ANSWER_DROP,    /* ours: swallow */
-    PK_ANSWER_ADMIT,   /* ours: tells whether the session may be served at all */
-    PK_ANSWER_ASK,     /* ours: one of the questions before a birth */
-    PK_ANSWER_SINK,    /* ours: a step of a sink */
-    PK_ANSWER_FLUSH,   /* ours: absorbed writes of leased znodes */
-    PK_ANSWER_LOOK,    /* ours: exists of a leased or restored znode */
-    PK_ANSWER_LEAVE,   /* ours: closeSession of our own session */
+    PK_ANSWER_COUNT,     /* local descendants added */
+    PK_ANSWER_CONFIG,    /* client addresses taken out of /zookeeper/config */
+    PK_ANSWER_CONFIGS,   /* the same within a multiRead */
+    PK_ANSWER_AUTH,      /* forward; may overtake */
+    PK_ANSWER_CLOSE,     /* forward, then close */
+    PK_ANSWER_EVENT,     /* a notification that waits behind a parked answer */
+    PK_ANSWER_DROP,      /* ours: swallow */
+    PK_ANSWER_ADMIT,     /* ours: tells whether the session may be served at all */
+    PK_ANSWER_PRECHECK,  /* ours: one of the questions before a local create */
+    PK_ANSWER_PROMOTION, /* ours: a step of a promotion */
+    PK_ANSWER_FLUSH,     /* ours: absorbed writes of cached znodes */
+    PK_ANSWER_LOOK,      /* ours: exists of a cached or restored znode */
+    PK_ANSWER_LEAVE,     /* ours: closeSession of the service session */
 };
 
 enum pk_entry_state {
@@ -44,7 +44,7 @@ struct pk_entry {
     struct pk_list client, uplink; /* self-linked when not in that list */
     int32_t xid, op;
     uint8_t answer, state;
-    uint8_t part;           /* which question of an ask, which step of a sink */
+    uint8_t part;           /* which question of a precheck, which step of a promotion */
     bool watch;             /* the request sets a watch */
     bool retried;           /* asked again once already */
     bool overtook;          /* its answer came before those of requests that were sent earlier */
@@ -52,7 +52,7 @@ struct pk_entry {
     struct pk_blob *parked; /* the whole frame, length word included */
     struct pk_blob *data;   /* of a setData below a mount; NULL is null data */
     struct pk_flush *flush; /* of PK_ANSWER_FLUSH */
-    struct pk_touch *touches;
+    struct pk_intent *intents;
 };
 
 struct pk_queue {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/flush.h"
-#include "core/touch.h"
+#include "core/intent.h"
 
 static void note_outstanding(struct core *core, struct pk_conn *c)
 {
@@ -46,7 +46,7 @@ struct pk_entry *pk_entry_new(struct core *core, struct pk_conn *c, enum pk_answ
 
 void pk_entry_free(struct core *core, struct pk_conn *c, struct pk_entry *e)
 {
-    pk_touches_end(core, c, e, PK_OUTCOME_UNKNOWN, 0);
+    pk_intents_end(core, c, e, PK_OUTCOME_UNKNOWN, 0);
     if (e->flush != NULL)
         pk_flush_lost(core, e->flush);
     if (!pk_list_empty(&e->client)) {
@@ -113,8 +113,8 @@ void pk_relay_ping(struct core *core, struct pk_conn *c, const struct pk_frame *
     }
 }
 
-struct pk_entry *pk_send_own_body(struct core *core, struct pk_conn *c, enum pk_answer answer, int32_t op,
-                                  size_t len, uint8_t **body)
+struct pk_entry *pk_send_internal_body(struct core *core, struct pk_conn *c, enum pk_answer answer,
+                                       int32_t op, size_t len, uint8_t **body)
 {
     struct pk_entry *e = pk_entry_new(core, c, answer, pk_core_xid(core), op, (struct pk_bytes){NULL, 0});
     if (e == NULL)
@@ -135,12 +135,12 @@ static bool has_watch_byte(int32_t op)
     return info != NULL && info->record == PK_REC_PATH_WATCH;
 }
 
-struct pk_entry *pk_send_own(struct core *core, struct pk_conn *c, enum pk_answer answer, int32_t op,
-                             struct pk_bytes path)
+struct pk_entry *pk_send_internal(struct core *core, struct pk_conn *c, enum pk_answer answer, int32_t op,
+                                  struct pk_bytes path)
 {
     bool watch = has_watch_byte(op);
     uint8_t *p;
-    struct pk_entry *e = pk_send_own_body(core, c, answer, op, pk_bytes_len(path) + watch, &p);
+    struct pk_entry *e = pk_send_internal_body(core, c, answer, op, pk_bytes_len(path) + watch, &p);
     if (e == NULL)
         return NULL;
     p = pk_put_bytes(p, path);
@@ -160,7 +160,7 @@ void pk_send_ping(struct core *core, struct pk_conn *c)
     core->stats.swallowed++;
 }
 
-void pk_ask_again(struct core *core, struct pk_conn *c, struct pk_entry *e)
+void pk_send_again(struct core *core, struct pk_conn *c, struct pk_entry *e)
 {
     struct pk_bytes path = {e->path->bytes, e->path->len};
     bool watch = has_watch_byte(e->op);
@@ -180,7 +180,7 @@ static void send_create(struct core *core, struct pk_conn *c, struct pk_bytes pa
 {
     uint8_t *p;
     size_t len = pk_bytes_len(path) + 4 + PK_OPEN_ACL_LEN + 4;
-    if (pk_send_own_body(core, c, PK_ANSWER_DROP, PK_OP_CREATE, len, &p) == NULL)
+    if (pk_send_internal_body(core, c, PK_ANSWER_DROP, PK_OP_CREATE, len, &p) == NULL)
         return;
     p = pk_put_bytes(pk_put_bytes(p, path), PK_BYTES(""));
     pk_put_int(pk_put_open_acl(p), PK_CREATE_PERSISTENT);
@@ -191,5 +191,5 @@ void pk_send_ancestors(struct core *core, struct pk_conn *c, struct pk_bytes pat
     for (uint32_t end = 1; end <= path.len && c->client != PK_CLIENT_LAST; end++)
         if (end == path.len || path.p[end] == '/')
             send_create(core, c, (struct pk_bytes){path.p, end});
-    pk_core_note(core, PK_NOTE_PARENT_RECREATED, c, path, 0);
+    pk_core_log_event(core, PK_LOG_EVENT_PARENT_RECREATED, c, path, 0);
 }

@@ -16,7 +16,7 @@ struct pk_frame {
 /* A fresh entry in no list, or NULL after closing for want of memory. path may be null; it is copied. */
 struct pk_entry *pk_entry_new(struct core *core, struct pk_conn *c, enum pk_answer answer, int32_t xid,
                               int32_t op, struct pk_bytes path) PK_NODISCARD;
-/* Takes the entry out of both lists, ends its touches as failed, frees it. */
+/* Takes the entry out of both lists, ends its intents as failed, frees it. */
 void pk_entry_free(struct core *core, struct pk_conn *c, struct pk_entry *e);
 /* Appends the entry to the client's order. */
 void pk_entry_queue(struct core *core, struct pk_conn *c, struct pk_entry *e);
@@ -26,18 +26,18 @@ void pk_relay(struct core *core, struct pk_conn *c, struct pk_entry *e, const st
 /* Sends the client's ping. */
 void pk_relay_ping(struct core *core, struct pk_conn *c, const struct pk_frame *f);
 
-/* Sends a request of our own whose body is a path (exists: and no watch); NULL after closing for want of
+/* Sends an internal request whose body is a path (exists: and no watch); NULL after closing for want of
  * memory. */
-struct pk_entry *pk_send_own(struct core *core, struct pk_conn *c, enum pk_answer answer, int32_t op,
-                             struct pk_bytes path);
+struct pk_entry *pk_send_internal(struct core *core, struct pk_conn *c, enum pk_answer answer, int32_t op,
+                                  struct pk_bytes path);
 /* The same with a body of len bytes that the caller fills in at *body. */
-struct pk_entry *pk_send_own_body(struct core *core, struct pk_conn *c, enum pk_answer answer, int32_t op,
-                                  size_t len, uint8_t **body);
+struct pk_entry *pk_send_internal_body(struct core *core, struct pk_conn *c, enum pk_answer answer,
+                                       int32_t op, size_t len, uint8_t **body);
 /* Sends a ping of our own. */
 void pk_send_ping(struct core *core, struct pk_conn *c);
-/* Asks a read (again) on behalf of an entry that is in the client's order: built from its op, path and watch.
+/* Prechecks a read (again) on behalf of an entry that is in the client's order: built from its op, path and watch.
  */
-void pk_ask_again(struct core *core, struct pk_conn *c, struct pk_entry *e);
+void pk_send_again(struct core *core, struct pk_conn *c, struct pk_entry *e);
 /* Creates a missing upstream znode and its ancestors, plain, empty and open; the answers are swallowed. */
 void pk_send_ancestors(struct core *core, struct pk_conn *c, struct pk_bytes path);
 

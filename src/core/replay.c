@@ -1,5 +1,5 @@
 /*
- * The multis of a sink.
+ * The multis of a promotion.
  *
  * Happy path: a batch of creates in one multi, then a multi of at most 500 replayed steps at a time.
  * Failure modes: out of memory closes the connection; a znode with more than 1000 absorbed writes starts at a
@@ -72,7 +72,7 @@ static struct op dummy_op(const struct pk_znode *parent, bool create)
 }
 
 /* The i-th step of a flush: the first finds a foreign write, the last brings the newest data. */
-static struct op flush_op(const struct pk_lease *l, int32_t i, int32_t steps)
+static struct op flush_op(const struct pk_cached *l, int32_t i, int32_t steps)
 {
     struct pk_bytes data = PK_BYTES("");
     if (i == steps - 1)
@@ -81,10 +81,10 @@ static struct op flush_op(const struct pk_lease *l, int32_t i, int32_t steps)
         .type = PK_OP_SET_DATA, .znode = l->znode, .data = data, .version = i == 0 ? l->base.version : -1};
 }
 
-size_t pk_replay_flush_len(const struct pk_lease *l)
+size_t pk_replay_flush_len(const struct pk_cached *l)
 {
     size_t len = 0;
-    int32_t steps = pk_lease_pending(l);
+    int32_t steps = pk_cached_pending(l);
     for (int32_t i = 0; i < steps; i++) {
         struct op o = flush_op(l, i, steps);
         len += op_len(&o);
@@ -92,9 +92,9 @@ size_t pk_replay_flush_len(const struct pk_lease *l)
     return len;
 }
 
-uint8_t *pk_replay_flush_put(uint8_t *p, const struct pk_lease *l)
+uint8_t *pk_replay_flush_put(uint8_t *p, const struct pk_cached *l)
 {
-    int32_t steps = pk_lease_pending(l);
+    int32_t steps = pk_cached_pending(l);
     for (int32_t i = 0; i < steps; i++) {
         struct op o = flush_op(l, i, steps);
         p = op_put(p, &o);
@@ -128,7 +128,7 @@ size_t pk_multi_room(const struct core *core)
     return core->config.max_frame < MULTI_BYTES ? core->config.max_frame - headers : MULTI_BYTES;
 }
 
-uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink *s)
+uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_promotion *s)
 {
     size_t len = PK_MULTI_HEADER;
     uint32_t n = 0;
@@ -141,7 +141,7 @@ uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink 
         len += more;
     }
     uint8_t *p;
-    if (pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)
+    if (pk_send_internal_body(core, c, PK_ANSWER_PROMOTION, PK_OP_MULTI, len, &p) == NULL)
         return 0;
     for (uint32_t i = 0; i < n; i++) {
         struct op create = create_op(v[i]), del = delete_op(v[i]);
@@ -153,31 +153,31 @@ uint32_t pk_replay_creates(struct core *core, struct pk_conn *c, struct pk_sink 
     return n;
 }
 
-/* 2 for each absorbed child death, 1 for each absorbed setData, at most PK_REPLAY_MAX. */
+/* 2 for each absorbed child local delete, 1 for each absorbed setData, at most PK_REPLAY_MAX. */
 static int32_t steps_of(const struct pk_znode *z)
 {
-    int64_t steps = 2 * (int64_t)pk_znode_deaths(z) + z->version;
+    int64_t steps = 2 * (int64_t)pk_znode_local_deletes(z) + z->version;
     if (steps < 0 && z->version >= 0)
         return 0;
     return z->version < 0 || steps > PK_REPLAY_MAX ? PK_REPLAY_MAX : (int32_t)steps;
 }
 
-/* The i-th step: first the deaths, then the writes, the last of which brings the newest data. */
+/* The i-th step: first the local deletes, then the writes, the last of which brings the newest data. */
 static struct op step_op(const struct pk_znode *z, int32_t i)
 {
-    int32_t steps = steps_of(z), deaths = 2 * pk_znode_deaths(z);
-    if (deaths > steps - 1 && z->version != 0)
-        deaths = (steps - 1) & ~1;
-    if (i < deaths)
+    int32_t steps = steps_of(z), local_deletes = 2 * pk_znode_local_deletes(z);
+    if (local_deletes > steps - 1 && z->version != 0)
+        local_deletes = (steps - 1) & ~1;
+    if (i < local_deletes)
         return dummy_op(z, i % 2 == 0);
     bool last = i == steps - 1;
     return (struct op){.type = PK_OP_SET_DATA,
                        .znode = z,
                        .data = last ? data_of(z) : PK_BYTES(""),
-                       .version = i == deaths ? 0 : -1};
+                       .version = i == local_deletes ? 0 : -1};
 }
 
-bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s)
+bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_promotion *s)
 {
     struct pk_znode *const *v = s->what.v + s->next;
     size_t len = PK_MULTI_HEADER;
@@ -197,7 +197,7 @@ bool pk_replay_send(struct core *core, struct pk_conn *c, struct pk_sink *s)
         done++;
     }
     uint8_t *p;
-    if (ops == 0 || pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)
+    if (ops == 0 || pk_send_internal_body(core, c, PK_ANSWER_PROMOTION, PK_OP_MULTI, len, &p) == NULL)
         return false;
     for (uint32_t i = 0; i < ops;) {
         if (s->done == steps_of(v[s->at])) {
@@ -218,7 +218,7 @@ void pk_replay_pairs(struct core *core, struct pk_conn *c, const struct pk_znode
     struct op make = dummy_op(parent, true), drop = dummy_op(parent, false);
     size_t len = PK_MULTI_HEADER + (size_t)pairs * (op_len(&make) + op_len(&drop));
     uint8_t *p;
-    if (pk_send_own_body(core, c, PK_ANSWER_SINK, PK_OP_MULTI, len, &p) == NULL)
+    if (pk_send_internal_body(core, c, PK_ANSWER_PROMOTION, PK_OP_MULTI, len, &p) == NULL)
         return;
     for (int32_t i = 0; i < pairs; i++)
         p = op_put(op_put(p, &make), &drop);

@@ -2,35 +2,35 @@
  * Judging a request (design section 5).
  *
  * Happy path: a beat's exists and setData are executed from the read buffer; a request outside all mounts is
- * relayed from there. What cannot be decided yet (an earlier answer, a sink, an ask) leaves the request where
+ * relayed from there. What cannot be decided yet (an earlier answer, a promotion, a precheck) leaves the request where
  * it is and judges it again from the start, so that no half-made decision survives a change of the world.
  * Failure modes: a body that does not decode is relayed, the ensemble says what is wrong with it.
  */
 #include "core/request.h"
 
-#include "core/ask.h"
 #include "core/config_data.h"
 #include "core/flush.h"
 #include "core/keepalive.h"
 #include "core/local.h"
-#include "core/names.h"
+#include "core/precheck.h"
+#include "core/targets.h"
 #include "proto/path.h"
 
-enum { MAX_SINKS = 4 }; /* per request: afterwards it is relayed as things stand */
+enum { MAX_PROMOTIONS = 4 }; /* per request: afterwards it is relayed as things stand */
 
 static const struct pk_bytes no_path = {NULL, 0};
 
 /* Forgets what was prepared for the request that has been taken. */
-static enum pk_verdict taken(struct core *core, struct pk_conn *c)
+static enum pk_decision taken(struct core *core, struct pk_conn *c)
 {
-    pk_ask_drop(core, c);
-    pk_lease_release(core, c);
+    pk_precheck_drop(core, c);
+    pk_cached_release(core, c);
     c->attempts = 0;
     return PK_TAKEN;
 }
 
-static enum pk_verdict relay(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                             const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
+static enum pk_decision relay(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                              const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
 {
     if (c->client == PK_CLIENT_LAST)
         return PK_TAKEN; /* closed for want of memory while the uplink was to catch up */
@@ -48,7 +48,7 @@ static bool admitted(struct core *core, struct pk_conn *c)
 {
     if (!c->admitted && !c->probing && pk_list_empty(&c->queue.client)) {
         c->probing = true;
-        (void)!pk_send_own(core, c, PK_ANSWER_ADMIT, PK_OP_EXISTS, PK_BYTES("/"));
+        (void)!pk_send_internal(core, c, PK_ANSWER_ADMIT, PK_OP_EXISTS, PK_BYTES("/"));
     }
     return c->admitted;
 }
@@ -69,41 +69,41 @@ static enum pk_answer answer_of(const struct pk_request *req)
     }
 }
 
-/* True when nothing of what is named is (left) to be sunk. */
-static bool sunk(struct core *core, struct pk_conn *c, struct pk_naming *what)
+/* True when nothing of what is named is (left) to be promoted. */
+static bool promoted(struct core *core, struct pk_conn *c, struct pk_plan *what)
 {
-    if ((what->n == 0 && what->nsettle == 0) || c->attempts >= MAX_SINKS)
+    if ((what->n == 0 && what->npairs == 0) || c->attempts >= MAX_PROMOTIONS)
         return true;
     if (what->busy) {
         pk_conn_wait(core, c);
     } else if (admitted(core, c) && is_head(c)) {
         if (c->attempts++ == 0)
-            core->stats.requests_sunk++;
-        if (pk_sink_begin(core, c, what) != PK_OK)
+            core->stats.requests_promoted++;
+        if (pk_promotion_begin(core, c, what) != PK_OK)
             pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
     }
     return false;
 }
 
-/* True when the request may pass leases that the connection was not let flush: its write will be refused as well, its
+/* True when the request may pass cached znodes that the connection was not let flush: its write will be refused as well, its
  * read brought up to date. */
 static bool may_pass(const struct pk_request *req)
 {
     return req->op == PK_OP_SET_DATA || req->info->route == PK_ROUTE_READ;
 }
 
-/* True when every lease that is named is clean; they are kept so until the request has been relayed. */
+/* True when every cached znode that is named is clean; they are kept so until the request has been relayed. */
 static bool flushed(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                    const struct pk_naming *what)
+                    const struct pk_plan *what)
 {
     bool dirty = false;
-    for (uint32_t i = 0; i < what->nleased; i++) {
-        const struct pk_lease *l = what->leased[i]->lease;
-        dirty = dirty || (l->dirty && !(may_pass(req) && pk_lease_refused(l, c)));
+    for (uint32_t i = 0; i < what->ncached; i++) {
+        const struct pk_cached *l = what->cached[i]->cached;
+        dirty = dirty || (l->dirty && !(may_pass(req) && pk_cached_refused(l, c)));
     }
     if (!dirty)
         return true;
-    if (pk_lease_hold(core, c, what->leased, what->nleased) != PK_OK) {
+    if (pk_cached_hold(core, c, what->cached, what->ncached) != PK_OK) {
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return false;
     }
@@ -113,32 +113,32 @@ static bool flushed(struct core *core, struct pk_conn *c, const struct pk_reques
     return false;
 }
 
-/* A queued local exists of a leased znode must not be overtaken by what may change its answer, or its parent's. */
+/* A queued local exists of a cached znode must not be overtaken by what may change its answer, or its parent's. */
 static bool overtakes(const struct pk_conn *c, const struct pk_request *req)
 {
-    if (c->queue.locals == 0 || pk_list_empty(&c->grants))
+    if (c->queue.locals == 0 || pk_list_empty(&c->permits))
         return false;
     enum pk_route route = req->info->route;
     return route == PK_ROUTE_CREATE || route == PK_ROUTE_DELETE || route == PK_ROUTE_SET_DATA ||
            route == PK_ROUTE_UNUSUAL;
 }
 
-/* Sinks and flushes what the request names; true when it may be relayed. */
+/* Promotes and flushes what the request names; true when it may be relayed. */
 static bool prepared(struct core *core, struct pk_conn *c, const struct pk_request *req)
 {
-    struct pk_naming what = {0};
+    struct pk_plan what = {0};
     bool ready = false;
     if (overtakes(c, req))
         return false;
-    if (pk_names_collect(core, req, &what) != PK_OK)
+    if (pk_plan_request(core, req, &what) != PK_OK)
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
     else
-        ready = sunk(core, c, &what) && flushed(core, c, req, &what);
-    pk_naming_free(core, &what);
+        ready = promoted(core, c, &what) && flushed(core, c, req, &what);
+    pk_plan_free(core, &what);
     return ready;
 }
 
-/* The data of a setData below a mount, for the lease that its success may bring. */
+/* The data of a setData below a mount, for the cached znode that its success may bring. */
 static enum pk_err keep_data(struct core *core, struct pk_entry *e, const struct pk_request *req)
 {
     if (req->op != PK_OP_SET_DATA || req->data.p == NULL)
@@ -147,18 +147,18 @@ static enum pk_err keep_data(struct core *core, struct pk_entry *e, const struct
     return e->data != NULL ? PK_OK : PK_ENOMEM;
 }
 
-/* Anything that memory does not absorb: sink and flush what it names, mark what it may change or watch, relay. */
-static enum pk_verdict unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                               const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
+/* Anything that memory does not absorb: promote and flush what it names, mark what it may change or watch, relay. */
+static enum pk_decision unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
 {
     if (!c->read_only && !prepared(core, c, req))
         return PK_WAITS;
-    pk_ask_drop(core, c);
+    pk_precheck_drop(core, c);
     struct pk_entry *e = pk_entry_new(core, c, answer, req->xid, req->op, path);
     if (e == NULL)
         return PK_TAKEN;
     e->watch = req->watch;
-    if (keep_data(core, e, req) != PK_OK || pk_names_touch(core, c, req, e) != PK_OK) {
+    if (keep_data(core, e, req) != PK_OK || pk_plan_intend(core, c, req, e) != PK_OK) {
         pk_entry_free(core, c, e);
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return PK_TAKEN;
@@ -167,8 +167,8 @@ static enum pk_verdict unusual(struct core *core, struct pk_conn *c, const struc
     return taken(core, c);
 }
 
-static enum pk_verdict judge_unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                     const struct pk_frame *f)
+static enum pk_decision route_unusual(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                      const struct pk_frame *f)
 {
     struct pk_mount *mount;
     if (req->op == PK_OP_MULTI_READ && pk_config_in_multi(req->body))
@@ -179,8 +179,8 @@ static enum pk_verdict judge_unusual(struct core *core, struct pk_conn *c, const
                    patched ? req->path : no_path);
 }
 
-static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                    struct pk_znode *z)
+static enum pk_decision read_locally(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                     struct pk_znode *z)
 {
     if (!admitted(core, c))
         return PK_WAITS;
@@ -192,14 +192,14 @@ static enum pk_verdict read_locally(struct core *core, struct pk_conn *c, const 
     struct pk_entry *e = pk_entry_new(core, c, PK_ANSWER_READ, req->xid, req->op, req->path);
     if (e != NULL) {
         e->state = PK_ENTRY_LOCAL;
-        c->losses_seen = core->store.losses;
+        c->invalidations_seen = core->store.losses;
         pk_entry_queue(core, c, e);
     }
     return taken(core, c);
 }
 
-static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                  const struct pk_frame *f)
+static enum pk_decision route_read(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                   const struct pk_frame *f)
 {
     struct pk_znode *z;
     struct pk_mount *mount;
@@ -208,11 +208,11 @@ static enum pk_verdict judge_read(struct core *core, struct pk_conn *c, const st
         return relay(core, c, req, f, config ? PK_ANSWER_CONFIG : PK_ANSWER_FORWARD, no_path);
     }
     if (req->watch)
-        return judge_unusual(core, c, req, f);
+        return route_unusual(core, c, req, f);
     if (pk_local_readable(core, c, req->path, req->op, &z))
         return read_locally(core, c, req, z);
     z = pk_store_find(&core->store, req->path);
-    if (z != NULL && z->lease == NULL) /* of a leased one the answer is brought up to date */
+    if (z != NULL && z->cached == NULL) /* of a cached one the answer is brought up to date */
         pk_catch_up(core, c, z);
     return relay(core, c, req, f, PK_ANSWER_READ, req->path);
 }
@@ -227,8 +227,8 @@ static bool counts_anything(const struct core *core, struct pk_bytes path)
     return false;
 }
 
-static enum pk_verdict judge_count(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                   const struct pk_frame *f)
+static enum pk_decision route_count(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                    const struct pk_frame *f)
 {
     struct pk_znode *z;
     if (!counts_anything(core, req->path))
@@ -252,8 +252,8 @@ static bool may_write(struct core *core, struct pk_conn *c, const struct pk_znod
 }
 
 /* setData on a znode whose writes memory absorbs. */
-static enum pk_verdict refresh(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                               struct pk_znode *z)
+static enum pk_decision refresh(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                struct pk_znode *z)
 {
     if (!may_write(core, c, z, NULL))
         return PK_WAITS;
@@ -262,14 +262,14 @@ static enum pk_verdict refresh(struct core *core, struct pk_conn *c, const struc
     return taken(core, c);
 }
 
-static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                 const struct pk_frame *f)
+static enum pk_decision route_set(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                  const struct pk_frame *f)
 {
     struct pk_mount *mount;
     if (pk_store_place(&core->store, req->path, &mount) == PK_OUTSIDE)
         return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
     struct pk_znode *z = pk_local_find(core, c, req->path);
-    if (z != NULL && z->lease != NULL && !c->read_only && pk_lease_absorbs(core, c, z, req->data.len))
+    if (z != NULL && z->cached != NULL && !c->read_only && pk_cached_absorbs(core, c, z, req->data.len))
         return refresh(core, c, req, z);
     if (!pk_znode_held(z) || c->read_only)
         return unusual(core, c, req, f, PK_ANSWER_READ, req->path);
@@ -283,8 +283,8 @@ static enum pk_verdict judge_set(struct core *core, struct pk_conn *c, const str
     return refresh(core, c, req, z);
 }
 
-static enum pk_verdict judge_delete(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                    const struct pk_frame *f)
+static enum pk_decision route_delete(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                     const struct pk_frame *f)
 {
     struct pk_mount *mount;
     if (pk_store_place(&core->store, req->path, &mount) == PK_OUTSIDE)
@@ -299,30 +299,31 @@ static enum pk_verdict judge_delete(struct core *core, struct pk_conn *c, const 
     return taken(core, c);
 }
 
-/* Whether a birth is possible as far as memory knows; a doubt is for the ensemble. */
-static bool birth_thinkable(struct core *core, const struct pk_conn *c, const struct pk_request *req,
-                            struct pk_mount *mount, const struct pk_znode *z, const struct pk_znode *parent)
+/* Whether a local create is possible as far as memory knows; a doubt is for the ensemble. */
+static bool may_create_locally(struct core *core, const struct pk_conn *c, const struct pk_request *req,
+                               struct pk_mount *mount, const struct pk_znode *z,
+                               const struct pk_znode *parent)
 {
     if (mount->config.mode != PK_MODE_PACEMAKER || c->read_only || req->version != PK_CREATE_PERSISTENT ||
         !pk_acl_is_open(req->acl) || !pk_path_valid(req->path))
         return false;
-    if (z != NULL && (z->state == PK_ZNODE_SUNK || z->lease != NULL || z->nborn > 0))
+    if (z != NULL && (z->state == PK_ZNODE_PROMOTED || z->cached != NULL || z->nlocal > 0))
         return false;
-    if (pk_watched(core, mount, req->path) || pk_touched(z) || pk_touched(parent) ||
-        (parent != NULL && parent->no_births))
+    if (pk_watched(core, mount, req->path) || pk_intended(z) || pk_intended(parent) ||
+        (parent != NULL && parent->no_local_creates))
         return false;
     uint64_t more = (uint64_t)pk_path_name(req->path).len + req->data.len;
     if (pk_store_has_room(mount, true, more, req->data.len))
         return true;
-    core->stats.bound_births++;
+    core->stats.bound_local_creates++;
     if (!mount->full_noted)
-        pk_core_note(core, PK_NOTE_MOUNT_FULL, c, mount->path, (int64_t)mount->znodes);
+        pk_core_log_event(core, PK_LOG_EVENT_MOUNT_FULL, c, mount->path, (int64_t)mount->znodes);
     mount->full_noted = true;
     return false;
 }
 
-static enum pk_verdict judge_create(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                    const struct pk_frame *f)
+static enum pk_decision route_create(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                     const struct pk_frame *f)
 {
     struct pk_mount *mount;
     if (pk_store_place(&core->store, req->path, &mount) != PK_BELOW)
@@ -337,26 +338,26 @@ static enum pk_verdict judge_create(struct core *core, struct pk_conn *c, const 
         pk_keepalive(core, c);
         return taken(core, c);
     }
-    if (pk_znode_held(z) || !birth_thinkable(core, c, req, mount, z, parent))
+    if (pk_znode_held(z) || !may_create_locally(core, c, req, mount, z, parent))
         return unusual(core, c, req, f, PK_ANSWER_FORWARD, no_path);
     if (!pk_znode_held(parent)) {
-        if (c->ask == NULL && pk_ask_begin(core, c, mount, req->path) != PK_OK)
+        if (c->ask == NULL && pk_precheck_begin(core, c, mount, req->path) != PK_OK)
             pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
-        if (!pk_ask_done(c) || !is_head(c))
+        if (!pk_precheck_done(c) || !is_head(c))
             return PK_WAITS;
-        if (!pk_ask_allows(c)) {
-            core->stats.asks_refused++;
+        if (!pk_precheck_allows(c)) {
+            core->stats.prechecks_refused++;
             return unusual(core, c, req, f, PK_ANSWER_FORWARD, no_path);
         }
     } else if (!may_write(core, c, NULL, parent)) {
         return PK_WAITS;
     }
-    pk_local_birth(core, c, req, mount);
+    pk_local_create(core, c, req, mount);
     pk_keepalive(core, c);
     return taken(core, c);
 }
 
-static enum pk_verdict judge_ping(struct core *core, struct pk_conn *c, const struct pk_frame *f)
+static enum pk_decision route_ping(struct core *core, struct pk_conn *c, const struct pk_frame *f)
 {
     if (c->queue.npings == PK_PINGS_MAX)
         return PK_WAITS;
@@ -365,7 +366,7 @@ static enum pk_verdict judge_ping(struct core *core, struct pk_conn *c, const st
 }
 
 /* As a server answers a type that it does not know, then closes. */
-static enum pk_verdict refuse(struct core *core, struct pk_conn *c, const struct pk_request *req)
+static enum pk_decision refuse(struct core *core, struct pk_conn *c, const struct pk_request *req)
 {
     if (!is_head(c))
         return PK_WAITS;
@@ -376,24 +377,24 @@ static enum pk_verdict refuse(struct core *core, struct pk_conn *c, const struct
     return PK_TAKEN;
 }
 
-static enum pk_verdict judge_known(struct core *core, struct pk_conn *c, const struct pk_request *req,
-                                   const struct pk_frame *f)
+static enum pk_decision route_known(struct core *core, struct pk_conn *c, const struct pk_request *req,
+                                    const struct pk_frame *f)
 {
     switch (req->info->route) {
     case PK_ROUTE_READ:
-        return judge_read(core, c, req, f);
+        return route_read(core, c, req, f);
     case PK_ROUTE_SET_DATA:
-        return judge_set(core, c, req, f);
+        return route_set(core, c, req, f);
     case PK_ROUTE_CREATE:
-        return judge_create(core, c, req, f);
+        return route_create(core, c, req, f);
     case PK_ROUTE_DELETE:
-        return judge_delete(core, c, req, f);
+        return route_delete(core, c, req, f);
     case PK_ROUTE_COUNT:
-        return judge_count(core, c, req, f);
+        return route_count(core, c, req, f);
     case PK_ROUTE_UNUSUAL:
-        return judge_unusual(core, c, req, f);
+        return route_unusual(core, c, req, f);
     case PK_ROUTE_PING:
-        return judge_ping(core, c, f);
+        return route_ping(core, c, f);
     case PK_ROUTE_REFUSE:
         return refuse(core, c, req);
     case PK_ROUTE_CLOSE:
@@ -407,21 +408,21 @@ static enum pk_verdict judge_known(struct core *core, struct pk_conn *c, const s
         return relay(core, c, req, f, PK_ANSWER_CONFIG, no_path);
     case PK_ROUTE_RELAY:
         if (req->op == PK_OP_SYNC &&
-            !pk_list_empty(&c->grants)) { /* the client wants to see what others did */
+            !pk_list_empty(&c->permits)) { /* the client wants to see what others did */
             if (c->queue.locals > 0)
                 return PK_WAITS;
-            pk_grants_end(core, c);
+            pk_permits_end(core, c);
         }
         break;
     }
     return relay(core, c, req, f, PK_ANSWER_FORWARD, no_path);
 }
 
-/* A queued local read that memory cannot answer any more (its znode was sunk or deleted meanwhile) is relayed when its
+/* A queued local read that memory cannot answer any more (its znode was promoted or deleted meanwhile) is relayed when its
  * turn comes; nothing may be relayed past it, or it would see what was asked for after it. */
 static bool local_reads_stand(const struct core *core, struct pk_conn *c)
 {
-    if (c->queue.locals == 0 || c->losses_seen == core->store.losses)
+    if (c->queue.locals == 0 || c->invalidations_seen == core->store.losses)
         return true;
     for (const struct pk_list *at = c->queue.client.next; at != &c->queue.client; at = at->next) {
         const struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
@@ -430,7 +431,7 @@ static bool local_reads_stand(const struct core *core, struct pk_conn *c)
             !pk_local_readable(core, c, (struct pk_bytes){e->path->bytes, e->path->len}, e->op, &z))
             return false;
     }
-    c->losses_seen = core->store.losses;
+    c->invalidations_seen = core->store.losses;
     return true;
 }
 
@@ -440,13 +441,13 @@ static bool output_full(const struct core *core, const struct pk_conn *c)
            c->uplink_out.bytes > core->config.uplink_high_water || c->queue.depth >= PK_QUEUE_MAX;
 }
 
-enum pk_verdict pk_judge(struct core *core, struct pk_conn *c, const struct pk_frame *f)
+enum pk_decision pk_route(struct core *core, struct pk_conn *c, const struct pk_frame *f)
 {
     struct pk_request req;
     bool well_formed;
     if (c->closing)
         return PK_TAKEN; /* a server answers nothing behind closeSession */
-    if (c->sink != NULL || output_full(core, c) || !local_reads_stand(core, c))
+    if (c->promotion != NULL || output_full(core, c) || !local_reads_stand(core, c))
         return PK_WAITS;
     if (pk_request_decode(f->p + PK_LEN_WORD, f->len - PK_LEN_WORD, &req, &well_formed) != PK_OK) {
         pk_conn_close(core, c, PK_CLOSE_MALFORMED_REQUEST);
@@ -463,5 +464,5 @@ enum pk_verdict pk_judge(struct core *core, struct pk_conn *c, const struct pk_f
     c->last_op = req.op;
     if (req.info == NULL || (!well_formed && req.info->route != PK_ROUTE_REFUSE))
         return relay(core, c, &req, f, PK_ANSWER_FORWARD, no_path);
-    return judge_known(core, c, &req, f);
+    return route_known(core, c, &req, f);
 }

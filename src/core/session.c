@@ -7,7 +7,7 @@
  */
 #include "core/session.h"
 
-#include "core/own.h"
+#include "core/service.h"
 
 void pk_session_request(struct core *core, struct pk_conn *c, const struct pk_frame *f)
 {
@@ -16,8 +16,8 @@ void pk_session_request(struct core *core, struct pk_conn *c, const struct pk_fr
         pk_conn_close(core, c, PK_CLOSE_MALFORMED_CONNECT);
         return;
     }
-    c->greeting = pk_blob_new(core->mem, f->p, f->len);
-    if (c->greeting == NULL) {
+    c->connect_request = pk_blob_new(core->mem, f->p, f->len);
+    if (c->connect_request == NULL) {
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return;
     }
@@ -31,26 +31,26 @@ void pk_session_request(struct core *core, struct pk_conn *c, const struct pk_fr
     pk_conn_changed(core, c);
 }
 
-void pk_session_greet(struct core *core, struct pk_conn *c)
+void pk_session_connect(struct core *core, struct pk_conn *c)
 {
     if (c->uplink != PK_UPLINK_OPENING)
         return;
-    c->uplink = PK_UPLINK_GREETED;
+    c->uplink = PK_UPLINK_HANDSHAKE;
     c->in = (struct pk_incoming){0};
     core->stats.uplinks++;
-    if (pk_out_blob(&core->out, &c->uplink_out, c->greeting) != PK_OK) {
+    if (pk_out_blob(&core->out, &c->uplink_out, c->connect_request) != PK_OK) {
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         return;
     }
     c->uplink_wrote_us = c->timed_us = core->now_us;
     pk_list_del(&c->timed);
-    pk_list_add_tail(&core->greeting, &c->timed);
+    pk_list_add_tail(&core->connect_request, &c->timed);
     pk_conn_changed(core, c);
 }
 
 void pk_session_elsewhere(struct core *core, struct pk_conn *c, enum pk_close why)
 {
-    if (c->uplink == PK_UPLINK_GREETED)
+    if (c->uplink == PK_UPLINK_HANDSHAKE)
         core->stats.uplinks--;
     pk_blob_unref(core->mem, c->in.frame);
     c->in = (struct pk_incoming){0};
@@ -104,10 +104,10 @@ void pk_session_response(struct core *core, struct pk_conn *c, const struct pk_f
     }
     c->timeout_ms = res.timeout;
     c->read_only = res.read_only;
-    pk_blob_unref(core->mem, c->greeting);
-    c->greeting = NULL;
+    pk_blob_unref(core->mem, c->connect_request);
+    c->connect_request = NULL;
     if (c->own)
-        pk_own_up(core, c);
+        pk_service_up(core, c);
     else
         enter(core, c, res.session_id);
     pk_conn_wake(core, c);

@@ -9,7 +9,7 @@
 
 static bool worth_saving(const struct pk_znode *z)
 {
-    return pk_znode_held(z) || z->nborn > 0 || z->cversion > 0;
+    return pk_znode_held(z) || z->nlocal > 0 || z->cversion > 0;
 }
 
 static struct pk_znode *next_znode(struct core *core, struct core_cursor *cursor)
@@ -35,7 +35,7 @@ bool core_save_next(struct core *core, struct core_cursor *cursor, struct core_r
     struct pk_bytes path = pk_store_path(&core->store, z);
     *record = (struct core_record){.path = path.p,
                                    .path_len = path.len,
-                                   .born = pk_znode_held(z),
+                                   .local = pk_znode_held(z),
                                    .has_data = z->data != NULL,
                                    .data = z->data != NULL ? z->data->bytes : NULL,
                                    .data_len = z->data != NULL ? z->data->len : 0,
@@ -61,7 +61,7 @@ void core_restore_zxid(struct core *core, int64_t newest_zxid)
         core->stats.newest_zxid = newest_zxid;
 }
 
-/* What it was; the births of children that follow count themselves. */
+/* What it was; the local creates of children that follow count themselves. */
 static void set_counters(struct pk_znode *z, const struct core_record *r)
 {
     z->czxid = r->czxid;
@@ -81,12 +81,12 @@ static void set_parent(struct pk_znode *z, const struct core_record *r)
     z->cversion = r->cversion;
 }
 
-/* A birth counts at its parent, whose own record has counted it already. */
-static enum pk_err restore_born(struct core *core, struct pk_mount *m, struct pk_znode *z,
-                                const struct core_record *r)
+/* A local create counts at its parent, whose own record has counted it already. */
+static enum pk_err restore_local(struct core *core, struct pk_mount *m, struct pk_znode *z,
+                                 const struct core_record *r)
 {
     struct pk_znode *up = z->parent;
-    if (z->state != PK_ZNODE_KNOWN || z->nborn > 0)
+    if (z->state != PK_ZNODE_TRACKED || z->nlocal > 0)
         return PK_EINVAL;
     if (!pk_store_has_room(m, true, z->len + r->data_len, r->data_len))
         return PK_ELIMIT;
@@ -95,17 +95,17 @@ static enum pk_err restore_born(struct core *core, struct pk_mount *m, struct pk
     struct pk_bytes data = {NULL, 0};
     if (r->has_data)
         data = (struct pk_bytes){r->data != NULL ? r->data : (const uint8_t *)"", (uint32_t)r->data_len};
-    struct pk_change change = {.kind = PK_CHANGE_BIRTH, .znode = z, .data = data};
+    struct pk_change change = {.kind = PK_CHANGE_LOCAL_CREATE, .znode = z, .data = data};
     enum pk_err err = pk_store_apply(&core->store, &change);
     if (err != PK_OK)
         return err;
-    core->stats.births--;
+    core->stats.local_creates--;
     up->pzxid = up_pzxid;
     up->cversion = up_cversion;
     set_counters(z, r);
     z->restored = true;
     core->to_look = true;
-    m->unsunk = true;
+    m->unpromoted = true;
     return PK_OK;
 }
 
@@ -114,17 +114,17 @@ enum pk_err core_restore(struct core *core, const struct core_record *r)
     struct pk_mount *m;
     struct pk_bytes path = {r->path, (uint32_t)r->path_len};
     enum pk_place place = pk_store_place(&core->store, path, &m);
-    if (place == PK_OUTSIDE || (r->born && place != PK_BELOW) || !pk_path_valid(path))
+    if (place == PK_OUTSIDE || (r->local && place != PK_BELOW) || !pk_path_valid(path))
         return PK_EINVAL;
     if (!plausible(r->czxid) || !plausible(r->mzxid) || !plausible(r->pzxid) || r->cversion < 0)
         return PK_EINVAL;
-    struct pk_znode *z = pk_store_know(&core->store, m, path);
+    struct pk_znode *z = pk_store_track(&core->store, m, path);
     if (z == NULL)
         return PK_ENOMEM;
     enum pk_err err = PK_OK;
-    if (r->born)
-        err = restore_born(core, m, z, r);
-    else if (z->state != PK_ZNODE_KNOWN)
+    if (r->local)
+        err = restore_local(core, m, z, r);
+    else if (z->state != PK_ZNODE_TRACKED)
         err = PK_EINVAL;
     else
         set_parent(z, r);

@@ -8,7 +8,7 @@
 #include "core/conn.h"
 #include "core/histogram.h"
 
-enum { PK_NOTES = 32 };
+enum { PK_LOG_EVENTS = 32 };
 
 /* Credentials, owned. */
 struct pk_auths {
@@ -22,36 +22,36 @@ struct core {
     struct core_stats stats;
     struct pk_store store;
     struct pk_out_shared out;
-    struct pk_pool entries, touches, watches, leases, grants;
+    struct pk_pool entries, intents, watches, cached_znodes, permits;
     struct pk_conn **slots;
     uint32_t *gens;
     uint32_t nslots, slots_cap, free_hint;
-    struct pk_map sessions;     /* session id -> newest connection */
-    struct pk_list changed;     /* connections that core_next visits */
-    struct pk_list runnable;    /* connections whose backlog may be judged again */
-    struct pk_list waiting;     /* connections that wait for the end of some sink */
-    struct pk_list handshaking; /* without a connect request, oldest first */
-    struct pk_list greeting;    /* connect request sent, no response yet */
-    struct pk_list outstanding; /* something is awaited from the uplink */
-    struct pk_list lasting;     /* closed, the client's last replies are being flushed; oldest first */
-    struct pk_conn *given;      /* the connection of the newest update */
+    struct pk_map sessions;         /* session id -> newest connection */
+    struct pk_list changed;         /* connections that core_next visits */
+    struct pk_list runnable;        /* connections whose backlog may be judged again */
+    struct pk_list waiting;         /* connections that wait for the end of some promotion */
+    struct pk_list handshaking;     /* without a connect request, oldest first */
+    struct pk_list connect_request; /* connect request sent, no response yet */
+    struct pk_list outstanding;     /* something is awaited from the uplink */
+    struct pk_list lasting;         /* closed, the client's last replies are being flushed; oldest first */
+    struct pk_conn *given;          /* the connection of the newest update */
     struct pk_histogram beat_latency;
-    struct core_note notes[PK_NOTES];
-    unsigned first_note, nnotes;
+    struct core_log_event notes[PK_LOG_EVENTS];
+    unsigned first_log_event, nlog_events;
     uint32_t nconns;
     int64_t now_us, wall_ms;
-    int64_t ticked_us;      /* time of the newest tick */
-    int32_t own_xid;        /* of the newest request of our own */
-    uint32_t sinking;       /* sinks under way */
-    struct pk_list over;    /* leases that have ended (pk_lease.due), oldest first */
-    struct pk_list orphans; /* dirty leases (pk_lease.due) that no client's uplink flushes */
-    struct pk_list refused; /* of these, what our own session may not flush either */
-    struct pk_conn *own;    /* the connection of our own, NULL when there is none */
-    unsigned own_fails;     /* in a row */
-    int64_t own_next_us;    /* not opened again before */
-    struct pk_auths auths;  /* what it shows the ensemble */
-    bool to_look;           /* restored znodes may not have been compared with the ensemble yet */
-    uint32_t handed;        /* znodes and leases handed over since the newest tick */
+    int64_t ticked_us;       /* time of the newest tick */
+    int32_t internal_xid;    /* of the newest internal request */
+    uint32_t promoting;      /* promotions under way */
+    struct pk_list over;     /* cached znodes that have ended (pk_cached.due), oldest first */
+    struct pk_list orphans;  /* dirty cached znodes (pk_cached.due) that no client's uplink flushes */
+    struct pk_list refused;  /* of these, what the service session may not flush either */
+    struct pk_conn *own;     /* the service session, NULL when there is none */
+    unsigned service_fails;  /* in a row */
+    int64_t service_next_us; /* not opened again before */
+    struct pk_auths auths;   /* what it shows the ensemble */
+    bool to_look;            /* restored znodes may not have been compared with the ensemble yet */
+    uint32_t handed;         /* znodes and cached znodes handed over since the newest tick */
     bool draining;
     bool releasing; /* as fast as the ensemble takes it */
 };
@@ -62,19 +62,19 @@ void pk_conn_changed(struct core *core, struct pk_conn *c);
 void pk_conn_wake(struct core *core, struct pk_conn *c);
 /* Ends a connection: the client's last replies are flushed first, the uplink closes at once. Idempotent. */
 void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why);
-/* Everyone who waits for the end of a sink is judged again, in the order in which they came. */
+/* Everyone who waits for the end of a promotion is judged again, in the order in which they came. */
 void pk_core_wake_waiting(struct core *core);
-/* Waits for the end of some sink. */
+/* Waits for the end of some promotion. */
 void pk_conn_wait(struct core *core, struct pk_conn *c);
 
-void pk_core_note(struct core *core, enum pk_note_kind kind, const struct pk_conn *c, struct pk_bytes path,
-                  int64_t number);
+void pk_core_log_event(struct core *core, enum pk_log_event_kind kind, const struct pk_conn *c,
+                       struct pk_bytes path, int64_t number);
 
 /* A connection in no state yet; NULL when out of memory. */
 struct pk_conn *pk_conn_new(struct core *core) PK_NODISCARD;
 /* Frees a connection and everything that depends on it; its id is dead from here on. */
 void pk_conn_free(struct core *core, struct pk_conn *c);
-/* A fresh xid for a request of our own: negative, so that servers do not count it in their throttling. */
+/* A fresh xid for an internal request: negative, so that servers do not count it in their throttling. */
 int32_t pk_core_xid(struct core *core);
 
 /* An answer that waited for one that was asked again: its header zxid is raised to the highest that the client has seen.

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "core/lease.h"
+#include "core/cached.h"
 #include "proto/path.h"
 
 static uint32_t name_hash(const struct pk_store *store, const struct pk_znode *parent, struct pk_bytes name)
@@ -239,7 +239,7 @@ enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path,
     return PK_OUTSIDE;
 }
 
-struct pk_znode *pk_store_know(struct pk_store *store, struct pk_mount *mount, struct pk_bytes path)
+struct pk_znode *pk_store_track(struct pk_store *store, struct pk_mount *mount, struct pk_bytes path)
 {
     struct pk_znode *z = mount->root;
     struct pk_bytes rest = behind(mount, path), name;
@@ -256,26 +256,26 @@ struct pk_znode *pk_store_know(struct pk_store *store, struct pk_mount *mount, s
     return z;
 }
 
-struct pk_aux *pk_store_aux(struct pk_store *store, struct pk_znode *z)
+struct pk_tracking *pk_store_tracking(struct pk_store *store, struct pk_znode *z)
 {
     if (z->aux != NULL)
         return z->aux;
-    struct pk_aux *aux = pk_zalloc(store->mem, sizeof *aux);
+    struct pk_tracking *aux = pk_zalloc(store->mem, sizeof *aux);
     if (aux == NULL)
         return NULL;
     pk_list_init(&aux->watches);
-    pk_list_init(&aux->asks);
+    pk_list_init(&aux->prechecks);
     pk_list_init(&aux->recent);
     aux->znode = z;
     return z->aux = aux;
 }
 
-static void tidy_aux(struct pk_store *store, struct pk_znode *z)
+static void tidy_tracking(struct pk_store *store, struct pk_znode *z)
 {
-    struct pk_aux *aux = z->aux;
+    struct pk_tracking *aux = z->aux;
     if (aux == NULL || aux->inflight > 0 || !pk_list_empty(&aux->recent))
         return;
-    if (pk_list_empty(&aux->watches) && pk_list_empty(&aux->asks)) {
+    if (pk_list_empty(&aux->watches) && pk_list_empty(&aux->prechecks)) {
         pk_free(store->mem, aux);
         z->aux = NULL;
     }
@@ -284,9 +284,9 @@ static void tidy_aux(struct pk_store *store, struct pk_znode *z)
 void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
 {
     while (z != NULL) {
-        tidy_aux(store, z);
-        if (z->state != PK_ZNODE_KNOWN || z->aux != NULL || z->children != NULL || z->cversion > 0 ||
-            z->no_births || z->settling || z->lease != NULL || z->parent == NULL)
+        tidy_tracking(store, z);
+        if (z->state != PK_ZNODE_TRACKED || z->aux != NULL || z->children != NULL || z->cversion > 0 ||
+            z->no_local_creates || z->replaying_pairs || z->cached != NULL || z->parent == NULL)
             return;
         struct pk_znode *up = z->parent;
         forget(store, z);
@@ -296,7 +296,7 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
 
 enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us)
 {
-    struct pk_aux *aux = pk_store_aux(store, z);
+    struct pk_tracking *aux = pk_store_tracking(store, z);
     if (aux == NULL)
         return PK_ENOMEM;
     aux->recent_us = now_us;
@@ -309,9 +309,9 @@ static void not_recent(struct pk_znode *z)
 {
     if (z->aux == NULL)
         return;
-    z->aux->settled_pairs = 0;
-    if (z->state == PK_ZNODE_SUNK)
-        z->state = PK_ZNODE_KNOWN;
+    z->aux->replayed_pairs = 0;
+    if (z->state == PK_ZNODE_PROMOTED)
+        z->state = PK_ZNODE_TRACKED;
     if (z->aux->floor_zxid == 0)
         pk_list_del(&z->aux->recent);
 }
@@ -321,12 +321,12 @@ void pk_store_gone(struct pk_znode *z)
     not_recent(z);
     z->cversion = 0;
     z->czxid = 0;
-    z->no_births = false;
+    z->no_local_creates = false;
 }
 
 void pk_store_seen(struct pk_znode *z, int64_t czxid)
 {
-    if (z->state != PK_ZNODE_KNOWN)
+    if (z->state != PK_ZNODE_TRACKED)
         return;
     if (z->czxid != 0 && z->czxid != czxid)
         z->cversion = 0;
@@ -336,7 +336,7 @@ void pk_store_seen(struct pk_znode *z, int64_t czxid)
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
 {
     while (!pk_list_empty(&store->recent)) {
-        struct pk_aux *aux = PK_CONTAINER(store->recent.next, struct pk_aux, recent);
+        struct pk_tracking *aux = PK_CONTAINER(store->recent.next, struct pk_tracking, recent);
         if (now_us - aux->recent_us < keep_us)
             return;
         struct pk_znode *z = aux->znode;
@@ -357,14 +357,14 @@ void pk_znode_stat(const struct pk_znode *z, struct pk_stat *st)
         .version = z->version,
         .cversion = z->cversion,
         .data_length = z->data != NULL ? (int32_t)z->data->len : 0,
-        .num_children = z->nborn,
+        .num_children = z->nlocal,
     };
-    if (z->lease == NULL)
+    if (z->cached == NULL)
         return;
-    *st = z->lease->base;
-    pk_lease_patch(z->lease, st);
-    st->num_children += z->nborn;
-    st->cversion += z->nborn + 2 * z->cversion;
+    *st = z->cached->base;
+    pk_cached_patch(z->cached, st);
+    st->num_children += z->nlocal;
+    st->cversion += z->nlocal + 2 * z->cversion;
     if (st->pzxid < z->pzxid)
         st->pzxid = z->pzxid;
 }
@@ -378,11 +378,11 @@ struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z)
     return z != root ? z->next : NULL;
 }
 
-bool pk_store_has_room(const struct pk_mount *mount, bool birth, uint64_t more, size_t data)
+bool pk_store_has_room(const struct pk_mount *mount, bool local_create, uint64_t more, size_t data)
 {
     if (data > mount->config.max_znode)
         return false;
-    if (birth && mount->znodes + mount->leases >= mount->config.max_znodes)
+    if (local_create && mount->znodes + mount->cached_znodes >= mount->config.max_znodes)
         return false;
     return more == 0 || mount->bytes + more <= mount->config.max_bytes;
 }

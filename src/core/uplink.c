@@ -47,7 +47,7 @@ static void take_ping(struct core *core, struct pk_conn *c, const struct pk_fram
 static void take_whole(struct core *core, struct pk_conn *c, struct pk_entry *e, const struct pk_frame *f)
 {
     struct pk_reply r;
-    if (c->uplink == PK_UPLINK_GREETED) {
+    if (c->uplink == PK_UPLINK_HANDSHAKE) {
         pk_session_response(core, c, f);
         return;
     }
@@ -65,7 +65,7 @@ static bool identify(struct core *core, struct pk_conn *c, const uint8_t *head, 
                      struct pk_entry **e, struct pk_reply *r)
 {
     *e = NULL;
-    if (c->uplink == PK_UPLINK_GREETED)
+    if (c->uplink == PK_UPLINK_HANDSHAKE)
         return true;
     pk_reply_load(r, head + PK_LEN_WORD);
     if (r->xid == PK_XID_NOTIFICATION || r->xid == PK_XID_PING)
@@ -164,8 +164,8 @@ static size_t continue_frame(struct core *core, struct pk_conn *c, const uint8_t
 static size_t checked_len(struct core *core, struct pk_conn *c, const uint8_t *p)
 {
     uint32_t len = pk_load32(p);
-    bool greeted = c->uplink == PK_UPLINK_GREETED;
-    if (greeted ? len > MAX_CONNECT_RESPONSE : len < PK_REPLY_HEADER || len > INT32_MAX) {
+    bool connecting = c->uplink == PK_UPLINK_HANDSHAKE;
+    if (connecting ? len > MAX_CONNECT_RESPONSE : len < PK_REPLY_HEADER || len > INT32_MAX) {
         pk_conn_close(core, c, PK_CLOSE_MALFORMED_UPSTREAM);
         return 0;
     }
@@ -175,7 +175,7 @@ static size_t checked_len(struct core *core, struct pk_conn *c, const uint8_t *p
 /* Collects the head; begins the frame when that is complete. Returns the bytes used. */
 static size_t collect_head(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
 {
-    uint32_t want = c->uplink == PK_UPLINK_GREETED ? PK_LEN_WORD : REPLY_LEN;
+    uint32_t want = c->uplink == PK_UPLINK_HANDSHAKE ? PK_LEN_WORD : REPLY_LEN;
     size_t some = want - c->in.nhead < n ? want - c->in.nhead : n;
     memcpy(c->in.head + c->in.nhead, p, some);
     c->in.nhead += (uint32_t)some;
@@ -209,7 +209,7 @@ static size_t take_in_place(struct core *core, struct pk_conn *c, const uint8_t 
 void pk_uplink_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
 {
     c->uplink_heard_us = core->now_us;
-    while (n > 0 && (c->uplink == PK_UPLINK_GREETED || c->uplink == PK_UPLINK_UP)) {
+    while (n > 0 && (c->uplink == PK_UPLINK_HANDSHAKE || c->uplink == PK_UPLINK_UP)) {
         size_t used = 0;
         if (c->in.mode != PK_IN_HEAD)
             used = continue_frame(core, c, p, n);
@@ -224,7 +224,7 @@ void pk_uplink_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, siz
 
 void pk_uplink_eof(struct core *core, struct pk_conn *c)
 {
-    if (c->uplink == PK_UPLINK_GREETED)
+    if (c->uplink == PK_UPLINK_HANDSHAKE)
         pk_session_elsewhere(core, c, PK_CLOSE_UPLINK_CLOSED_AT_ONCE);
     else if (c->closing)
         pk_conn_close(core, c, PK_CLOSE_SESSION_CLOSED);
@@ -239,7 +239,7 @@ void pk_uplink_failed(struct core *core, struct pk_conn *c)
 
 bool pk_uplink_wants(const struct core *core, const struct pk_conn *c)
 {
-    if (c->uplink != PK_UPLINK_GREETED && c->uplink != PK_UPLINK_UP)
+    if (c->uplink != PK_UPLINK_HANDSHAKE && c->uplink != PK_UPLINK_UP)
         return false;
     return c->client == PK_CLIENT_GONE || c->client_out.bytes <= core->config.client_high_water;
 }

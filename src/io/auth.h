@@ -1,5 +1,5 @@
 /*
- * Credentials of our own sessions (key auth-file): lines SCHEME:SECRET, for instance digest:user:password.
+ * Credentials of service sessions (key auth-file): lines SCHEME:SECRET, for instance digest:user:password.
  *
  * They stand in a file of their own because a command line and a configuration are seen by many; nothing here ever
  * shows a secret.

@@ -1,5 +1,5 @@
 /*
- * A session of our own with the ensemble, through libzookeeper_mt, for use from a thread that may wait.
+ * A service session with the ensemble, through libzookeeper_mt, for use from a thread that may wait.
  *
  * Every wait is bounded and ends early when *stop becomes true. Errors are libzookeeper's (ZOK, ZNONODE,
  * ...).

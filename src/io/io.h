@@ -50,7 +50,7 @@ struct pk_io {
     struct pk_pair **by_slot; /* index: pk_id.slot */
     size_t slots;
     struct pk_list pairs;      /* all that are allocated */
-    size_t npairs, nown;       /* nown: of these without a client */
+    size_t npairs, nservice;   /* nservice: of these without a client */
     struct pk_list connecting; /* pairs whose uplink connects, oldest first */
     struct pk_list nameless;   /* pairs that wait for names to be resolved */
     struct pk_list answering;  /* pairs whose four-letter word is being written */
@@ -75,7 +75,7 @@ struct pk_io {
 /* How many clients are connected. */
 static inline size_t pk_io_clients(const struct pk_io *io)
 {
-    return io->npairs - io->nown;
+    return io->npairs - io->nservice;
 }
 
 /* Takes the time for events that follow. */

@@ -25,7 +25,7 @@ static const struct {
 },
   notes[] = {
 #define X(name, level, text) {PK_LOG_##level, text},
-#include "core/notes.def"
+#include "core/log_events.def"
 #undef X
 };
 
@@ -93,9 +93,9 @@ static const char *about(enum pk_log_kind kind)
                                       "names",
                                       "what exists below the mounts",
                                       "other pacekeepers"};
-    if (kind < PK_LOG_NOTE_RECURSIVE_WATCH)
+    if (kind < PK_LOG_CORE_RECURSIVE_WATCH)
         return closes[kind].text;
-    return kind < PK_LOG_START ? notes[kind - PK_LOG_NOTE_RECURSIVE_WATCH].text : own[kind - PK_LOG_START];
+    return kind < PK_LOG_START ? notes[kind - PK_LOG_CORE_RECURSIVE_WATCH].text : own[kind - PK_LOG_START];
 }
 
 static void say_suppressed(struct pk_log *log, enum pk_log_kind kind, int64_t now)
@@ -157,9 +157,9 @@ void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_clos
     pk_log(log, closes[why].level, (enum pk_log_kind)why, who, "%s", closes[why].text);
 }
 
-void pk_log_note(struct pk_log *log, const struct pk_log_who *who, const struct core_note *note)
+void pk_log_event(struct pk_log *log, const struct pk_log_who *who, const struct core_log_event *note)
 {
-    enum pk_log_kind kind = (enum pk_log_kind)(PK_LOG_NOTE_RECURSIVE_WATCH + (int)note->kind);
+    enum pk_log_kind kind = (enum pk_log_kind)(PK_LOG_CORE_RECURSIVE_WATCH + (int)note->kind);
     pk_log(log, notes[note->kind].level, kind, who, "%s: %s (%" PRId64 ")", notes[note->kind].text,
            note->path, note->number);
 }

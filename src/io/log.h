@@ -24,8 +24,8 @@ enum pk_log_kind {
 #define X(name, level, text) PK_LOG_CLOSE_##name,
 #include "core/close.def"
 #undef X
-#define X(name, level, text) PK_LOG_NOTE_##name,
-#include "core/notes.def"
+#define X(name, level, text) PK_LOG_CORE_##name,
+#include "core/log_events.def"
 #undef X
     PK_LOG_START,     /* start, stop and configuration: never limited */
     PK_LOG_ACCEPT,    /* clients that could not be accepted */
@@ -59,9 +59,9 @@ void pk_log(struct pk_log *log, enum pk_log_level level, enum pk_log_kind kind, 
 /* Writes the counts of suppressed lines that are due; called now and then, and with force at the end. */
 void pk_log_flush(struct pk_log *log, bool force);
 
-/* How a connection ended, and what the core noted: levels and texts of close.def and notes.def. */
+/* How a connection ended, and what the core noted: levels and texts of close.def and log_events.def. */
 void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why);
-void pk_log_note(struct pk_log *log, const struct pk_log_who *who, const struct core_note *note);
+void pk_log_event(struct pk_log *log, const struct pk_log_who *who, const struct core_log_event *note);
 
 /* The text of close.def. */
 const char *pk_log_close_text(enum pk_close why);

@@ -1,6 +1,6 @@
 /*
  * Our marker and those of others. Happy path: every status-interval a thread of libuv's pool makes or checks our marker
- * on a session of our own and reads the others; the loop then compares mounts. Failure modes, each said once and tried
+ * on a service session and reads the others; the loop then compares mounts. Failure modes, each said once and tried
  * again the next time: no session, no permission, a path that cannot be made. An expired session is replaced. Rounds
  * never overlap, and a stop ends a round's waits at once.
  */

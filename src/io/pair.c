@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/four_letter.h"
 #include "io/io.h"
 #include "io/upstream.h"
-#include "io/words.h"
 
 static void client_closed(uv_handle_t *handle)
 {
@@ -30,7 +30,7 @@ void pk_pair_maybe_free(struct pk_pair *pair)
     pk_list_del(&pair->all);
     pk_list_del(&pair->waiting);
     io->npairs--;
-    io->nown -= pair->own;
+    io->nservice -= pair->own;
     free(pair->answer);
     free(pair);
     pk_listeners_resume(io);
@@ -153,19 +153,19 @@ void pk_pair_open(struct pk_io *io, int fd, const union pk_address *peer)
     pk_side_read(&pair->client, true, pk_pair_alloc, client_bytes);
 }
 
-struct pk_pair *pk_pair_own(struct pk_io *io, struct pk_id id)
+struct pk_pair *pk_pair_service(struct pk_io *io, struct pk_id id)
 {
     static const union pk_address nobody;
     struct pk_pair *pair = make(io, &nobody);
     if (pair != NULL) {
         pair->own = true;
         pair->id = id;
-        io->nown++;
+        io->nservice++;
         if (remember(io, pair))
             return pair;
         pk_pair_maybe_free(pair);
     }
-    pk_log(&io->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "no session of our own: memory is short");
+    pk_log(&io->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "no service session: memory is short");
     pk_io_step(io, id, PK_UPLINK_FAILED, NULL, 0);
     return NULL;
 }
@@ -188,7 +188,7 @@ static void answer_word(struct pk_pair *pair, const char *word)
 {
     size_t len = 0;
     struct pk_io *io = pair->io;
-    pair->answer = pk_words_answer(io, word, &len);
+    pair->answer = pk_four_letter_answer(io, word, &len);
     uv_buf_t buf = uv_buf_init(pair->answer, (unsigned)len);
     pk_side_read(&pair->client, false, pk_pair_alloc, client_bytes);
     if (len == 0 || pair->client.state != PK_SIDE_OPEN ||
@@ -240,7 +240,7 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
         write_both(pair, update);
     if (flags & PK_UPLINK_CLOSE)
         pk_pair_uplink_close(pair);
-    if (flags & PK_WORD)
+    if (flags & PK_FOUR_LETTER)
         answer_word(pair, update->word);
     if (flags & PK_CLIENT_CLOSE) {
         say_end(pair, update->why);

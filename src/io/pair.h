@@ -36,7 +36,7 @@ struct pk_pair {
 /* Takes an accepted socket over. Closes it when memory is short. */
 void pk_pair_open(struct pk_io *io, int fd, const union pk_address *peer);
 /* A session of the core's own begins: makes its pair, or tells the core that there will be no uplink. */
-struct pk_pair *pk_pair_own(struct pk_io *io, struct pk_id id);
+struct pk_pair *pk_pair_service(struct pk_io *io, struct pk_id id);
 /* Who it is, for the log: the client's address, or that it is our own. */
 const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT]);
 /* Does what the core wants. */

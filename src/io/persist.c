@@ -47,16 +47,16 @@ static bool young_enough(struct pk_io *io, const struct pk_state_head *head)
 static void restore(struct pk_io *io, struct pk_state_reader *reader, const struct pk_state_head *head)
 {
     struct core_record record;
-    int64_t born = 0, left_out = 0, age_s = (io->wall_ms - head->wall_ms) / 1000;
+    int64_t local = 0, left_out = 0, age_s = (io->wall_ms - head->wall_ms) / 1000;
     core_restore_zxid(io->core, head->newest_zxid);
     while (pk_state_next(reader, &record))
         if (core_restore(io->core, &record) != PK_OK)
-            left_out += record.born;
+            left_out += record.local;
         else
-            born += record.born;
+            local += record.local;
     pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
            "state file %s: %" PRId64 " znodes restored, written %" PRId64 " s ago", io->config->state_file,
-           born, age_s > 0 ? age_s : 0);
+           local, age_s > 0 ? age_s : 0);
     if (left_out > 0)
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
                "%" PRId64
@@ -100,13 +100,13 @@ void pk_persist_loaded(struct pk_io *io)
             io->config->state_file, strerror(errno));
 }
 
-static int64_t count(struct pk_io *io, int64_t *born)
+static int64_t count(struct pk_io *io, int64_t *local)
 {
     struct core_cursor cursor = {0, NULL};
     struct core_record record;
     int64_t n = 0;
     for (; core_save_next(io->core, &cursor, &record); n++)
-        *born += record.born;
+        *local += record.local;
     return n;
 }
 
@@ -116,21 +116,21 @@ bool pk_persist_save(struct pk_io *io)
     struct core_record record;
     struct pk_state_writer writer;
     const char *why = "", *file = io->config->state_file;
-    int64_t born = 0;
+    int64_t local = 0;
     if (file[0] == '\0')
         return true;
     pk_io_clock(io);
-    struct pk_state_head head = {io->wall_ms, core_stats(io->core)->newest_zxid, count(io, &born)};
+    struct pk_state_head head = {io->wall_ms, core_stats(io->core)->newest_zxid, count(io, &local)};
     pk_state_begin(&writer, file, &head);
     while (core_save_next(io->core, &cursor, &record))
         pk_state_add(&writer, &record);
     bool written = pk_state_end(&writer, &why) == PK_OK;
     if (written)
         pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "state file %s: %" PRId64 " znodes written", file,
-               born);
+               local);
     else
         pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL,
-               "state file %s cannot be written: %s; %" PRId64 " znodes are lost", file, why, born);
+               "state file %s cannot be written: %s; %" PRId64 " znodes are lost", file, why, local);
     return written;
 }
 

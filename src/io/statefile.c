@@ -85,7 +85,7 @@ void pk_state_add(struct pk_state_writer *w, const struct core_record *r)
     pk_put_int(length, (int32_t)r->path_len);
     put(w, length, sizeof length);
     put(w, r->path, r->path_len);
-    pk_put_int(pk_put_bool(middle, r->born), r->has_data ? (int32_t)r->data_len : -1);
+    pk_put_int(pk_put_bool(middle, r->local), r->has_data ? (int32_t)r->data_len : -1);
     put(w, middle, sizeof middle);
     put(w, r->data, r->has_data ? r->data_len : 0);
     p = pk_put_long(p, r->czxid);
@@ -145,12 +145,12 @@ static enum pk_err refuse(const char **why, const char *text)
 static void get_record(struct pk_in *in, struct core_record *r)
 {
     struct pk_bytes path = pk_get_bytes(in);
-    bool born = pk_get_bool(in);
+    bool local = pk_get_bool(in);
     struct pk_bytes data = pk_get_bytes(in);
     *r = (struct core_record){
         .path = path.p,
         .path_len = path.len,
-        .born = born,
+        .local = local,
         .has_data = data.p != NULL,
         .data = data.p,
         .data_len = data.len,

@@ -145,7 +145,7 @@ static void last_wait_over(uv_timer_t *timer)
 {
     struct pk_io *io = timer->data;
     pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
-           "a name lookup or a session of our own does not end: left behind");
+           "a name lookup or a service session does not end: left behind");
     uv_stop(&io->loop);
 }
 

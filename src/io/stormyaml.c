@@ -71,7 +71,7 @@ static enum pk_err servers(struct pk_yaml *yaml, struct pk_config *config, struc
     return PK_OK;
 }
 
-/* Heartbeats may be born here. What supervisors refresh is an ephemeral of theirs, and Nimbus takes one to be alive
+/* Heartbeats may be local here. What supervisors refresh is an ephemeral of theirs, and Nimbus takes one to be alive
  * as long as it is there: a refresh that is a minute late tells nobody anything wrong. */
 static const struct {
     const char *name;

@@ -80,7 +80,8 @@ static void say(struct pk_survey *survey, const struct pk_config_mount *mount, c
     struct pk_log *log = &survey->io->log;
     if (finding->error == ZNONODE)
         pk_log(log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
-               "mount %s does not exist in the ensemble yet: znodes are born below it once somebody has "
+               "mount %s does not exist in the ensemble yet: znodes are created in memory below it once "
+               "somebody has "
                "created it",
                mount->path);
     else if (finding->error != ZOK)
@@ -88,7 +89,7 @@ static void say(struct pk_survey *survey, const struct pk_config_mount *mount, c
                mount->path, zerror(finding->error));
     else if (finding->children == 0)
         pk_log(log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
-               "mount %s is empty in the ensemble: all below it can be born here", mount->path);
+               "mount %s is empty in the ensemble: all below it can be local here", mount->path);
     else
         pk_log(
             log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,

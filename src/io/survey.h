@@ -1,5 +1,5 @@
 /*
- * What the ensemble already holds below the mounts: asked once after the start on a session of our own, said
+ * What the ensemble already holds below the mounts: asked once after the start on a service session, said
  * in the log, and nothing else depends on it.
  */
 #ifndef PK_IO_SURVEY_H

@@ -36,17 +36,17 @@ static struct pk_pair *find(struct pk_io *io, struct pk_id id)
     return pair != NULL && pair->id.gen == id.gen ? pair : NULL;
 }
 
-static void say_notes(struct pk_io *io)
+static void say_log_events(struct pk_io *io)
 {
-    struct core_note note;
-    while (core_take_note(io->core, &note)) {
+    struct core_log_event note;
+    while (core_take_log_event(io->core, &note)) {
         char text[PK_ADDRESS_TEXT];
         struct core_conn_info info = {0};
         struct pk_pair *pair = find(io, note.id);
         struct pk_log_who who = {0, pair != NULL ? pk_pair_name(pair, text) : NULL};
         if (core_conn_info(io->core, note.id, &info))
             who.session = info.session_id;
-        pk_log_note(&io->log, &who, &note);
+        pk_log_event(&io->log, &who, &note);
     }
 }
 
@@ -65,11 +65,11 @@ void pk_io_pump(struct pk_io *io)
     while (core_next(io->core, &id, &update)) {
         struct pk_pair *pair = find(io, id);
         if (pair == NULL && update.own)
-            pair = pk_pair_own(io, id);
+            pair = pk_pair_service(io, id);
         if (pair != NULL)
             pk_pair_update(pair, &update);
     }
-    say_notes(io);
+    say_log_events(io);
     if (io->stage == PK_FINISHING)
         return;
     if (core_pending(io->core))

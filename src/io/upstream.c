@@ -159,7 +159,7 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
     pk_server_back_off(s);
     pk_log(&upstream->io->log, PK_LOG_WARN, PK_LOG_ATTEMPT, NULL, "server %s left for another: %s", s->name,
            pk_log_close_text(why));
-    if (why == PK_CLOSE_GREETING_UNANSWERED)
+    if (why == PK_CLOSE_CONNECT_UNANSWERED)
         turn_away(s, &s->queue);
 }
 

@@ -92,7 +92,7 @@ void pk_upstream_connected(struct pk_upstream *upstream, int server);
 /* The server accepted a client's connection but gave no session. */
 void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close why);
 
-/* Asks a server who it is, unless that is under way. */
+/* Prechecks a server who it is, unless that is under way. */
 void pk_server_probe(struct pk_server *server);
 /* Has every pair of a list look for a server again. */
 void pk_upstream_retry_all(struct pk_list *waiters);
@@ -100,7 +100,7 @@ void pk_upstream_retry_all(struct pk_list *waiters);
 void pk_upstream_resolve(struct pk_upstream *upstream);
 void pk_upstream_resolve_again(struct pk_upstream *upstream);
 
-/* The servers that answer, HOST:PORT with commas between, for a session of our own; empty when none does. */
+/* The servers that answer, HOST:PORT with commas between, for a service session; empty when none does. */
 void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size);
 
 /* A number at random. */

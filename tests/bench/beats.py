@@ -48,20 +48,20 @@ def paced(bench):
     _beats(bench, "beats, paced at 1500 beats/s, latency since due", 1, rate=lambda sessions: 1500)
 
 
-def leased(bench):
-    """Refreshes of znodes that the ensemble has, in mode write-behind, beside znodes born here (pacekeeper), on a
-    schedule: a lease takes 1000 writes between two flushes, which replay every version; a closed loop would soon wait.
-    The warm-up has every session get its lease; the last daemon flushes every second, so that flushes are seen."""
+def cached(bench):
+    """Refreshes of znodes that the ensemble has, in mode write-behind, beside znodes local here (pacekeeper), on a
+    schedule: a cached znode takes 1000 writes between two flushes, which replay every version; a closed loop would soon wait.
+    The warm-up has every session get its cached znode; the last daemon flushes every second, so that flushes are seen."""
     if "pacekeeper" not in bench.targets:
         return
-    bench.targets["leased"] = bench.new_daemon("write-behind")
+    bench.targets["cached"] = bench.new_daemon("write-behind")
     bench.targets["flush 1s"] = bench.new_daemon("write-behind,flush=1s")
-    title = "beats on leased znodes, paced at 10 a second and session, at most 4000"
+    title = "beats on cached znodes, paced at 10 a second and session, at most 4000"
     found = _beats(bench, title, 1, rate=lambda sessions: min(10 * sessions, 4000), warmup=1,
-                   servers=("echo", "leased", "flush 1s", "pacekeeper"))
+                   servers=("echo", "cached", "flush 1s", "pacekeeper"))
     ratios = [value / found["pacekeeper", size, sessions] for (name, size, sessions), value in found.items()
-              if name == "leased" and found.get(("pacekeeper", size, sessions))]
-    bench.expect("leased znodes: requests per CPU-second, of those on born znodes, at worst", min(ratios, default=None),
+              if name == "cached" and found.get(("pacekeeper", size, sessions))]
+    bench.expect("cached znodes: requests per CPU-second, of those on local znodes, at worst", min(ratios, default=None),
                  0.75)
-    for name in ("leased", "flush 1s"):
+    for name in ("cached", "flush 1s"):
         bench.targets.pop(name).stop()

@@ -28,8 +28,8 @@ from runner import Bench  # noqa: E402
 from table import Table  # noqa: E402
 
 SECTIONS = {f.__name__: f for f in (
-    beats.closed, beats.pipelined, beats.paced, beats.leased, relays.reads, relays.relayed, relays.storm, store.memory,
-    store.births, store.listing, store.release, ensemble.transactions, replay.replay, replay.pulses)}
+    beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
+    store.local_creates, store.listing, store.release, ensemble.transactions, replay.replay, replay.pulses)}
 ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
 
 

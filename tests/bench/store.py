@@ -39,10 +39,10 @@ def memory(bench):
     table.print()
 
 
-def births(bench):
+def local_creates(bench):
     """Creates and deletes, 16 in flight on each of 10 sessions, beside requests of the same size to the echo."""
     znodes = 20000 if bench.quick else 100000
-    table = Table("births in mode pacemaker, 10 sessions, pipelined 16",
+    table = Table("local creates in mode pacemaker, 10 sessions, pipelined 16",
                   ["size", "server", "creates/s", "per CPU-s", "of echo", "deletes/s", "per CPU-s", "of echo"])
     for size in (64, 1024):
         base = None
@@ -60,7 +60,7 @@ def births(bench):
 
 
 def listing(bench):
-    """getChildren2 of one parent with many born znodes, and of the same znodes in a ZooKeeper."""
+    """getChildren2 of one parent with many local znodes, and of the same znodes in a ZooKeeper."""
     znodes = 20000 if bench.quick else 100000
     table = Table(f"listing of {znodes} znodes below one parent (getChildren2)",
                   ["server", "bytes", "lists/s", "p50 ms", "max ms", "CPU ms each", "MB per CPU-s"])
@@ -83,11 +83,11 @@ def _children(server, path):
 
 
 def release(bench):
-    """SIGTERM with `release: true`: everything born moves into the ensemble before the daemon ends."""
+    """SIGTERM with `release: true`: everything local moves into the ensemble before the daemon ends."""
     if "pacekeeper" not in bench.targets:
         return
     znodes = 4000 if bench.quick else 24000
-    table = Table("release of born znodes into the ensemble at SIGTERM (1 KiB each)",
+    table = Table("release of local znodes into the ensemble at SIGTERM (1 KiB each)",
                   ["znodes", "seconds", "znodes/s", "exit", "in the ensemble", "creates/s directly", "of that"])
     zookeeper = rig.ZooKeeper(jvm=BIG_JVM).start()
     direct = bench.run("zookeeper", "znodes", server=zookeeper, sessions=1, znodes=znodes, size=1024, root="/direct")
@@ -99,6 +99,6 @@ def release(bench):
         found = _children(zookeeper, UNDER)
         rate, straight = znodes / took, direct.get("created")
         table.row(znodes, took, rate, status, found, straight, rate / straight if straight else None)
-        bench.expect("born znodes in the ensemble after a release, of all", found / znodes, 1.0)
+        bench.expect("local znodes in the ensemble after a release, of all", found / znodes, 1.0)
     table.print()
     zookeeper.stop()

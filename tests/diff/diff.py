@@ -2,7 +2,7 @@
 
     diff.py                                    `make check`: a short self-test, then fixed seeds, 100 seconds in all
     diff.py --steps 1000000 --seed 7           as many steps as asked for, profiles in turn
-    diff.py --profile beats|behind|leases|mix|pipeline      one profile only
+    diff.py --profile beats|behind|cached|mix|pipeline      one profile only
     diff.py --replay FILE [--times N]          a script that an earlier run printed; shortened if that was not done
     diff.py --selftest                         two servers, no proxy (must be equal), then faults (must be noticed)
 
@@ -31,13 +31,13 @@ from runner import Difference, Runner, mounts, prepare                          
 from shrink import shrink                                                       # noqa: E402
 from wire import four_letter                                                    # noqa: E402
 
-PROFILES = ("mix", "beats", "behind", "leases", "pipeline")
+PROFILES = ("mix", "beats", "behind", "cached", "pipeline")
 CHECK_SEEDS = (1, 2, 3)
 CHECK_STEPS = 12000                   # in `make check`, over all profiles
 CHECK_SELFTEST = 1200
 PRINTED = 8000                        # characters of a script on the terminal
-LENGTH = {"mix": 250, "beats": 300, "behind": 300, "leases": 300, "pipeline": 60}
-MEASURED = ("beats", "behind", "leases")
+LENGTH = {"mix": 250, "beats": 300, "behind": 300, "cached": 300, "pipeline": 60}
+MEASURED = ("beats", "behind", "cached")
 MINIMUM = 0.9                         # of the successful writes of an episode's quiet part must be absorbed
 SERVER_JVM = ["-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=1000000000",
               "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:"
@@ -46,7 +46,7 @@ SERVER_JVM = ["-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkI
 
 class Figures:
     def __init__(self):
-        self.episodes = self.sets = self.creates = self.leased = self.absorbed = self.births = self.flushes = 0
+        self.episodes = self.sets = self.creates = self.cached = self.absorbed = self.local_creates = self.flushes = 0
 
 
 def mntr(addr):
@@ -110,19 +110,19 @@ class Campaign:
     def _check_absorbed(self, episode, before, figures):
         """Beats that are not absorbed would make this profile a test of the relay only."""
         after = mntr(self.runner.sides[1].addr)
-        absorbed, births, flushes = (int(after.get(k, 0)) - int(before.get(k, 0))
-                                     for k in ("pk_beats_absorbed", "pk_births", "pk_flushes"))
-        born = episode.profile == "beats"
-        due = (episode.plain_sets, episode.plain_creates) if born else (episode.leased_sets, 0)
+        absorbed, local_creates, flushes = (int(after.get(k, 0)) - int(before.get(k, 0))
+                                     for k in ("pk_beats_absorbed", "pk_local_creates", "pk_flushes"))
+        local = episode.profile == "beats"
+        due = (episode.plain_sets, episode.plain_creates) if local else (episode.cached_sets, 0)
         figures.sets += episode.plain_sets
         figures.creates += episode.plain_creates
-        figures.leased += episode.leased_sets
+        figures.cached += episode.cached_sets
         figures.absorbed += absorbed
-        figures.births += births
+        figures.local_creates += local_creates
         figures.flushes += flushes
-        if absorbed < MINIMUM * due[0] or births < MINIMUM * due[1]:
-            raise Difference("end", "too little absorbed: %d of %d setData, %d births of %d creates" % (
-                absorbed, due[0], births, due[1]))
+        if absorbed < MINIMUM * due[0] or local_creates < MINIMUM * due[1]:
+            raise Difference("end", "too little absorbed: %d of %d setData, %d local creates of %d creates" % (
+                absorbed, due[0], local_creates, due[1]))
 
     def replay(self, script):
         """For shrinking: the difference, or None. A short patience: silence is a difference too."""
@@ -163,8 +163,8 @@ class Campaign:
         for name in MEASURED:
             f = self.figures[name]
             if f.sets:
-                print("%s: %d setData (%d of them on leased znodes) and %d creates while quiet; %d absorbed, %d births, "
-                      "%d flushed in all" % (name, f.sets, f.leased, f.creates, f.absorbed, f.births, f.flushes))
+                print("%s: %d setData (%d of them on cached znodes) and %d creates while quiet; %d absorbed, %d local creates, "
+                      "%d flushed in all" % (name, f.sets, f.cached, f.creates, f.absorbed, f.local_creates, f.flushes))
 
 
 def servers():

@@ -42,7 +42,7 @@ class Model:
 
 
 class Episode:
-    """A source of steps. profile: mix, beats, behind, leases or pipeline."""
+    """A source of steps. profile: mix, beats, behind, cached or pipeline."""
 
     def __init__(self, seed, profile, length):
         self.rng = random.Random(seed)
@@ -51,38 +51,38 @@ class Episode:
         self.make = Requests(self.rng, self.model)
         self.kind = self._pick_base()
         self.steps = []
-        self.quiet = profile in ("beats", "behind", "leases")        # nothing but beats so far
+        self.quiet = profile in ("beats", "behind", "cached")        # nothing but beats so far
         self.plain_sets = self.plain_creates = 0
-        self.granted = set()                         # (client, path) of those that have written it once
-        self.leased_sets = 0
+        self.permitted = set()                         # (client, path) of those that have written it once
+        self.cached_sets = 0
 
     def _pick_base(self):
         if self.profile == "beats":
-            return self.rng.choices(["born", "up", "root"], [6, 2, 2])[0]
+            return self.rng.choices(["local", "up", "root"], [6, 2, 2])[0]
         if self.profile == "behind":
             return self.rng.choice(["behind", "behind", "never"])
-        if self.profile == "leases":
+        if self.profile == "cached":
             return "up"
-        return self.rng.choices(["born", "up", "root", "out", "relay", "behind", "never"], [5, 3, 2, 1.5, 0.5, 3, 1.5])[0]
+        return self.rng.choices(["local", "up", "root", "out", "relay", "behind", "never"], [5, 3, 2, 1.5, 0.5, 3, 1.5])[0]
 
     def observe(self, client, request, err, value, base):
         self.model.observe(client, request, err, value, base)
         if self.quiet and not err:
             self.plain_sets += request[0] == "set_data"
             self.plain_creates += request[0] in ("create", "create2")
-            self._count_leased(client, request)
+            self._count_cached(client, request)
 
-    def _count_leased(self, client, request):
-        """The first write of a connection is relayed and brings the lease, the others can be absorbed."""
+    def _count_cached(self, client, request):
+        """The first write of a connection is relayed and brings the cached znode, the others can be absorbed."""
         name, path = request[0], request[1][0] if request[1] else None
         if name == "set_data":
-            self.leased_sets += (client, path) in self.granted
-            self.granted.add((client, path))
+            self.cached_sets += (client, path) in self.permitted
+            self.permitted.add((client, path))
         elif name in ("create", "create2", "delete"):
-            self.granted = {(c, p) for c, p in self.granted if p != path}
+            self.permitted = {(c, p) for c, p in self.permitted if p != path}
 
     def __iter__(self):
-        source = {"beats": self._beats, "behind": self._leases, "leases": self._leases}.get(self.profile, self._mixed)()
+        source = {"beats": self._beats, "behind": self._cached_znodes, "cached": self._cached_znodes}.get(self.profile, self._mixed)()
         for _ in range(self.length):
             step = next(source)
             self.steps.append(step)
@@ -132,7 +132,7 @@ class Episode:
             yield ("pipe", client, requests)
 
     def _burst(self, client):
-        """Many writes of one znode or of one parent's children: counters that a sink has to replay."""
+        """Many writes of one znode or of one parent's children: counters that a promotion has to replay."""
         path = self.make.path(odd=0)
         n = self.rng.choice([30, 120, 250])
         if self.rng.random() < 0.6:
@@ -171,7 +171,7 @@ class Episode:
             return ("req", client, ("unknown", (self.rng.choice([10, 23, 99, 108, 2000, -12]), "@/a")))
         return ("req", client, ("reserved", (self.rng.choice([0, 13, 20, -10]), "@/a")))
 
-    def _leases(self):
+    def _cached_znodes(self):
         """Beats on znodes of the ensemble, each by one client while all is quiet; then by anybody, with everything else
         between."""
         yield ("req", 0, ("exists", ("@", 0)))
@@ -182,9 +182,9 @@ class Episode:
             if not self.quiet and self.rng.random() < 0.12:
                 yield from self._rare(client)
                 continue
-            requests = self.make.leased_beat(client if self.quiet else self.rng.randrange(CLIENTS),
+            requests = self.make.cached_beat(client if self.quiet else self.rng.randrange(CLIENTS),
                                              "open" if self.kind in ("behind", "never") else "twice")
-            if requests[-1][0] == "set_data" and (client, requests[-1][1][0]) in self.granted and self.rng.random() < 0.4:
+            if requests[-1][0] == "set_data" and (client, requests[-1][1][0]) in self.permitted and self.rng.random() < 0.4:
                 yield ("pipe", client, [r for _ in range(self.rng.choice([2, 4, 12])) for r in requests])
             else:
                 for request in requests:
@@ -206,7 +206,7 @@ class Episode:
 
     def _beats(self):
         """Mostly heartbeats; the first half holds nothing else, so that much is absorbed before it gets rare."""
-        if self.kind != "born":
+        if self.kind != "local":
             yield ("req", 0, ("exists", ("@", 0)))
         quiet = self.length * self.rng.choice([3, 5, 8]) // 10
         for done in range(1 << 30):

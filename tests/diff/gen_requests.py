@@ -101,7 +101,7 @@ class Requests:
         return [self.of(self.rng.choice(["set_acl", "multi", "multi", "multi"]))] + reads
 
     def apart(self):
-        """For several clients at once: touches and sees nothing but this client's own subtree."""
+        """For several clients at once: intents and sees nothing but this client's own subtree."""
         while True:
             request = self.orderly()
             if request[0] in ("get_ephemerals", "set_watches", "set_watches2") or sc.options(request):
@@ -150,7 +150,7 @@ class Requests:
             return [("get_acl", (worker,))]
         return [("delete", (rng.choice([worker, worker, worker, topology]), -1))]
 
-    def leased_beat(self, owner, acl):
+    def cached_beat(self, owner, acl):
         """What an owner of znodes in the ensemble sends, and what others read of them. acl: one with which creates are
         relayed."""
         rng = self.rng

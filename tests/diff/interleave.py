@@ -31,7 +31,7 @@ PATHS = ("", "/a", "/a", "/b", "/a/x", "/a/x", "/a/y")        # below a round's 
 READS = {"get", "exists", "watch", "children", "child watch", "count"}
 ANY = object()
 LEAVES = ("/a", "/b", "/a/x", "/a/y")
-WEIGHTS = {"create": 8, "birth": 8, "delete": 6, "set": 9, "get": 6, "exists": 4, "children": 5, "watch": 2,
+WEIGHTS = {"create": 8, "local create": 8, "delete": 6, "set": 9, "get": 6, "exists": 4, "children": 5, "watch": 2,
            "child watch": 1, "ephemeral": 2, "sequence": 2, "container": 1, "set_acl": 1, "multi create": 2,
            "multi set": 2, "count": 2}
 REFRESHES = {**WEIGHTS, "set": 30, "get": 10, "exists": 10, "watch": 1, "child watch": 0.5}
@@ -42,7 +42,7 @@ def random_op(rng, i, weights):
     """(kind, path, data or None, version)"""
     kind = rng.choices(list(weights), list(weights.values()))[0]
     path = rng.choice(PATHS)
-    if path == "" and kind in ("create", "birth", "delete", "ephemeral", "sequence", "container", "multi create"):
+    if path == "" and kind in ("create", "local create", "delete", "ephemeral", "sequence", "container", "multi create"):
         path = "/a"
     return (kind, path, b"%d" % i, rng.choice([-1, -1, -1, 0, 1, 2]))
 
@@ -53,7 +53,7 @@ def request(op, root):
     path = root + path
     sub_create = (w.OP_CREATE, w.create(path, data))
     return {
-        "create": (w.OP_CREATE2, w.create2(path, data)), "birth": sub_create,
+        "create": (w.OP_CREATE2, w.create2(path, data)), "local create": sub_create,
         "ephemeral": (w.OP_CREATE, w.create(path, data, flags=w.EPHEMERAL)),
         "sequence": (w.OP_CREATE, w.create(path, data, flags=w.SEQUENCE)),
         "container": (w.OP_CREATE_CONTAINER, w.create_container(path, data)),
@@ -217,7 +217,7 @@ def play(conns, plan, root, run):
     seen += exchange(conns[:1], [last], root)
     if explains(batches + [last], seen, state):
         return None
-    lines = ["%s is %s, before: %s" % (root, "upstream" if upstream else "born", before)]
+    lines = ["%s is %s, before: %s" % (root, "upstream" if upstream else "local", before)]
     for batch, replies in zip(batches + [last], seen):
         lines += ["  session:"] + ["    %-45s %s" % (op, r) for op, r in zip(batch, replies)]
     return "no order explains these replies\n" + "\n".join(lines)

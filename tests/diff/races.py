@@ -161,17 +161,17 @@ def _one_wins(maker):
     close(a, b, reader)
 
 
-def test_two_births_of_one_path():
+def test_two_local_creates_of_one_path():
     _one_wins(lambda conn, path, _i: create_call(conn, w.OP_CREATE, path, b"b"))
 
 
-def test_birth_against_relayed_create():
+def test_local_create_against_relayed_create():
     kinds = [dict(flags=w.EPHEMERAL), dict(acl=w.OPEN + w.OPEN), dict(flags=w.CONTAINER), dict(flags=w.TTL)]
     ops = [w.OP_CREATE, w.OP_CREATE2, w.OP_CREATE_CONTAINER, w.OP_CREATE_TTL]
     _one_wins(lambda conn, path, i: create_call(conn, ops[i % 4], path, b"b", **kinds[i % 4]))
 
 
-def test_birth_against_multi():
+def test_local_create_against_multi():
     def maker(conn, path, _i):
         def call():
             reply = conn.call(w.OP_MULTI, w.multi([(w.OP_CREATE, w.create(path, b"b"))]))
@@ -180,7 +180,7 @@ def test_birth_against_multi():
     _one_wins(maker)
 
 
-def test_birth_against_delete_of_its_parent():
+def test_local_create_against_delete_of_its_parent():
     """Either the parent is gone and nothing was created in it, or the child is there and the parent stayed."""
     a, b, reader = sessions(3)
     root = fresh(a, b, reader)
@@ -199,21 +199,21 @@ def test_birth_against_delete_of_its_parent():
     close(a, b, reader)
 
 
-def test_lists_during_sinks():
+def test_lists_during_promotions():
     """Names that exist all the time are in every list, each once, and numChildren is the list's length."""
-    owner, sinker, churn, *readers = sessions(6)
+    owner, promoter, churn, *readers = sessions(6)
     for i in rounds():
-        root = fresh(owner, sinker, churn, *readers, upstream=bool(i % 3))
+        root = fresh(owner, promoter, churn, *readers, upstream=bool(i % 3))
         names = ["s%02d" % k for k in range(24)]
         for name in names:
             assert owner.call(w.OP_CREATE, w.create(root + "/" + name, b"d")).err == OK
         catch_up(root, *readers)
         done = threading.Event()
 
-        def sink():
+        def promotion():
             random.shuffle(order := list(names))
             for name in order:
-                assert sinker.call(w.OP_GET_DATA, w.get_data(root + "/" + name, True)).err == OK
+                assert promoter.call(w.OP_GET_DATA, w.get_data(root + "/" + name, True)).err == OK
             done.set()
 
         def come_and_go():
@@ -240,9 +240,9 @@ def test_lists_during_sinks():
                 if stop:
                     return
 
-        together(sink, come_and_go, *[lambda c=c, o=o: read(c, o) for c, o in
+        together(promotion, come_and_go, *[lambda c=c, o=o: read(c, o) for c, o in
                                       zip(readers, (w.OP_GET_CHILDREN, w.OP_GET_CHILDREN2, w.OP_GET_CHILDREN2))])
-    close(owner, sinker, churn, *readers)
+    close(owner, promoter, churn, *readers)
 
 
 SINKS = [lambda p: (w.OP_EXISTS, w.exists(p, True)), lambda p: (w.OP_GET_DATA, w.get_data(p, True)),
@@ -250,8 +250,8 @@ SINKS = [lambda p: (w.OP_EXISTS, w.exists(p, True)), lambda p: (w.OP_GET_DATA, w
          lambda p: (w.OP_CREATE, w.create(p + "/e", flags=w.EPHEMERAL))]
 
 
-def test_sinks_below_one_ancestor():
-    """Sessions that make the proxy sink znodes with common ancestors at the same time: nobody notices."""
+def test_promotions_below_one_ancestor():
+    """Sessions that make the proxy promote znodes with common ancestors at the same time: nobody notices."""
     owner, *workers = sessions(4)
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
@@ -288,15 +288,15 @@ def test_sinks_below_one_ancestor():
 
 
 def test_reads_never_go_back():
-    """While a znode that is written all the time is sunk, no reader loses it or sees an older state again."""
-    owner, writer, sinker, *readers = sessions(6)
+    """While a znode that is written all the time is promoted, no reader loses it or sees an older state again."""
+    owner, writer, promoter, *readers = sessions(6)
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         path = root + "/z"
         assert owner.call(w.OP_CREATE, w.create(path, b"0")).err == OK
         for k in range(1, 20):
             assert owner.call(w.OP_SET_DATA, w.set_data(path, b"%d" % k)).err == OK
-        catch_up(path, writer, sinker, *readers)
+        catch_up(path, writer, promoter, *readers)
         done = threading.Event()
 
         def write():
@@ -307,10 +307,10 @@ def test_reads_never_go_back():
                 assert version == k, "write %d made version %d" % (k, version)
             done.set()
 
-        def sink():
+        def promotion():
             time.sleep(random.random() * 0.01)
             op, body = SINKS[i % len(SINKS)](path)
-            assert sinker.call(op, body).err == OK
+            assert promoter.call(op, body).err == OK
 
         def read(conn):
             last_version = 19
@@ -327,18 +327,18 @@ def test_reads_never_go_back():
                 if stop:
                     return
 
-        together(write, sink, *[lambda c=c: read(c) for c in readers])
-    close(owner, writer, sinker, *readers)
+        together(write, promotion, *[lambda c=c: read(c) for c in readers])
+    close(owner, writer, promoter, *readers)
 
 
 def test_versions_count_writes():
     """Concurrent setData of any version: every success has a version of its own, none is lost or doubled."""
-    owner, sinker, *writers = sessions(5)
+    owner, promoter, *writers = sessions(5)
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         path = root + "/z"
         assert owner.call(w.OP_CREATE, w.create(path)).err == OK
-        catch_up(path, sinker, *writers)
+        catch_up(path, promoter, *writers)
 
         def write(conn):
             versions = []
@@ -348,27 +348,27 @@ def test_versions_count_writes():
                 versions.append(w.parse_reply(w.OP_SET_DATA, reply.body).version)
             return versions
 
-        def sink():
+        def promotion():
             time.sleep(random.random() * 0.01)
             op, body = SINKS[i % len(SINKS)](path)
-            assert sinker.call(op, body).err == OK
+            assert promoter.call(op, body).err == OK
 
-        results = together(sink, *[lambda c=c: write(c) for c in writers])[1:]
+        results = together(promotion, *[lambda c=c: write(c) for c in writers])[1:]
         for versions in results:
             assert versions == sorted(versions), versions
         every = sorted(v for versions in results for v in versions)
         assert every == list(range(1, len(every) + 1)), every
-    close(owner, sinker, *writers)
+    close(owner, promoter, *writers)
 
 
 def test_compare_and_set_loses_nothing():
-    """A counter kept by conditional setData counts every success, through sinks of every kind."""
-    owner, sinker, *writers = sessions(5)
+    """A counter kept by conditional setData counts every success, through promotions of every kind."""
+    owner, promoter, *writers = sessions(5)
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         path = root + "/z"
         assert owner.call(w.OP_CREATE, w.create(path, b"0")).err == OK
-        catch_up(path, sinker, *writers)
+        catch_up(path, promoter, *writers)
 
         def count(conn):
             wins = 0
@@ -379,16 +379,16 @@ def test_compare_and_set_loses_nothing():
                 wins += reply.err == OK
             return wins
 
-        def sink():
+        def promotion():
             time.sleep(random.random() * 0.01)
             op, body = SINKS[i % len(SINKS)](path)
-            assert sinker.call(op, body).err == OK
+            assert promoter.call(op, body).err == OK
 
-        wins = sum(together(sink, *[lambda c=c: count(c) for c in writers])[1:])
+        wins = sum(together(promotion, *[lambda c=c: count(c) for c in writers])[1:])
         catch_up(path, owner)
         data, stat = w.parse_reply(w.OP_GET_DATA, owner.call(w.OP_GET_DATA, w.get_data(path)).body)
         assert int(data) == wins == stat.version, "%s counted, %d successes, version %d" % (data, wins, stat.version)
-    close(owner, sinker, *writers)
+    close(owner, promoter, *writers)
 
 
 def test_a_watch_misses_nothing():

@@ -1,6 +1,6 @@
 """Runs one script on both sides at the same time and reports the first difference.
 
-Happy path: Runner(direct, proxied, upstream).run("born", steps) makes a fresh base path, executes each step on
+Happy path: Runner(direct, proxied, upstream).run("local", steps) makes a fresh base path, executes each step on
 both sides, compares, audits the whole tree with a super user's eyes at the end, closes all sessions, removes the
 tree, and asks the upstream server whether anything was left there. Failure modes: a Difference (the two sides
 disagree), a Broken invariant, silence where an answer is due.
@@ -13,7 +13,7 @@ import script as sc
 import wire as w
 from side import Broken, Side
 
-BASES = {"out": "/o/x%05d", "born": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d",
+BASES = {"out": "/o/x%05d", "local": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d",
          "behind": "/b/x%05d", "never": "/n/x%05d"}
 PARENTS = ("/o", "/m", "/k", "/r", "/b", "/n")
 NO_BIRTHS = ("behind", "never")  # what is below is the ensemble's, once it has been flushed
@@ -100,12 +100,12 @@ class Runner:
                 self._walk(side, remove=True)
         for addr in self.servers:
             conn = w.Conn(addr)
-            for path in [sc.outside(self.base)] + ([] if self.kind == "born" else [self.base]):
+            for path in [sc.outside(self.base)] + ([] if self.kind == "local" else [self.base]):
                 reply = conn.call(w.OP_CREATE, w.create(path))
                 if reply.err not in (0, w.ERR["NODEEXISTS"]):
                     raise Difference(-1, "base %s cannot be made: %d" % (path, reply.err))
             conn.close_session()
-        if self.kind == "born":
+        if self.kind == "local":
             self.execute(("req", 0, ("create", ("@", b"", "open", 0))))
 
     def _finish(self):
@@ -211,10 +211,10 @@ class Runner:
     def _step_pipe(self, index, requests, piece=None):
         self._exchange(index, requests, piece)
 
-    def _step_greet(self, index, requests):
+    def _step_connect(self, index, requests):
         for side in self._with_client(index):
             side.down(index)
-        got = [side.greet(index, requests, self.base) for side in self.sides]
+        got = [side.connect(index, requests, self.base) for side in self.sides]
         self._same(index, [outcome for outcome, _ in got])
         self._finish_exchange(index, requests, [sent for _, sent in got])
 

@@ -10,7 +10,7 @@ import wire as w
 
 NONODE, NODEEXISTS, NOTEMPTY, BADVERSION, NOCHILDREN = (w.ERR[n] for n in (
     "NONODE", "NODEEXISTS", "NOTEMPTY", "BADVERSION", "NOCHILDRENFOREPHEMERALS"))
-CREATES = {"create", "birth", "ephemeral", "sequence", "container", "multi create"}
+CREATES = {"create", "local create", "ephemeral", "sequence", "container", "multi create"}
 
 
 def children(state, path):

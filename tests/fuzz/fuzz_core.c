@@ -211,7 +211,7 @@ static void lose(uint8_t how, int c)
 /* What concerns no client: own connections, requests that are late, modes. */
 static void upset(uint8_t what)
 {
-    int own = sim_own(&s);
+    int own = sim_service(&s);
     struct core_mount relay = {.mode = PK_MODE_RELAY};
     switch (what) {
     case 250:
@@ -353,9 +353,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         must(!s.conns[c].used || s.conns[c].closed);
     const struct core_stats *st = core_stats(s.core);
     must(core_idle(s.core) && st->connections == 0 && st->sessions == 0 && st->uplinks == 0);
-    must(st->dirty == 0 && st->grants == 0 && core_left(s.core) == 0);
+    must(st->dirty == 0 && st->write_permits == 0 && core_left(s.core) == 0);
     must(st->queue_depth == 0 && st->watched_paths == 0 && st->recursive_watches == 0);
-    must(st->znodes >= 0 && st->bytes >= 0 && (st->znodes + st->leases > 0 || st->bytes == 0));
+    must(st->znodes >= 0 && st->bytes >= 0 && (st->znodes + st->cached_znodes > 0 || st->bytes == 0));
     sim_free(&s);
     sup_buf_free(&b);
     return 0;

@@ -100,7 +100,8 @@ static void print_stat(const char *what, int rc, const struct Stat *stat)
 {
     if (rc == ZOK)
         printf("%s: version %d cversion %d aversion %d owner %d length %d children %d\n", what, stat->version,
-               stat->cversion, stat->aversion, stat->ephemeralOwner != 0, stat->dataLength, stat->numChildren);
+               stat->cversion, stat->aversion, stat->ephemeralOwner != 0, stat->dataLength,
+               stat->numChildren);
     else
         printf("%s: error %d\n", what, rc);
 }
@@ -113,7 +114,8 @@ static void data_and_versions(zhandle_t *zh)
     printf("create %d\n", zoo_create(zh, under("/a"), "one", 3, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
     printf("path %s\n", short_path(path));
     printf("again %d\n", zoo_create(zh, under("/a"), "one", 3, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
-    print_stat("create2", zoo_create2(zh, under("/b"), "b", 1, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path, &stat),
+    print_stat("create2",
+               zoo_create2(zh, under("/b"), "b", 1, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path, &stat),
                &stat);
     print_stat("exists", zoo_exists(zh, under("/a"), 0, &stat), &stat);
     print_stat("exists missing", zoo_exists(zh, under("/missing"), 0, &stat), &stat);
@@ -133,12 +135,14 @@ static void children(zhandle_t *zh)
     struct Stat stat;
     char path[512];
     printf("child %d\n", zoo_create(zh, under("/a/x"), NULL, -1, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
-    printf("sequence %d", zoo_create(zh, under("/a/s-"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_SEQUENTIAL, path,
-                                      sizeof path));
+    printf("sequence %d", zoo_create(zh, under("/a/s-"), "", 0, &ZOO_OPEN_ACL_UNSAFE,
+                                     ZOO_PERSISTENT_SEQUENTIAL, path, sizeof path));
     printf(" %s\n", short_path(path));
-    printf("ephemeral %d\n", zoo_create(zh, under("/a/e"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_EPHEMERAL, NULL, 0));
+    printf("ephemeral %d\n",
+           zoo_create(zh, under("/a/e"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_EPHEMERAL, NULL, 0));
     print_stat("ephemeral stat", zoo_exists(zh, under("/a/e"), 0, &stat), &stat);
-    printf("child of ephemeral %d\n", zoo_create(zh, under("/a/e/x"), "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
+    printf("child of ephemeral %d\n",
+           zoo_create(zh, under("/a/e/x"), "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0));
     print_stat("children", zoo_get_children2(zh, under("/a"), 0, &names, &stat), &stat);
     printf("count %d\n", names.count);
     deallocate_String_vector(&names);
@@ -187,7 +191,8 @@ static void transactions(zhandle_t *zh)
     printf("multi %d: %d %d %d %d\n", rc, results[0].err, results[1].err, results[2].err, results[3].err);
     zoo_check_op_init(&ops[1], under("/none"), 1);
     rc = zoo_multi(zh, 4, ops, results);
-    printf("failing multi %d: %d %d %d %d\n", rc, results[0].err, results[1].err, results[2].err, results[3].err);
+    printf("failing multi %d: %d %d %d %d\n", rc, results[0].err, results[1].err, results[2].err,
+           results[3].err);
 }
 
 static void rights(zhandle_t *zh)

@@ -13,7 +13,7 @@ import rig
 import wire
 from wire import Closed, Conn, four_letter
 
-FIGURES = ("requests_local requests_relayed requests_sunk beats_absorbed births deaths sunk_znodes znodes bytes "
+FIGURES = ("requests_local requests_relayed requests_promoted beats_absorbed local_creates local_deletes promoted_znodes znodes bytes "
            "watched_paths sessions uplinks swallowed fenced closed_malformed queue_depth").split()
 
 
@@ -101,9 +101,9 @@ def test_mntr_figures():
     ok(conn, wire.OP_GET_DATA, wire.get_data("/r"))
     after = proxy.mntr()
     grown = {k: after["pk_" + k] - before["pk_" + k] for k in FIGURES}
-    assert grown["births"] == 3 and grown["deaths"] == 1 and grown["sunk_znodes"] == 1, grown
+    assert grown["local_creates"] == 3 and grown["local_deletes"] == 1 and grown["promoted_znodes"] == 1, grown
     assert grown["beats_absorbed"] >= 10 and grown["requests_local"] >= 20, grown
-    assert grown["requests_relayed"] >= 2 and grown["requests_sunk"] == 1, grown
+    assert grown["requests_relayed"] >= 2 and grown["requests_promoted"] == 1, grown
     assert grown["znodes"] == 1 and grown["watched_paths"] >= 1, grown
     assert 200 <= grown["bytes"] < 1000, grown
     version = [k for k in after if "upstream" in k]
@@ -133,7 +133,7 @@ def test_configuration_file():
     proxy = rig.Pacekeeper(config=good, listen=None, mounts=()).start()
     conn = Conn(proxy.addr)
     ok(conn, wire.OP_CREATE, wire.create("/m/by-file", b""))
-    assert proxy.mntr()["pk_births"] == 1
+    assert proxy.mntr()["pk_local_creates"] == 1
     conn.close_session()
     assert proxy.stop() == 0
     for text, line in ((good + "colour: red\n", 6), (good.replace("pacemaker", "faster"), 5),
@@ -157,7 +157,7 @@ def test_storm_yaml():
     proxy = rig.Pacekeeper(mounts=(), args=["--storm-yaml", path]).start()
     conn = Conn(proxy.addr)
     ok(conn, wire.OP_CREATE, wire.create("/cluster/workerbeats/t", b"\7"))
-    assert proxy.mntr()["pk_births"] == 1
+    assert proxy.mntr()["pk_local_creates"] == 1
     conn.close_session()
     assert proxy.stop() == 0
     status, said = rig.Pacekeeper(mounts=(), listen=None, args=["--storm-yaml", "/nonexistent", "-t"]).run()
@@ -170,7 +170,7 @@ def test_relay_mode_turns_a_mount_off():
     conn, direct = Conn(proxy.addr), Conn(zk.addr)
     ok(conn, wire.OP_CREATE, wire.create("/m/off", b""))
     ok(direct, wire.OP_EXISTS, wire.exists("/m/off"))
-    assert proxy.mntr()["pk_births"] == 0
+    assert proxy.mntr()["pk_local_creates"] == 0
     conn.close_session()
     direct.close_session()
     assert proxy.stop() == 0

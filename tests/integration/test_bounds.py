@@ -301,7 +301,7 @@ def test_limit_of_connections():
 
 
 def test_limits_of_a_mount():
-    """Births beyond the bound are relayed, refreshes that do not grow go on, nothing fails."""
+    """Local creates beyond the bound are relayed, refreshes that do not grow go on, nothing fails."""
     zk, _ = both()
     config = "max-znodes: 5\nmax-bytes: 100KiB\nmax-znode: 10KiB\n"
     proxy = rig.Pacekeeper(zk.connect_string, config=config).start()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Clients that go past the proxy, and znodes of both sides under one mount: what is born here is merged with
+"""Clients that go past the proxy, and znodes of both sides under one mount: what is local here is merged with
 what the ensemble has, and what others do there is taken as it comes.
 """
 
@@ -40,7 +40,7 @@ def sessions():
     return Conn(proxy.addr, 20000), Conn(zk.addr, 20000), proxy
 
 
-def test_born_and_existing_znodes_side_by_side():
+def test_local_and_existing_znodes_side_by_side():
     """The same steps, half of them by a direct client, give the same tree as all of them directly."""
     through, direct, _ = sessions()
     seen = []
@@ -126,16 +126,16 @@ def test_another_removed_the_parent():
 
 
 def test_another_changed_the_rights():
-    """The ensemble refuses a sink: the request gets that error, the znode stays, and sinks when it may."""
+    """The ensemble refuses a promotion: the request gets that error, the znode stays, and promotions when it may."""
     through, direct, proxy = sessions()
     ok(direct, wire.OP_AUTH, wire.auth("digest", b"owner:secret"))
     ok(direct, wire.OP_CREATE, wire.create("/m/rights"))
     ok(through, wire.OP_CREATE, wire.create("/m/rights/w", b"beat"))
     ok(direct, wire.OP_SET_ACL, wire.set_acl("/m/rights", ((31, "auth", ""), (1, "world", "anyone"))))
-    before = proxy.mntr()["pk_sink_failures"]
+    before = proxy.mntr()["pk_promote_failures"]
     reply = through.call(wire.OP_EXISTS, wire.exists("/m/rights/w", True))
     assert reply.err == wire.ERR["NOAUTH"], reply.err
-    assert proxy.mntr()["pk_sink_failures"] == before + 1
+    assert proxy.mntr()["pk_promote_failures"] == before + 1
     assert data(through, "/m/rights/w") == b"beat"
     assert through.call(wire.OP_CREATE, wire.create("/m/rights/w2")).err == wire.ERR["NOAUTH"]
     ok(direct, wire.OP_SET_ACL, wire.set_acl("/m/rights", wire.OPEN))
@@ -145,15 +145,15 @@ def test_another_changed_the_rights():
     direct.close_session()
 
 
-def test_rights_of_the_parent_decide_births():
+def test_rights_of_the_parent_decide_local_creates():
     through, direct, proxy = sessions()
     ok(direct, wire.OP_AUTH, wire.auth("digest", b"owner:secret"))
     for perms, err in ((1, "NOAUTH"), (1 | 8, "NOAUTH"), (1 | 4, "OK"), (1 | 4 | 8, "OK")):
         path = f"/m/perms{perms}"
         ok(direct, wire.OP_CREATE, wire.create(path, b"", ((31, "auth", ""), (perms, "world", "anyone"))))
-        births = proxy.mntr()["pk_births"]
+        local_creates = proxy.mntr()["pk_local_creates"]
         assert through.call(wire.OP_CREATE, wire.create(path + "/x")).err == wire.ERR[err], perms
-        assert proxy.mntr()["pk_births"] - births == (perms == 13), perms
+        assert proxy.mntr()["pk_local_creates"] - local_creates == (perms == 13), perms
     through.close_session()
     direct.close_session()
 

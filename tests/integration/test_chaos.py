@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Chaos: clients that beat, sink, race, abort in the middle of everything and come back, on a few paths,
+"""Chaos: clients that beat, promote, race, abort in the middle of everything and come back, on a few paths,
 while the server restarts once. Afterwards nothing hangs, nothing is stuck, and both sides can be emptied.
 """
 
@@ -129,8 +129,8 @@ def test_chaos():
     assert proxy.running(), proxy.log()[-3000:]
     figures = proxy.mntr()
     print(f"  {sum(c.answers for c in clients)} answers, {sum(c.ends for c in clients)} connections ended, "
-          f"{figures['pk_births']} births, {figures['pk_sunk_znodes']} sunk")
-    assert figures["pk_births"] > 50 and figures["pk_sunk_znodes"] > 20
+          f"{figures['pk_local_creates']} local creates, {figures['pk_promoted_znodes']} promoted")
+    assert figures["pk_local_creates"] > 50 and figures["pk_promoted_znodes"] > 20
     conn, direct = Conn(proxy.addr, 20000), Conn(zk.addr, 20000)
     rig.eventually(lambda: proxy.mntr()["pk_sessions"] == 1, 10, "every session's connection closed")
     time.sleep(5)
@@ -141,8 +141,8 @@ def test_chaos():
     assert not any(left.values()), f"left over: {left}"
     for path in dict.fromkeys(PATHS):
         assert conn.call(wire.OP_CREATE, wire.create(path, b"again")).err == 0, path
-    # A path whose relayed delete was cut off counts as sunk for a while: its next create is relayed.
-    assert len(names(direct)) <= 4, f"free of watches, but not born again: {names(direct)}"
+    # A path whose relayed delete was cut off counts as promoted for a while: its next create is relayed.
+    assert len(names(direct)) <= 4, f"free of watches, but not local again: {names(direct)}"
     conn.close_session()
     direct.close_session()
     assert proxy.stop() == 0

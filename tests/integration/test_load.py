@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Many at once and much at once: births that race, listings of megabytes, a frozen ensemble, a stop under
+"""Many at once and much at once: local creates that race, listings of megabytes, a frozen ensemble, a stop under
 load.
 """
 
@@ -54,7 +54,7 @@ def test_listings_of_megabytes():
     for n in range(5):
         assert conn.call(wire.OP_CREATE, wire.create(f"/big/list/born{n}", b"x")).err == 0
     merged = names_of(other, "/big/list")
-    assert sorted(merged[0]) == sorted(expected[0] + [f"born{n}" for n in range(5)])
+    assert sorted(merged[0]) == sorted(expected[0] + [f"local{n}" for n in range(5)])
     assert merged[1].numChildren == CHILDREN + 5 and merged[1].cversion == got[1].cversion + 5, merged[1]
     assert len(names_of(direct, "/big/list")[0]) == CHILDREN
     other.send_raw(b"".join(wire.frame(n, wire.OP_GET_CHILDREN2, wire.get_children2(path))
@@ -68,7 +68,7 @@ def test_listings_of_megabytes():
         c.close_session()
 
 
-def test_births_race():
+def test_local_creates_race():
     """Of many creates of one path exactly one succeeds, whatever kinds of request they are."""
     _, proxy = both()
     conns = [Conn(proxy.addr, 20000) for _ in range(12)]
@@ -102,7 +102,7 @@ def test_births_race():
 
 
 def test_many_writers_of_one_znode():
-    """Versions count every write of everybody once, with sinks in between."""
+    """Versions count every write of everybody once, with promotions in between."""
     _, proxy = both()
     conns = [Conn(proxy.addr, 20000) for _ in range(8)]
     assert conns[0].call(wire.OP_CREATE, wire.create("/m/shared", b"")).err == 0

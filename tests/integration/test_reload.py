@@ -58,7 +58,7 @@ def test_values_are_changed_line_by_line():
     assert "0 take a restart" in said, said
     for n in range(8):
         ok(conn, wire.OP_CREATE, wire.create(f"/m/bound{n}"))
-    assert proxy.mntr()["pk_births"] == 5, "the new bound does not hold"
+    assert proxy.mntr()["pk_local_creates"] == 5, "the new bound does not hold"
     second = Conn(proxy.addr)
     try:
         Conn(proxy.addr)
@@ -89,7 +89,7 @@ def test_what_takes_a_restart_is_named():
         assert re.search(rf"warn reload: {re.escape(line)}", said), (line, said)
     assert re.search(r"reload: done, 0 changed, 7 take a restart", said), said
     ok(conn, wire.OP_CREATE, wire.create("/new/relayed"))
-    assert proxy.mntr()["pk_births"] == 0
+    assert proxy.mntr()["pk_local_creates"] == 0
     said = hup(proxy, config("[/m, /w=write-behind]"))
     assert re.search(r"reload: done, 0 changed, 0 take a restart", said), said
     conn.close_session()
@@ -121,8 +121,8 @@ def test_flags_still_override_the_file():
     assert proxy.stop() == 0
 
 
-def births(proxy):
-    return proxy.mntr()["pk_births"]
+def local_creates(proxy):
+    return proxy.mntr()["pk_local_creates"]
 
 
 def test_modes_are_switched():
@@ -132,10 +132,10 @@ def test_modes_are_switched():
         ok(conn, wire.OP_CREATE, wire.create(f"/m/s{n}", b"first"))
         for k in range(n % 5):
             ok(conn, wire.OP_SET_DATA, wire.set_data(f"/m/s{n}", b"%d" % k))
-    assert births(proxy) == 50 and direct.call(wire.OP_EXISTS, wire.exists("/m/s0")).err == wire.ERR["NONODE"]
+    assert local_creates(proxy) == 50 and direct.call(wire.OP_EXISTS, wire.exists("/m/s0")).err == wire.ERR["NONODE"]
     said = hup(proxy, config("['/m=write-behind,flush=200ms']"))
     assert "mount /m: mode: pacemaker -> write-behind" in said, said
-    rig.eventually(lambda: proxy.mntr()["pk_left"] == 0, 10, "all sunk")
+    rig.eventually(lambda: proxy.mntr()["pk_left"] == 0, 10, "all promoted")
     for n in range(50):
         data, stat = ok(direct, wire.OP_GET_DATA, wire.get_data(f"/m/s{n}"))
         assert (data, stat.version) == ((b"%d" % (n % 5 - 1), n % 5) if n % 5 else (b"first", 0)), (n, data, stat)
@@ -149,9 +149,9 @@ def test_modes_are_switched():
     ok(conn, wire.OP_SET_DATA, wire.set_data("/m/s0", b"relayed"))
     assert ok(direct, wire.OP_GET_DATA, wire.get_data("/m/s0"))[0] == b"relayed"
     hup(proxy, config("[/m]"))
-    before = births(proxy)
+    before = local_creates(proxy)
     ok(conn, wire.OP_CREATE, wire.create("/m/again"))
-    assert births(proxy) == before + 1, "no births after the way back to pacemaker"
+    assert local_creates(proxy) == before + 1, "no local creates after the way back to pacemaker"
     conn.close_session()
     direct.close_session()
     assert proxy.stop() == 0
@@ -194,8 +194,8 @@ def test_clients_notice_nothing():
     assert proxy.stop() == 0
 
 
-def test_own_sessions_are_no_clients():
-    """A mode is switched with more than a session of our own can sink at once: it shows nowhere as a client."""
+def test_service_sessions_are_no_clients():
+    """A mode is switched with more than a service session can promote at once: it shows nowhere as a client."""
     proxy = start(config(more="log-level: debug\nmax-connections: 2\n"))
     conn = Conn(proxy.addr)
     conn.send_raw(b"".join(wire.frame(n, wire.OP_CREATE, wire.create(f"/m/own{n}", b"x" * 100)) for n in range(3000)))
@@ -210,12 +210,12 @@ def test_own_sessions_are_no_clients():
         ok(conn, wire.OP_EXISTS, wire.exists("/m/own1"))
         time.sleep(0.02)
     assert len(set(left)) > 3 and sorted(left, reverse=True) == left, f"not bit by bit: {left}"
-    assert m["pk_own_sessions"] >= 1 and m["pk_mount_left_m"] == 0, m
-    assert set(clients) <= {1, 2}, "the session of our own is listed as a client"      # itself, and the word's
+    assert m["pk_service_sessions"] >= 1 and m["pk_mount_left_m"] == 0, m
+    assert set(clients) <= {1, 2}, "the service session is listed as a client"      # itself, and the word's
     second = Conn(proxy.addr)
     second.close_session()
     conn.close_session()
-    rig.eventually(lambda: " own session] " in proxy.log(), 30, "the end of the session of our own")
+    rig.eventually(lambda: " own session] " in proxy.log(), 30, "the end of the service session")
     assert proxy.stop() == 0
 
 

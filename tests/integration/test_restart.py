@@ -89,7 +89,7 @@ def test_kazoo_over_a_restart():
 
 
 def test_storm_after_a_restart():
-    """Beats that were born are gone with the proxy; the next beat makes them again, in memory."""
+    """Beats that were created in memory are gone with the proxy; the next beat makes them again, in memory."""
     port = rig.free_port()
     proxy = start(port)
     worker = Conn(proxy.addr, 15000)
@@ -108,7 +108,7 @@ def test_storm_after_a_restart():
     assert worker.call(wire.OP_EXISTS, wire.exists("/m/t/w")).err == wire.ERR["NONODE"]
     for path in ("/m/t", "/m/t/w"):
         assert worker.call(wire.OP_CREATE2, wire.create2(path, b"2")).err == 0
-    assert proxy.mntr()["pk_births"] == 2
+    assert proxy.mntr()["pk_local_creates"] == 2
     worker.close_session()
     assert proxy.stop() == 0
 

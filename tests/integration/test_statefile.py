@@ -43,7 +43,7 @@ def start(file=None, more="", mounts=("/m",), port=0):
                           args=["--state-file", file] if file else []).start()
 
 
-def born(addr, base, count=20):
+def local(addr, base, count=20):
     """A topology with its workers, some beaten several times, one deleted. Returns path -> (data, Stat)."""
     conn = Conn(addr)
     ok(conn, wire.OP_CREATE, wire.create(base, b""))
@@ -64,7 +64,7 @@ def test_every_beat_is_there_after_a_restart():
     file = fresh_file()
     proxy = start(file)
     assert f"state file {file}: there is none" in proxy.log()
-    seen = born(proxy.addr, "/m/t")
+    seen = local(proxy.addr, "/m/t")
     conn = Conn(proxy.addr)
     parent = ok(conn, wire.OP_EXISTS, wire.exists("/m"))
     conn.close_session()
@@ -90,7 +90,7 @@ def test_every_beat_is_there_after_a_restart():
     later = ok(conn, wire.OP_EXISTS, wire.exists("/m/t/later"))
     assert later.czxid > max(s.czxid for _, s in seen.values()), "a zxid went back"
     m = proxy.mntr()
-    assert m["pk_births"] == 1 and m["pk_znodes"] == 23, m
+    assert m["pk_local_creates"] == 1 and m["pk_znodes"] == 23, m
     conn.close_session()
     assert proxy.stop() == 0
 
@@ -99,7 +99,7 @@ def test_zxids_do_not_go_back_even_if_the_ensembles_do():
     """The strictest case: the ensemble was set up anew, and its zxids begin at 1 again."""
     file = fresh_file()
     proxy = start(file)
-    newest = max(stat.czxid for _, stat in born(proxy.addr, "/m/zxid", 3).values())
+    newest = max(stat.czxid for _, stat in local(proxy.addr, "/m/zxid", 3).values())
     assert proxy.stop() == 0
     other = rig.zookeeper_with("/m")
     proxy = rig.Pacekeeper(other.connect_string, args=["--state-file", file]).start()
@@ -115,7 +115,7 @@ def test_zxids_do_not_go_back_even_if_the_ensembles_do():
 def test_a_crash_after_the_start_brings_nothing_old_back():
     file = fresh_file()
     proxy = start(file)
-    born(proxy.addr, "/m/crash", 3)
+    local(proxy.addr, "/m/crash", 3)
     assert proxy.stop() == 0
     proxy = start(file)
     conn = Conn(proxy.addr)
@@ -131,7 +131,7 @@ def test_a_crash_after_the_start_brings_nothing_old_back():
 def test_an_old_file_is_ignored_and_said():
     file = fresh_file()
     proxy = start(file)
-    born(proxy.addr, "/m/old", 3)
+    local(proxy.addr, "/m/old", 3)
     assert proxy.stop() == 0
     time.sleep(2.2)
     proxy = start(file, "state-max-age: 1s\n")
@@ -151,7 +151,7 @@ def test_a_damaged_file_is_put_aside():
     for damage in ("flip", "cut", "empty", "text"):
         file = fresh_file()
         proxy = start(file)
-        born(proxy.addr, f"/m/{damage}", 3)
+        local(proxy.addr, f"/m/{damage}", 3)
         assert proxy.stop() == 0
         with open(file, "rb") as f:
             raw = bytearray(f.read())
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written():
     file = os.path.join(rig.temp_dir(), "none", "state")
     proxy = start(file)
     assert re.search(r"warn state file .* could not be written at a stop: its folder: No such file", proxy.log())
-    born(proxy.addr, "/m/nowhere", 3)
+    local(proxy.addr, "/m/nowhere", 3)
     assert proxy.stop() == 1, "a stop that lost something ends with status 1"
     assert re.search(r"error state file .* cannot be written: .*; 5 znodes are lost", proxy.log()), proxy.log()
 
@@ -183,8 +183,8 @@ def test_a_folder_that_cannot_be_written():
 def test_mounts_that_are_gone():
     file = fresh_file()
     proxy = start(file, mounts=("/m", "/x"))
-    born(proxy.addr, "/m/kept", 3)
-    born(proxy.addr, "/x/gone", 3)
+    local(proxy.addr, "/m/kept", 3)
+    local(proxy.addr, "/x/gone", 3)
     assert proxy.stop() == 0
     proxy = start(file)
     assert re.search(r"5 znodes restored", proxy.log()) and re.search(r"5 znodes .* left out", proxy.log())
@@ -197,7 +197,7 @@ def test_mounts_that_are_gone():
 def test_what_the_ensemble_has_meanwhile_wins():
     file = fresh_file()
     proxy = start(file)
-    born(proxy.addr, "/m/both", 3)
+    local(proxy.addr, "/m/both", 3)
     assert proxy.stop() == 0
     direct = Conn(server().addr)
     ok(direct, wire.OP_CREATE, wire.create("/m/both", b"direct"))
@@ -216,7 +216,7 @@ def test_a_second_process_does_not_take_the_file():
     file = fresh_file()
     port = rig.free_port()
     proxy = start(file, port=port)
-    born(proxy.addr, "/m/taken", 3)
+    local(proxy.addr, "/m/taken", 3)
     assert proxy.stop() == 0
     first = rig.Pacekeeper(server().connect_string, listen=f"127.0.0.1:{port}").start()
     status, said = rig.Pacekeeper(server().connect_string, listen=f"127.0.0.1:{port}",
@@ -288,7 +288,7 @@ def test_clients_over_a_restart_miss_nothing():
         t.join(20)
     assert not problems, problems[:10]
     m = proxy.mntr()
-    assert m["pk_births"] == 0, "a beater had to create its znode again"
+    assert m["pk_local_creates"] == 0, "a beater had to create its znode again"
     assert proxy.stop() == 0
 
 
@@ -300,7 +300,7 @@ def tree_of(conn, base):
 def test_release_moves_everything_into_the_ensemble():
     proxy = start(more="release: true\n")
     conn = Conn(proxy.addr)
-    seen = born(proxy.addr, "/m/rel", 200)
+    seen = local(proxy.addr, "/m/rel", 200)
     assert proxy.stop() == 0
     assert re.search(r"release: \d+ znodes and refreshes go to the ensemble, within 10s", proxy.log()), proxy.log()
     assert re.search(r"release: all of \d+ done in \d+ ms", proxy.log()), proxy.log()
@@ -318,7 +318,7 @@ def test_release_moves_everything_into_the_ensemble():
 def test_what_a_release_does_not_manage_goes_to_the_state_file():
     file = fresh_file()
     proxy = start(file, "release: true\nstop-timeout: 0\n")
-    seen = born(proxy.addr, "/m/half", 200)
+    seen = local(proxy.addr, "/m/half", 200)
     assert proxy.stop() == 0
     assert re.search(r"warn release: \d+ of \d+ are left after .*stop-timeout.*state file", proxy.log()), proxy.log()
     proxy = start(file)
@@ -349,7 +349,7 @@ def test_what_the_ensemble_refuses_is_said():
 def test_a_second_signal_ends_a_release():
     zk = rig.zookeeper_with("/m")
     proxy = rig.Pacekeeper(zk.connect_string, config="release: true\nstop-timeout: 60s\n").start()
-    born(proxy.addr, "/m/stuck", 20)
+    local(proxy.addr, "/m/stuck", 20)
     zk.process.freeze()
     proxy.process.send(signal.SIGTERM)
     rig.eventually(lambda: "release: " in proxy.log(), 5, "the release begins")

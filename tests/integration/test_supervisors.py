@@ -101,7 +101,7 @@ def test_it_dies_with_its_session():
     assert 1 < time.monotonic() - began < 12
     assert gone(nimbus), "the proxy still shows it"
     time.sleep(1)
-    assert gone(direct) and proxy.mntr()["pk_mount_leases_prod_supervisors"] == 0, "it came back"
+    assert gone(direct) and proxy.mntr()["pk_mount_cached_znodes_prod_supervisors"] == 0, "it came back"
     nimbus.close_session()
     direct.close_session()
     assert proxy.stop() == 0

@@ -148,7 +148,7 @@ def test_the_proxy_started_first():
     conn = rig.eventually(served, 15, "a session once the server is there")
     assert conn.call(wire.OP_CREATE, wire.create("/m")).err == 0
     assert conn.call(wire.OP_CREATE, wire.create("/m/born")).err == 0
-    assert proxy.mntr()["pk_births"] == 1
+    assert proxy.mntr()["pk_local_creates"] == 1
     conn.close_session()
     assert proxy.stop() == 0
     zk.stop()

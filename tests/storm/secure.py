@@ -42,17 +42,17 @@ def measure_secure(cluster, note):
 
 
 def name(err):
-    return "granted" if err == 0 else next((n for n, value in ERR.items() if value == err), err)
+    return "permitted" if err == 0 else next((n for n, value in ERR.items() if value == err), err)
 
 
 def secure_rules(_line):
     denied = [must(f"{who} at {where}", lambda t: t == "NOAUTH", "its ACL") for where in ("the ensemble", "pacekeeper")
               for who in ("nobody reads a beat", "nobody writes a beat", "another topology reads",
                           "another topology writes")]
-    return denied + [must("a topology reads its own", lambda t: t == "granted", "its ACL"),
+    return denied + [must("a topology reads its own", lambda t: t == "permitted", "its ACL"),
                      must("workers that run", lambda t: t == 2, "all of them"),
                      must("transactions/s workerbeats", lambda t: t == 0,
-                          "a leased heartbeat of this mount is flushed when somebody asks, not before"),
+                          "a cached heartbeat of this mount is flushed when somebody asks, not before"),
                      must("beats/s", lambda t: t >= 0.8 * 2 / 3, "two workers, every 3 s")]
 
 

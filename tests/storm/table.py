@@ -11,7 +11,7 @@ def lines_of(line, results):
     made = [f"Storm {line.version}, liveness by {line.liveness}", "", "| | directly | through pacekeeper | |",
             "|---|---|---|---|"]
     for scenario, direct, through, problems, remark in results:
-        verdict = "; ".join(filter(None, ("FAILED" if problems else "passed", remark))).replace("|", "/")
+        decision = "; ".join(filter(None, ("FAILED" if problems else "passed", remark))).replace("|", "/")
         made.append(f"| **{scenario.title}** | | | {verdict} |")
         for label in dict.fromkeys(list(direct) + list(through)):
             mark = "!" if any(p.startswith(label + ": ") for p in problems) else ""

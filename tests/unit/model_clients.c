@@ -50,7 +50,7 @@ void actor_connect(struct model *m, int a, bool same)
     }
     model_trace(m, "actor %d connects as connection %d, session %#llx", a, c, (long long)actor->session);
     actor->c = c;
-    actor->greeted = actor->leaving = false;
+    actor->connecting = actor->leaving = false;
     actor->first = actor->last = actor->pings = 0;
     wire_connect(&b, actor->session, 30000, 0, 0);
     if (actor->user != NULL) {
@@ -95,7 +95,7 @@ static int any_path(struct model *m)
     return (int)sup_below(&m->rng, (uint32_t)model_npaths);
 }
 
-/* Mostly the actor's own: leases last when few write. */
+/* Mostly the actor's own: cached znodes last when few write. */
 static int actors_path(struct model *m, int a)
 {
     static const int own[ACTORS][2] = {{4, 5}, {0, 3}, {2, 0}, {6, 1}, {7, 6}};
@@ -298,7 +298,7 @@ static void answered(struct model *m, const struct actor *actor, const struct as
     }
     bool checked = q->op == 4 || q->op == 5 || (q->op == 3 && m->s.zk.exists_needs_read);
     if (checked && f->err == 0 && !may(actor, q->path, perm))
-        orc_wrong(&m->o, "request %d of a session that may not was granted", q->orc[0]);
+        orc_wrong(&m->o, "request %d of a session that may not was permitted", q->orc[0]);
     if (!(checked && f->err == -102 && !may(actor, q->path, perm)) && !expected(q->op, f->err))
         orc_wrong(&m->o, "request %d (type %d) got error %d", q->orc[0], q->op, f->err);
     if (f->err == 0 && q->op == 4) {
@@ -378,18 +378,18 @@ static void one_frame(struct model *m, int a, struct sim_frame *f)
     }
 }
 
-static bool greet(struct model *m, int a)
+static bool connect(struct model *m, int a)
 {
     struct actor *actor = &m->actors[a];
     struct sim_conn *conn = &m->s.conns[actor->c];
-    if (!actor->greeted && conn->got.len >= 41) {
-        actor->greeted = true;
+    if (!actor->connecting && conn->got.len >= 41) {
+        actor->connecting = true;
         conn->got_off = 41;
         actor->session = 0;
         for (int i = 12; i < 20; i++)
             actor->session = actor->session << 8 | conn->got.p[i];
     }
-    return actor->greeted;
+    return actor->connecting;
 }
 
 void actors_hear(struct model *m)
@@ -399,7 +399,7 @@ void actors_hear(struct model *m)
         struct actor *actor = &m->actors[a];
         if (actor->c < 0)
             continue;
-        if (greet(m, a))
+        if (connect(m, a))
             while (m->o.wrong[0] == 0 && sim_frame(&m->s, actor->c, &f))
                 one_frame(m, a, &f);
         if (m->s.conns[actor->c].closed) {

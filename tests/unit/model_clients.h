@@ -37,7 +37,7 @@ struct asked {
 
 struct actor {
     int c; /* -1: not connected */
-    bool greeted, leaving;
+    bool connecting, leaving;
     int who; /* number of the session for the oracle */
     int64_t session;
     const char *user;

@@ -34,8 +34,9 @@ struct oracle {
     struct orc_op ops[ORC_OPS];
     int n;
     int64_t now;
-    bool czxids_move[ORC_PATHS]; /* of a path that may be born: it gets another czxid when it is sunk */
-    bool mistaken[ORC_PATHS];    /* one of its znodes may be taken for another one */
+    bool czxids_move
+        [ORC_PATHS]; /* of a path that may be created in memory: it gets another czxid when it is promoted */
+    bool mistaken[ORC_PATHS]; /* one of its znodes may be taken for another one */
     bool mzxids_grow; /* with every version; what is flushed or relayed after absorbing may fall behind */
     char wrong[500];  /* the first finding, "" while there is none */
 };

@@ -132,7 +132,7 @@ static void offered(struct sim *s, struct sim_conn *c, bool client, const struct
 }
 
 /* A connection of the core's own takes the last free place: those of the tests' clients stay the same. */
-static struct sim_conn *own_conn(struct sim *s, struct pk_id id)
+static struct sim_conn *service_conn(struct sim *s, struct pk_id id)
 {
     int c = SIM_CONNS - 1;
     while (c >= 0 && s->conns[c].used)
@@ -150,7 +150,7 @@ static struct sim_conn *by_id(struct sim *s, struct pk_id id, const struct pk_up
             s->conns[c].id.gen == id.gen)
             return &s->conns[c];
     if (u->own && (u->flags & PK_UPLINK_OPEN))
-        return own_conn(s, id);
+        return service_conn(s, id);
     fail_msg("an update for a connection that is closed");
     return NULL;
 }
@@ -168,10 +168,10 @@ static void drain(struct sim *s)
         if (u.flags & PK_UPLINK_OUT)
             offered(s, c, false, u.uplink, u.nuplink, &again[c - s->conns][0]);
         if (c->own)
-            assert_true(u.own && (u.flags & (PK_CLIENT_OUT | PK_WORD)) == 0);
+            assert_true(u.own && (u.flags & (PK_CLIENT_OUT | PK_FOUR_LETTER)) == 0);
         if (u.flags & PK_CLIENT_OUT)
             offered(s, c, true, u.client, u.nclient, &again[c - s->conns][1]);
-        if (u.flags & PK_WORD)
+        if (u.flags & PK_FOUR_LETTER)
             memcpy(c->word, u.word, sizeof c->word);
         if (u.flags & (PK_UPLINK_CLOSE | PK_UPLINK_OPEN | PK_CLIENT_CLOSE))
             c->uplink.under_way = false;
@@ -205,7 +205,7 @@ void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, s
     free(exact);
 }
 
-int sim_own(const struct sim *s)
+int sim_service(const struct sim *s)
 {
     for (int c = SIM_CONNS - 1; c >= 0; c--)
         if (s->conns[c].used && s->conns[c].own && !s->conns[c].closed)

@@ -47,11 +47,11 @@ struct sim_conn {
     int link;
     struct sup_buf wire; /* what the core wrote upstream */
     size_t wire_off;
-    bool hold;    /* the ensemble does not look at requests but auth and SASL */
-    bool deaf;    /* the uplink's answers stay on their way */
-    int refuse;   /* so many uplinks are closed right after the connect request */
-    int fail;     /* so many attempts end in PK_UPLINK_FAILED */
-    bool greeted; /* the connect request has passed upstream */
+    bool hold;       /* the ensemble does not look at requests but auth and SASL */
+    bool deaf;       /* the uplink's answers stay on their way */
+    int refuse;      /* so many uplinks are closed right after the connect request */
+    int fail;        /* so many attempts end in PK_UPLINK_FAILED */
+    bool connecting; /* the connect request has passed upstream */
     int64_t session;
     int timeout_ms;
     int32_t xid;
@@ -123,7 +123,7 @@ void sim_lose(struct sim *s, int c, int frames, enum sim_loss how);
 /* The ensemble executes n of the requests that were on their way when an uplink broke. */
 void sim_late(struct sim *s, int n);
 /* The core's own connection that is open, -1 when there is none. */
-int sim_own(const struct sim *s);
+int sim_service(const struct sim *s);
 void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len);
 
 /* The next whole frame that the client received, borrowed; false when there is none. */
@@ -135,8 +135,8 @@ void sim_call(struct sim *s, int c, const struct sup_buf *bytes, int err, struct
 
 /* Sends the bytes, empties the buffer and pumps. */
 void sim_go(struct sim *s, int c, struct sup_buf *bytes);
-/* Creates a znode and requires that it is born: not in the ensemble. Its xid is 1. */
-void sim_birth(struct sim *s, int c, const char *path, const char *data);
+/* Creates a znode and requires that it is created in memory: not in the ensemble. Its xid is 1. */
+void sim_local_create(struct sim *s, int c, const char *path, const char *data);
 /* n writes in one pipeline, data "beat 0" onwards, all of which succeed. */
 void sim_beats(struct sim *s, int c, const char *path, int n);
 /* Sends exists with a watch. */

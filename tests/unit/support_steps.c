@@ -71,7 +71,7 @@ void sim_go(struct sim *s, int c, struct sup_buf *bytes)
     sim_pump(s);
 }
 
-void sim_birth(struct sim *s, int c, const char *path, const char *data)
+void sim_local_create(struct sim *s, int c, const char *path, const char *data)
 {
     struct sup_buf b = {0};
     wire_create(&b, 1, 1, path, data, 0);

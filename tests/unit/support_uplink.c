@@ -54,7 +54,7 @@ static bool overtakes(const struct sim_conn *conn, const uint8_t *p, int *err)
 {
     static const char early[] = "/storm/early";
     int op = be32(p) >= 8 ? (int)be32(p + 8) : 0;
-    bool is_early = conn->greeted && op == 1 && be32(p) > 24 && be32(p + 12) == sizeof early - 1 &&
+    bool is_early = conn->connecting && op == 1 && be32(p) > 24 && be32(p + 12) == sizeof early - 1 &&
                     memcmp(p + 16, early, sizeof early - 1) == 0;
     *err = is_early ? -119 : 0;
     return is_early || op == 100 || op == 102;
@@ -78,7 +78,7 @@ static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
         if (conn->wire.len - *at < 4 + (size_t)be32(p))
             return false;
         int err;
-        if (!conn->greeted || !conn->hold || forced || overtakes(conn, p, &err))
+        if (!conn->connecting || !conn->hold || forced || overtakes(conn, p, &err))
             return true;
     }
     return false;
@@ -95,15 +95,15 @@ bool sim_uplink_turn(struct sim *s, int c, bool forced)
     memmove(conn->wire.p + conn->wire_off + frame.len, conn->wire.p + conn->wire_off, at - conn->wire_off);
     conn->wire_off += frame.len;
     int err = 0;
-    if (!conn->greeted && conn->refuse > 0) {
+    if (!conn->connecting && conn->refuse > 0) {
         conn->refuse--;
         conn->uplink.eof = true;
     } else if (overtakes(conn, frame.p, &err) && err != 0) {
         early_error(conn, frame.p, err);
     } else {
-        conn->requests += conn->greeted;
-        conn->pings += conn->greeted && be32(frame.p + 8) == 11;
-        conn->greeted = true;
+        conn->requests += conn->connecting;
+        conn->pings += conn->connecting && be32(frame.p + 8) == 11;
+        conn->connecting = true;
         zk_feed(&s->zk, conn->link, frame.p + 4, frame.len - 4);
     }
     sup_buf_free(&frame);
@@ -137,7 +137,7 @@ bool sim_uplink_open(struct sim *s, int c)
     sup_buf_reset(&conn->wire);
     sup_buf_reset(&conn->uplink.todo);
     conn->wire_off = conn->uplink.off = 0;
-    conn->uplink.eof = conn->uplink.eof_fed = conn->greeted = conn->closing = false;
+    conn->uplink.eof = conn->uplink.eof_fed = conn->connecting = conn->closing = false;
     conn->up = true;
     sim_step(s, c, PK_UPLINK_READY, NULL, 0);
     return true;
@@ -188,7 +188,7 @@ void sim_lose(struct sim *s, int c, int frames, enum sim_loss how)
         return;
     if (how != SIM_ANSWERED)
         conn->uplink.todo.len = conn->uplink.off;
-    if (how == SIM_LATE && conn->greeted)
+    if (how == SIM_LATE && conn->connecting)
         detach(s, conn);
     else
         zk_eof(&s->zk, conn->link);

@@ -181,7 +181,7 @@ void zk_time(struct zk *zk, int64_t now_ms)
     }
 }
 
-static void greet(struct zk *zk, int link, const uint8_t *p, size_t len)
+static void connect(struct zk *zk, int link, const uint8_t *p, size_t len)
 {
     struct sup_buf b = {0};
     struct zk_in in = {p, p + len, false};
@@ -304,7 +304,7 @@ static bool execute(struct zk *zk, struct zk_request *r)
 void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len)
 {
     if (!zk->links[link].open) {
-        greet(zk, link, p, len);
+        connect(zk, link, p, len);
         return;
     }
     struct zk_request r = {.link = link, .in = {p, p + len, false}};

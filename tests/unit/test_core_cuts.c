@@ -8,8 +8,8 @@
 
 #define M "/storm/workerbeats"
 
-/* Births, beats, reads of every kind, misses, deletes, relayed requests between, events, a watch, a multi
- * that sinks. */
+/* Local creates, beats, reads of every kind, misses, deletes, relayed requests between, events, a watch, a multi
+ * that promotions. */
 static void script(struct sup_buf *b)
 {
     int xid = 0;

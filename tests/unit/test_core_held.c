@@ -1,6 +1,6 @@
 /*
  * Random requests of every kind by several sessions through the core, and the same asked of the model ensemble
- * directly: equal answers and events, and at the end, when everything has been sunk, equal trees.
+ * directly: equal answers and events, and at the end, when everything has been promoted, equal trees.
  */
 #include "support_ref.h"
 
@@ -281,8 +281,8 @@ static void compare_trees(void)
         fail_msg("%s: %d znodes wanted, %d in the ensemble", story, a->n, b->n);
 }
 
-/* A recursive watch on the mount has everything sunk. */
-static void sink_all(int n)
+/* A recursive watch on the mount has everything promoted. */
+static void promotion_all(int n)
 {
     struct sup_buf b = {0};
     size_t mark = wire_begin(&b, n, 106);
@@ -321,29 +321,30 @@ static void run(uint64_t seed, const struct profile *p)
             s.zk.tree.now_ms = ref.zk.tree.now_ms = 1000000 + s.now_us / 1000;
         }
     }
-    sink_all(p->steps + 1);
+    promotion_all(p->steps + 1);
     compare_trees();
     const struct core_stats *st = core_stats(s.core);
-    sums.births += st->births;
-    sums.deaths += st->deaths;
+    sums.local_creates += st->local_creates;
+    sums.local_deletes += st->local_deletes;
     sums.beats_absorbed += st->beats_absorbed;
-    sums.sunk_znodes += st->sunk_znodes;
+    sums.promoted_znodes += st->promoted_znodes;
     sums.merges += st->merges;
     sums.events += st->events;
-    sums.sink_failures += st->sink_failures;
+    sums.promote_failures += st->promote_failures;
     sim_free(&s);
     ref_free(&ref);
 }
 
 /* The comparison is worth nothing when hardly anything was absorbed before the rare requests came. */
-static void require(int64_t births, int64_t absorbed, int64_t sunk, int64_t merges)
+static void require(int64_t local_creates, int64_t absorbed, int64_t promoted, int64_t merges)
 {
-    print_message("births %lld deaths %lld absorbed %lld sunk %lld merges %lld events %lld refused %lld\n",
-                  (long long)sums.births, (long long)sums.deaths, (long long)sums.beats_absorbed,
-                  (long long)sums.sunk_znodes, (long long)sums.merges, (long long)sums.events,
-                  (long long)sums.sink_failures);
-    assert_true(sums.births >= births && sums.beats_absorbed >= absorbed && sums.sunk_znodes >= sunk &&
-                sums.merges >= merges);
+    print_message("local creates %lld local deletes %lld absorbed %lld promoted %lld merges %lld events %lld "
+                  "refused %lld\n",
+                  (long long)sums.local_creates, (long long)sums.local_deletes,
+                  (long long)sums.beats_absorbed, (long long)sums.promoted_znodes, (long long)sums.merges,
+                  (long long)sums.events, (long long)sums.promote_failures);
+    assert_true(sums.local_creates >= local_creates && sums.beats_absorbed >= absorbed &&
+                sums.promoted_znodes >= promoted && sums.merges >= merges);
     sums = (struct core_stats){0};
 }
 

@@ -45,7 +45,7 @@ static void multi_read(struct sup_buf *b, int xid, const char *path)
     wire_end(b, mark);
 }
 
-/* First part: births, beats, reads, merges. Second: everything unusual. */
+/* First part: local creates, beats, reads, merges. Second: everything unusual. */
 static void script(struct sup_buf *b, const char *big)
 {
     int xid = 0;

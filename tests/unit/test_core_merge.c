@@ -1,4 +1,4 @@
-/* Watched paths, listings that hold born names, and answers of servers that lag. */
+/* Watched paths, listings that hold local names, and answers of servers that lag. */
 #include "support_core.h"
 
 #define M "/storm/workerbeats"
@@ -51,7 +51,7 @@ static void watched_is_not_absorbed(void **state)
     sim_expect(&s, c, 2, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, M "/u"));
     sim_expect(&s, other, -1, 0, &f);
-    sim_birth(&s, c, M "/v", "");
+    sim_local_create(&s, c, M "/v", "");
     sim_leave(&s, other);
     sim_pump(&s);
     assert_int_equal(st()->watched_paths, 0);
@@ -67,14 +67,14 @@ static void watch_in_flight(void **state)
     sim_go(&s, c, &b);
     sim_expect(&s, c, 1, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, M "/t"));
-    assert_int_equal(st()->births, 0);
+    assert_int_equal(st()->local_creates, 0);
 }
 
 static void recursive_watch(void **state)
 {
     (void)state;
-    struct core_note note;
-    sim_birth(&s, c, M "/t", "");
+    struct core_log_event note;
+    sim_local_create(&s, c, M "/t", "");
     size_t mark = wire_begin(&b, 5, 106);
     sup_str(&b, "/storm");
     sup_int(&b, 1);
@@ -89,13 +89,13 @@ static void recursive_watch(void **state)
     sim_expect(&s, other, -1, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, M "/u"));
     bool noted = false;
-    while (core_take_note(s.core, &note))
-        noted |= note.kind == PK_NOTE_RECURSIVE_WATCH;
+    while (core_take_log_event(s.core, &note))
+        noted |= note.kind == PK_LOG_EVENT_RECURSIVE_WATCH;
     assert_true(noted);
     sim_leave(&s, other);
     sim_pump(&s);
     assert_int_equal(st()->recursive_watches, 0);
-    sim_birth(&s, c, M "/v", "");
+    sim_local_create(&s, c, M "/v", "");
 }
 
 static void names_are_merged(void **state)
@@ -105,7 +105,7 @@ static void names_are_merged(void **state)
     wire_create(&b, 1, 1, M "/up", "", 1);
     sim_go(&s, other, &b);
     sim_expect(&s, other, 1, 0, NULL);
-    sim_birth(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t", "");
     wire_read(&b, 2, 12, M, false);
     sim_go(&s, other, &b);
     sim_expect(&s, other, 2, 0, &f);
@@ -120,12 +120,12 @@ static void names_are_merged(void **state)
     assert_memory_equal(f.body, "\0\0\0\2", 4);
 }
 
-/* A listing that was under way when a znode was sunk: the answer's zxid says whether its server had it. */
-static void listing_crosses_a_sink(void **state)
+/* A listing that was under way when a znode was promoted: the answer's zxid says whether its server had it. */
+static void listing_crosses_a_promotion(void **state)
 {
     (void)state;
     struct sim_frame f;
-    sim_birth(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t", "");
     s.conns[other].deaf = true;
     wire_read(&b, 2, 8, M, false);
     sim_go(&s, other, &b);
@@ -136,7 +136,7 @@ static void listing_crosses_a_sink(void **state)
     sim_expect(&s, other, 2, 0, &f);
     assert_memory_equal(f.body, "\0\0\0\1\0\0\0\1t", 9);
     s.conns[other].hold = true;
-    sim_birth(&s, c, M "/u", "");
+    sim_local_create(&s, c, M "/u", "");
     wire_read(&b, 4, 8, M, false);
     sim_go(&s, other, &b);
     sim_watch(&s, c, 5, M "/u");
@@ -169,7 +169,7 @@ static void nonode_is_asked_again(void **state)
     char path[256];
     struct sim_frame f;
     int64_t old = s.zk.tree.zxid;
-    sim_birth(&s, c, M "/t", "data");
+    sim_local_create(&s, c, M "/t", "data");
     sim_watch(&s, c, 3, M "/t");
     sim_expect(&s, c, 3, 0, NULL);
     s.conns[other].hold = true;
@@ -188,15 +188,15 @@ static void nonode_is_asked_again(void **state)
     assert_int_equal(st()->retries, 1);
 }
 
-/* An answer NONODE that crosses a birth is not given: memory knows better by then. */
-static void nonode_crosses_a_birth(void **state)
+/* An answer NONODE that crosses a local create is not given: memory knows better by then. */
+static void nonode_crosses_a_local_create(void **state)
 {
     (void)state;
     struct sim_frame f;
     s.conns[other].deaf = true;
     wire_read(&b, 7, 4, M "/t", false);
     sim_go(&s, other, &b);
-    sim_birth(&s, c, M "/t", "data");
+    sim_local_create(&s, c, M "/t", "data");
     s.conns[other].deaf = false;
     sim_pump(&s);
     sim_expect(&s, other, 7, 0, &f);
@@ -208,9 +208,13 @@ static void nonode_crosses_a_birth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(watched_is_not_absorbed), CASE(watch_in_flight),        CASE(recursive_watch),
-        CASE(names_are_merged),        CASE(listing_crosses_a_sink), CASE(nonode_is_asked_again),
-        CASE(nonode_crosses_a_birth),
+        CASE(watched_is_not_absorbed),
+        CASE(watch_in_flight),
+        CASE(recursive_watch),
+        CASE(names_are_merged),
+        CASE(listing_crosses_a_promotion),
+        CASE(nonode_is_asked_again),
+        CASE(nonode_crosses_a_local_create),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

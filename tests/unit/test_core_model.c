@@ -1,5 +1,5 @@
 /*
- * Leases against an oracle: random schedules of several clients, the model ensemble, somebody who bypasses the proxy,
+ * Cached znodes against an oracle: random schedules of several clients, the model ensemble, somebody who bypasses the proxy,
  * flush timers, lost uplinks, own connections and servers that lag, in virtual time.
  *
  *   test_core_model                  a few thousand schedules, then one run with each deliberate defect (must be found)
@@ -93,7 +93,7 @@ static void make_tree(void)
     m.s.zk.tree.nchanges = 0;
 }
 
-/* What our own session may not write may be lost with any connection that breaks. */
+/* What the service session may not write may be lost with any connection that breaks. */
 static void may_drop_protected(void)
 {
     for (int path = 0; path < model_npaths; path++)
@@ -143,7 +143,7 @@ static void start(uint64_t seed, const struct kind *kind)
         may_drop_protected();
 }
 
-/* With trouble of our own session everything may be lost; ephemerals with any uplink, since their sessions end. */
+/* With trouble of the service session everything may be lost; ephemerals with any uplink, since their sessions end. */
 static void may_drop(bool everything)
 {
     for (int path = 0; path < model_npaths; path++)
@@ -166,7 +166,7 @@ static void lose(int a)
 
 static void own_trouble(void)
 {
-    int own = sim_own(&m.s);
+    int own = sim_service(&m.s);
     model_trace(&m, "trouble with own connection %d", own);
     may_drop(true);
     if (own < 0)
@@ -213,7 +213,8 @@ static void upset(int a, const struct kind *kind)
         break;
     case 9:
         m.s.own_hold = sup_below(&m.rng, 2);
-        for (int own = sim_own(&m.s); own >= 0 && m.s.conns[own].hold != m.s.own_hold; own = sim_own(&m.s))
+        for (int own = sim_service(&m.s); own >= 0 && m.s.conns[own].hold != m.s.own_hold;
+             own = sim_service(&m.s))
             m.s.conns[own].hold = m.s.own_hold;
         break;
     case 10:
@@ -278,20 +279,20 @@ static void calm(void)
                       m.actors[a].pending[m.actors[a].first % PENDING].xid);
 }
 
-/* What is in the ensemble is what was written last; born there, the proxy may have the newest, and what our own session
+/* What is in the ensemble is what was written last; local there, the proxy may have the newest, and what the service session
  * may not write waits for somebody who may, or for the end. */
 static void compare_tree(int last_mount)
 {
     for (int path = 0; path < model_npaths && m.o.wrong[0] == 0; path++) {
         int version, value = model_value(&m, model_paths[path].path, &version);
-        bool born = false;
+        bool local = false;
         for (int i = 0; i < m.o.n; i++)
-            born |= m.o.ops[i].path == path && m.o.ops[i].kind == ORC_CREATE && m.o.ops[i].who >= 0;
+            local |= m.o.ops[i].path == path && m.o.ops[i].kind == ORC_CREATE && m.o.ops[i].who >= 0;
         if ((int)model_paths[path].mount > last_mount &&
             (model_paths[path].mount != AT_NOTHING || last_mount == 0))
             continue;
         bool waits = model_paths[path].user != NULL && !m.own_may_write && last_mount != AT_NOTHING;
-        if (waits || (model_paths[path].mount == AT_PACEMAKER && born))
+        if (waits || (model_paths[path].mount == AT_PACEMAKER && local))
             continue;
         orc_final(&m.o, path, value, version);
     }
@@ -361,7 +362,7 @@ static bool run(uint64_t seed, const struct kind *kind)
         orc_wrong(&m.o, "%d writes were lost, the last is %d, but %" PRId64 " are said to be", lost,
                   orc_last_lost(&m.o), said_lost());
     if (m.o.wrong[0] == 0 && said_lost() > 0 && m.foreign + m.drops == 0)
-        orc_wrong(&m.o, "%" PRId64 " leases are said to be lost, without a reason", said_lost());
+        orc_wrong(&m.o, "%" PRId64 " cached znodes are said to be lost, without a reason", said_lost());
     sums.schedules++;
     sums.requests += m.o.n;
     sums.sets += m.sets;

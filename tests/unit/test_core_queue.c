@@ -16,7 +16,7 @@ static const int ops[KINDS] = {4, 5, 4, 5, 14, 100, 1};
 static struct sim s;
 static struct ref ref;
 
-/* The i-th request of a sequence: L W on a born znode, r R outside the mount, U a multi on the born one, A
+/* The i-th request of a sequence: L W on a local znode, r R outside the mount, U a multi on the local one, A
  * auth. */
 static void put(struct sup_buf *b, int kind, int i)
 {

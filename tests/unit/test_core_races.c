@@ -3,7 +3,7 @@
  * read that goes back, no data that does not belong to its version, and nothing left waiting in the end.
  *
  * Every writer has a znode of its own and writes k as its k-th write: version and data must always agree, through
- * births, sinks and lost uplinks of others.
+ * local creates, promotions and lost uplinks of others.
  */
 #include "support_core.h"
 
@@ -129,9 +129,9 @@ static void set_up(void)
         s.conns[actors[i].c].client.taking = sup_below(&rng, 2) ? SIM_WHOLE : SIM_PARTS;
         s.conns[actors[i].c].uplink.taking = sup_below(&rng, 2) ? SIM_WHOLE : SIM_PARTS;
         if (i == 0)
-            sim_birth(&s, actors[0].c, M "/t", "");
+            sim_local_create(&s, actors[0].c, M "/t", "");
         path_of(i, path);
-        sim_birth(&s, actors[i].c, path, "0");
+        sim_local_create(&s, actors[i].c, path, "0");
     }
 }
 

@@ -60,7 +60,7 @@ static void interleaved(void **state)
         assert_int_equal(all[i]->conns[c[i]].got.len, alone.conns[c[2]].got.len);
         assert_memory_equal(all[i]->conns[c[i]].got.p, alone.conns[c[2]].got.p, alone.conns[c[2]].got.len);
         const struct core_stats *x = core_stats(all[i]->core), *y = core_stats(alone.core);
-        assert_true(x->births == y->births && x->deaths == y->deaths &&
+        assert_true(x->local_creates == y->local_creates && x->local_deletes == y->local_deletes &&
                     x->beats_absorbed == y->beats_absorbed);
     }
     sup_buf_free(&b);
@@ -75,11 +75,11 @@ static void one_ends(void **state)
     sim_init(&one, NULL);
     sim_init(&two, NULL);
     int a = sim_connect(&one, 10000), b = sim_connect(&two, 10000);
-    sim_birth(&one, a, M "/a", "x");
-    sim_birth(&two, b, M "/a", "y");
+    sim_local_create(&one, a, M "/a", "x");
+    sim_local_create(&two, b, M "/a", "y");
     sim_free(&one);
     sim_beats(&two, b, M "/a", 10);
-    assert_int_equal(core_stats(two.core)->births, 1);
+    assert_int_equal(core_stats(two.core)->local_creates, 1);
     sim_free(&two);
 }
 

@@ -10,8 +10,7 @@ struct item {
 static void expect(struct pk_list *head, const int *values, int n)
 {
     int i = 0;
-    PK_LIST_EACH(pos, next, head)
-    {
+    PK_LIST_EACH(pos, next, head) {
         assert_true(i < n);
         assert_int_equal(PK_CONTAINER(pos, struct item, link)->value, values[i++]);
     }
@@ -53,14 +52,13 @@ static void delete_while_visiting(void **state)
         items[i].value = i;
         pk_list_add_tail(&head, &items[i].link);
     }
-    PK_LIST_EACH(pos, next, &head)
-    {
+    PK_LIST_EACH(pos, next, &head) {
         if (PK_CONTAINER(pos, struct item, link)->value % 2 == 0)
             pk_list_del(pos);
     }
     expect(&head, (int[]){1, 3, 5, 7}, 4);
     PK_LIST_EACH(pos, next, &head)
-    pk_list_del(pos);
+        pk_list_del(pos);
     assert_true(pk_list_empty(&head));
 }
 

@@ -93,10 +93,10 @@ static void too_much_is_counted(void **state)
 static void notes(void **state)
 {
     (void)state;
-    struct core_note note = {.kind = PK_NOTE_SINK_FAILED, .path = "/m/a", .number = -102};
+    struct core_log_event note = {.kind = PK_LOG_EVENT_PROMOTE_FAILED, .path = "/m/a", .number = -102};
     struct pk_log_who who = {7, NULL};
     begin(PK_LOG_DEBUG);
-    pk_log_note(&log_, &who, &note);
+    pk_log_event(&log_, &who, &note);
     end();
     assert_non_null(strstr(text, " warn [0x7 -] the ensemble refused"));
     assert_non_null(strstr(text, "/m/a (-102)\n"));

@@ -30,10 +30,10 @@ static int teardown(void **state)
 }
 
 static const struct core_record records[] = {
-    {.path = (const uint8_t *)"/m/t", .path_len = 4, .born = false, .czxid = 7, .pzxid = 9, .cversion = 3},
+    {.path = (const uint8_t *)"/m/t", .path_len = 4, .local = false, .czxid = 7, .pzxid = 9, .cversion = 3},
     {.path = (const uint8_t *)"/m/t/a",
      .path_len = 6,
-     .born = true,
+     .local = true,
      .has_data = true,
      .data = (const uint8_t *)"xyz",
      .data_len = 3,
@@ -46,7 +46,7 @@ static const struct core_record records[] = {
      .cversion = -1},
     {.path = (const uint8_t *)"/m/t/b",
      .path_len = 6,
-     .born = true,
+     .local = true,
      .has_data = true,
      .data = (const uint8_t *)""},
 };
@@ -64,7 +64,7 @@ static const uint8_t golden[] = {
     0,    0,   0,   0,    0,    0,    0,    7,    0,    0,    0,    0,    0,    0, 0,   0, /* czxid, mzxid */
     0,    0,   0,   0,    0,    0,    0,    9,    0,    0,    0,    0,    0,    0, 0,   0, /* pzxid, ctime */
     0,    0,   0,   0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0, 0,   3, /* mtime, version, cversion */
-    0,    0,   0,   6,    '/',  'm',  '/',  't',  '/',  'a',  1,    0,    0,    0, 3,   'x', 'y',  'z', /* a born znode */
+    0,    0,   0,   6,    '/',  'm',  '/',  't',  '/',  'a',  1,    0,    0,    0, 3,   'x', 'y',  'z', /* a local znode */
     0,    0,   0,   1,    0,    0,    0,    1,    0,    0,    0,    1,    0,    0, 0,   2,   0,    0,    0,
     1,    0,   0,   0,    3,    0,    0,    1,    0x8b, 0xcf, 0xe5, 0x68, 0,    0, 0,   1,   0x8b, 0xcf, 0xe5,
     0x68, 1,   0,   0,    0,    5,    0xff, 0xff, 0xff, 0xff, 0,    0,    0,    6, '/', 'm', '/',  't',  '/',
@@ -136,7 +136,7 @@ static void same_record(const struct core_record *a, const struct core_record *b
 {
     assert_int_equal(a->path_len, b->path_len);
     assert_memory_equal(a->path, b->path, a->path_len);
-    assert_int_equal(a->born, b->born);
+    assert_int_equal(a->local, b->local);
     assert_int_equal(a->has_data, b->has_data);
     assert_int_equal(a->data_len, b->data_len);
     if (a->data_len > 0)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""ACLs and leases: a grant belongs to the connection that proved it and never leaks to another; a read is always checked;
-what our own session may not write is dropped and counted.
+"""ACLs and cached znodes: a write permit belongs to the connection that proved it and never leaks to another; a read is always checked;
+what the service session may not write is dropped and counted.
 """
 
 import os
@@ -50,7 +50,7 @@ def read(conn, path):
     return reply.err or wire.parse_reply(wire.OP_GET_DATA, reply.body)[0]
 
 
-def leased(conn, path, acl, flags=0):
+def cached(conn, path, acl, flags=0):
     """Written three times: the last two are absorbed."""
     assert conn.call(wire.OP_CREATE, wire.create(path, b"", acl=acl, flags=flags)).err == 0
     for data in (b"1", b"2", b"3"):
@@ -81,7 +81,7 @@ def test_digest():
     for root in ("/w", "/m"):
         for acl, readable in ((MINE, False), (READABLE, True)):
             conn, path = client(ALICE), f"{root}/digest-{readable}"
-            leased(conn, path, acl)
+            cached(conn, path, acl)
             others_are_refused(path, readable)
             second = client(ALICE)
             assert read(second, path) == b"3" and write(second, path, b"4") == 0
@@ -94,7 +94,7 @@ def reattached(live):
     """The session is alice's, the new connection has not yet shown who it is. What the older one had absorbed is flushed
     when it was closed; when it still stands, the ensemble closes it, and nobody else may flush."""
     old, path = client(ALICE), f"/w/again-{live}"
-    leased(old, path, MINE)
+    cached(old, path, MINE)
     before = world()[2].mntr()["pk_writes_dropped"]
     if not live:
         old.close()
@@ -121,12 +121,12 @@ def test_permissions_taken_away():
     """By the owner, through the proxy, and by somebody else directly: there it shows at the next flush."""
     zk, _way, proxy = world()
     conn = client(ALICE)
-    leased(conn, "/w/taken", READABLE)
+    cached(conn, "/w/taken", READABLE)
     fewer = ((wire.READ | wire.ADMIN, "auth", ""),)
     assert conn.call(wire.OP_SET_ACL, wire.set_acl("/w/taken", fewer)).err == 0
     assert read(conn, "/w/taken") == b"3", "the absorbed writes were allowed"
     assert write(conn, "/w/taken", b"no more") == NOAUTH
-    leased(conn, "/w/taken2", READABLE)
+    cached(conn, "/w/taken2", READABLE)
     before = proxy.mntr()["pk_writes_dropped"]
     direct = client(ALICE, zk.addr)
     assert direct.call(wire.OP_SET_ACL, wire.set_acl("/w/taken2", fewer)).err == 0
@@ -141,7 +141,7 @@ def test_permissions_taken_away():
 def lost_uplink(proxy, way, path):
     """alice's uplink breaks while her writes are absorbed; returns what the ensemble has in the end."""
     conn = client(ALICE, proxy.addr)
-    leased(conn, path, MINE)
+    cached(conn, path, MINE)
     way.cut()
     assert conn.recv() is None, "the client's connection stays open"
     direct = client(ALICE, world()[0].addr)
@@ -158,10 +158,10 @@ def test_our_own_session_may_not():
     assert lost_uplink(proxy, way, "/w/dropped") == b"1"
     assert proxy.mntr()["pk_writes_dropped"] - before == 2
     open_one = client()
-    leased(open_one, "/w/open", wire.OPEN)
+    cached(open_one, "/w/open", wire.OPEN)
     way.cut()
     direct = client(addr=world()[0].addr)
-    rig.eventually(lambda: read(direct, "/w/open") == b"3", 10, "an open znode flushed by our own session")
+    rig.eventually(lambda: read(direct, "/w/open") == b"3", 10, "an open znode flushed by the service session")
     assert proxy.mntr()["pk_writes_dropped"] - before == 2
     direct.close_session()
 

@@ -1,4 +1,4 @@
-/* Births: what is asked first, who wins, bounds, and what is never answered from memory. */
+/* Local creates: what is asked first, who wins, bounds, and what is never answered from memory. */
 #include "support_core.h"
 
 #define M "/storm/workerbeats"
@@ -29,7 +29,7 @@ static const struct core_stats *st(void)
     return core_stats(s.core);
 }
 
-static void birth_asks_once(void **state)
+static void local_create_prechecks_once(void **state)
 {
     (void)state;
     char path[256];
@@ -47,13 +47,13 @@ static void birth_asks_once(void **state)
     sim_release(&s, c, 1);
     sim_expect(&s, c, 1, 0, NULL);
     assert_int_equal(s.conns[c].requests - before, 3);
-    /* a child of a born znode needs no question */
+    /* a child of a local znode needs no question */
     wire_create(&b, 2, 1, M "/t/w", "x", 0);
     sim_go(&s, c, &b);
     sim_expect(&s, c, 2, 0, NULL);
     assert_int_equal(s.conns[c].requests - before, 3);
-    assert_int_equal(st()->births, 2);
-    assert_int_equal(st()->asks, 1);
+    assert_int_equal(st()->local_creates, 2);
+    assert_int_equal(st()->prechecks, 1);
 }
 
 /* An ask in flight while another session creates the path upstream: the ensemble decides. */
@@ -61,7 +61,7 @@ static void ask_is_spoiled(void **state)
 {
     (void)state;
     s.conns[c].hold = true;
-    wire_create(&b, 1, 1, M "/t", "born", 0);
+    wire_create(&b, 1, 1, M "/t", "local", 0);
     sim_go(&s, c, &b);
     sim_release(&s, c, 3 - 1);
     wire_create(&b, 5, 1, M "/t", "theirs", 1);
@@ -69,18 +69,18 @@ static void ask_is_spoiled(void **state)
     sim_expect(&s, other, 5, 0, NULL);
     sim_release(&s, c, 10);
     sim_expect(&s, c, 1, -110, NULL);
-    assert_int_equal(st()->births, 0);
-    assert_int_equal(st()->asks_refused, 1);
+    assert_int_equal(st()->local_creates, 0);
+    assert_int_equal(st()->prechecks_refused, 1);
 }
 
-/* The other's relayed create is under way when the birth is decided. */
+/* The other's relayed create is under way when the local create is decided. */
 static void relayed_create_in_flight(void **state)
 {
     (void)state;
     s.conns[other].hold = true;
     wire_create(&b, 5, 1, M "/t", "theirs", 1);
     sim_go(&s, other, &b);
-    wire_create(&b, 1, 1, M "/t", "born", 0);
+    wire_create(&b, 1, 1, M "/t", "local", 0);
     sim_go(&s, c, &b);
     struct sim_frame f;
     if (sim_frame(&s, c, &f)) {
@@ -93,11 +93,11 @@ static void relayed_create_in_flight(void **state)
         sim_expect(&s, other, 5, 0, NULL);
         sim_expect(&s, c, 1, -110, NULL);
     }
-    assert_int_equal(st()->births, 0);
+    assert_int_equal(st()->local_creates, 0);
 }
 
-/* Two births of one path, both asked: the first wins, the second is told so from memory. */
-static void two_births(void **state)
+/* Two local creates of one path, both asked: the first wins, the second is told so from memory. */
+static void two_local_creates(void **state)
 {
     (void)state;
     s.conns[c].hold = s.conns[other].hold = true;
@@ -109,11 +109,11 @@ static void two_births(void **state)
     sim_release(&s, c, 10);
     sim_expect(&s, other, 1, 0, NULL);
     sim_expect(&s, c, 1, -110, NULL);
-    assert_int_equal(st()->births, 1);
+    assert_int_equal(st()->local_creates, 1);
     assert_int_equal(st()->znodes, 1);
 }
 
-static void no_birth_under_closed_parents(void **state)
+static void no_local_create_under_closed_parents(void **state)
 {
     (void)state;
     static const uint8_t no_delete[] = "\0\0\0\1\0\0\0\x17\0\0\0\5world\0\0\0\6anyone";
@@ -122,7 +122,7 @@ static void no_birth_under_closed_parents(void **state)
     sim_go(&s, c, &b);
     sim_expect(&s, c, 1, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, M "/t"));
-    assert_int_equal(st()->births, 0);
+    assert_int_equal(st()->local_creates, 0);
 }
 
 static void bounds(void **state)
@@ -131,7 +131,7 @@ static void bounds(void **state)
     struct core_config config = sim_default_config;
     struct core_mount mount = {
         .path = M, .mode = PK_MODE_PACEMAKER, .max_znodes = 3, .max_bytes = 200, .max_znode = 50};
-    struct core_note note;
+    struct core_log_event note;
     char data[64];
     memset(data, 'x', 60);
     data[60] = 0;
@@ -139,16 +139,16 @@ static void bounds(void **state)
     teardown(NULL);
     sim_init(&s, &config);
     c = sim_connect(&s, 10000);
-    sim_birth(&s, c, M "/a", "");
-    sim_birth(&s, c, M "/b", "");
-    sim_birth(&s, c, M "/c", "");
+    sim_local_create(&s, c, M "/a", "");
+    sim_local_create(&s, c, M "/b", "");
+    sim_local_create(&s, c, M "/c", "");
     wire_create(&b, 2, 1, M "/d", "", 0);
     sim_go(&s, c, &b);
     sim_expect(&s, c, 2, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, M "/d"));
-    assert_int_equal(st()->bound_births, 1);
-    assert_true(core_take_note(s.core, &note));
-    assert_int_equal(note.kind, PK_NOTE_MOUNT_FULL);
+    assert_int_equal(st()->bound_local_creates, 1);
+    assert_true(core_take_log_event(s.core, &note));
+    assert_int_equal(note.kind, PK_LOG_EVENT_MOUNT_FULL);
     wire_set(&b, 3, M "/a", data, -1);
     sim_go(&s, c, &b);
     sim_expect(&s, c, 3, 0, NULL);
@@ -161,7 +161,7 @@ static void bounds(void **state)
     wire_delete(&b, 4, M "/b", -1);
     sim_go(&s, c, &b);
     sim_expect(&s, c, 4, 0, NULL);
-    sim_birth(&s, c, M "/e", "");
+    sim_local_create(&s, c, M "/e", "");
 }
 
 static void relay_mode(void **state)
@@ -188,7 +188,7 @@ static void relay_mode(void **state)
 static void nothing_before_admission(void **state)
 {
     (void)state;
-    sim_birth(&s, c, M "/t", "secret");
+    sim_local_create(&s, c, M "/t", "secret");
     s.zk.require_auth = true;
     static const int types[] = {3, 4, 5, 2, 8, 12, 6, 1};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -220,7 +220,7 @@ static void header_zxids(void **state)
 {
     (void)state;
     struct sim_frame f;
-    sim_birth(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t", "");
     for (int i = 0; i < 50; i++) {
         wire_set(&b, 10 + i, M "/t", "x", -1);
         sim_go(&s, c, &b);
@@ -253,8 +253,8 @@ static void config_without_addresses(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* A setData that is on its way may find the znode of a birth when that is sunk, and share a version with it. */
-static void write_in_flight_keeps_births_out(void **state)
+/* A setData that is on its way may find the znode of a local create when that is promoted, and share a version with it. */
+static void write_in_flight_keeps_local_creates_out(void **state)
 {
     (void)state;
     s.conns[other].hold = true;
@@ -264,7 +264,7 @@ static void write_in_flight_keeps_births_out(void **state)
     sim_go(&s, c, &b);
     sim_expect(&s, c, 6, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, M "/t"));
-    assert_int_equal(core_stats(s.core)->births, 0);
+    assert_int_equal(core_stats(s.core)->local_creates, 0);
     s.conns[other].hold = false;
     sim_pump(&s);
     sim_expect(&s, other, 5, 0, NULL);
@@ -273,12 +273,12 @@ static void write_in_flight_keeps_births_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(write_in_flight_keeps_births_out),
-        CASE(birth_asks_once),
+        CASE(write_in_flight_keeps_local_creates_out),
+        CASE(local_create_prechecks_once),
         CASE(ask_is_spoiled),
         CASE(relayed_create_in_flight),
-        CASE(two_births),
-        CASE(no_birth_under_closed_parents),
+        CASE(two_local_creates),
+        CASE(no_local_create_under_closed_parents),
         CASE(bounds),
         CASE(relay_mode),
         CASE(nothing_before_admission),

@@ -4,10 +4,10 @@
  */
 #include <inttypes.h>
 
+#include "io/four_letter.h"
 #include "io/io.h"
 #include "io/pair.h"
 #include "io/text.h"
-#include "io/words.h"
 
 /* As ZooKeeper shows them: the first four letters of the name. */
 static void op_name(int32_t op, char out[5])
@@ -62,12 +62,12 @@ static void lines(struct pk_io *io, struct pk_text *out, bool details)
     }
 }
 
-void pk_words_clients(struct pk_io *io, struct pk_text *out)
+void pk_four_letter_clients(struct pk_io *io, struct pk_text *out)
 {
     lines(io, out, false);
 }
 
-void pk_words_cons(struct pk_io *io, struct pk_text *out)
+void pk_four_letter_cons(struct pk_io *io, struct pk_text *out)
 {
     lines(io, out, true);
     pk_text_add(out, "\n");

@@ -1,4 +1,4 @@
-/* Leases step by step: what is absorbed, what a flush is, and everything that once went wrong with them. */
+/* Cached znodes step by step: what is absorbed, what a flush is, and everything that once went wrong with them. */
 #include "support_core.h"
 
 #include <stdio.h>
@@ -64,8 +64,8 @@ static const struct tree_node *upstream(const char *path)
     return tree_find(&s.zk.tree, path);
 }
 
-/* Leased, with the versions 1 (relayed) to 1 + n (absorbed). */
-static void leased(int who, int n)
+/* Cached, with the versions 1 (relayed) to 1 + n (absorbed). */
+static void cached(int who, int n)
 {
     assert_int_equal(set(who, Z, "relayed"), 1);
     for (int i = 0; i < n; i++)
@@ -77,7 +77,7 @@ static void leased(int who, int n)
 static void a_flush_is_one_transaction(void **state)
 {
     (void)state;
-    leased(c, 5);
+    cached(c, 5);
     int64_t zxid = s.zk.tree.zxid;
     sim_advance(&s, FLUSH_US + 500000);
     assert_int_equal(s.zk.tree.zxid - zxid, 1);
@@ -93,7 +93,7 @@ static void others_read_what_was_absorbed(void **state)
 {
     (void)state;
     struct sim_frame f;
-    leased(c, 2);
+    cached(c, 2);
     wire_read(&b, 3, 4, Z, false);
     sim_go(&s, other, &b);
     sim_expect(&s, other, 3, 0, &f);
@@ -103,11 +103,11 @@ static void others_read_what_was_absorbed(void **state)
     assert_int_equal(upstream(Z)->version, 1);
 }
 
-/* Once the same lease went into a multi twice, and the second half of the flush refused the first. */
+/* Once the same cached znode went into a multi twice, and the second half of the flush refused the first. */
 static void named_twice_in_a_multi(void **state)
 {
     (void)state;
-    leased(c, 3);
+    cached(c, 3);
     size_t mark = wire_begin(&b, 9, 14);
     for (int i = 0; i < 2; i++) {
         sup_int(&b, 13);
@@ -133,7 +133,7 @@ static void children_after_a_flush(void **state)
 {
     (void)state;
     struct sim_frame f;
-    leased(c, 1);
+    cached(c, 1);
     assert_int_equal(sim_direct_create(&s, Z "/child", ""), 0);
     sim_advance(&s, FLUSH_US + 500000);
     wire_set(&b, 7, Z, "x", -1);
@@ -144,8 +144,8 @@ static void children_after_a_flush(void **state)
     assert_int_equal(f.body[59], 1); /* children */
 }
 
-/* Once the OK of a setData that came after the answer to a delete leased a znode that was gone. */
-static void a_late_answer_grants_nothing(void **state)
+/* Once the OK of a setData that came after the answer to a delete cached a znode that was gone. */
+static void a_late_answer_permits_nothing(void **state)
 {
     (void)state;
     s.conns[c].deaf = true;
@@ -163,11 +163,11 @@ static void a_late_answer_grants_nothing(void **state)
     sim_expect(&s, c, 9, -101, NULL);
 }
 
-/* Once a create whose answer was cut off ended a dirty lease without a word. */
+/* Once a create whose answer was cut off ended a dirty cached znode without a word. */
 static void a_create_flushes_first(void **state)
 {
     (void)state;
-    leased(c, 2);
+    cached(c, 2);
     wire_create(&b, 5, 1, Z, "", 0);
     sim_go(&s, other, &b);
     sim_expect(&s, other, 5, -110, NULL);
@@ -178,8 +178,8 @@ static void a_create_flushes_first(void **state)
 static void closing_while_another_flushes(void **state)
 {
     (void)state;
-    assert_int_equal(set(other, Z, "granted"), 1);
-    assert_int_equal(set(c, Z, "granted too"), 2);
+    assert_int_equal(set(other, Z, "permitted"), 1);
+    assert_int_equal(set(c, Z, "permitted too"), 2);
     assert_int_equal(set(c, Z, "c's"), 3);
     s.conns[c].hold = true;
     sim_advance(&s, FLUSH_US + 500000);
@@ -196,7 +196,7 @@ static void closing_while_another_flushes(void **state)
 static void a_foreign_write_stays(void **state)
 {
     (void)state;
-    leased(c, 2);
+    cached(c, 2);
     assert_int_equal(sim_direct_set(&s, Z, "theirs", -1), 0);
     sim_advance(&s, FLUSH_US + 500000);
     assert_memory_equal(upstream(Z)->data, "theirs", 6);
@@ -205,13 +205,13 @@ static void a_foreign_write_stays(void **state)
     assert_int_equal(set(c, Z, "relayed again"), 3);
 }
 
-/* Once the grants of others outlived an ACL that somebody else had changed. */
+/* Once the write permits of others outlived an ACL that somebody else had changed. */
 static void an_acl_changed_directly(void **state)
 {
     (void)state;
-    leased(c, 0);
-    assert_int_equal(set(other, Z, "granted too"), 2);
-    assert_int_equal(st()->grants, 2);
+    cached(c, 0);
+    assert_int_equal(set(other, Z, "permitted too"), 2);
+    assert_int_equal(st()->write_permits, 2);
     size_t mark = wire_begin(&b, 1, 7);
     sup_str(&b, Z);
     sup_int(&b, 1);
@@ -224,14 +224,14 @@ static void an_acl_changed_directly(void **state)
     sup_buf_reset(&b);
     int third = sim_connect(&s, 10000);
     assert_int_equal(set(third, Z, "shows the new ACL's version"), 3);
-    assert_int_equal(st()->grants, 1);
+    assert_int_equal(st()->write_permits, 1);
 }
 
 /* Once memory went on absorbing while a multiRead was on its way, and the reader went back. */
 static void a_multi_read_is_not_overtaken(void **state)
 {
     (void)state;
-    leased(c, 1);
+    cached(c, 1);
     s.conns[other].deaf = true;
     size_t mark = wire_begin(&b, 9, 22);
     sup_int(&b, 4);
@@ -253,14 +253,14 @@ static void a_multi_read_is_not_overtaken(void **state)
     assert_int_equal(upstream(Z)->version, 3);
 }
 
-/* Once only the first of a session's leases was ever looked at. */
+/* Once only the first of a session's cached znodes was ever looked at. */
 static void keep_alive_looks_at_each(void **state)
 {
     (void)state;
     assert_int_equal(sim_direct_create(&s, M "/v", ""), 0);
-    leased(c, 0);
+    cached(c, 0);
     assert_int_equal(set(c, M "/v", "x"), 1);
-    assert_int_equal(st()->leases, 2);
+    assert_int_equal(st()->cached_znodes, 2);
     assert_int_equal(sim_direct_delete(&s, Z), 0);
     assert_int_equal(sim_direct_delete(&s, M "/v"), 0);
     for (int i = 0; i < 3; i++) {
@@ -270,14 +270,14 @@ static void keep_alive_looks_at_each(void **state)
         sim_go(&s, c, &b);
         (void)sim_frame(&s, c, &(struct sim_frame){0});
     }
-    assert_int_equal(st()->leases, 0);
+    assert_int_equal(st()->cached_znodes, 0);
 }
 
 /* Once a foreign write that was seen while a request of ours was under way was forgotten when that one failed. */
 static void foreign_beside_a_failing_request(void **state)
 {
     (void)state;
-    leased(c, 0);
+    cached(c, 0);
     s.conns[other].hold = true;
     wire_create(&b, 5, 1, Z, "", 0);
     sim_go(&s, other, &b);
@@ -297,7 +297,7 @@ static void foreign_beside_a_failing_request(void **state)
 static void leaving_with_a_flush_behind(void **state)
 {
     (void)state;
-    leased(c, 2);
+    cached(c, 2);
     s.conns[c].hold = true;
     sim_leave(&s, c);
     sim_pump(&s);
@@ -307,15 +307,15 @@ static void leaving_with_a_flush_behind(void **state)
     assert_int_equal(upstream(Z)->version, 3);
 }
 
-static void sync_ends_grants(void **state)
+static void sync_ends_permits(void **state)
 {
     (void)state;
-    leased(c, 1);
-    assert_int_equal(st()->grants, 1);
+    cached(c, 1);
+    assert_int_equal(st()->write_permits, 1);
     wire_path(&b, 4, 9, Z);
     sim_go(&s, c, &b);
     sim_expect(&s, c, 4, 0, NULL);
-    assert_int_equal(st()->grants, 0);
+    assert_int_equal(st()->write_permits, 0);
     assert_int_equal(set(c, Z, "relayed, behind a flush"), 3);
     assert_int_equal(upstream(Z)->version, 3);
 }
@@ -323,12 +323,12 @@ static void sync_ends_grants(void **state)
 static void a_lost_uplink_is_flushed_by_ourselves(void **state)
 {
     (void)state;
-    leased(c, 3);
+    cached(c, 3);
     s.conns[c].uplink.eof = true;
     sim_pump(&s);
     sim_advance(&s, 3000000);
     assert_int_equal(upstream(Z)->version, 4);
-    assert_int_equal(st()->own_sessions, 1);
+    assert_int_equal(st()->service_sessions, 1);
     assert_int_equal(st()->dirty, 0);
     sim_advance(&s, 5000000);
     assert_int_equal(st()->uplinks, 1);
@@ -342,7 +342,7 @@ static void many_writes(void **state)
     pacemaker.mode = PK_MODE_PACEMAKER;
     teardown(NULL);
     start(&pacemaker);
-    leased(c, 0);
+    cached(c, 0);
     for (int i = 0; i < 499; i++)
         (void)set(c, Z, "x");
     sim_advance(&s, 2 * FLUSH_US);
@@ -351,7 +351,7 @@ static void many_writes(void **state)
     assert_int_equal(upstream(Z)->version, 501);
 }
 
-/* From pacemaker to write-behind: what was born is sunk, a bounded number a tick. */
+/* From pacemaker to write-behind: what was created in memory is promoted, a bounded number a tick. */
 static void a_mode_is_switched(void **state)
 {
     (void)state;
@@ -361,10 +361,10 @@ static void a_mode_is_switched(void **state)
     pacemaker.mode = PK_MODE_PACEMAKER;
     teardown(NULL);
     start(&pacemaker);
-    sim_birth(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t", "");
     for (int i = 0; i < 900; i++) {
         snprintf(path, sizeof path, M "/t/%d", i);
-        sim_birth(&s, c, path, "x");
+        sim_local_create(&s, c, path, "x");
     }
     assert_int_equal(core_mount_set(s.core, 0, &write_behind), PK_OK);
     assert_true(core_mount_info(s.core, 0, &info));
@@ -389,7 +389,7 @@ int main(void)
         T(others_read_what_was_absorbed),
         T(named_twice_in_a_multi),
         T(children_after_a_flush),
-        T(a_late_answer_grants_nothing),
+        T(a_late_answer_permits_nothing),
         T(a_create_flushes_first),
         T(closing_while_another_flushes),
         T(a_foreign_write_stays),
@@ -398,7 +398,7 @@ int main(void)
         T(keep_alive_looks_at_each),
         T(foreign_beside_a_failing_request),
         T(leaving_with_a_flush_behind),
-        T(sync_ends_grants),
+        T(sync_ends_permits),
         T(a_lost_uplink_is_flushed_by_ourselves),
         T(many_writes),
         T(a_mode_is_switched),

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Sinking: born znodes with a history, then something unusual. Every answer, every event and the whole
+"""Promoting: local znodes with a history, then something unusual. Every answer, every event and the whole
 tree afterwards must be those of a ZooKeeper that was given the same history.
 """
 
@@ -169,7 +169,7 @@ def test_unusual_requests_after_a_history():
     assert not problems, "\n".join(p[:1500] for p in problems)
 
 
-def test_usual_requests_do_not_sink():
+def test_usual_requests_do_not_promotion():
     """The history alone leaves nothing upstream; a watch on one leaf brings that leaf and its way only."""
     zk, proxy = rig.shared("setup", setup)
     conn, direct = Conn(proxy.addr), Conn(zk.addr)
@@ -178,7 +178,7 @@ def test_usual_requests_do_not_sink():
     before = proxy.mntr()
     play(conn, "/m/dry", [exists("/t/w1", True)])
     after = proxy.mntr()
-    assert after["pk_sunk_znodes"] - before["pk_sunk_znodes"] == 3, (before, after)
+    assert after["pk_promoted_znodes"] - before["pk_promoted_znodes"] == 3, (before, after)
     for path, err in (("/t", 0), ("/t/w1", 0), ("/t/w2", -101), ("/t/w3", -101)):
         assert direct.call(wire.OP_EXISTS, wire.exists("/m/dry" + path)).err == err, path
     conn.close_session()
@@ -186,14 +186,14 @@ def test_usual_requests_do_not_sink():
 
 
 def test_long_histories_are_replayed():
-    for name, writes, deaths in (("v0", 0, 0), ("v1", 1, 1), ("v150", 150, 0), ("v700", 700, 40), ("d200", 0, 200)):
+    for name, writes, local_deletes in (("v0", 0, 0), ("v1", 1, 1), ("v150", 150, 0), ("v700", 700, 40), ("d200", 0, 200)):
         history = [create(""), create("/t"), create("/t/w1", b"first"), create("/t/w2", b"first"),
                    *[write("/t/w1", b"%d" % i) for i in range(writes)],
-                   *[step for i in range(deaths) for step in (create(f"/t/x{i}"), delete(f"/t/x{i}"))]]
+                   *[step for i in range(local_deletes) for step in (create(f"/t/x{i}"), delete(f"/t/x{i}"))]]
         run(name, [get("/t/w1", True), names("/t", True), create("/t/s-", b"", flags=2)], history)
 
 
-def test_many_children_are_sunk_together():
+def test_many_children_are_promoted_together():
     history = [create("", b"")] + [create(f"/c{i:03}", b"%d" % i * 50) for i in range(400)] + [create("/t")]
     for name, script in (("many_watch", [(wire.OP_ADD_WATCH, lambda b: wire.add_watch(b, 1))]),
                          ("many_child_watch", [names("", True)]),
@@ -202,12 +202,12 @@ def test_many_children_are_sunk_together():
         run(name, script, history)
 
 
-def test_big_values_are_sunk():
+def test_big_values_are_promoted():
     history = [create(""), create("/t")] + [create(f"/t/w{i}", bytes([i]) * 400000) for i in range(1, 9)]
     run("big", [names("/t", True), (wire.OP_ADD_WATCH, lambda b: wire.add_watch(b, 1))], history)
 
 
-def test_watch_before_birth_is_kept():
+def test_watch_before_local_create_is_kept():
     """A watch on a path that does not exist yet: its creation by another client fires it."""
     for name, watch in (("w_exists", exists("/t/w1", True)), ("w_child", names("/t", True)),
                         ("w_rec", (wire.OP_ADD_WATCH, lambda b: wire.add_watch(b, 1)))):
@@ -224,7 +224,7 @@ def test_watch_before_birth_is_kept():
         same(name, rows[0], rows[1])
 
 
-def test_sinks_by_pipelined_requests():
+def test_promotions_by_pipelined_requests():
     """Unusual requests in the middle of a pipeline take effect in their place."""
     script = [create(""), create("/t"), create("/t/w1", b"0")]
     for i in range(40):

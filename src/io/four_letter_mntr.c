@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/four_letter.h"
 #include "io/io.h"
 #include "io/limits.h"
 #include "io/marker.h"
 #include "io/text.h"
 #include "io/upstream.h"
-#include "io/words.h"
 
 static void number(struct pk_text *out, const char *name, int64_t value)
 {
@@ -24,7 +24,7 @@ static void zookeeper_figures(struct pk_io *io, struct pk_text *out)
     const struct core_stats *s = core_stats(io->core);
     char version[PK_VERSION_TEXT + 32];
     int64_t received = s->requests_local + s->requests_relayed;
-    pk_words_version(io, version, sizeof version);
+    pk_four_letter_version(io, version, sizeof version);
     pk_text_add(out, "zk_version\t%s, built on unknown date\nzk_server_state\tproxy\n", version);
     number(out, "zk_num_alive_connections", s->connections);
     pk_text_add(out, "zk_avg_latency\t%.1f\n", (double)core_beat_latency(io->core, 0.5) / 1000);
@@ -74,7 +74,7 @@ static void mount_figures(struct pk_io *io, struct pk_text *out)
     for (size_t i = 0; core_mount_info(io->core, i, &info); i++) {
         mount_figure(out, "pk_mount_znodes", info.path, info.znodes);
         mount_figure(out, "pk_mount_bytes", info.path, info.bytes);
-        mount_figure(out, "pk_mount_leases", info.path, info.leases);
+        mount_figure(out, "pk_mount_cached_znodes", info.path, info.cached_znodes);
         mount_figure(out, "pk_mount_dirty", info.path, info.dirty);
         mount_figure(out, "pk_mount_left", info.path, info.left);
     }
@@ -101,7 +101,7 @@ static void upstream_figures(struct pk_io *io, struct pk_text *out)
     number(out, "pk_upstream_servers_up", state.up);
 }
 
-void pk_words_mntr(struct pk_io *io, struct pk_text *out)
+void pk_four_letter_mntr(struct pk_io *io, struct pk_text *out)
 {
     zookeeper_figures(io, out);
     pk_text_add(out, "pk_version\t%s\n", PACKAGE_VERSION);

@@ -1,12 +1,12 @@
 /*
- * The connection of our own.
+ * The service session.
  *
  * Happy path: opened by a tick that finds orphans; addauth, one multi, closeSession two seconds later.
  * Failure modes: no server, or one that insists on authentication, ends it; it is tried again a second later, then less
  * often. A request
  * that waits for an orphaned flush does not wait for that: the absorbed writes are dropped, counted and said.
  */
-#include "core/own.h"
+#include "core/service.h"
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ static bool has_work(const struct core *core)
 }
 
 /* A connect request for a new session, as every client's first frame. */
-static struct pk_blob *greeting(struct core *core)
+static struct pk_blob *connect_request(struct core *core)
 {
     const uint8_t passwd[PASSWD] = {0};
     uint8_t frame[PK_LEN_WORD + 45], *p = frame;
@@ -39,9 +39,9 @@ static struct pk_blob *greeting(struct core *core)
     return pk_blob_new(core->mem, frame, sizeof frame);
 }
 
-static void open_own(struct core *core)
+static void open_service(struct core *core)
 {
-    struct pk_blob *hello = greeting(core);
+    struct pk_blob *hello = connect_request(core);
     struct pk_conn *c = hello != NULL ? pk_conn_new(core) : NULL;
     if (c == NULL) {
         pk_blob_unref(core->mem, hello);
@@ -49,26 +49,26 @@ static void open_own(struct core *core)
     }
     c->own = true;
     c->client = PK_CLIENT_GONE;
-    c->greeting = hello;
+    c->connect_request = hello;
     c->timeout_ms = TIMEOUT_MS;
     c->uplink = PK_UPLINK_OPENING;
     c->uplink_open = true;
     core->own = c;
-    core->stats.own_sessions++;
+    core->stats.service_sessions++;
 }
 
-void pk_own_want(struct core *core)
+void pk_service_want(struct core *core)
 {
     if (core->own != NULL)
         pk_conn_wake(core, core->own);
-    else if (has_work(core) && core->now_us >= core->own_next_us)
-        open_own(core);
+    else if (has_work(core) && core->now_us >= core->service_next_us)
+        open_service(core);
 }
 
-void pk_own_tick(struct core *core)
+void pk_service_tick(struct core *core)
 {
-    pk_lease_give_up(core);
-    pk_own_want(core);
+    pk_cached_give_up(core);
+    pk_service_want(core);
 }
 
 static bool send_auth(struct core *core, struct pk_conn *c, const struct core_auth *auth)
@@ -76,15 +76,15 @@ static bool send_auth(struct core *core, struct pk_conn *c, const struct core_au
     struct pk_bytes scheme = {(const uint8_t *)auth->scheme, (uint32_t)strlen(auth->scheme)};
     struct pk_bytes secret = {auth->secret, (uint32_t)auth->len};
     uint8_t *p;
-    struct pk_entry *e = pk_send_own_body(core, c, PK_ANSWER_DROP, PK_OP_AUTH,
-                                          4 + pk_bytes_len(scheme) + pk_bytes_len(secret), &p);
+    struct pk_entry *e = pk_send_internal_body(core, c, PK_ANSWER_DROP, PK_OP_AUTH,
+                                               4 + pk_bytes_len(scheme) + pk_bytes_len(secret), &p);
     if (e == NULL)
         return false;
     pk_put_bytes(pk_put_bytes(pk_put_int(p, 0), scheme), secret);
     return true;
 }
 
-void pk_own_up(struct core *core, struct pk_conn *c)
+void pk_service_up(struct core *core, struct pk_conn *c)
 {
     c->session_id = -1; /* nobody else's: it fences no one and is fenced by no one */
     c->heard_us = core->now_us;
@@ -97,15 +97,15 @@ void pk_own_up(struct core *core, struct pk_conn *c)
 static void leave(struct core *core, struct pk_conn *c)
 {
     uint8_t *none;
-    (void)!pk_send_own_body(core, c, PK_ANSWER_LEAVE, PK_OP_CLOSE_SESSION, 0, &none);
+    (void)!pk_send_internal_body(core, c, PK_ANSWER_LEAVE, PK_OP_CLOSE_SESSION, 0, &none);
     c->closing = true;
 }
 
-/* heard_us of our own connection is when it last had something to do. */
-void pk_own_run(struct core *core, struct pk_conn *c)
+/* heard_us of the service session is when it last had something to do. */
+void pk_service_run(struct core *core, struct pk_conn *c)
 {
     pk_list_del(&c->runnable);
-    if (c->uplink != PK_UPLINK_UP || c->sink != NULL || c->closing || pk_queue_outstanding(&c->queue))
+    if (c->uplink != PK_UPLINK_UP || c->promotion != NULL || c->closing || pk_queue_outstanding(&c->queue))
         return;
     if (pk_flush_orphans(core, c) || (!core->draining && pk_handover_step(core, c))) {
         c->heard_us = core->now_us;
@@ -115,19 +115,20 @@ void pk_own_run(struct core *core, struct pk_conn *c)
         leave(core, c);
 }
 
-void pk_own_closed(struct core *core, struct pk_conn *c)
+void pk_service_closed(struct core *core, struct pk_conn *c)
 {
     if (core->own != c)
         return;
     core->own = NULL;
-    core->own_fails = c->closing ? 0 : core->own_fails + (core->own_fails < RETRY_DOUBLED);
-    core->own_next_us = core->now_us + (core->own_fails > 0 ? RETRY_US << (core->own_fails - 1) : 0);
+    core->service_fails = c->closing ? 0 : core->service_fails + (core->service_fails < RETRY_DOUBLED);
+    core->service_next_us =
+        core->now_us + (core->service_fails > 0 ? RETRY_US << (core->service_fails - 1) : 0);
     PK_LIST_EACH(at, tmp, &core->orphans) {
-        struct pk_lease *l = PK_CONTAINER(at, struct pk_lease, due);
+        struct pk_cached *l = PK_CONTAINER(at, struct pk_cached, due);
         struct pk_znode *z = l->znode;
         if (c->closing || (l->holds == 0 && !core->draining))
             continue;
-        pk_lease_end(core, z, PK_LEASE_DROPPED);
+        pk_cached_end(core, z, PK_CACHED_DROPPED);
         pk_store_tidy(&core->store, z);
     }
 }

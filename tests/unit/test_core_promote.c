@@ -1,4 +1,4 @@
-/* Sinks: counters replayed, others waiting, and everything that can go wrong in the middle. */
+/* Promotes: counters replayed, others waiting, and everything that can go wrong in the middle. */
 #include "support_core.h"
 
 #include <stdio.h>
@@ -34,11 +34,11 @@ static const struct core_stats *st(void)
 static void counters_are_replayed(void **state)
 {
     (void)state;
-    sim_birth(&s, c, M "/t", "");
-    sim_birth(&s, c, M "/t/w", "x");
+    sim_local_create(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t/w", "x");
     sim_beats(&s, c, M "/t/w", 7);
     for (int i = 0; i < 3; i++) {
-        sim_birth(&s, c, M "/t/v", "v");
+        sim_local_create(&s, c, M "/t/v", "v");
         wire_delete(&b, 9, M "/t/v", -1);
         sim_go(&s, c, &b);
         sim_expect(&s, c, 9, 0, NULL);
@@ -57,15 +57,15 @@ static void counters_are_replayed(void **state)
     assert_null(tree_find(&s.zk.tree, M "/t/pacekeeper-counts"));
     assert_in_range(s.zk.writes - writes, 1, 6);
     assert_int_equal(st()->znodes, 0);
-    assert_int_equal(st()->sunk_znodes, 2);
+    assert_int_equal(st()->promoted_znodes, 2);
 }
 
 static void many_writes_are_cut(void **state)
 {
     (void)state;
-    struct core_note note;
+    struct core_log_event note;
     bool noted = false;
-    sim_birth(&s, c, M "/t", "x");
+    sim_local_create(&s, c, M "/t", "x");
     sim_beats(&s, c, M "/t", 1500);
     sim_watch(&s, other, 3, M "/t");
     sim_expect(&s, other, 3, 0, NULL);
@@ -73,16 +73,16 @@ static void many_writes_are_cut(void **state)
     assert_non_null(t);
     assert_in_range(t->version, 900, 1000);
     assert_memory_equal(t->data, "beat 1499", 9);
-    while (core_take_note(s.core, &note))
-        noted |= note.kind == PK_NOTE_COUNTERS_CUT && strcmp(note.path, M "/t") == 0;
+    while (core_take_log_event(s.core, &note))
+        noted |= note.kind == PK_LOG_EVENT_COUNTERS_CUT && strcmp(note.path, M "/t") == 0;
     assert_true(noted);
 }
 
-/* While a znode is being sunk reads are local, writes wait, in the order in which they came. */
+/* While a znode is being promoted reads are local, writes wait, in the order in which they came. */
 static void others_wait(void **state)
 {
     (void)state;
-    sim_birth(&s, c, M "/t", "x");
+    sim_local_create(&s, c, M "/t", "x");
     s.conns[c].hold = true;
     sim_watch(&s, c, 3, M "/t");
     wire_read(&b, 10, 4, M "/t", false);
@@ -103,29 +103,29 @@ static void others_wait(void **state)
     sim_expect(&s, c, 3, 0, NULL);
 }
 
-/* The uplink is lost in the middle of a sink, before or after the ensemble did it. */
-static void sink_cut_off(void **state)
+/* The uplink is lost in the middle of a promotion, before or after the ensemble did it. */
+static void promotion_cut_off(void **state)
 {
     (void)state;
     for (int done = 0; done < 2; done++) {
-        int sinker = sim_connect(&s, 10000);
+        int promoter = sim_connect(&s, 10000);
         char path[64];
         snprintf(path, sizeof path, M "/cut%d", done);
         wire_read(&b, 1, 3, "/storm", false);
-        sim_go(&s, sinker, &b);
-        sim_birth(&s, c, path, "x");
+        sim_go(&s, promoter, &b);
+        sim_local_create(&s, c, path, "x");
         sim_beats(&s, c, path, 3);
-        s.conns[sinker].hold = s.conns[sinker].deaf = true;
-        sim_watch(&s, sinker, 3, path);
+        s.conns[promoter].hold = s.conns[promoter].deaf = true;
+        sim_watch(&s, promoter, 3, path);
         if (done)
-            sim_release(&s, sinker, 1);
+            sim_release(&s, promoter, 1);
         assert_int_equal(tree_find(&s.zk.tree, path) != NULL, done);
-        s.conns[sinker].deaf = false;
-        sup_buf_reset(&s.conns[sinker].uplink.todo);
-        s.conns[sinker].uplink.off = 0;
-        s.conns[sinker].uplink.eof = true;
+        s.conns[promoter].deaf = false;
+        sup_buf_reset(&s.conns[promoter].uplink.todo);
+        s.conns[promoter].uplink.off = 0;
+        s.conns[promoter].uplink.eof = true;
         sim_pump(&s);
-        assert_true(s.conns[sinker].closed);
+        assert_true(s.conns[promoter].closed);
         sim_beats(&s, c, path, 2);
         sim_watch(&s, other, 3, path);
         sim_expect(&s, other, 3, 0, NULL);
@@ -141,7 +141,7 @@ static void foreign_create(void **state)
 {
     (void)state;
     char made[256];
-    sim_birth(&s, c, M "/t", "ours");
+    sim_local_create(&s, c, M "/t", "ours");
     s.zk.tree.zxid++;
     assert_int_equal(tree_create(&s.zk.tree, M "/t",
                                  &(struct tree_new){.data = (const uint8_t *)"theirs", .len = 6}, made),
@@ -160,7 +160,7 @@ static void foreign_create(void **state)
 static void parent_is_made_again(void **state)
 {
     (void)state;
-    sim_birth(&s, c, M "/t", "x");
+    sim_local_create(&s, c, M "/t", "x");
     s.zk.tree.zxid++;
     assert_int_equal(tree_delete(&s.zk.tree, M, -1), TREE_OK);
     s.zk.tree.nchanges = 0;
@@ -170,15 +170,15 @@ static void parent_is_made_again(void **state)
 }
 
 /* The parent's ACL was changed directly: the request is told, the znode stays, everybody goes on. */
-static void sink_is_refused(void **state)
+static void promotion_is_refused(void **state)
 {
     (void)state;
     static const uint8_t read_only[] = "\0\0\0\1\0\0\0\1\0\0\0\5world\0\0\0\6anyone";
-    sim_birth(&s, c, M "/t", "x");
+    sim_local_create(&s, c, M "/t", "x");
     assert_int_equal(tree_set_acl(&s.zk.tree, M, read_only, 27, -1), TREE_OK);
     sim_watch(&s, other, 3, M "/t");
     sim_expect(&s, other, 3, -102, NULL);
-    assert_int_equal(st()->sink_failures, 1);
+    assert_int_equal(st()->promote_failures, 1);
     assert_int_equal(st()->znodes, 1);
     sim_beats(&s, c, M "/t", 3);
     wire_read(&b, 4, 4, M "/t", false);
@@ -187,18 +187,18 @@ static void sink_is_refused(void **state)
     assert_int_equal(st()->watched_paths, 0);
 }
 
-static void sequence_counts_births(void **state)
+static void sequence_counts_local_creates(void **state)
 {
     (void)state;
     struct sim_frame f;
-    sim_birth(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t", "");
     for (int i = 0; i < 2; i++) {
-        sim_birth(&s, c, M "/t/w", "");
+        sim_local_create(&s, c, M "/t/w", "");
         wire_delete(&b, 9, M "/t/w", -1);
         sim_go(&s, c, &b);
         sim_expect(&s, c, 9, 0, NULL);
     }
-    sim_birth(&s, c, M "/t/v", "");
+    sim_local_create(&s, c, M "/t/v", "");
     wire_create(&b, 3, 1, M "/t/s-", "", 2);
     sim_go(&s, other, &b);
     sim_expect(&s, other, 3, 0, &f);
@@ -218,24 +218,26 @@ static void depth_is_bounded(void **state)
     char path[256] = M;
     for (int level = 1; level <= 64; level++) {
         strcat(path, "/d");
-        sim_birth(&s, c, path, "");
+        sim_local_create(&s, c, path, "");
     }
     strcat(path, "/d");
     wire_create(&b, 7, 1, path, "deep", 0);
     sim_go(&s, c, &b);
     sim_expect(&s, c, 7, 0, NULL);
     assert_non_null(tree_find(&s.zk.tree, path));
-    assert_int_equal(st()->births, 64);
-    assert_int_equal(st()->sunk_znodes, 64);
+    assert_int_equal(st()->local_creates, 64);
+    assert_int_equal(st()->promoted_znodes, 64);
     assert_int_equal(st()->znodes, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(counters_are_replayed), CASE(many_writes_are_cut),    CASE(others_wait),
-        CASE(sink_cut_off),          CASE(foreign_create),         CASE(parent_is_made_again),
-        CASE(sink_is_refused),       CASE(sequence_counts_births), CASE(depth_is_bounded),
+        CASE(counters_are_replayed), CASE(many_writes_are_cut),
+        CASE(others_wait),           CASE(promotion_cut_off),
+        CASE(foreign_create),        CASE(parent_is_made_again),
+        CASE(promotion_is_refused),  CASE(sequence_counts_local_creates),
+        CASE(depth_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

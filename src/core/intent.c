@@ -1,16 +1,17 @@
 /*
- * Touches and watches.
+ * Intents and watches.
  *
  * Happy path: plain beats have none; a watch or a relayed write below a mount costs one small struct.
  * Failure modes: out of memory ends the connection before the request is sent, so nothing goes unmarked.
  */
-#include "core/touch.h"
+#include "core/intent.h"
 
-#include "core/ask.h"
-#include "core/lease.h"
+#include "core/cached.h"
+#include "core/precheck.h"
 #include "proto/path.h"
 
-static const uint8_t watch_bits[4] = {PK_TOUCH_DATA, PK_TOUCH_CHILD, PK_TOUCH_PERSISTENT, PK_TOUCH_RECURSIVE};
+static const uint8_t watch_bits[4] = {PK_INTENT_DATA, PK_INTENT_CHILD, PK_INTENT_PERSISTENT,
+                                      PK_INTENT_RECURSIVE};
 
 static uint8_t marked(const struct pk_watch *w)
 {
@@ -49,7 +50,7 @@ static struct pk_watch *make(struct core *core, struct pk_conn *c, struct pk_zno
 
 static void count_recursive(struct core *core, struct pk_znode *z, uint8_t before, uint8_t after)
 {
-    int change = ((after & PK_TOUCH_RECURSIVE) != 0) - ((before & PK_TOUCH_RECURSIVE) != 0);
+    int change = ((after & PK_INTENT_RECURSIVE) != 0) - ((before & PK_INTENT_RECURSIVE) != 0);
     if (z->parent != NULL || change == 0)
         return;
     core->store.mounts[z->mount].recursive += (uint32_t)change;
@@ -85,79 +86,79 @@ static enum pk_err mark(struct core *core, struct pk_conn *c, struct pk_znode *z
     return PK_OK;
 }
 
-enum pk_err pk_touch(struct core *core, struct pk_conn *c, struct pk_entry *e, struct pk_znode *z,
-                     uint8_t kinds)
+enum pk_err pk_intent(struct core *core, struct pk_conn *c, struct pk_entry *e, struct pk_znode *z,
+                      uint8_t kinds)
 {
-    struct pk_aux *aux = pk_store_aux(&core->store, z);
-    struct pk_touch *t = aux != NULL ? pk_pool_get(&core->touches) : NULL;
-    if (t == NULL || ((kinds & PK_TOUCH_WATCHES) != 0 && mark(core, c, z, kinds) != PK_OK)) {
+    struct pk_tracking *aux = pk_store_tracking(&core->store, z);
+    struct pk_intent *t = aux != NULL ? pk_pool_get(&core->intents) : NULL;
+    if (t == NULL || ((kinds & PK_INTENT_WATCHES) != 0 && mark(core, c, z, kinds) != PK_OK)) {
         if (t != NULL)
-            pk_pool_put(&core->touches, t);
+            pk_pool_put(&core->intents, t);
         pk_store_tidy(&core->store, z);
         return PK_ENOMEM;
     }
-    if (z->lease != NULL)
+    if (z->cached != NULL)
         core->store.losses++; /* a queued local exists of it may have to be asked */
-    *t = (struct pk_touch){.next = e->touches, .znode = z, .kinds = kinds};
-    e->touches = t;
-    if (kinds & (PK_TOUCH_WRITE | PK_TOUCH_SHOW))
+    *t = (struct pk_intent){.next = e->intents, .znode = z, .kinds = kinds};
+    e->intents = t;
+    if (kinds & (PK_INTENT_WRITE | PK_INTENT_SHOW))
         aux->inflight++;
-    pk_asks_spoil(z);
+    pk_prechecks_spoil(z);
     return PK_OK;
 }
 
-/* What a write that was relayed means for leases: its own is moved on by the answer to a setData (pk_lease_granted) and
+/* What a write that was relayed means for cached znodes: its own is moved on by the answer to a setData (pk_cached_permitted) and
  * ends with any other; the parent's copy is stale when the znode may have come or gone. */
-static void settle_leases(struct core *core, const struct pk_conn *c, const struct pk_entry *e,
-                          const struct pk_touch *t, enum pk_outcome outcome)
+static void settle_cached_znodes(struct core *core, const struct pk_conn *c, const struct pk_entry *e,
+                                 const struct pk_intent *t, enum pk_outcome outcome)
 {
     struct pk_znode *z = t->znode;
-    if (!(t->kinds & PK_TOUCH_WRITE) || outcome == PK_OUTCOME_FAILED || c->read_only)
+    if (!(t->kinds & PK_INTENT_WRITE) || outcome == PK_OUTCOME_FAILED || c->read_only)
         return;
     bool known = outcome == PK_OUTCOME_OK;
     if (known && e->op == PK_OP_SET_DATA)
         return;
-    pk_lease_changed(z, core->stats.newest_zxid + (known ? 0 : 1));
+    pk_cached_changed(z, core->stats.newest_zxid + (known ? 0 : 1));
     if (e->op != PK_OP_SET_DATA)
-        pk_lease_stale(core, z->parent, core->stats.newest_zxid + (known ? 0 : 1));
-    if (z->lease != NULL &&
-        (known || !z->lease->dirty)) /* else it was not flushed for this one: a look will tell */
-        pk_lease_end(core, z, t->kinds & PK_TOUCH_DELETE ? PK_LEASE_GONE : PK_LEASE_OVER);
+        pk_cached_stale(core, z->parent, core->stats.newest_zxid + (known ? 0 : 1));
+    if (z->cached != NULL &&
+        (known || !z->cached->dirty)) /* else it was not flushed for this one: a look will tell */
+        pk_cached_end(core, z, t->kinds & PK_INTENT_DELETE ? PK_CACHED_GONE : PK_CACHED_OVER);
 }
 
-static void settle(struct core *core, struct pk_conn *c, const struct pk_entry *e, struct pk_touch *t,
+static void settle(struct core *core, struct pk_conn *c, const struct pk_entry *e, struct pk_intent *t,
                    enum pk_outcome outcome, uint8_t stand)
 {
     struct pk_znode *z = t->znode;
     bool success = outcome == PK_OUTCOME_OK;
-    if (t->kinds & (PK_TOUCH_WRITE | PK_TOUCH_SHOW))
+    if (t->kinds & (PK_INTENT_WRITE | PK_INTENT_SHOW))
         z->aux->inflight--;
-    pk_asks_spoil(z);
-    settle_leases(core, c, e, t, outcome);
-    struct pk_watch *w = t->kinds & PK_TOUCH_WATCHES ? find(c, z) : NULL;
+    pk_prechecks_spoil(z);
+    settle_cached_znodes(core, c, e, t, outcome);
+    struct pk_watch *w = t->kinds & PK_INTENT_WATCHES ? find(c, z) : NULL;
     if (w != NULL) {
         uint8_t before = marked(w);
         for (int i = 0; i < 4; i++)
             if (t->kinds & watch_bits[i])
                 w->inflight[i]--;
-        w->standing |= t->kinds & (success ? PK_TOUCH_WATCHES : stand);
+        w->standing |= t->kinds & (success ? PK_INTENT_WATCHES : stand);
         drop_if_unmarked(core, w, before);
     }
-    if (success && (t->kinds & PK_TOUCH_DELETE) && !pk_znode_held(z))
+    if (success && (t->kinds & PK_INTENT_DELETE) && !pk_znode_held(z))
         pk_store_gone(z);
-    if (success && (t->kinds & PK_TOUCH_TRANSIENT))
-        z->no_births = true;
+    if (success && (t->kinds & PK_INTENT_TRANSIENT))
+        z->no_local_creates = true;
 }
 
-void pk_touches_end(struct core *core, struct pk_conn *c, struct pk_entry *e, enum pk_outcome outcome,
+void pk_intents_end(struct core *core, struct pk_conn *c, struct pk_entry *e, enum pk_outcome outcome,
                     uint8_t watches_stand)
 {
-    while (e->touches != NULL) {
-        struct pk_touch *t = e->touches;
-        e->touches = t->next;
+    while (e->intents != NULL) {
+        struct pk_intent *t = e->intents;
+        e->intents = t->next;
         settle(core, c, e, t, outcome, watches_stand);
         pk_store_tidy(&core->store, t->znode);
-        pk_pool_put(&core->touches, t);
+        pk_pool_put(&core->intents, t);
     }
 }
 
@@ -166,10 +167,10 @@ void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watc
     struct pk_znode *z = pk_store_find(&core->store, event->path);
     if (z == NULL) {
         struct pk_znode *up = pk_store_find(&core->store, pk_path_parent(event->path));
-        pk_lease_stale(core, up, core->stats.newest_zxid + 1);
+        pk_cached_stale(core, up, core->stats.newest_zxid + 1);
         return;
     }
-    pk_lease_event(core, z, event->type);
+    pk_cached_event(core, z, event->type);
     struct pk_watch *w = find(c, z);
     if (w == NULL) {
         pk_store_tidy(&core->store, z);
@@ -179,13 +180,13 @@ void pk_watches_fired(struct core *core, struct pk_conn *c, const struct pk_watc
     switch (event->type) {
     case PK_EVENT_CREATED:
     case PK_EVENT_DATA_CHANGED:
-        w->standing &= (uint8_t)~PK_TOUCH_DATA;
+        w->standing &= (uint8_t)~PK_INTENT_DATA;
         break;
     case PK_EVENT_DELETED:
-        w->standing &= (uint8_t) ~(PK_TOUCH_DATA | PK_TOUCH_CHILD);
+        w->standing &= (uint8_t) ~(PK_INTENT_DATA | PK_INTENT_CHILD);
         break;
     case PK_EVENT_CHILDREN_CHANGED:
-        w->standing &= (uint8_t)~PK_TOUCH_CHILD;
+        w->standing &= (uint8_t)~PK_INTENT_CHILD;
         break;
     default:
         break;
@@ -223,10 +224,10 @@ bool pk_data_watched(const struct core *core, const struct pk_znode *z)
     const struct pk_mount *mount = &core->store.mounts[z->mount];
     if (mount->config.absorb_watched)
         return false;
-    if (mount->recursive > 0 || any_watch(z, PK_TOUCH_DATA | PK_TOUCH_PERSISTENT))
+    if (mount->recursive > 0 || any_watch(z, PK_INTENT_DATA | PK_INTENT_PERSISTENT))
         return true;
     for (; z != NULL; z = z->parent)
-        if (any_watch(z, PK_TOUCH_RECURSIVE))
+        if (any_watch(z, PK_INTENT_RECURSIVE))
             return true;
     return false;
 }
@@ -235,18 +236,18 @@ bool pk_watched(const struct core *core, const struct pk_mount *mount, struct pk
 {
     if (mount->config.absorb_watched)
         return false;
-    if (mount->recursive > 0 || any_watch(pk_store_find(&core->store, path), PK_TOUCH_WATCHES))
+    if (mount->recursive > 0 || any_watch(pk_store_find(&core->store, path), PK_INTENT_WATCHES))
         return true;
     struct pk_bytes up = pk_path_parent(path);
-    if (any_watch(pk_store_find(&core->store, up), PK_TOUCH_CHILD | PK_TOUCH_PERSISTENT))
+    if (any_watch(pk_store_find(&core->store, up), PK_INTENT_CHILD | PK_INTENT_PERSISTENT))
         return true;
     for (; up.len >= mount->path.len; up = pk_path_parent(up))
-        if (any_watch(pk_store_find(&core->store, up), PK_TOUCH_RECURSIVE))
+        if (any_watch(pk_store_find(&core->store, up), PK_INTENT_RECURSIVE))
             return true;
     return false;
 }
 
-bool pk_touched(const struct pk_znode *z)
+bool pk_intended(const struct pk_znode *z)
 {
     return z != NULL && z->aux != NULL && z->aux->inflight > 0;
 }

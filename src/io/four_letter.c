@@ -3,7 +3,7 @@
  * word that ZooKeeper knows and we do not answer is refused with the text of a server that has it not
  * whitelisted; the upstream's state changes nothing here but isro and the version.
  */
-#include "io/words.h"
+#include "io/four_letter.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -20,7 +20,7 @@
 /* Servers whose srvr is not whitelisted by default are at least this. */
 #define OLDEST_SILENT "3.5.3"
 
-void pk_words_version(const struct pk_io *io, char *out, size_t size)
+void pk_four_letter_version(const struct pk_io *io, char *out, size_t size)
 {
     const char *version = pk_upstream_state(io->upstream).version;
     snprintf(out, size, "%s-pacekeeper-%s", version[0] != '\0' ? version : OLDEST_SILENT, PACKAGE_VERSION);
@@ -29,7 +29,7 @@ void pk_words_version(const struct pk_io *io, char *out, size_t size)
 static void version_line(struct pk_io *io, struct pk_text *out, const char *label)
 {
     char version[PK_VERSION_TEXT + 32];
-    pk_words_version(io, version, sizeof version);
+    pk_four_letter_version(io, version, sizeof version);
     pk_text_add(out, "%s%s, built on unknown date\n", label, version);
 }
 
@@ -64,7 +64,7 @@ static void stat_word(struct pk_io *io, struct pk_text *out)
 {
     version_line(io, out, "Zookeeper version: ");
     pk_text_add(out, "Clients:\n");
-    pk_words_clients(io, out);
+    pk_four_letter_clients(io, out);
     pk_text_add(out, "\n");
     figures(io, out);
 }
@@ -98,13 +98,27 @@ static const struct {
     char name[5];
     void (*answer)(struct pk_io *io, struct pk_text *out); /* NULL: refused */
 } words[] = {
-    {"ruok", ruok}, {"srvr", srvr}, {"stat", stat_word}, {"mntr", pk_words_mntr}, {"cons", pk_words_cons},
-    {"isro", isro}, {"envi", envi}, {"conf", NULL},      {"crst", NULL},          {"dirs", NULL},
-    {"dump", NULL}, {"gtmk", NULL}, {"hash", NULL},      {"srst", NULL},          {"stmk", NULL},
-    {"wchc", NULL}, {"wchp", NULL}, {"wchs", NULL},
+    {"ruok", ruok},
+    {"srvr", srvr},
+    {"stat", stat_word},
+    {"mntr", pk_four_letter_mntr},
+    {"cons", pk_four_letter_cons},
+    {"isro", isro},
+    {"envi", envi},
+    {"conf", NULL},
+    {"crst", NULL},
+    {"dirs", NULL},
+    {"dump", NULL},
+    {"gtmk", NULL},
+    {"hash", NULL},
+    {"srst", NULL},
+    {"stmk", NULL},
+    {"wchc", NULL},
+    {"wchp", NULL},
+    {"wchs", NULL},
 };
 
-char *pk_words_answer(struct pk_io *io, const char *word, size_t *len)
+char *pk_four_letter_answer(struct pk_io *io, const char *word, size_t *len)
 {
     struct pk_text out = {0};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

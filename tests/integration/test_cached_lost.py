@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Leases whose writer, proxy, way or server is lost: ephemerals live exactly as long as their sessions, and what was
+"""Cached znodes whose writer, proxy, way or server is lost: ephemerals live exactly as long as their sessions, and what was
 acknowledged gets to the ensemble or is no older than the flush interval and a beat.
 """
 
@@ -44,7 +44,7 @@ def read(addr_or_conn, path):
     return data, stat.version
 
 
-def leased(conn, path, writes, flags=0):
+def cached(conn, path, writes, flags=0):
     """A znode with that many absorbed writes: the newest is its number, one below the version."""
     assert conn.call(wire.OP_CREATE, wire.create(path, b"", flags=flags)).err == 0
     for i in range(writes + 1):
@@ -69,7 +69,7 @@ def test_kill_of_a_client_with_an_ephemeral():
     assert read(through, path) == NONODE
     print(f"  the ephemeral lived for {lived:.1f} s")
     assert 4 * 5 / 6 - 0.3 < lived < 4 + 2 * TICK + 0.5, lived
-    assert rig.eventually(lambda: proxy.mntr()["pk_leases"] == 0, 2 * FLUSH + 10, "no lease left") is True
+    assert rig.eventually(lambda: proxy.mntr()["pk_cached_znodes"] == 0, 2 * FLUSH + 10, "no cached znode left") is True
     through.close_session()
     direct.close_session()
 
@@ -149,18 +149,18 @@ def test_a_cut_way():
     for beater in beaters.all:
         assert read(zk.addr, beater.path)[0] == b"%d" % beater.number, beater.path
     figures = proxy.mntr()
-    print(f"  {beaters.reconnects} reconnects, {figures['pk_own_sessions']} own sessions, {figures['pk_flushes']} flushes")
+    print(f"  {beaters.reconnects} reconnects, {figures['pk_service_sessions']} own sessions, {figures['pk_flushes']} flushes")
     assert figures["pk_writes_dropped"] == 0
     assert proxy.stop() == 0
 
 
 def test_a_stalled_way():
-    """The way is silent while leases are dirty: the client is told in time, comes back, and nothing is lost or old."""
+    """The way is silent while cached znodes are dirty: the client is told in time, comes back, and nothing is lost or old."""
     zk = world()[0]
     way = Cut(zk.addr).start()
     proxy = start(way)
     conn = Conn(proxy.addr, 4000)
-    leased(conn, "/n/stalled", 5)
+    cached(conn, "/n/stalled", 5)
     way.stall()
     ended, began = None, time.monotonic()
     while ended is None and time.monotonic() - began < 8:
@@ -173,7 +173,7 @@ def test_a_stalled_way():
     way.cut()
     way.allow()
     data, version = rig.eventually(lambda: read(zk.addr, "/n/stalled")[0] == b"late" and read(zk.addr, "/n/stalled"), 10,
-                                   "flushed by our own session")
+                                   "flushed by the service session")
     print(f"  the client heard of it after {ended:.1f} s; version {version}")
     assert version > 10
     assert proxy.stop() == 0
@@ -185,7 +185,7 @@ def test_a_stop_flushes():
     proxy = start(zk)
     conns = [Conn(proxy.addr, 20000) for _ in range(10)]
     for i, conn in enumerate(conns):
-        leased(conn, f"/n/stop{i}", 20, flags=i % 2)
+        cached(conn, f"/n/stop{i}", 20, flags=i % 2)
     assert proxy.stop() == 0
     for i in range(len(conns)):
         assert read(zk.addr, f"/n/stop{i}") == (b"20", 21), i
