@@ -1,8 +1,8 @@
 /*
  * pacekeeper: options and configuration, then the daemon.
  */
-#include "io/daemon.h"
-#include "io/options.h"
+#include "io/config/options.h"
+#include "io/daemon/daemon.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/config.h"
-#include "io/log.h"
+#include "io/config/config.h"
+#include "io/loop/log.h"
 #include "support.h"
 
 static struct pk_config config, defaults;
@@ -89,7 +89,7 @@ static void sample_is_the_defaults(void **state)
 #define X(field, key, type, def, min, max, when, help)                                                       \
     if (strstr(text, "\n" key ": ") == NULL)                                                                 \
         fail_msg("the sample does not show %s", key);
-#include "io/config.def"
+#include "io/config/config.def"
 #undef X
 }
 

@@ -1,5 +1,5 @@
 /* The log: one line each, levels, who, control characters, and what is left out when there is too much. */
-#include "io/log.h"
+#include "io/loop/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* What a marker says, and which other pacekeepers hold the same: text in, the mount that both hold out. */
 #include <stdlib.h>
 
-#include "io/marker.h"
-#include "io/text.h"
+#include "io/instances/marker.h"
+#include "io/loop/text.h"
 #include "support.h"
 
 static struct pk_config ours, theirs;

@@ -1,5 +1,5 @@
 /* The command line: what overrides what, and what a mistake gives. */
-#include "io/options.h"
+#include "io/config/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * The state file: known records give known bytes and come back; every cut and every changed byte is refused; bytes made
  * to fit their checksum, but wrong inside, too.
  */
-#include "io/statefile.h"
+#include "io/state/statefile.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* Which server a client is sent to, and what is learned from srvr, without a socket. */
-#include "io/upstream.h"
+#include "io/upstream/servers.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/io.h"
+#include "io/loop/loop.h"
 #include "support.h"
 
 static struct pk_io *io;

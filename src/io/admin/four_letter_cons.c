@@ -1,0 +1,74 @@
+/*
+ * The connections, one a line, for cons and stat. Happy path: every client that the core knows, oldest first;
+ * one without a session has the short line that ZooKeeper gives it.
+ */
+#include <inttypes.h>
+
+#include "io/admin/four_letter.h"
+#include "io/conn/pair.h"
+#include "io/loop/loop.h"
+#include "io/loop/text.h"
+
+/* As ZooKeeper shows them: the first four letters of the name. */
+static void op_name(int32_t op, char out[5])
+{
+    const char *name = "NA";
+    switch (op) {
+#define X(number, symbol, record, route)                                                                     \
+    case number:                                                                                             \
+        name = #symbol;                                                                                      \
+        break;
+#include "proto/opcodes.def"
+#undef X
+    default:
+        break;
+    }
+    size_t n = 0;
+    for (; *name != '\0' && n < 4; name++)
+        if (*name != '_')
+            out[n++] = *name;
+    out[n] = '\0';
+}
+
+static void line(struct pk_pair *pair, struct pk_text *out, bool details)
+{
+    char address[PK_ADDRESS_TEXT];
+    struct core_conn_info info;
+    if (pair->own || !pair->known || !core_conn_info(pair->io->core, pair->id, &info))
+        return;
+    pk_text_add(out, " /%s[%d](queued=%" PRIu32 ",recved=%" PRIu64 ",sent=%" PRIu64,
+                pk_address_text(&pair->peer.any, address), pair->client.reading ? 1 : 0, info.queued,
+                info.received, info.sent);
+    if (details && info.session_id != 0) {
+        int64_t opened_ms = pair->io->wall_ms - (pair->io->now_us - info.opened_us) / 1000;
+        int64_t heard_ms = pair->io->wall_ms - (pair->io->now_us - info.heard_us) / 1000;
+        char op[5];
+        op_name(info.last_op, op);
+        pk_text_add(out,
+                    ",sid=0x%" PRIx64 ",lop=%s,est=%" PRId64 ",to=%" PRId32 ",lcxid=0x%" PRIx32
+                    ",lzxid=0x%" PRIx64,
+                    (uint64_t)info.session_id, op, opened_ms, info.timeout_ms, (uint32_t)info.last_xid,
+                    (uint64_t)info.last_zxid);
+        pk_text_add(out, ",lresp=%" PRId64 ",llat=0,minlat=0,avglat=0,maxlat=0,local=%" PRIu64, heard_ms,
+                    info.local);
+    }
+    pk_text_add(out, ")\n");
+}
+
+static void lines(struct pk_io *io, struct pk_text *out, bool details)
+{
+    PK_LIST_EACH(node, tmp, &io->pairs) {
+        line(PK_CONTAINER(node, struct pk_pair, all), out, details);
+    }
+}
+
+void pk_four_letter_clients(struct pk_io *io, struct pk_text *out)
+{
+    lines(io, out, false);
+}
+
+void pk_four_letter_cons(struct pk_io *io, struct pk_text *out)
+{
+    lines(io, out, true);
+    pk_text_add(out, "\n");
+}

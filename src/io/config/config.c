@@ -1,0 +1,195 @@
+/*
+ * The configuration's values: one table (config.def) gives every single value its type, default and bounds;
+ * lists have a function each. Happy path: text in, a checked number or entry out. Failures name what was
+ * expected.
+ */
+#include "io/config/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OWN_LIVE(field)  0
+#define OWN_START(field) 0
+#define OWN_MOUNT(field) offsetof(struct pk_config_mount, field)
+
+static const struct pk_key keys[] = {
+#define X(field, key, type, def, min, max, when, help)                                                       \
+    {key,                                                                                                    \
+     def,                                                                                                    \
+     PK_TYPE_##type,                                                                                         \
+     {min, max},                                                                                             \
+     PK_WHEN_##when,                                                                                         \
+     offsetof(struct pk_config, field),                                                                      \
+     OWN_##when(field)},
+#include "io/config/config.def"
+#undef X
+};
+
+enum { KEYS = sizeof keys / sizeof *keys };
+
+const struct pk_key *pk_config_key(size_t i)
+{
+    return i < KEYS ? &keys[i] : NULL;
+}
+
+static const char *const list_names[] = {"listen", "upstream", "mounts"};
+
+enum { LISTS = sizeof list_names / sizeof *list_names };
+
+enum pk_err pk_config_fail(struct pk_config_error *error, const char *file, size_t line, const char *format,
+                           ...)
+{
+    size_t n = 0;
+    if (file != NULL && line > 0)
+        n = (size_t)snprintf(error->text, sizeof error->text, "%.200s:%zu: ", file, line);
+    else if (file != NULL)
+        n = (size_t)snprintf(error->text, sizeof error->text, "%.200s: ", file);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text + n, sizeof error->text - n, format, args);
+    va_end(args);
+    return PK_EINVAL;
+}
+
+static enum pk_err set(const struct pk_key *key, void *field, const char *text, struct pk_config_error *error)
+{
+    struct pk_value_error why;
+    if (pk_value_parse(key->type, key->bounds, field, text, &why) != PK_OK)
+        return pk_config_fail(error, NULL, 0, "%s", why.text);
+    return PK_OK;
+}
+
+static const struct pk_key *find_key(const char *name)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+enum pk_err pk_config_set(struct pk_config *config, const char *name, const char *text,
+                          struct pk_config_error *error)
+{
+    const struct pk_key *key = find_key(name);
+    if (key == NULL)
+        return PK_ENOENT;
+    return set(key, (char *)config + key->offset, text, error);
+}
+
+enum pk_err pk_config_mount_set(struct pk_config_mount *mount, const char *name, const char *text,
+                                struct pk_config_error *error)
+{
+    const struct pk_key *key = find_key(name);
+    if (strcmp(name, "path") == 0)
+        return pk_config_mount_path(mount, text, error);
+    if (strcmp(name, "mode") == 0)
+        return pk_config_mode(&mount->mode, text, error);
+    if (key == NULL || key->when != PK_WHEN_MOUNT)
+        return PK_ENOENT;
+    return set(key, (char *)mount + key->own, text, error);
+}
+
+enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, struct pk_config_error *error)
+{
+    const char *why = "";
+    if (config->nlistens == PK_MAX_LISTENS)
+        return pk_config_fail(error, NULL, 0, "more than %d addresses to listen on", PK_MAX_LISTENS);
+    if (pk_hostport_parse(&config->listens[config->nlistens], text, strlen(text), -1, &why) != PK_OK)
+        return pk_config_fail(error, NULL, 0, "\"%.100s\": %s", text, why);
+    config->nlistens++;
+    return PK_OK;
+}
+
+static enum pk_err add_server(struct pk_config *config, const char *text, size_t len, int default_port,
+                              struct pk_config_error *error)
+{
+    const char *why = "";
+    if (config->nservers == PK_MAX_SERVERS)
+        return pk_config_fail(error, NULL, 0, "more than %d servers", PK_MAX_SERVERS);
+    struct pk_hostport *server = &config->servers[config->nservers];
+    if (pk_hostport_parse(server, text, len, default_port, &why) != PK_OK)
+        return pk_config_fail(error, NULL, 0, "\"%.*s\": %s", (int)(len > 100 ? 100 : len), text, why);
+    if (server->host[0] == '\0' || server->port == 0)
+        return pk_config_fail(error, NULL, 0, "\"%.*s\": a server needs a host and a port",
+                              (int)(len > 100 ? 100 : len), text);
+    config->nservers++;
+    return PK_OK;
+}
+
+enum pk_err pk_config_add_servers(struct pk_config *config, const char *text, int default_port,
+                                  struct pk_config_error *error)
+{
+    for (const char *p = text;;) {
+        p += strspn(p, " ");
+        size_t len = strcspn(p, ","), used = len;
+        while (used > 0 && p[used - 1] == ' ')
+            used--;
+        /* A chroot may hold commas of no server; the whole rest is shown then. */
+        enum pk_err err = add_server(config, p, used, default_port, error);
+        if (err != PK_OK || p[len] == '\0')
+            return err;
+        p += len + 1;
+    }
+}
+
+void pk_config_defaults(struct pk_config *config)
+{
+    struct pk_config_error error;
+    memset(config, 0, sizeof *config);
+    enum pk_err err = PK_OK;
+    for (size_t i = 0; i < KEYS && err == PK_OK; i++)
+        err = pk_config_set(config, keys[i].name, keys[i].def, &error);
+    if (err == PK_OK)
+        err = pk_config_add_listen(config, "*:2181", &error);
+    if (err == PK_OK)
+        err = pk_config_add_mount(config, "/storm/workerbeats=pacemaker", &error);
+    (void)err; /* constants of this program: the unit test compares each */
+}
+
+bool pk_config_at_or_below(const char *a, const char *b)
+{
+    size_t len = strlen(a);
+    return strncmp(a, b, len) == 0 && (b[len] == '\0' || b[len] == '/');
+}
+
+enum pk_err pk_config_check(const struct pk_config *config, struct pk_config_error *error)
+{
+    if (config->nservers == 0)
+        return pk_config_fail(error, NULL, 0,
+                              "no server of the ensemble is named: give --upstream HOST:PORT,..., "
+                              "--storm-yaml FILE, or upstream in the configuration file");
+    if (config->nlistens == 0)
+        return pk_config_fail(error, NULL, 0, "no address to listen on is given");
+    for (size_t i = 0; i < config->nmounts; i++)
+        for (size_t j = 0; j < config->nmounts; j++)
+            if (i != j && pk_config_at_or_below(config->mounts[i].path, config->mounts[j].path))
+                return pk_config_fail(error, NULL, 0, "the mounts %.200s and %.200s overlap",
+                                      config->mounts[i].path, config->mounts[j].path);
+    for (size_t i = 0; i < config->nmounts; i++)
+        if (config->instances[0] != '\0' && pk_config_at_or_below(config->mounts[i].path, config->instances))
+            return pk_config_fail(
+                error, NULL, 0,
+                "instances: %.200s lies below the mount %.200s: name a path outside the mounts",
+                config->instances, config->mounts[i].path);
+    return PK_OK;
+}
+
+const char *pk_config_nearest_key(const char *text)
+{
+    const char *names[KEYS + LISTS];
+    for (size_t i = 0; i < KEYS; i++)
+        names[i] = keys[i].name;
+    memcpy(names + KEYS, list_names, sizeof list_names);
+    return pk_config_nearest(text, names, KEYS + LISTS);
+}
+
+const char *pk_config_nearest_mount_key(const char *text)
+{
+    const char *names[KEYS + 2] = {"path", "mode"};
+    size_t n = 2;
+    for (size_t i = 0; i < KEYS; i++)
+        if (keys[i].when == PK_WHEN_MOUNT)
+            names[n++] = keys[i].name;
+    return pk_config_nearest(text, names, n);
+}

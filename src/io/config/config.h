@@ -1,0 +1,130 @@
+/*
+ * The configuration: defaults, then storm.yaml, then the file, then the command line.
+ *
+ * Every source sets keys through the same functions, so that a value is checked alike wherever it stands. An
+ * error is one line for a person, with file and line where there is one; the configuration is then unusable.
+ */
+#ifndef PK_IO_CONFIG_CONFIG_H
+#define PK_IO_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/core.h"
+#include "io/config/auth.h"
+#include "io/config/hostport.h"
+#include "io/config/value.h"
+
+enum { PK_MAX_LISTENS = 16, PK_MAX_SERVERS = 32, PK_MAX_MOUNTS = 32, PK_MOUNT_PATH = 1024 };
+
+/* Keys that a mount may have of its own. */
+#define PK_OWN_LIVE(field)
+#define PK_OWN_START(field)
+#define PK_OWN_MOUNT(field) int64_t field;
+
+struct pk_config_mount {
+    char path[PK_MOUNT_PATH];
+    enum pk_mount_mode mode;
+    /* -1: as the key of the same name says */
+#define X(field, key, type, def, min, max, when, help) PK_OWN_##when(field)
+#include "io/config/config.def"
+#undef X
+};
+
+struct pk_config {
+#define X(field, key, type, def, min, max, when, help) PK_KEEP_##type(field)
+#include "io/config/config.def"
+#undef X
+    struct pk_hostport listens[PK_MAX_LISTENS]; /* empty host or "*": every address */
+    size_t nlistens;
+    struct pk_hostport servers[PK_MAX_SERVERS];
+    size_t nservers;
+    struct pk_config_mount mounts[PK_MAX_MOUNTS];
+    size_t nmounts;
+    struct pk_auth auth; /* what auth_file holds */
+};
+
+struct pk_config_error {
+    char text[512];
+};
+
+/* Puts FILE:LINE: (file may be NULL, line 0) and a message into error; returns PK_EINVAL. */
+enum pk_err pk_config_fail(struct pk_config_error *error, const char *file, size_t line, const char *format,
+                           ...) __attribute__((format(printf, 4, 5))) PK_NODISCARD;
+
+/* Every default. */
+void pk_config_defaults(struct pk_config *config);
+
+/*
+ * Sets a single value (config.def) from text. PK_ENOENT when there is no such key; PK_EINVAL with the reason,
+ * without key and place, in error.
+ */
+enum pk_err pk_config_set(struct pk_config *config, const char *key, const char *text,
+                          struct pk_config_error *error) PK_NODISCARD;
+
+/* Each adds one entry; clear the count first to replace. PK_EINVAL with the reason in error. */
+enum pk_err pk_config_add_listen(struct pk_config *config, const char *text,
+                                 struct pk_config_error *error) PK_NODISCARD;
+/* One server or several with commas between; a missing port is default_port. */
+enum pk_err pk_config_add_servers(struct pk_config *config, const char *text, int default_port,
+                                  struct pk_config_error *error) PK_NODISCARD;
+/* PATH, PATH=MODE or PATH=MODE,KEY=VALUE,... . */
+enum pk_err pk_config_add_mount(struct pk_config *config, const char *text,
+                                struct pk_config_error *error) PK_NODISCARD;
+/* The next entry of the list, with the defaults; counted in nmounts only when it is complete. */
+enum pk_err pk_config_room(struct pk_config *config, struct pk_config_mount **out,
+                           struct pk_config_error *error) PK_NODISCARD;
+/* Reads the mode of a mount. */
+enum pk_err pk_config_mode(enum pk_mount_mode *mode, const char *text,
+                           struct pk_config_error *error) PK_NODISCARD;
+/* Checks a mount's path: absolute, valid, neither "/" nor below /zookeeper. */
+enum pk_err pk_config_mount_path(struct pk_config_mount *mount, const char *text,
+                                 struct pk_config_error *error) PK_NODISCARD;
+/* Sets path, mode, or a key of config.def that a mount may have of its own. PK_ENOENT for others. */
+enum pk_err pk_config_mount_set(struct pk_config_mount *mount, const char *name, const char *text,
+                                struct pk_config_error *error) PK_NODISCARD;
+/* Takes everything of another entry of the same path; the path stays untouched, threads may be reading it. */
+void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_mount *from);
+/* The core's view of a mount, with the values that it takes from the whole. */
+struct core_mount pk_config_core_mount(const struct pk_config *config, size_t i);
+/* MODE, and what of the rest is not the default: write-behind,flush=60s. Returns out. */
+const char *pk_config_show_mount(const struct pk_config *config, size_t i, char out[PK_VALUE_TEXT]);
+/* True when a mount's mode is not relay. */
+bool pk_config_holds(const struct pk_config *config);
+
+/* What only the whole can tell: servers are named, mounts do not overlap. */
+enum pk_err pk_config_check(const struct pk_config *config, struct pk_config_error *error) PK_NODISCARD;
+
+/* "relay", "pacemaker" or "write-behind". */
+const char *pk_config_mode_name(enum pk_mount_mode mode);
+/* True when b is a or lies below it. */
+bool pk_config_at_or_below(const char *a, const char *b);
+
+/* One key of config.def. */
+enum pk_when { PK_WHEN_LIVE, PK_WHEN_MOUNT, PK_WHEN_START };
+struct pk_key {
+    const char *name, *def;
+    enum pk_type type;
+    struct pk_bounds bounds;
+    enum pk_when when;
+    size_t offset; /* in struct pk_config */
+    size_t own;    /* in struct pk_config_mount, with PK_WHEN_MOUNT */
+};
+/* The i-th key; NULL beyond the last. */
+const struct pk_key *pk_config_key(size_t i);
+
+/* The name among n that text was probably meant to be, or NULL when none is near. */
+const char *pk_config_nearest(const char *text, const char *const *names, size_t n);
+/* The same among the keys of config.def and the lists, and among those of a mount. */
+const char *pk_config_nearest_key(const char *text);
+const char *pk_config_nearest_mount_key(const char *text);
+
+/* Reads a configuration file (YAML). Lists in it replace what was there. */
+enum pk_err pk_config_file(struct pk_config *config, const char *path,
+                           struct pk_config_error *error) PK_NODISCARD;
+/* Takes servers, port and root from a storm.yaml; replaces servers and mounts (heartbeats and supervisors). */
+enum pk_err pk_config_storm(struct pk_config *config, const char *path,
+                            struct pk_config_error *error) PK_NODISCARD;
+
+#endif

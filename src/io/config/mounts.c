@@ -1,0 +1,170 @@
+/*
+ * Mounts in the configuration. Happy path: PATH=MODE,KEY=VALUE,... becomes an entry; what it does not say it takes from
+ * the keys of the same name. Failure modes: a path that may be no mount, an unknown mode or key.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "io/config/config.h"
+#include "proto/path.h"
+
+static const char *const mode_names[] = {
+    [PK_MODE_RELAY] = "relay",
+    [PK_MODE_PACEMAKER] = "pacemaker",
+    [PK_MODE_WRITE_BEHIND] = "write-behind",
+};
+
+enum { MODES = sizeof mode_names / sizeof *mode_names };
+
+const char *pk_config_mode_name(enum pk_mount_mode mode)
+{
+    return mode_names[mode];
+}
+
+enum pk_err pk_config_mode(enum pk_mount_mode *mode, const char *text, struct pk_config_error *error)
+{
+    for (int i = 0; i < MODES; i++)
+        if (strcmp(text, mode_names[i]) == 0) {
+            *mode = (enum pk_mount_mode)i;
+            return PK_OK;
+        }
+    return pk_config_fail(error, NULL, 0,
+                          "the mode of a mount is pacemaker, write-behind or relay, not \"%.80s\"", text);
+}
+
+enum pk_err pk_config_mount_path(struct pk_config_mount *mount, const char *text,
+                                 struct pk_config_error *error)
+{
+    size_t len = strlen(text);
+    struct pk_bytes path = {(const uint8_t *)text, (uint32_t)len};
+    if (len >= sizeof mount->path)
+        return pk_config_fail(error, NULL, 0, "the path of a mount has at most %zu bytes",
+                              sizeof mount->path - 1);
+    if (!pk_path_valid(path) || len < 2)
+        return pk_config_fail(error, NULL, 0,
+                              "\"%.200s\" is not the path of a mount (absolute, without a slash at "
+                              "the end, not / itself)",
+                              text);
+    if (pk_config_at_or_below("/zookeeper", text))
+        return pk_config_fail(error, NULL, 0, "/zookeeper is the ensemble's own and may not be a mount");
+    memcpy(mount->path, text, len + 1);
+    return PK_OK;
+}
+
+enum pk_err pk_config_room(struct pk_config *config, struct pk_config_mount **out,
+                           struct pk_config_error *error)
+{
+    const struct pk_key *key = NULL;
+    if (config->nmounts == PK_MAX_MOUNTS)
+        return pk_config_fail(error, NULL, 0, "more than %d mounts", PK_MAX_MOUNTS);
+    struct pk_config_mount *mount = &config->mounts[config->nmounts];
+    memset(mount, 0, sizeof *mount);
+    mount->mode = PK_MODE_PACEMAKER;
+    for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++)
+        if (key->when == PK_WHEN_MOUNT)
+            *(int64_t *)(void *)((char *)mount + key->own) = -1;
+    *out = mount;
+    return PK_OK;
+}
+
+/* KEY=VALUE in text[0..len). */
+static enum pk_err option(struct pk_config_mount *mount, const char *text, size_t len,
+                          struct pk_config_error *error)
+{
+    char name[PK_VALUE_TEXT];
+    snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name - 1), text);
+    char *equals = strchr(name, '=');
+    if (equals == NULL)
+        return pk_config_fail(error, NULL, 0,
+                              "\"%.80s\": expected PATH=MODE,KEY=VALUE,... like /a=write-behind,flush=60s",
+                              name);
+    *equals = '\0';
+    const char *near = pk_config_nearest_mount_key(name);
+    enum pk_err err = strcmp(name, "path") == 0 || strcmp(name, "mode") == 0
+                          ? PK_ENOENT
+                          : pk_config_mount_set(mount, name, equals + 1, error);
+    if (err == PK_ENOENT)
+        return pk_config_fail(error, NULL, 0, "unknown key of a mount %.80s%s%s%s", name,
+                              near != NULL ? "; is " : "", near != NULL ? near : "",
+                              near != NULL ? " meant?" : "");
+    if (err != PK_OK) {
+        struct pk_config_error inner = *error;
+        return pk_config_fail(error, NULL, 0, "%.80s: %s", name, inner.text);
+    }
+    return PK_OK;
+}
+
+/* A comma after the first equals sign begins what follows the mode. */
+enum pk_err pk_config_add_mount(struct pk_config *config, const char *text, struct pk_config_error *error)
+{
+    char head[PK_MOUNT_PATH + 64];
+    struct pk_config_mount *mount = NULL;
+    const char *first = strchr(text, '='), *comma = first != NULL ? strchr(first, ',') : NULL;
+    size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
+    snprintf(head, sizeof head, "%.*s", (int)(len < sizeof head ? len : sizeof head - 1), text);
+    char *mode = strrchr(head, '=');
+    if (mode != NULL)
+        *mode++ = '\0';
+    if (pk_config_room(config, &mount, error) != PK_OK || pk_config_mount_path(mount, head, error) != PK_OK ||
+        (mode != NULL && pk_config_mode(&mount->mode, mode, error) != PK_OK))
+        return PK_EINVAL;
+    while (comma != NULL) {
+        const char *next = strchr(comma + 1, ',');
+        size_t n = next != NULL ? (size_t)(next - comma - 1) : strlen(comma + 1);
+        if (option(mount, comma + 1, n, error) != PK_OK)
+            return PK_EINVAL;
+        comma = next;
+    }
+    config->nmounts++;
+    return PK_OK;
+}
+
+void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_mount *from)
+{
+    const struct pk_key *key = NULL;
+    mount->mode = from->mode;
+    for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++)
+        if (key->when == PK_WHEN_MOUNT)
+            memcpy((char *)mount + key->own, (const char *)from + key->own, sizeof(int64_t));
+}
+
+/* A mount's own value, or the one of the whole. */
+static int64_t own(int64_t mine, int64_t all)
+{
+    return mine >= 0 ? mine : all;
+}
+
+struct core_mount pk_config_core_mount(const struct pk_config *config, size_t i)
+{
+    const struct pk_config_mount *m = &config->mounts[i];
+    return (struct core_mount){
+        .path = m->path,
+        .mode = m->mode,
+        .max_znodes = (uint64_t)own(m->max_znodes, config->max_znodes),
+        .max_bytes = (uint64_t)own(m->max_bytes, config->max_bytes),
+        .max_znode = (uint32_t)own(m->max_znode, config->max_znode),
+        .flush_us = own(m->flush, config->flush) * 1000,
+        .absorb_watched = own(m->when_watched, config->when_watched) != 0,
+    };
+}
+
+const char *pk_config_show_mount(const struct pk_config *config, size_t i, char out[PK_VALUE_TEXT])
+{
+    const struct pk_config_mount *m = &config->mounts[i];
+    char flush[PK_VALUE_TEXT] = "";
+    int64_t period = own(m->flush, config->flush);
+    if (m->mode == PK_MODE_WRITE_BEHIND)
+        pk_value_show(PK_TYPE_PERIOD, &period, flush);
+    bool absorb = m->mode != PK_MODE_RELAY && own(m->when_watched, config->when_watched) != 0;
+    snprintf(out, PK_VALUE_TEXT, "%s%s%.40s%s", pk_config_mode_name(m->mode),
+             flush[0] != '\0' ? ",flush=" : "", flush, absorb ? ",when-watched=absorb" : "");
+    return out;
+}
+
+bool pk_config_holds(const struct pk_config *config)
+{
+    for (size_t i = 0; i < config->nmounts; i++)
+        if (config->mounts[i].mode != PK_MODE_RELAY)
+            return true;
+    return false;
+}

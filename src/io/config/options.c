@@ -1,0 +1,181 @@
+/*
+ * The command line. Happy path: the options are read twice, first for the files (storm.yaml, then the
+ * configuration, wherever they stand on the line), then for the flags, which override them; a flag that is a
+ * list replaces the whole list. Anything wrong ends with one line on stderr.
+ */
+#include "io/config/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LISTEN = 256, UPSTREAM, MOUNT, STORM_YAML, STATE_FILE, LOG_LEVEL };
+
+static const struct option longs[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"listen", required_argument, NULL, LISTEN},
+    {"upstream", required_argument, NULL, UPSTREAM},
+    {"mount", required_argument, NULL, MOUNT},
+    {"storm-yaml", required_argument, NULL, STORM_YAML},
+    {"state-file", required_argument, NULL, STATE_FILE},
+    {"log-level", required_argument, NULL, LOG_LEVEL},
+    {"test", no_argument, NULL, 't'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static const char usage[] =
+    "Usage: pacekeeper [OPTION]...\n"
+    "A ZooKeeper proxy that keeps heartbeats in memory.\n"
+    "\n"
+    "  -c, --config FILE        read FILE (YAML); flags override it\n"
+    "      --listen HOST:PORT   accept clients there (*:2181); may be repeated\n"
+    "      --upstream HOST:PORT,...   servers of the ensemble; may be repeated\n"
+    "      --mount PATH[=MODE[,KEY=VALUE]...]   hold what is below PATH (/storm/workerbeats=pacemaker);\n"
+    "                           MODE is pacemaker, write-behind or relay; may be repeated;\n"
+    "                           for instance /a=write-behind,flush=60s\n"
+    "      --storm-yaml FILE    take servers, port and root from Storm's configuration\n"
+    "      --state-file FILE    a stop writes there what is held, a start reads it\n"
+    "      --log-level LEVEL    debug, info, warn or error\n"
+    "  -t, --test               check the configuration, say what is wrong, and exit\n"
+    "  -V, --version            print the version and exit\n"
+    "  -h, --help               print this and exit\n";
+
+static void give_up(struct pk_options *options, int status)
+{
+    options->action = PK_EXIT;
+    options->status = status;
+}
+
+/* First pass: what to do and which files to read. */
+static void first_pass(struct pk_options *options)
+{
+    int c, argc = options->argc;
+    char **argv = options->argv;
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "c:tVh", longs, NULL)) != -1) {
+        if (c == 'c') {
+            options->config = optarg;
+        } else if (c == STORM_YAML) {
+            options->storm = optarg;
+        } else if (c == 't') {
+            options->action = PK_CHECK;
+        } else if (c == 'V') {
+            puts("pacekeeper " PACKAGE_VERSION);
+            give_up(options, 0);
+            return;
+        } else if (c == 'h') {
+            fputs(usage, stdout);
+            give_up(options, 0);
+            return;
+        } else if (c == '?') {
+            fputs("pacekeeper -h lists the options\n", stderr);
+            give_up(options, 2);
+            return;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "pacekeeper: %s: no arguments are expected but options; pacekeeper -h lists them\n",
+                argv[optind]);
+        give_up(options, 2);
+    }
+}
+
+/* Second pass: the flags that stand for configuration keys. */
+static enum pk_err second_pass(struct pk_config *config, int argc, char **argv, const char **flag,
+                               struct pk_config_error *error)
+{
+    bool listens = false, servers = false, mounts = false;
+    enum pk_err err = PK_OK;
+    int c, index = 0;
+    optind = 1;
+    while (err == PK_OK && (c = getopt_long(argc, argv, "c:tVh", longs, &index)) != -1) {
+        if (c == LISTEN) {
+            config->nlistens = listens ? config->nlistens : 0;
+            listens = true;
+            err = pk_config_add_listen(config, optarg, error);
+        } else if (c == UPSTREAM) {
+            config->nservers = servers ? config->nservers : 0;
+            servers = true;
+            err = pk_config_add_servers(config, optarg, 2181, error);
+        } else if (c == MOUNT) {
+            config->nmounts = mounts ? config->nmounts : 0;
+            mounts = true;
+            err = pk_config_add_mount(config, optarg, error);
+        } else if (c == STATE_FILE) {
+            err = pk_config_set(config, "state-file", optarg, error);
+        } else if (c == LOG_LEVEL) {
+            err = pk_config_set(config, "log-level", optarg, error);
+        }
+        *flag = longs[index].name;
+    }
+    return err;
+}
+
+enum pk_err pk_options_again(const struct pk_options *options, struct pk_config *config,
+                             struct pk_config_error *error)
+{
+    const char *flag = "";
+    enum pk_err err = PK_OK;
+    pk_config_defaults(config);
+    if (options->storm != NULL)
+        err = pk_config_storm(config, options->storm, error);
+    if (err == PK_OK && options->config != NULL)
+        err = pk_config_file(config, options->config, error);
+    if (err != PK_OK)
+        return err;
+    err = second_pass(config, options->argc, options->argv, &flag, error);
+    if (err != PK_OK) {
+        struct pk_config_error inner = *error;
+        return pk_config_fail(error, NULL, 0, "--%s: %s", flag, inner.text);
+    }
+    err = pk_config_check(config, error);
+    if (err == PK_OK && config->auth_file[0] != '\0')
+        err = pk_auth_read(&config->auth, config->auth_file, error);
+    return err;
+}
+
+void pk_options_read(struct pk_options *options, struct pk_config *config, int argc, char **argv)
+{
+    struct pk_config_error error = {""};
+    *options = (struct pk_options){.action = PK_RUN, .argc = argc, .argv = argv};
+    first_pass(options);
+    if (options->action == PK_EXIT)
+        return;
+    if (pk_options_again(options, config, &error) != PK_OK) {
+        fprintf(stderr, "pacekeeper: %s\n", error.text);
+        give_up(options, 1);
+    }
+}
+
+static void auth_summary(const struct pk_config *config)
+{
+    if (config->auth_file[0] == '\0')
+        return;
+    printf("auth      ");
+    for (size_t i = 0; i < config->auth.n; i++)
+        printf("%s%s", i > 0 ? ", " : "", config->auth.entries[i].scheme);
+    printf("%s %s\n", config->auth.n > 0 ? " of" : "nothing in", config->auth_file);
+}
+
+void pk_options_summary(const struct pk_config *config)
+{
+    char text[PK_VALUE_TEXT];
+    for (size_t i = 0; i < config->nlistens; i++)
+        printf("listen    %s:%u\n", config->listens[i].host[0] != '\0' ? config->listens[i].host : "*",
+               config->listens[i].port);
+    for (size_t i = 0; i < config->nservers; i++)
+        printf("upstream  %s:%u\n", config->servers[i].host, config->servers[i].port);
+    for (size_t i = 0; i < config->nmounts; i++)
+        printf("mount     %s=%s\n", config->mounts[i].path, pk_config_show_mount(config, i, text));
+    if (config->instances[0] != '\0' && pk_config_holds(config))
+        printf("instances %s\n", config->instances);
+    auth_summary(config);
+    if (config->release)
+        puts("stop      releases what is held into the ensemble");
+    if (config->state_file[0] != '\0')
+        printf("state     %s, for %s\n", config->state_file,
+               pk_value_show(PK_TYPE_TIME, &config->state_max_age, text));
+    puts("the configuration is fine");
+}

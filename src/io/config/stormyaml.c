@@ -1,0 +1,130 @@
+/*
+ * What an existing storm.yaml says of ZooKeeper: storm.zookeeper.servers, storm.zookeeper.port (2181) and
+ * storm.zookeeper.root (/storm), with Storm's own defaults. Happy path: the servers become the upstream, and
+ * <root>/workerbeats and <root>/supervisors the mounts. All other keys are Storm's and are passed over.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "io/config/config.h"
+#include "io/config/units.h"
+#include "io/config/yamldoc.h"
+
+static yaml_node_t *find(struct pk_yaml *yaml, const char *key)
+{
+    if (yaml->root == NULL)
+        return NULL;
+    for (const yaml_node_pair_t *p = yaml->root->data.mapping.pairs.start;
+         p < yaml->root->data.mapping.pairs.top; p++) {
+        const char *name = pk_yaml_text(pk_yaml_node(yaml, p->key));
+        if (name != NULL && strcmp(name, key) == 0)
+            return pk_yaml_node(yaml, p->value);
+    }
+    return NULL;
+}
+
+static enum pk_err port(struct pk_yaml *yaml, int *out, struct pk_config_error *error)
+{
+    const yaml_node_t *node = find(yaml, "storm.zookeeper.port");
+    const char *why = "";
+    int64_t value = 2181;
+    if (node != NULL &&
+        (pk_yaml_text(node) == NULL || pk_units_count(&value, pk_yaml_text(node), &why) != PK_OK ||
+         value < 1 || value > 65535))
+        return pk_config_fail(error, yaml->file, pk_yaml_line(node),
+                              "storm.zookeeper.port: expected 1 to 65535");
+    *out = (int)value;
+    return PK_OK;
+}
+
+/* Storm gives names and addresses without a port; a bare IPv6 address gets the brackets that we ask for. */
+static enum pk_err server(struct pk_yaml *yaml, struct pk_config *config, const yaml_node_t *node,
+                          int default_port, struct pk_config_error *error)
+{
+    char host[PK_HOST_MAX + 2];
+    const char *text = pk_yaml_text(node), *colon = text != NULL ? strchr(text, ':') : NULL;
+    if (text == NULL)
+        return pk_config_fail(error, yaml->file, pk_yaml_line(node),
+                              "storm.zookeeper.servers: expected host names");
+    bool bare = text[0] != '[' && colon != NULL && strchr(colon + 1, ':') != NULL;
+    snprintf(host, sizeof host, bare ? "[%.255s]" : "%.255s", text);
+    if (pk_config_add_servers(config, host, default_port, error) == PK_OK)
+        return PK_OK;
+    struct pk_config_error inner = *error;
+    return pk_config_fail(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.servers: %s", inner.text);
+}
+
+static enum pk_err servers(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
+{
+    yaml_node_t *node = find(yaml, "storm.zookeeper.servers");
+    int default_port = 0;
+    if (node == NULL)
+        return pk_config_fail(error, yaml->file, 0, "storm.zookeeper.servers is missing");
+    if (port(yaml, &default_port, error) != PK_OK)
+        return PK_EINVAL;
+    config->nservers = 0;
+    if (node->type != YAML_SEQUENCE_NODE)
+        return server(yaml, config, node, default_port, error);
+    for (const yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++)
+        if (server(yaml, config, pk_yaml_node(yaml, *i), default_port, error) != PK_OK)
+            return PK_EINVAL;
+    return PK_OK;
+}
+
+/* Heartbeats may be local here. What supervisors refresh is an ephemeral of theirs, and Nimbus takes one to be alive
+ * as long as it is there: a refresh that is a minute late tells nobody anything wrong. */
+static const struct {
+    const char *name;
+    enum pk_mount_mode mode;
+    int64_t flush;
+} storm_mounts[] = {
+    {"workerbeats", PK_MODE_PACEMAKER, -1},
+    {"supervisors", PK_MODE_WRITE_BEHIND, 60000},
+};
+
+static enum pk_err add_mounts(struct pk_config *config, const char *root, struct pk_config_error *error)
+{
+    char path[PK_MOUNT_PATH + 32];
+    size_t len = strlen(root);
+    while (len > 0 && root[len - 1] == '/')
+        len--;
+    config->nmounts = 0;
+    for (size_t i = 0; i < sizeof storm_mounts / sizeof *storm_mounts; i++) {
+        struct pk_config_mount *mount = NULL;
+        snprintf(path, sizeof path, "%.*s/%s", (int)(len < PK_MOUNT_PATH ? len : PK_MOUNT_PATH), root,
+                 storm_mounts[i].name);
+        if (pk_config_room(config, &mount, error) != PK_OK ||
+            pk_config_mount_path(mount, path, error) != PK_OK)
+            return PK_EINVAL;
+        mount->mode = storm_mounts[i].mode;
+        mount->flush = storm_mounts[i].flush;
+        config->nmounts++;
+    }
+    return PK_OK;
+}
+
+static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
+{
+    const yaml_node_t *node = find(yaml, "storm.zookeeper.root");
+    const char *root = node != NULL ? pk_yaml_text(node) : "/storm";
+    if (root == NULL)
+        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.root: expected a path");
+    if (add_mounts(config, root, error) == PK_OK)
+        return PK_OK;
+    struct pk_config_error inner = *error;
+    return pk_config_fail(error, yaml->file, node != NULL ? pk_yaml_line(node) : 0,
+                          "storm.zookeeper.root: %s", inner.text);
+}
+
+enum pk_err pk_config_storm(struct pk_config *config, const char *path, struct pk_config_error *error)
+{
+    struct pk_yaml yaml;
+    enum pk_err err = pk_yaml_load(&yaml, path, error);
+    if (err != PK_OK)
+        return err;
+    err = servers(&yaml, config, error);
+    if (err == PK_OK)
+        err = mounts(&yaml, config, error);
+    pk_yaml_free(&yaml);
+    return err;
+}

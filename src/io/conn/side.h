@@ -1,0 +1,46 @@
+/*
+ * One TCP connection of a pair: the client's or the uplink's.
+ *
+ *   NONE ──► CONNECTING ──► OPEN ──► CLOSING ──► NONE         (a client's side begins OPEN)
+ *
+ * Output is written at once; what the kernel does not take is the core's until the next update, whose bytes
+ * stay where they are and go to an asynchronous write. A side that cannot be written to any more swallows its
+ * output until reading tells the end, so that a peer's last words are still heard.
+ */
+#ifndef PK_IO_CONN_SIDE_H
+#define PK_IO_CONN_SIDE_H
+
+#include <uv.h>
+
+#include "core/core.h"
+
+enum pk_side_state { PK_SIDE_NONE, PK_SIDE_CONNECTING, PK_SIDE_OPEN, PK_SIDE_CLOSING };
+
+struct pk_side {
+    size_t inflight; /* bytes of the asynchronous write */
+    uint8_t state;
+    bool reading, writing;
+    bool stable; /* the next output stays where it is until it is sent */
+    bool broken; /* writing failed; output is thrown away */
+    bool ended;  /* reading met the end */
+    uv_tcp_t tcp;
+    union {
+        uv_write_t write;     /* OPEN */
+        uv_connect_t connect; /* CONNECTING */
+    } request;
+};
+
+/*
+ * Writes output of an update. Returns how many bytes are to be reported as sent, or -1 when nothing is to be
+ * reported now because a write is under way; written is called when that ends.
+ */
+int64_t pk_side_write(struct pk_side *side, const struct pk_iov *iov, int n, uv_write_cb written);
+/* What to do first in the callback of an asynchronous write: returns the bytes to report, -1 for none. */
+int64_t pk_side_written(struct pk_side *side, int status);
+/* Starts or stops reading, where that changes anything. */
+void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read);
+/* Closes the side if it is there; closed is called later. Throws away what was not read, so that no reset
+ * follows. */
+void pk_side_close(struct pk_side *side, uv_close_cb closed);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * Reload. Happy path: the sources are read into a second configuration; every key that may be changed now is copied
+ * into the one in use, mounts are changed in the core, each with a line in the log. Failure modes: a mistake anywhere
+ * changes nothing; keys and lists that take a restart are named and stay as they are.
+ */
+#include "io/daemon/reload.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/config/options.h"
+#include "io/loop/loop.h"
+#include "io/state/persist.h"
+
+struct reload {
+    struct pk_io *io;
+    struct pk_config *old, *new;
+    int changed, kept; /* kept: differs, and takes a restart */
+};
+
+static void say(struct reload *r, const char *what, const char *before, const char *after, bool restart)
+{
+    if (restart)
+        pk_log(&r->io->log, PK_LOG_WARN, PK_LOG_START, NULL, "reload: %s: %s -> %s takes a restart; %s stays",
+               what, before, after, before);
+    else
+        pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: %s: %s -> %s", what, before, after);
+    r->changed += !restart;
+    r->kept += restart;
+}
+
+/* A value that is not one of two texts: why it stays. */
+static void keep(struct reload *r, const char *what, const char *why)
+{
+    pk_log(&r->io->log, PK_LOG_WARN, PK_LOG_START, NULL, "reload: %s: %s", what, why);
+    r->kept++;
+}
+
+static void values(struct reload *r)
+{
+    char before[PK_VALUE_TEXT], after[PK_VALUE_TEXT];
+    const struct pk_key *key = NULL;
+    for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++) {
+        void *old = (char *)r->old + key->offset;
+        const void *new = (const char *)r->new + key->offset;
+        if (pk_value_same(key->type, old, new))
+            continue;
+        say(r, key->name, pk_value_show(key->type, old, before), pk_value_show(key->type, new, after),
+            key->when == PK_WHEN_START);
+        if (key->when != PK_WHEN_START)
+            pk_value_copy(key->type, old, new);
+    }
+}
+
+static void credentials(struct reload *r)
+{
+    struct core_auth auths[PK_MAX_AUTHS];
+    if (pk_auth_same(&r->old->auth, &r->new->auth))
+        return;
+    if (core_auth_set(r->io->core, auths, pk_auth_view(&r->new->auth, auths)) != PK_OK) {
+        keep(r, "the credentials of auth-file", "memory is short; the old ones stay");
+        return;
+    }
+    pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: auth-file: %zu credentials instead of %zu",
+           r->new->auth.n, r->old->auth.n);
+    r->old->auth = r->new->auth;
+    r->changed++;
+}
+
+static bool same_addresses(const struct pk_hostport *a, size_t na, const struct pk_hostport *b, size_t nb)
+{
+    bool same = na == nb;
+    for (size_t i = 0; same && i < na; i++)
+        same = a[i].port == b[i].port && strcmp(a[i].host, b[i].host) == 0;
+    return same;
+}
+
+static void addresses(struct reload *r)
+{
+    if (!same_addresses(r->old->listens, r->old->nlistens, r->new->listens, r->new->nlistens))
+        keep(r, "listen", "new addresses take a restart; the old ones stay");
+    if (!same_addresses(r->old->servers, r->old->nservers, r->new->servers, r->new->nservers))
+        keep(r, "upstream",
+             "other servers take a restart; the old ones stay (names are resolved again anyway)");
+}
+
+static int find_mount(const struct pk_config *config, const char *path)
+{
+    for (size_t i = 0; i < config->nmounts; i++)
+        if (strcmp(config->mounts[i].path, path) == 0)
+            return (int)i;
+    return -1;
+}
+
+static void say_mount(struct reload *r, const char *path, const char *what, const char *before,
+                      const char *after)
+{
+    char name[PK_MOUNT_PATH + 64];
+    snprintf(name, sizeof name, "mount %s: %s", path, what);
+    say(r, name, before, after, false);
+}
+
+static void say_number(struct reload *r, const char *path, const char *what, enum pk_type type,
+                       int64_t before, int64_t after)
+{
+    char old[PK_VALUE_TEXT], new[PK_VALUE_TEXT];
+    if (before != after)
+        say_mount(r, path, what, pk_value_show(type, &before, old), pk_value_show(type, &after, new));
+}
+
+static void say_differences(struct reload *r, const struct core_mount *a, const struct core_mount *b)
+{
+    if (a->mode != b->mode)
+        say_mount(r, a->path, "mode", pk_config_mode_name(a->mode), pk_config_mode_name(b->mode));
+    say_number(r, a->path, "flush", PK_TYPE_PERIOD, a->flush_us / 1000, b->flush_us / 1000);
+    say_number(r, a->path, "when-watched", PK_TYPE_WATCHED, a->absorb_watched, b->absorb_watched);
+    say_number(r, a->path, "max-znodes", PK_TYPE_COUNT, (int64_t)a->max_znodes, (int64_t)b->max_znodes);
+    say_number(r, a->path, "max-bytes", PK_TYPE_BYTES, (int64_t)a->max_bytes, (int64_t)b->max_bytes);
+    say_number(r, a->path, "max-znode", PK_TYPE_BYTES, a->max_znode, b->max_znode);
+}
+
+static bool differs(const struct core_mount *a, const struct core_mount *b)
+{
+    return a->mode != b->mode || a->flush_us != b->flush_us || a->absorb_watched != b->absorb_watched ||
+           a->max_znodes != b->max_znodes || a->max_bytes != b->max_bytes || a->max_znode != b->max_znode;
+}
+
+/* before: the mount as the core has it. */
+static void change_mount(struct reload *r, size_t i, const struct core_mount *before)
+{
+    struct core_mount after = pk_config_core_mount(r->old, i);
+    struct core_mount_info info;
+    if (!differs(before, &after))
+        return;
+    if (core_mount_set(r->io->core, i, &after) != PK_OK) {
+        char name[PK_MOUNT_PATH + 16];
+        snprintf(name, sizeof name, "mount %s", after.path);
+        keep(r, name, "memory is short; it stays as it is");
+        return;
+    }
+    say_differences(r, before, &after);
+    if (before->mode != after.mode && core_mount_info(r->io->core, i, &info) && info.left > 0)
+        pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL,
+               "reload: mount %s: %" PRIu64
+               " znodes and refreshes go to the ensemble, bit by bit (mntr: pk_left)",
+               after.path, info.left);
+}
+
+/* The list of the core stays; entries that are still there take what they carry from the new list. */
+static void mounts(struct reload *r, const struct core_mount *before)
+{
+    char name[PK_MOUNT_PATH + 16];
+    for (size_t i = 0; i < r->old->nmounts; i++) {
+        int at = find_mount(r->new, r->old->mounts[i].path);
+        if (at >= 0)
+            pk_config_take_mount(&r->old->mounts[i], &r->new->mounts[at]);
+        else {
+            snprintf(name, sizeof name, "mount %s", r->old->mounts[i].path);
+            keep(r, name,
+                 "it is no longer named, which takes a restart; it stays (mode relay turns it off now)");
+        }
+        change_mount(r, i, &before[i]);
+    }
+    for (size_t i = 0; i < r->new->nmounts; i++)
+        if (find_mount(r->old, r->new->mounts[i].path) < 0) {
+            snprintf(name, sizeof name, "mount %s", r->new->mounts[i].path);
+            keep(r, name, "it is new, which takes a restart");
+        }
+}
+
+static void apply(struct reload *r)
+{
+    struct core_mount before[PK_MAX_MOUNTS];
+    for (size_t i = 0; i < r->old->nmounts; i++)
+        before[i] = pk_config_core_mount(r->old, i);
+    /* What is said here is for both levels. */
+    if (r->new->log_level < r->old->log_level)
+        r->io->log.level = (enum pk_log_level)r->new->log_level;
+    values(r);
+    credentials(r);
+    addresses(r);
+    mounts(r, before);
+    pk_persist_check(r->io);
+    pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: done, %d changed, %d take a restart",
+           r->changed, r->kept);
+    r->io->log.level = (enum pk_log_level)r->old->log_level;
+}
+
+void pk_reload(struct pk_io *io)
+{
+    struct pk_config_error error = {""};
+    struct reload r = {.io = io, .old = io->config, .new = calloc(1, sizeof *r.new)};
+    if (pk_io_stopping(io))
+        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "SIGHUP: it stops already, nothing is reloaded");
+    else if (r.new == NULL)
+        pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: memory is short, nothing is changed");
+    else if (pk_options_again(io->options, r.new, &error) != PK_OK)
+        pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: nothing is changed: %s", error.text);
+    else {
+        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "SIGHUP: the configuration is read again");
+        apply(&r);
+        pk_io_pump(io);
+    }
+    if (r.new != NULL)
+        explicit_bzero(&r.new->auth, sizeof r.new->auth);
+    free(r.new);
+}

@@ -1,0 +1,26 @@
+/*
+ * Signals and the end.
+ *
+ *   SIGTERM, SIGINT ──► stop accepting, release what is held where that is configured, drain ──► all connections
+ *   gone, or stop-timeout, or a second signal ──► every handle closes ──► the loop ends ──► the state file
+ */
+#ifndef PK_IO_DAEMON_STOP_H
+#define PK_IO_DAEMON_STOP_H
+
+#include <stdbool.h>
+
+struct pk_io;
+
+/* Installs the signal handlers. */
+void pk_stop_signals(struct pk_io *io);
+/* Time has passed: a release or a drain may be over. */
+void pk_stop_tick(struct pk_io *io);
+/* Closes every handle; the loop ends by itself when their callbacks have run. */
+void pk_stop_finish(struct pk_io *io);
+/*
+ * After the loop: writes the state file when clients were served, and frees everything. False when that failed, or when
+ * handles were left without a reason; the log says so.
+ */
+bool pk_stop_free(struct pk_io *io, bool served);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * srvr. Happy path: connect, send the word, read until the server closes, report the text. Failure modes: no
+ * connection, silence until the time is over, an answer that is longer than any server's (cut).
+ */
+#include "io/upstream/probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "io/loop/loop.h"
+#include "io/upstream/servers.h"
+
+struct pk_probe {
+    struct pk_server *server; /* NULL: cancelled or reported */
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    uv_connect_t connect;
+    int handles; /* not closed yet */
+    bool connected;
+    size_t len;
+    char text[2048];
+};
+
+static void closed(uv_handle_t *handle)
+{
+    struct pk_probe *probe = handle->data;
+    if (--probe->handles == 0)
+        free(probe);
+}
+
+static void end(struct pk_probe *probe)
+{
+    probe->server->probe = NULL;
+    probe->server = NULL;
+    uv_close((uv_handle_t *)&probe->tcp, closed);
+    uv_close((uv_handle_t *)&probe->timer, closed);
+}
+
+static void report(struct pk_probe *probe, enum pk_probe_result result, const char *text)
+{
+    struct pk_server *server = probe->server;
+    struct pk_io *io = server->upstream->io;
+    end(probe);
+    pk_io_clock(io);
+    pk_upstream_probed(server, result, text);
+    pk_io_pump(io);
+}
+
+static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct pk_probe *probe = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init(probe->text + probe->len, (unsigned)(sizeof probe->text - 1 - probe->len));
+}
+
+static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct pk_probe *probe = stream->data;
+    (void)buf;
+    if (n > 0)
+        probe->len += (size_t)n;
+    if (n >= 0 && probe->len < sizeof probe->text - 1)
+        return;
+    probe->text[probe->len] = '\0';
+    report(probe, probe->len > 0 ? PK_PROBE_TEXT : PK_PROBE_CLOSED, probe->text);
+}
+
+static void connected(uv_connect_t *request, int status)
+{
+    struct pk_probe *probe = request->handle->data;
+    uv_buf_t word = uv_buf_init((char *)(uintptr_t) "srvr", 4);
+    if (probe->server == NULL)
+        return;
+    if (status < 0) {
+        bool closed_at_once = status == UV_EPIPE || status == UV_ECONNRESET;
+        report(probe, closed_at_once ? PK_PROBE_CLOSED : PK_PROBE_FAILED, uv_strerror(status));
+        return;
+    }
+    probe->connected = true;
+    if (uv_try_write((uv_stream_t *)&probe->tcp, &word, 1) != 4 ||
+        uv_read_start((uv_stream_t *)&probe->tcp, alloc, bytes) != 0)
+        report(probe, PK_PROBE_CLOSED, "");
+}
+
+static void late(uv_timer_t *timer)
+{
+    struct pk_probe *probe = timer->data;
+    report(probe, probe->connected ? PK_PROBE_SILENT : PK_PROBE_FAILED, "no connection in time");
+}
+
+enum pk_err pk_probe_start(struct pk_server *server, int64_t timeout_ms)
+{
+    uv_loop_t *loop = &server->upstream->io->loop;
+    struct pk_probe *probe = calloc(1, sizeof *probe);
+    if (probe == NULL)
+        return PK_ENOMEM;
+    probe->server = server;
+    server->probe = probe;
+    uv_tcp_init(loop, &probe->tcp);
+    uv_timer_init(loop, &probe->timer);
+    probe->tcp.data = probe->timer.data = probe;
+    probe->handles = 2;
+    if (uv_tcp_connect(&probe->connect, &probe->tcp, &server->address.any, connected) != 0) {
+        end(probe);
+        return PK_ELIMIT;
+    }
+    uv_update_time(loop);
+    uv_timer_start(&probe->timer, late, (uint64_t)timeout_ms, 0);
+    return PK_OK;
+}
+
+void pk_probe_cancel(struct pk_server *server)
+{
+    if (server->probe != NULL)
+        end(server->probe);
+}
