@@ -10,7 +10,8 @@
  */
 #include <stdlib.h>
 
-#include "support_core.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #define M "/storm/workerbeats"
 

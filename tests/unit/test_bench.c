@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "support.h"
+#include "tests/lib/support.h"
 #include "tools/bench_beat.h"
 #include "tools/bench_hist.h"
 #include "tools/bench_line.h"

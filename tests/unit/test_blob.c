@@ -1,6 +1,6 @@
 /* Blobs: overwritten in place only when nobody else reads them, unchanged when memory is short. */
 #include "base/blob.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 static void in_place(void **state)
 {

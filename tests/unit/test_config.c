@@ -8,7 +8,7 @@
 
 #include "io/config/config.h"
 #include "io/loop/log.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 static struct pk_config config, defaults;
 static struct pk_config_error error;

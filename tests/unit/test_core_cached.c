@@ -1,5 +1,6 @@
 /* Cached znodes step by step: what is absorbed, what a flush is, and everything that once went wrong with them. */
-#include "support_core.h"
+#include "tests/sim/direct.h"
+#include "tests/sim/wire.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,8 @@
  * service session, handing over and records are in it. Nothing leaks, nothing is used after it was freed, and in
  * the end nothing is dirty and nobody waits.
  */
-#include "support_core.h"
+#include "tests/sim/direct.h"
+#include "tests/sim/wire.h"
 
 #define M "/storm/workerbeats"
 #define Z M "/w"

@@ -2,7 +2,8 @@
  * The same bytes in other pieces give the same output: every single cut of either stream, random pieces of
  * both, and output that is taken in parts and late.
  */
-#include "support_core.h"
+#include "tests/sim/driver.h"
+#include "tests/sim/wire.h"
 
 #include <stdio.h>
 

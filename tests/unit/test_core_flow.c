@@ -1,5 +1,6 @@
 /* Back-pressure: slow readers on both sides, bounded memory, nothing dropped, nobody else disturbed. */
-#include "support_core.h"
+#include "tests/sim/steps.h"
+#include "tests/sim/wire.h"
 
 #include <stdlib.h>
 

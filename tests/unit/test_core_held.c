@@ -2,7 +2,9 @@
  * Random requests of every kind by several sessions through the core, and the same asked of the model ensemble
  * directly: equal answers and events, and at the end, when everything has been promoted, equal trees.
  */
-#include "support_ref.h"
+#include "tests/sim/reference.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* Local creates: what is asked first, who wins, bounds, and what is never answered from memory. */
-#include "support_core.h"
+#include "tests/sim/steps.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #define M "/storm/workerbeats"
 

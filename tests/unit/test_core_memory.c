@@ -2,7 +2,9 @@
  * Memory runs out at the n-th allocation of a rich script, for every n: once, and for good. The core stays consistent:
  * nothing is used after it was freed, nothing leaks, and other clients, or new ones, are served as if nothing had been.
  */
-#include "support_core.h"
+#include "tests/sim/steps.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #define M "/storm/workerbeats"
 

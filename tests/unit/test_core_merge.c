@@ -1,5 +1,7 @@
 /* Watched paths, listings that hold local names, and answers of servers that lag. */
-#include "support_core.h"
+#include "tests/sim/steps.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #define M "/storm/workerbeats"
 

@@ -1,5 +1,7 @@
 /* Promotes: counters replayed, others waiting, and everything that can go wrong in the middle. */
-#include "support_core.h"
+#include "tests/sim/steps.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #include <stdio.h>
 

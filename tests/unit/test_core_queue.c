@@ -3,7 +3,9 @@
  * requests and auth up to a length, answered upstream one at a time, against the model ensemble asked
  * directly in request order.
  */
-#include "support_ref.h"
+#include "tests/sim/reference.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #include <stdio.h>
 

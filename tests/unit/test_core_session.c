@@ -1,5 +1,7 @@
 /* The handshake, the ends of a connection, four-letter words, and bytes that are not the protocol. */
-#include "support_core.h"
+#include "tests/sim/steps.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 static struct sim s;
 
@@ -396,12 +398,11 @@ static void stale_ids(void **state)
     sim_leave(&s, c);
     sim_pump(&s);
     assert_true(s.conns[c].closed);
-    struct pk_event e = {
-        .type = PK_CLIENT_BYTES, .bytes = (const uint8_t *)"x", .len = 1, .now_us = s.now_us};
-    core_step(s.core, id, &e);
+    struct pk_event e = {.type = PK_CLIENT_BYTES, .bytes = (const uint8_t *)"x", .len = 1};
+    sim_event(&s, id, e);
     e.type = PK_UPLINK_SENT;
-    core_step(s.core, id, &e);
-    core_step(s.core, (struct pk_id){4000000, 3}, &e);
+    sim_event(&s, id, e);
+    sim_event(&s, (struct pk_id){4000000, 3}, e);
     struct pk_update u;
     struct core_conn_info info;
     assert_false(core_next(s.core, &id, &u));

@@ -1,5 +1,7 @@
 /* Time: sessions kept alive exactly as long as their clients, dead uplinks, silent clients, the handshake. */
-#include "support_core.h"
+#include "tests/sim/steps.h"
+#include "tests/sim/uplink.h"
+#include "tests/sim/wire.h"
 
 #define M "/storm/workerbeats"
 

@@ -1,5 +1,5 @@
 /* Jute primitives: values, null and empty, every truncation, lengths and counts that lie. */
-#include "support.h"
+#include "tests/lib/support.h"
 
 static void values(void **state)
 {

@@ -1,6 +1,6 @@
 /* The intrusive list against an array of numbers, and deletion while visiting. */
 #include "base/list.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 struct item {
     int value;

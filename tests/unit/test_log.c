@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/lib/support.h"
 
 static struct pk_log log_;
 static int ends[2];

@@ -1,7 +1,7 @@
 /* The hash map against a plain array with random inserts and deletes, when memory is short, and the hash
  * itself. */
 #include "base/map.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

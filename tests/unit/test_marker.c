@@ -3,7 +3,7 @@
 
 #include "io/instances/marker.h"
 #include "io/loop/text.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 static struct pk_config ours, theirs;
 static struct pk_config_error error;

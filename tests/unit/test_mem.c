@@ -1,5 +1,5 @@
 /* The memory seam: the C library's allocator behind it, and the seam of the tests themselves. */
-#include "support.h"
+#include "tests/lib/support.h"
 
 static void libc_seam(void **state)
 {

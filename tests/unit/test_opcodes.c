@@ -1,6 +1,6 @@
 /* The opcode table against ZooDefs.OpCode of ZooKeeper 3.9 as its documentation lists it. */
 #include "proto/records.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 static const struct {
     int32_t number;

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/lib/support.h"
 
 static struct pk_config config;
 static struct pk_options options;

@@ -1,7 +1,7 @@
 /* Paths: ZooKeeper's rules with every code point and every boundary, and the arithmetic of parents and
  * prefixes. */
 #include "proto/path.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 static bool valid(const char *s)
 {

@@ -1,6 +1,6 @@
 /* The pool of equally sized structs: zeroed items, a bounded number kept, everything given back. */
 #include "base/pool.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 static void items_are_zeroed(void **state)
 {

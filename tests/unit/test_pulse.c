@@ -1,7 +1,7 @@
 /*
  * Pacemaker's messages: the bytes that Storm's own code makes and reads.
  */
-#include "support.h"
+#include "tests/lib/support.h"
 #include "tools/bench_pulse_wire.h"
 
 static const uint8_t send_pulse[] = {0, 0, 0,  0x29, 8,    0, 1, 0, 0, 0,    4,    12, 0, 2, 12,

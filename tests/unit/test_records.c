@@ -1,7 +1,7 @@
 /* Records: what real clients and a real ZooKeeper put on the wire (tests/golden), whole and cut at every
  * length. */
 #include "proto/records.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

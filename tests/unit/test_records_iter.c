@@ -1,7 +1,7 @@
 /* Iterators and ACLs on input that lies: bad counts and lengths, foreign types, missing ends, random bytes.
  */
 #include "proto/records.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 enum { ROUNDS = 20000 };
 

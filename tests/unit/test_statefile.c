@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/lib/support.h"
 
 static char folder[] = "/tmp/pk-state-XXXXXX", path[64];
 static const char *why;

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "io/loop/loop.h"
-#include "support.h"
+#include "tests/lib/support.h"
 
 static struct pk_io *io;
 static struct pk_upstream *upstream;

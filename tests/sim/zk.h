@@ -3,10 +3,10 @@
  * use, answered at once and in order. Time is what the caller says it is. It serves the core as the ensemble
  * behind it, and the same requests without the core between as the reference.
  */
-#ifndef PK_TESTS_SUPPORT_ZK_H
-#define PK_TESTS_SUPPORT_ZK_H
+#ifndef PK_TESTS_SIM_ZK_H
+#define PK_TESTS_SIM_ZK_H
 
-#include "support_tree.h"
+#include "tree.h"
 
 enum { ZK_LINKS = 128, ZK_SESSIONS = 1024, ZK_WATCHES = 512, ZK_TICK_MS = 500 };
 

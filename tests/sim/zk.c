@@ -1,16 +1,16 @@
 /*
- * The model ensemble (support_zk.h): sessions, watches and dispatch. Multi is in support_multi.c.
+ * The model ensemble (zk.h): sessions, watches and dispatch. Its operations are in zk_ops.c.
  *
  * Happy path: one request in, its events, then its reply out.
  * Failure modes: what does not decode is answered MARSHALLINGERROR, an unknown type UNIMPLEMENTED and the
  * end.
  */
-#include "support_zk.h"
+#include "zk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "support_zkop.h"
+#include "zk_ops.h"
 
 static void start_tree(struct tree *t)
 {

@@ -8,11 +8,11 @@
  * Every byte range given to the core is an exact allocation that is freed as soon as the core may not use it
  * any more, and what the core lends is compared with what it was when it was lent.
  */
-#ifndef PK_TESTS_SUPPORT_CORE_H
-#define PK_TESTS_SUPPORT_CORE_H
+#ifndef PK_TESTS_SIM_DRIVER_H
+#define PK_TESTS_SIM_DRIVER_H
 
 #include "core/core.h"
-#include "support_zk.h"
+#include "zk.h"
 
 enum { SIM_CONNS = 40, SIM_SERVERS = 5 };
 
@@ -74,7 +74,6 @@ struct sim {
     uint32_t chunk; /* bytes reach the core in pieces of 1..chunk, 0: whole */
     int cut_side;   /* 1 client, 2 uplink: one cut at this offset of the stream */
     uint64_t cut_at;
-    uint64_t steps;
     int own_opened;
     int own_fail;  /* so many attempts of the core's own connections end in PK_UPLINK_FAILED */
     bool own_hold; /* new ones of them are held */
@@ -90,13 +89,6 @@ struct sim {
     } direct; /* somebody who bypasses the proxy */
 };
 
-struct sim_frame {
-    int xid, err;
-    int64_t zxid;
-    const uint8_t *body;
-    size_t len;
-};
-
 extern const struct core_config sim_default_config; /* one mount, /storm/workerbeats, pacemaker */
 
 /* config NULL: the default. The core may fail to be made when memory does: core is NULL then. */
@@ -106,8 +98,6 @@ void sim_free(struct sim *s);
 
 /* A client arrives; -1 when the core has no memory for it. */
 int sim_open(struct sim *s);
-/* Arrives and has a session; timeout in ms. -1 when that failed (memory). */
-int sim_connect(struct sim *s, int timeout_ms);
 void sim_send(struct sim *s, int c, const struct sup_buf *bytes);
 void sim_leave(struct sim *s, int c);
 /* Makes room for another connection: c must be closed, or have been answered a four-letter word. */
@@ -116,62 +106,14 @@ void sim_forget(struct sim *s, int c);
 void sim_pump(struct sim *s);
 /* Time passes, in steps of at most 250 ms with a tick each. */
 void sim_advance(struct sim *s, int64_t us);
-/* The ensemble looks at n requests of a held connection. */
-void sim_release(struct sim *s, int c, int n);
-/* The uplink breaks, after the ensemble looked at that many more requests. */
-void sim_lose(struct sim *s, int c, int frames, enum sim_loss how);
-/* The ensemble executes n of the requests that were on their way when an uplink broke. */
-void sim_late(struct sim *s, int n);
 /* The core's own connection that is open, -1 when there is none. */
 int sim_service(const struct sim *s);
+/* An event of a connection, -1 for none, and all that follows from it. */
 void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len);
+/* The one way by which events reach the core; times are filled in, and what follows is left to core_next. */
+void sim_event(struct sim *s, struct pk_id id, struct pk_event e);
 
-/* The next whole frame that the client received, borrowed; false when there is none. */
-bool sim_frame(struct sim *s, int c, struct sim_frame *f);
-/* The same; fails the test when there is none, when xid or err differ. */
-void sim_expect(struct sim *s, int c, int xid, int err, struct sim_frame *f);
-/* Sends one request, pumps and expects its reply. */
-void sim_call(struct sim *s, int c, const struct sup_buf *bytes, int err, struct sim_frame *f);
-
-/* Sends the bytes, empties the buffer and pumps. */
-void sim_go(struct sim *s, int c, struct sup_buf *bytes);
-/* Creates a znode and requires that it is created in memory: not in the ensemble. Its xid is 1. */
-void sim_local_create(struct sim *s, int c, const char *path, const char *data);
-/* n writes in one pipeline, data "beat 0" onwards, all of which succeed. */
-void sim_beats(struct sim *s, int c, const char *path, int n);
-/* Sends exists with a watch. */
-void sim_watch(struct sim *s, int c, int xid, const char *path);
-/* The next frame on the wire of a held connection: its type (0: none), and the path of exists, getACL and sync. */
-int sim_peek(const struct sim *s, int c, char path[256]);
-
-/* A request straight at the ensemble, on a session of its own that is made at the first one; the answer is borrowed. */
-struct sim_frame sim_direct(struct sim *s, const struct sup_buf *bytes);
-/* Creates, writes or deletes a znode that way; returns the error. */
-int sim_direct_create(struct sim *s, const char *path, const char *data);
-int sim_direct_set(struct sim *s, const char *path, const char *data, int version);
-int sim_direct_delete(struct sim *s, const char *path);
-
-/* Whole request frames, appended. data NULL is null data. */
-void wire_connect(struct sup_buf *b, int64_t session, int timeout_ms, int64_t zxid, int read_only);
-void wire_op(struct sup_buf *b, int xid, int op);
-void wire_path(struct sup_buf *b, int xid, int op, const char *path);
-void wire_read(struct sup_buf *b, int xid, int op, const char *path, bool watch);
-void wire_set(struct sup_buf *b, int xid, const char *path, const char *data, int version);
-void wire_create(struct sup_buf *b, int xid, int op, const char *path, const char *data, int flags);
-void wire_delete(struct sup_buf *b, int xid, const char *path, int version);
-void wire_auth(struct sup_buf *b, int xid);
-/* addauth of a digest user. */
-void wire_user(struct sup_buf *b, int xid, const char *user);
-/* Frames a body: everything appended since mark (the length word is filled in). */
-size_t wire_begin(struct sup_buf *b, int xid, int op);
-void wire_end(struct sup_buf *b, size_t mark);
-
-/* Between the halves of the driver. */
-void sim_uplink_init(struct sim *s);
-int sim_free_link(struct sim *s);
-bool sim_uplink_open(struct sim *s, int c);
-bool sim_uplink_turn(struct sim *s, int c, bool forced);
-bool sim_uplink_close(struct sim *s, int c);
+/* Forgets what a connection holds; its place is free. Between the halves of the driver. */
 void sim_drop_conn(struct sim_conn *c);
 
 #endif

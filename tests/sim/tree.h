@@ -2,10 +2,10 @@
  * A naive data tree with ZooKeeper's counters: an array of znodes, searched from the front. It is the
  * reference for what the core holds, and the ensemble behind it; it shares nothing with the product.
  */
-#ifndef PK_TESTS_SUPPORT_TREE_H
-#define PK_TESTS_SUPPORT_TREE_H
+#ifndef PK_TESTS_SIM_TREE_H
+#define PK_TESTS_SIM_TREE_H
 
-#include "support.h"
+#include "tests/lib/support.h"
 
 enum {
     TREE_OK = 0,

@@ -1,7 +1,7 @@
-/* Request frames for the core's tests (support_core.h): length word, header and body, in wire order. */
+/* Request frames for the core's tests: length word, header and body, in wire order. */
 #include <stdio.h>
 
-#include "support_core.h"
+#include "wire.h"
 
 size_t wire_begin(struct sup_buf *b, int xid, int op)
 {

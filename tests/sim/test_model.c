@@ -2,8 +2,8 @@
  * Cached znodes against an oracle: random schedules of several clients, the model ensemble, somebody who bypasses the proxy,
  * flush timers, lost uplinks, own connections and servers that lag, in virtual time.
  *
- *   test_core_model                  a few thousand schedules, then one run with each deliberate defect (must be found)
- *   test_core_model everything       one kind of schedules only
+ *   test_model                  a few thousand schedules, then one run with each deliberate defect (must be found)
+ *   test_model everything       one kind of schedules only
  *   PK_ROUNDS=1000000 ...            that many schedules of each kind
  *   PK_SEED=77 PK_ROUNDS=1 ...       from that seed on; with PK_TRACE=1 each event is printed
  *
@@ -15,6 +15,8 @@
 #include <stdlib.h>
 
 #include "model_clients.h"
+#include "uplink.h"
+#include "wire.h"
 
 enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700, LATE_STEPS = 8 };
 

@@ -4,8 +4,6 @@
  */
 #include "base/pool.h"
 
-#include "support_core.h"
-
 void pk_pool_init(struct pk_pool *pool, const struct pk_mem *mem, size_t size)
 {
     *pool = (struct pk_pool){.mem = mem, .size = size};

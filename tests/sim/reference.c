@@ -1,15 +1,16 @@
 /*
- * The reference (support_ref.h).
+ * The reference (reference.h).
  *
  * Happy path: both answers are masked in copies and compared byte by byte.
  * Failure modes: an answer that does not decode is compared as it is.
  */
-#include "support_ref.h"
+#include "reference.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "support_zkop.h"
+#include "wire.h"
+#include "zk_ops.h"
 
 static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
 {

@@ -1,10 +1,10 @@
 /*
- * The model ensemble's operations (support_zkop.h).
+ * The model ensemble's operations (zk_ops.h).
  *
  * Happy path: decode, ask the tree, write the answer's body.
  * Failure modes: a body that does not decode leaves in.bad, which the caller answers.
  */
-#include "support_zkop.h"
+#include "zk_ops.h"
 
 #include <stdio.h>
 

@@ -2,10 +2,10 @@
  * The reference: the model ensemble asked directly, and how its answers are compared with those through the
  * core. Zxids and times are left out, lists of children are sets.
  */
-#ifndef PK_TESTS_SUPPORT_REF_H
-#define PK_TESTS_SUPPORT_REF_H
+#ifndef PK_TESTS_SIM_REFERENCE_H
+#define PK_TESTS_SIM_REFERENCE_H
 
-#include "support_core.h"
+#include "steps.h"
 
 struct ref {
     struct zk zk;

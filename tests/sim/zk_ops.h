@@ -1,9 +1,9 @@
 /* Between the halves of the model ensemble: its reader of request bytes, one request, and what both halves
  * use. */
-#ifndef PK_TESTS_SUPPORT_ZKOP_H
-#define PK_TESTS_SUPPORT_ZKOP_H
+#ifndef PK_TESTS_SIM_ZK_OPS_H
+#define PK_TESTS_SIM_ZK_OPS_H
 
-#include "support_zk.h"
+#include "zk.h"
 
 struct zk_in {
     const uint8_t *p, *end;

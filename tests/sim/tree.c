@@ -1,10 +1,10 @@
 /*
- * The naive data tree (support_tree.h).
+ * The naive data tree (tree.h).
  *
  * Happy path: find by comparing strings, count by scanning.
  * Failure modes: none beside ZooKeeper's own errors; a path too long for it ends the test.
  */
-#include "support_tree.h"
+#include "tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
-/* Somebody who bypasses the proxy (support_core.h): one session straight at the model ensemble. */
-#include "support_core.h"
+/* Somebody who bypasses the proxy: one session straight at the model ensemble. */
+#include "direct.h"
+#include "uplink.h"
+#include "wire.h"
 
 static uint32_t be32(const uint8_t *p)
 {

@@ -3,11 +3,11 @@
  * request and answer; everything else that may go wrong (order, number and kind of answers, what an ACL forbids) is
  * checked here.
  */
-#ifndef PK_TESTS_MODEL_CLIENTS_H
-#define PK_TESTS_MODEL_CLIENTS_H
+#ifndef PK_TESTS_SIM_MODEL_CLIENTS_H
+#define PK_TESTS_SIM_MODEL_CLIENTS_H
 
+#include "direct.h"
 #include "model_oracle.h"
-#include "support_core.h"
 
 enum { ACTORS = 5, PENDING = 256 };
 

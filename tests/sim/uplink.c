@@ -1,10 +1,10 @@
 /*
- * The ensemble's end of the core's uplinks (support_core.h): they come up, their frames reach the model ensemble in
+ * The ensemble's end of the core's uplinks: they come up, their frames reach the model ensemble in
  * order, and they break, with what is on its way delivered, lost, or executed after everybody saw the break.
  *
  * Failure modes: no link left ends the test.
  */
-#include "support_core.h"
+#include "uplink.h"
 
 static uint32_t be32(const uint8_t *p)
 {

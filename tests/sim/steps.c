@@ -1,7 +1,8 @@
-/* Steps that the core's tests take again and again (support_core.h). */
+/* Steps that the core's tests take again and again. */
 #include <stdio.h>
 
-#include "support_core.h"
+#include "steps.h"
+#include "wire.h"
 
 static uint32_t be32(const uint8_t *p)
 {

@@ -5,7 +5,9 @@
  * Every writer has a znode of its own and writes k as its k-th write: version and data must always agree, through
  * local creates, promotions and lost uplinks of others.
  */
-#include "support_core.h"
+#include "steps.h"
+#include "uplink.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * What the unit tests share: cmocka, a memory seam that counts and fails on request, buffers with an
  * unreadable page behind them, a small writer of wire bytes and the reader of tests/golden.
  */
-#ifndef PK_TESTS_SUPPORT_H
-#define PK_TESTS_SUPPORT_H
+#ifndef PK_TESTS_LIB_SUPPORT_H
+#define PK_TESTS_LIB_SUPPORT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

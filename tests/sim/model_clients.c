@@ -1,5 +1,7 @@
 /* The clients of the model test (model_clients.h). */
 #include "model_clients.h"
+#include "uplink.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

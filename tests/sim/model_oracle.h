@@ -7,10 +7,10 @@
  * the proxy meanwhile, or where the core could not flush (orc_drop); how many is counted, to be compared with what the
  * core says.
  */
-#ifndef PK_TESTS_MODEL_ORACLE_H
-#define PK_TESTS_MODEL_ORACLE_H
+#ifndef PK_TESTS_SIM_MODEL_ORACLE_H
+#define PK_TESTS_SIM_MODEL_ORACLE_H
 
-#include "support.h"
+#include "tests/lib/support.h"
 
 enum { ORC_PATHS = 12, ORC_OPS = 1200, ORC_NONODE = -101, ORC_BADVERSION = -103 };
 static const int64_t ORC_NEVER = INT64_MAX;

@@ -1,11 +1,11 @@
 /*
- * The driver of the core's tests (support_core.h).
+ * The driver (driver.h).
  *
  * Happy path: sim_pump moves bytes until nobody has anything to do, every update is carried out at once.
  * Failure modes: an update for a connection that is closed, bytes that changed while they were lent, or no
  * end of activity fail the test.
  */
-#include "support_core.h"
+#include "uplink.h"
 
 #include <stdlib.h>
 
@@ -37,7 +37,8 @@ void sim_init(struct sim *s, const struct core_config *config)
     sim_uplink_init(s);
     s->now_us = 1000000;
     s->rng.s = 4711;
-    pk_pool_drop(&(struct pk_pool){0}); /* makes the linker take support_pool.c instead of base/pool.c */
+    pk_pool_drop(
+        &(struct pk_pool){0}); /* makes the linker take this folder's pool.c instead of base/pool.c */
     if (core_new(&s->core, &s->mem.mem, config != NULL ? config : &sim_default_config) != PK_OK)
         s->core = NULL;
 }
@@ -69,11 +70,16 @@ void sim_free(struct sim *s)
     assert_int_equal(s->mem.blocks, 0);
 }
 
+void sim_event(struct sim *s, struct pk_id id, struct pk_event e)
+{
+    e.now_us = s->now_us;
+    e.wall_ms = 1000000 + s->now_us / 1000;
+    core_step(s->core, id, &e);
+}
+
 static void report_sent(struct sim *s, struct sim_conn *c, bool client, size_t n)
 {
-    struct pk_event e = {.type = client ? PK_CLIENT_SENT : PK_UPLINK_SENT, .len = n, .now_us = s->now_us};
-    e.wall_ms = 1000000 + s->now_us / 1000;
-    core_step(s->core, c->id, &e);
+    sim_event(s, c->id, (struct pk_event){.type = client ? PK_CLIENT_SENT : PK_UPLINK_SENT, .len = n});
 }
 
 /* The bytes that have been taken reach the other side. */
@@ -197,10 +203,8 @@ void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, s
         assert_non_null(exact);
         memcpy(exact, p, len);
     }
-    struct pk_event e = {.type = type, .bytes = exact, .len = len, .now_us = s->now_us};
-    e.wall_ms = 1000000 + s->now_us / 1000;
-    s->steps++;
-    core_step(s->core, c >= 0 ? s->conns[c].id : nobody, &e);
+    sim_event(s, c >= 0 ? s->conns[c].id : nobody,
+              (struct pk_event){.type = type, .bytes = exact, .len = len});
     drain(s);
     free(exact);
 }

@@ -1,0 +1,24 @@
+/*
+ * The ensemble's end of the core's uplinks: they come up, their frames reach the model ensemble in order, and they
+ * break, with what is on its way delivered, lost, or executed after everybody saw the break.
+ */
+#ifndef PK_TESTS_SIM_UPLINK_H
+#define PK_TESTS_SIM_UPLINK_H
+
+#include "driver.h"
+
+/* The ensemble looks at n requests of a held connection. */
+void sim_release(struct sim *s, int c, int n);
+/* The uplink breaks, after the ensemble looked at that many more requests. */
+void sim_lose(struct sim *s, int c, int frames, enum sim_loss how);
+/* The ensemble executes n of the requests that were on their way when an uplink broke. */
+void sim_late(struct sim *s, int n);
+
+/* Between the halves of the driver. */
+void sim_uplink_init(struct sim *s);
+int sim_free_link(struct sim *s);
+bool sim_uplink_open(struct sim *s, int c);
+bool sim_uplink_turn(struct sim *s, int c, bool forced);
+bool sim_uplink_close(struct sim *s, int c);
+
+#endif
