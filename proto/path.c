@@ -1,14 +1,11 @@
 /*
  * Paths as bytes.
  *
- * Happy path: one pass over the bytes.
- * Failure modes: none but the answer "not valid"; such a path is never held, the ensemble says what is wrong
- * with it.
+ * Happy path: one pass over the bytes. A path that is not valid is never held; the ensemble says what is wrong with it.
  */
 #include "proto/path.h"
 
-/* Decodes one UTF-8 character of s[0..n); returns its length, or 0 when malformed, overlong or a surrogate.
- */
+/* Decodes one UTF-8 character of s[0..n); returns its length, or 0 when malformed, overlong or a surrogate. */
 static size_t utf8(const uint8_t *s, size_t n, uint32_t *out)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

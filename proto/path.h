@@ -7,18 +7,16 @@
 
 #include "proto/jute.h"
 
-/* PathUtils.validatePath: what create and setData accept (protocol facts 3.2). Malformed UTF-8 is refused
- * too. */
+/* What create and setData accept (protocol.md 3.2). Malformed UTF-8 is refused too. */
 bool pk_path_valid(struct pk_bytes path);
 
-/* The parent of an absolute path: up to the last slash, "/" for a top-level name, null for "/", "" and null.
- */
+/* The parent of an absolute path: up to the last slash, "/" for a top-level name, null for "/", "" and null. */
 struct pk_bytes pk_path_parent(struct pk_bytes path);
 
 /* What follows the last slash. */
 struct pk_bytes pk_path_name(struct pk_bytes path);
 
-/* True when path lies strictly below root, both as given; "" is an alias of the root (protocol facts 3.2). */
+/* True when path lies strictly below root, both as given; "" is an alias of the root (protocol.md 3.2). */
 bool pk_path_below(struct pk_bytes path, struct pk_bytes root);
 
 #endif

@@ -39,10 +39,10 @@ enum pk_record {
 /* What happens to a request below a mount; outside all mounts everything but REFUSE is relayed. */
 enum pk_route {
     PK_ROUTE_RELAY,    /* needs no look at memory */
-    PK_ROUTE_READ,     /* local on a local znode when it sets no watch */
+    PK_ROUTE_READ,     /* answered here for a local znode, when it sets no watch */
     PK_ROUTE_CREATE,   /* may be a local create */
-    PK_ROUTE_SET_DATA, /* local on a local znode */
-    PK_ROUTE_DELETE,   /* local on a local znode */
+    PK_ROUTE_SET_DATA, /* answered here for a local znode, and for a cached one with a write permit */
+    PK_ROUTE_DELETE,   /* answered here for a local znode */
     PK_ROUTE_COUNT,    /* relayed, local descendants added to the reply */
     PK_ROUTE_UNUSUAL,  /* promote what it names, then relay */
     PK_ROUTE_AUTH,     /* auth and sasl: relayed, the reply may overtake */
@@ -62,7 +62,7 @@ struct pk_opcode {
 /* Table entry of a request type, or NULL for a type that no ZooKeeper up to 3.9 knows. */
 const struct pk_opcode *pk_opcode(int32_t number);
 
-/* Special xids (protocol facts 4.1). */
+/* Special xids (protocol.md 4.1). */
 enum { PK_XID_NOTIFICATION = -1, PK_XID_PING = -2, PK_XID_AUTH = -4, PK_XID_SET_WATCHES = -8 };
 /* Create flags (CreateMode). */
 enum {
@@ -126,7 +126,7 @@ struct pk_request {
  * Decodes a frame's payload (without its length word). PK_EMALFORMED: the header is cut short (a server
  * closes then). A body that does not decode is no error here: *well_formed is false, no field of the record
  * is set, and the caller relays the frame, because the ensemble answers MARSHALLINGERROR and keeps the
- * session (protocol facts 1.2).
+ * session (protocol.md 1.2).
  */
 enum pk_err pk_request_decode(const uint8_t *p, size_t len, struct pk_request *req,
                               bool *well_formed) PK_NODISCARD;
@@ -159,13 +159,12 @@ bool pk_watches_next(struct pk_watches *w, struct pk_bytes *path);
 
 /* True for exactly one entry, world:anyone with all permissions: the only ACL that a local create may have. */
 bool pk_acl_is_open(struct pk_bytes acl);
-/* Permissions that a vector<ACL> (count included) write permits to world:anyone; 0 when malformed. */
+/* Permissions that a vector<ACL> (count included) grants to world:anyone; 0 when malformed. */
 int32_t pk_acl_world_perms(struct pk_bytes acl);
 /* Writes the vector world:anyone:cdrwa, PK_OPEN_ACL_LEN bytes; returns the end. */
 uint8_t *pk_put_open_acl(uint8_t *p);
 
-/* Writes the length word and a reply header; body is what follows the header in the frame. Returns the end.
- */
+/* Writes the length word and a reply header; body is what follows the header in the frame. Returns the end. */
 uint8_t *pk_put_reply(uint8_t *p, size_t body, int32_t xid, int64_t zxid, int32_t err);
 /* Writes the length word and a request header; body is what follows the header. Returns the end. */
 uint8_t *pk_put_request(uint8_t *p, size_t body, int32_t xid, int32_t op);
@@ -180,7 +179,7 @@ struct pk_reply {
 /* p has PK_REPLY_HEADER bytes. */
 void pk_reply_load(struct pk_reply *r, const uint8_t *p);
 
-/* ConnectRequest, 44 or 45 bytes with a password of 16 (protocol facts 2.1). */
+/* ConnectRequest, 44 or 45 bytes with a password of 16 (protocol.md 2.1). */
 struct pk_connect_request {
     int64_t last_zxid_seen, session_id;
     int32_t timeout; /* ms */

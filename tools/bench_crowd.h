@@ -21,8 +21,7 @@ struct pk_crowd {
 
 /* Begins to open n sessions; loop, owner and the callbacks must be set. False when out of memory. */
 bool pk_crowd_open(struct pk_crowd *c, uint32_t n);
-/* Sends closeSession where the session is ready, then ends every connection; the loop runs empty afterwards.
- */
+/* Sends closeSession where the session is ready, then ends every connection; the loop runs empty afterwards. */
 void pk_crowd_close(struct pk_crowd *c);
 /* After the loop ran empty. */
 void pk_crowd_free(struct pk_crowd *c);

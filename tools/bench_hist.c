@@ -1,6 +1,6 @@
 /*
  * The latency histogram. Values below 64 ns have a bucket each; above, the bucket is the power of two and the
- * six bits after the leading one. Failure modes: none; values beyond the range are clamped.
+ * six bits after the leading one. Values beyond the range are clamped.
  */
 #include "tools/bench_hist.h"
 

@@ -175,8 +175,7 @@ static void read_worker(struct pk_storm *st, uint64_t now)
     pk_zs_read(pk_storm_reader(st), PK_OP_EXISTS, pk_zs_path(w->path), on_worker, now);
 }
 
-/* Takes the workers of this run from a listing; others do not belong into a topology that this run submitted.
- */
+/* Takes the workers of this run from a listing; others do not belong into a topology that this run submitted. */
 static void take_listing(struct pk_storm *st, const struct pk_zs_reply *r)
 {
     struct pk_nimbus *n = &st->nimbus;

@@ -3,7 +3,6 @@
  * latency that is measured.
  *
  * Happy path: the timer fires at the next event's time, all events due are delivered, it is armed again.
- * Failure modes: none after the start.
  */
 #include "tools/bench_pace.h"
 

@@ -1,7 +1,7 @@
 /*
  * Request records of the load generator, put together from proto's primitives.
  *
- * Happy path: room in the session's out buffer, fields, pk_zs_send. Failure modes: none of its own.
+ * Happy path: room in the session's out buffer, fields, pk_zs_send.
  */
 #include "tools/bench_request.h"
 

@@ -91,11 +91,9 @@ void pk_zs_open(struct pk_zs *s);
  * with the end of what was written. The frame leaves when the present callback returns, or with pk_zs_flush.
  */
 uint8_t *pk_zs_begin(struct pk_zs *s, size_t max);
-/* end: one past the record's last byte; fn gets the reply; asked: when the request was due (uv_hrtime(), ns).
- */
+/* end: one past the record's last byte; fn gets the reply; asked: when the request was due (uv_hrtime(), ns). */
 void pk_zs_send(struct pk_zs *s, int32_t op, const uint8_t *end, pk_zs_fn fn, uint64_t asked);
-/* The same for a whole frame of another protocol, from its length word on; id: what id_of will find in the reply.
- */
+/* The same for a whole frame of another protocol, from its length word on; id: what id_of will find in the reply. */
 uint8_t *pk_zs_begin_frame(struct pk_zs *s, size_t max);
 void pk_zs_send_frame(struct pk_zs *s, int32_t id, const uint8_t *end, pk_zs_fn fn, uint64_t asked);
 /* The id that the session's next request will have. */

@@ -17,8 +17,7 @@ struct pk_blob {
     uint8_t bytes[];
 };
 
-/* Returns a blob holding a copy of p[0..len), one reference owned by the caller, or NULL when out of memory.
- */
+/* Returns a blob holding a copy of p[0..len), one reference owned by the caller, or NULL when out of memory. */
 struct pk_blob *pk_blob_new(const struct pk_mem *mem, const void *p, size_t len) PK_NODISCARD;
 
 /* Adds a reference and returns b. NULL is passed through. */

@@ -1,7 +1,7 @@
 /*
  * Status codes of fallible functions. PK_OK is zero; everything else is negative, so that a caller may write
  * `if (err != PK_OK)` or test the sign. Wire error codes (ZooKeeper's own) are another namespace:
- * proto/errors.h.
+ * proto/errors.def.
  */
 #ifndef PK_BASE_ERR_H
 #define PK_BASE_ERR_H

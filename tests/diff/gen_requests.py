@@ -101,7 +101,7 @@ class Requests:
         return [self.of(self.rng.choice(["set_acl", "multi", "multi", "multi"]))] + reads
 
     def apart(self):
-        """For several clients at once: intents and sees nothing but this client's own subtree."""
+        """For several clients at once: changes and sees nothing but this client's own subtree."""
         while True:
             request = self.orderly()
             if request[0] in ("get_ephemerals", "set_watches", "set_watches2") or sc.options(request):

@@ -149,7 +149,7 @@ def test_a_cut_way():
     for beater in beaters.all:
         assert read(zk.addr, beater.path)[0] == b"%d" % beater.number, beater.path
     figures = proxy.mntr()
-    print(f"  {beaters.reconnects} reconnects, {figures['pk_service_sessions']} own sessions, {figures['pk_flushes']} flushes")
+    print(f"  {beaters.reconnects} reconnects, {figures['pk_service_sessions']} service sessions, {figures['pk_flushes']} flushes")
     assert figures["pk_writes_dropped"] == 0
     assert proxy.stop() == 0
 

@@ -169,7 +169,7 @@ def test_unusual_requests_after_a_history():
     assert not problems, "\n".join(p[:1500] for p in problems)
 
 
-def test_usual_requests_do_not_promotion():
+def test_usual_requests_do_not_promote():
     """The history alone leaves nothing upstream; a watch on one leaf brings that leaf and its way only."""
     zk, proxy = rig.shared("setup", setup)
     conn, direct = Conn(proxy.addr), Conn(zk.addr)

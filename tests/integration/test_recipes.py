@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The recipes of kazoo and Curator with every path under a mount: they promote, and work.
+"""The recipes of kazoo and Curator with every path under a mount: znodes are promoted, and all of them work.
 
 The same programs run directly first, as control.
 """
@@ -83,7 +83,7 @@ def locks(a, b, base):
 
 
 def semaphores(a, b, base):
-    one, two = a.Semaphore(base + "/s", max_cached_znodes=1), b.Semaphore(base + "/s", max_cached_znodes=1)
+    one, two = a.Semaphore(base + "/s", max_leases=1), b.Semaphore(base + "/s", max_leases=1)
     assert one.acquire()
     assert not two.acquire(blocking=False)
     one.release()
@@ -209,7 +209,7 @@ def partitioners(a, b, base):
     assert sorted(shares["a"] + shares["b"]) == [1, 2, 3, 4], shares
 
 
-def cached_znodes(a, b, base):
+def leases(a, b, base):
     import datetime
     minute = datetime.timedelta(minutes=1)
     assert a.NonBlockingLease(base + "/l", minute, "a")
@@ -219,7 +219,7 @@ def cached_znodes(a, b, base):
 def test_kazoo_locks():
     on_both(locks)
     on_both(semaphores)
-    on_both(cached_znodes)
+    on_both(leases)
 
 
 def test_kazoo_elections_and_barriers():

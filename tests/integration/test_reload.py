@@ -215,7 +215,7 @@ def test_service_sessions_are_no_clients():
     second = Conn(proxy.addr)
     second.close_session()
     conn.close_session()
-    rig.eventually(lambda: " own session] " in proxy.log(), 30, "the end of the service session")
+    rig.eventually(lambda: " service session] " in proxy.log(), 30, "the end of the service session")
     assert proxy.stop() == 0
 
 

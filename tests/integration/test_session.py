@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Sessions through the proxy: handshakes, life by beats alone, local delete of a silent or frozen client,
+"""Sessions through the proxy: handshakes, life by beats alone, death of a silent or frozen client,
 reattaching on every way, fencing.
 """
 
@@ -67,12 +67,12 @@ def test_connect_request_of_44_and_45_bytes():
 def test_timeouts_are_negotiated_by_the_ensemble():
     zk, proxy = both()
     for asked in (1, 1000, 3333, 10 ** 6):
-        permitted = []
+        granted = []
         for addr in (zk.addr, proxy.addr):
             conn = Conn(addr, timeout_ms=asked)
-            permitted.append(conn.timeout)
+            granted.append(conn.timeout)
             conn.close_session()
-        assert permitted[0] == permitted[1], (asked, permitted)
+        assert granted[0] == granted[1], (asked, granted)
 
 
 def test_handshake_in_pieces_and_with_requests_behind_it():

@@ -18,7 +18,7 @@ PATH_FIRST = (CREATE, DELETE, SET_DATA, SET_ACL, CHECK, CREATE2, RECONFIG, CREAT
               CREATE_TTL)
 
 Txn = namedtuple("Txn", "session cxid zxid time type paths ops")
-"""ops: the (type, path) pairs of its parts, in order; paths: all paths that it intents."""
+"""ops: the (type, path) pairs of its parts, in order; paths: all paths that it names."""
 
 
 def _buffer(data, at):
@@ -106,7 +106,7 @@ def read(folder):
 
 
 def touching(folder, prefix, after=0):
-    """The transactions after a zxid that intent a path strictly below prefix."""
+    """The transactions after a zxid that name a path strictly below prefix."""
     below = prefix.rstrip("/") + "/"
     return [t for t in read(folder) if t.zxid > after and any(p.startswith(below) for p in t.paths)]
 

@@ -2,7 +2,7 @@
  * The naive data tree (tree.h).
  *
  * Happy path: find by comparing strings, count by scanning.
- * Failure modes: none beside ZooKeeper's own errors; a path too long for it ends the test.
+ * Failure modes: ZooKeeper's own errors; a path too long for it ends the test.
  */
 #include "tree.h"
 

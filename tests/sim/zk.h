@@ -61,8 +61,7 @@ struct zk {
 /* The tree has /zookeeper, /zookeeper/config, /storm and /storm/workerbeats. */
 void zk_init(struct zk *zk);
 void zk_free(struct zk *zk);
-/* A frame's payload from a link: the first one is the connect request. False: the connection is to be closed.
- */
+/* A frame's payload from a link: the first one is the connect request. False: the connection is to be closed. */
 void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len);
 /* The other side closed. */
 void zk_eof(struct zk *zk, int link);

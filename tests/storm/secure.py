@@ -42,14 +42,14 @@ def measure_secure(cluster, note):
 
 
 def name(err):
-    return "permitted" if err == 0 else next((n for n, value in ERR.items() if value == err), err)
+    return "allowed" if err == 0 else next((n for n, value in ERR.items() if value == err), err)
 
 
 def secure_rules(_line):
     denied = [must(f"{who} at {where}", lambda t: t == "NOAUTH", "its ACL") for where in ("the ensemble", "pacekeeper")
               for who in ("nobody reads a beat", "nobody writes a beat", "another topology reads",
                           "another topology writes")]
-    return denied + [must("a topology reads its own", lambda t: t == "permitted", "its ACL"),
+    return denied + [must("a topology reads its own", lambda t: t == "allowed", "its ACL"),
                      must("workers that run", lambda t: t == 2, "all of them"),
                      must("transactions/s workerbeats", lambda t: t == 0,
                           "a cached heartbeat of this mount is flushed when somebody asks, not before"),

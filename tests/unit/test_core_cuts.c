@@ -10,7 +10,7 @@
 #define M "/storm/workerbeats"
 
 /* Local creates, beats, reads of every kind, misses, deletes, relayed requests between, events, a watch, a multi
- * that promotions. */
+ * that promotes. */
 static void script(struct sup_buf *b)
 {
     int xid = 0;

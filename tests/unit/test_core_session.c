@@ -163,8 +163,7 @@ static void fenced(void **state)
     sup_buf_free(&b);
 }
 
-/* What the older connection sent before, and nobody has read, has no effect after the newer one is confirmed.
- */
+/* What the older connection sent before, and nobody has read, has no effect after the newer one is confirmed. */
 static void fenced_unread(void **state)
 {
     (void)state;

@@ -1,5 +1,4 @@
-/* Iterators and ACLs on input that lies: bad counts and lengths, foreign types, missing ends, random bytes.
- */
+/* Iterators and ACLs on input that lies: bad counts and lengths, foreign types, missing ends, random bytes. */
 #include "proto/records.h"
 #include "tests/lib/support.h"
 

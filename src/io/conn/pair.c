@@ -172,7 +172,7 @@ struct pk_pair *pk_pair_service(struct pk_io *io, struct pk_id id)
 
 const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT])
 {
-    return pair->own ? "own session" : pk_address_text(&pair->peer.any, text);
+    return pair->own ? "service session" : pk_address_text(&pair->peer.any, text);
 }
 
 static void answered(uv_write_t *request, int status)

@@ -25,7 +25,7 @@ struct pk_pair {
     uint64_t tried;         /* bit i: server i has been tried for this client */
     int server;             /* the uplink's, -1 none */
     bool known;             /* to the core: id is alive */
-    bool own;               /* no client: the core's own session */
+    bool own;               /* no client: a service session of the core */
     bool arriving;          /* it has a place among those on their way to the server */
     bool reopen;            /* another server is to be tried when the uplink has closed */
     char *answer;           /* of a four-letter word, while it is being written */

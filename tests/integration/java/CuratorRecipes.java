@@ -98,10 +98,10 @@ public final class CuratorRecipes {
         InterProcessSemaphoreV2 semaphore = new InterProcessSemaphoreV2(a, base + "/semaphore", 2);
         var one = semaphore.acquire();
         var two = semaphore.acquire();
-        check(semaphore.acquire(200, TimeUnit.MILLISECONDS) == null, "semaphore: no third cached znode");
+        check(semaphore.acquire(200, TimeUnit.MILLISECONDS) == null, "semaphore: no third lease");
         semaphore.returnLease(one);
         var three = semaphore.acquire(10, TimeUnit.SECONDS);
-        check(three != null, "semaphore: a returned cached znode");
+        check(three != null, "semaphore: a returned lease");
         semaphore.returnLease(two);
         semaphore.returnLease(three);
     }
