@@ -25,7 +25,7 @@ static struct pk_bytes body_of(const struct pk_frame *f)
 
 static void forward(struct core *core, struct pk_conn *c, const struct pk_frame *f)
 {
-    if (c->client == PK_CLIENT_GONE)
+    if (c->client == PK_CLIENT_GONE || c->ending)
         return;
     struct pk_reply r;
     pk_reply_load(&r, f->p + PK_LEN_WORD);
@@ -102,8 +102,6 @@ static enum emitted emit_merged(struct core *core, struct pk_conn *c, struct pk_
         break;
     }
     core->stats.retries++;
-    if (c->client == PK_CLIENT_LAST)
-        return STAYS;
     e->retried = true;
     pk_send_again(core, c, e);
     return STAYS;
@@ -179,8 +177,6 @@ static void park(struct core *core, struct pk_conn *c, struct pk_entry *e, const
 
 static void finish(struct core *core, struct pk_conn *c, struct pk_entry *e)
 {
-    if (c->client == PK_CLIENT_LAST)
-        return; /* closed while the answer was written: the entry is gone */
     bool close = e->answer == PK_ANSWER_CLOSE;
     pk_entry_free(core, c, e);
     if (close)
@@ -245,10 +241,10 @@ static void internal_answer(struct core *core, struct pk_conn *c, struct pk_entr
     if (c->own && op == PK_OP_AUTH && r->err != PK_Z_OK)
         pk_core_log_event(core, PK_LOG_EVENT_SERVICE_AUTH, c, (struct pk_bytes){NULL, 0}, r->err);
     /* It may have been all that one who leaves was waiting for. */
-    if (c->client == PK_CLIENT_GONE || (core->draining && c->client != PK_CLIENT_LAST))
+    if (c->client == PK_CLIENT_GONE || core->draining)
         pk_conn_wake(core, c);
     pk_blob_unref(core->mem, path);
-    if (r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH && c->client != PK_CLIENT_LAST) {
+    if (r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH) {
         c->refusal = r->err;
         pk_conn_wake(core, c);
     }
@@ -272,7 +268,7 @@ void pk_answer_arrived(struct core *core, struct pk_conn *c, struct pk_entry *e,
     }
     if (emit(core, c, e, f) == EMITTED)
         finish(core, c, e);
-    else if (c->client != PK_CLIENT_LAST && pk_list_empty(&e->uplink))
+    else if (pk_list_empty(&e->uplink))
         park(core, c, e, f);
     pk_answers_advance(core, c);
 }
@@ -350,7 +346,7 @@ static bool advance_parked(struct core *core, struct pk_conn *c, struct pk_entry
     enum emitted done = emit(core, c, e, &f);
     if (done == EMITTED) {
         finish(core, c, e);
-    } else if (c->client != PK_CLIENT_LAST && !pk_list_empty(&e->uplink)) {
+    } else if (!pk_list_empty(&e->uplink)) {
         c->queue.nparked--;
         c->queue.parked_bytes -= blob->len;
         pk_blob_unref(core->mem, e->parked);
@@ -365,8 +361,7 @@ static bool advance_local(struct core *core, struct pk_conn *c, struct pk_entry 
     if (c->client != PK_CLIENT_GONE && c->client_out.bytes > core->config.client_high_water)
         return false;
     if (pk_local_read(core, c, e->xid, e->op, (struct pk_bytes){e->path->bytes, e->path->len})) {
-        if (c->client != PK_CLIENT_LAST)
-            pk_entry_free(core, c, e);
+        pk_entry_free(core, c, e);
         pk_keepalive(core, c);
         return true;
     }
@@ -380,7 +375,7 @@ static bool advance_local(struct core *core, struct pk_conn *c, struct pk_entry 
 void pk_answers_advance(struct core *core, struct pk_conn *c)
 {
     bool more = true;
-    while (more && c->client != PK_CLIENT_LAST) {
+    while (more && !c->ending) {
         struct pk_entry *e = pk_queue_head(&c->queue);
         if (e == NULL || e->state == PK_ENTRY_AWAITED)
             break;

@@ -69,7 +69,7 @@ static size_t judge_span(struct core *core, struct pk_conn *c, const uint8_t *p,
 {
     size_t off = 0;
     c->blocked = false;
-    for (int i = 0; c->client != PK_CLIENT_LAST; i++) {
+    for (int i = 0; !c->ending; i++) {
         size_t len = frame_len(core, c, p + off, n - off);
         if (len == 0 || n - off < len)
             return off;
@@ -143,11 +143,11 @@ void pk_client_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, siz
 {
     struct pk_backlog *b = &c->backlog;
     c->heard_us = core->now_us;
-    while (n > 0 && c->client != PK_CLIENT_LAST) {
+    while (n > 0 && !c->ending) {
         size_t done;
         if (waiting(b) == 0) {
             done = judge_span(core, c, p, n, true);
-            if (done < n && c->client != PK_CLIENT_LAST && keep(core, b, p + done, n - done) != PK_OK)
+            if (done < n && !c->ending && keep(core, b, p + done, n - done) != PK_OK)
                 pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
             return;
         }
@@ -190,12 +190,11 @@ void pk_client_run(struct core *core, struct pk_conn *c)
     }
     pk_answers_advance(core, c);
     pk_list_del(&c->runnable); /* what advanced is judged right here */
-    if (waiting(&c->backlog) > 0 && c->client != PK_CLIENT_LAST)
+    if (waiting(&c->backlog) > 0 && !c->ending)
         judge_backlog(core, c);
     if (c->client == PK_CLIENT_GONE || (core->draining && c->client == PK_CLIENT_OPEN))
         finish(core, c);
-    if (c->client != PK_CLIENT_LAST)
-        pk_conn_changed(core, c);
+    pk_conn_changed(core, c);
 }
 
 void pk_client_eof(struct core *core, struct pk_conn *c)

@@ -45,6 +45,7 @@ struct pk_conn {
     enum pk_client_state client;
     enum pk_uplink_state uplink;
     enum pk_close why;                            /* NONE while open */
+    bool ending;                                  /* in core.ending: torn down at the end of the step (end.h) */
     bool client_close, uplink_close, uplink_open; /* updates not yet taken by the driver */
     bool admitted; /* upstream has answered an ordinary request: it does not insist on authentication first */
     bool probing;  /* the request that finds that out is under way */
@@ -82,7 +83,7 @@ struct pk_conn {
     int64_t opened_us, uplink_heard_us;
     int64_t timed_us; /* since when it is in the list of `timed` */
     struct pk_incoming in;
-    struct pk_list runnable; /* in core.runnable: its backlog may be judged again */
+    struct pk_list runnable; /* in core.runnable: its backlog may be judged again; or in core.ending */
     struct pk_list waiting;  /* in core.waiting: for the end of some promotion */
     struct pk_list timed;    /* in core.handshaking, .greeting, .outstanding or .lasting */
     struct pk_list watches;  /* struct pk_watch.of_conn */

@@ -13,6 +13,7 @@
 #include "core/answer.h"
 #include "core/cached.h"
 #include "core/client.h"
+#include "core/end.h"
 #include "core/handover.h"
 #include "core/intent.h"
 #include "core/keepalive.h"
@@ -22,9 +23,9 @@
 
 static void init_lists(struct core *core)
 {
-    struct pk_list *lists[] = {&core->changed,         &core->runnable,    &core->waiting, &core->handshaking,
-                               &core->connect_request, &core->outstanding, &core->lasting, &core->orphans,
-                               &core->refused,         &core->over};
+    struct pk_list *lists[] = {&core->changed,     &core->ending,          &core->runnable,    &core->waiting,
+                               &core->handshaking, &core->connect_request, &core->outstanding, &core->lasting,
+                               &core->orphans,     &core->refused,         &core->over};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
 }
@@ -63,7 +64,7 @@ void core_free(struct core *core)
     core->service_next_us = INT64_MAX;
     for (uint32_t i = 0; i < core->nslots; i++)
         if (core->slots[i] != NULL)
-            pk_conn_free(core, core->slots[i]);
+            pk_end_free(core, core->slots[i]);
     pk_cached_drop_all(core);
     pk_store_drop(&core->store);
     pk_auths_drop(core);
@@ -115,8 +116,7 @@ static void client_sent(struct core *core, struct pk_conn *c, size_t n)
     beats_out(core, c);
     if (pressed || c->client_out.bytes > 0 || c->client == PK_CLIENT_LAST)
         pk_conn_changed(core, c);
-    if (c->client != PK_CLIENT_LAST && c->client_out.bytes <= core->config.client_high_water / 2 &&
-        (c->blocked || c->queue.locals > 0))
+    if (c->client_out.bytes <= core->config.client_high_water / 2 && (c->blocked || c->queue.locals > 0))
         pk_conn_wake(core, c);
 }
 
@@ -205,7 +205,9 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
         if (c != NULL)
             step_conn(core, c, event);
     }
+    pk_end_marked(core);
     run(core);
+    pk_end_marked(core);
 }
 
 /* The driver is done with the update before: what it did not send is kept, what ended is freed. */
@@ -219,9 +221,10 @@ static void finish_given(struct core *core)
         pk_out_keep(&core->out, &c->uplink_out) != PK_OK) {
         pk_out_drop(&core->out, &c->client_out);
         pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+        pk_end_marked(core);
     }
     if (c->client_close)
-        pk_conn_free(core, c);
+        pk_end_free(core, c);
 }
 
 static void fill_update(struct core *core, struct pk_conn *c, struct pk_update *u)

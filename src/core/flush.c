@@ -26,7 +26,7 @@ struct batch {
 
 static bool sendable(const struct pk_conn *c)
 {
-    return c != NULL && c->uplink == PK_UPLINK_UP && !c->closing;
+    return c != NULL && c->uplink == PK_UPLINK_UP && !c->closing && !c->ending;
 }
 
 /* Sends the first cached znodes of a batch in one multi; returns how many, 0 after closing for want of memory. */
@@ -155,8 +155,6 @@ void pk_flush_for(struct core *core, struct pk_conn *c, struct pk_cached *const 
         if (sendable(via))
             collect(core, via, &b, v + i, n - i);
         send_batch(core, via, &b);
-        if (c->client == PK_CLIENT_LAST)
-            return; /* and v is gone */
     }
     pk_service_want(core);
 }
@@ -396,7 +394,7 @@ void pk_flush_answer(struct core *core, struct pk_conn *c, struct pk_flush *f, c
     bool about_node = r->err == PK_Z_NO_NODE || r->err == PK_Z_NO_AUTH;
     if (c->own && r->err != PK_Z_OK && !(look && about_node))
         pk_conn_close(core, c, PK_CLOSE_SERVICE_REFUSED);
-    else if (c->client != PK_CLIENT_LAST)
+    else
         pk_conn_wake(core, c);
 }
 

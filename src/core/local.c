@@ -197,8 +197,6 @@ void pk_local_set(struct core *core, struct pk_conn *c, const struct pk_request 
     absorbed(core, c);
     if (z->cached != NULL)
         pk_cached_absorbed(core, c, z->cached);
-    if (c->client == PK_CLIENT_LAST)
-        return;
     put_stat_reply(core, c, req->xid, z);
 }
 

@@ -335,7 +335,7 @@ enum pk_merge pk_merge(struct core *core, struct pk_conn *c, const struct pk_ent
         what = judge_missing(core, e, z, r.zxid);
     else if (r.err == PK_Z_OK && z != NULL && e->answer == PK_ANSWER_READ)
         what = merge_known(core, c, e, z, frame, len, r.zxid);
-    if (z == NULL || c->client == PK_CLIENT_LAST)
+    if (z == NULL)
         return what;
     if (z->cached != NULL)
         pk_cached_end_unused(core, z->cached);

@@ -59,7 +59,7 @@ static void next_batch(struct core *core, struct pk_conn *c)
     s->step = PK_PROMOTION_CREATING;
     uint32_t n = pk_replay_creates(core, c, s);
     if (n == 0)
-        return; /* closed: the promotion is gone */
+        return; /* the connection is to end */
     s->batch = n;
     for (uint32_t i = 0; i < n; i++)
         s->what.v[s->next + i]->state = PK_ZNODE_PROMOTING;

@@ -188,7 +188,7 @@ static void send_create(struct core *core, struct pk_conn *c, struct pk_bytes pa
 
 void pk_send_ancestors(struct core *core, struct pk_conn *c, struct pk_bytes path)
 {
-    for (uint32_t end = 1; end <= path.len && c->client != PK_CLIENT_LAST; end++)
+    for (uint32_t end = 1; end <= path.len; end++)
         if (end == path.len || path.p[end] == '/')
             send_create(core, c, (struct pk_bytes){path.p, end});
     pk_core_log_event(core, PK_LOG_EVENT_PARENT_RECREATED, c, path, 0);

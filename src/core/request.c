@@ -32,8 +32,6 @@ static enum pk_decision taken(struct core *core, struct pk_conn *c)
 static enum pk_decision relay(struct core *core, struct pk_conn *c, const struct pk_request *req,
                               const struct pk_frame *f, enum pk_answer answer, struct pk_bytes path)
 {
-    if (c->client == PK_CLIENT_LAST)
-        return PK_TAKEN; /* closed for want of memory while the uplink was to catch up */
     struct pk_entry *e = pk_entry_new(core, c, answer, req->xid, req->op, path);
     if (e != NULL) {
         e->watch = req->watch;

@@ -28,6 +28,7 @@ struct core {
     uint32_t nslots, slots_cap, free_hint;
     struct pk_map sessions;         /* session id -> newest connection */
     struct pk_list changed;         /* connections that core_next visits */
+    struct pk_list ending;      /* marked by pk_conn_close (pk_conn.runnable) */
     struct pk_list runnable;        /* connections whose backlog may be judged again */
     struct pk_list waiting;         /* connections that wait for the end of some promotion */
     struct pk_list handshaking;     /* without a connect request, oldest first */
@@ -60,7 +61,8 @@ struct core {
 void pk_conn_changed(struct core *core, struct pk_conn *c);
 /* Its backlog should be judged again within this step. */
 void pk_conn_wake(struct core *core, struct pk_conn *c);
-/* Ends a connection: the client's last replies are flushed first, the uplink closes at once. Idempotent. */
+/* Marks a connection that is to end, at the end of this step, and why. Frees nothing; what is written for it from here
+ * on goes nowhere. The first reason stands. */
 void pk_conn_close(struct core *core, struct pk_conn *c, enum pk_close why);
 /* Everyone who waits for the end of a promotion is judged again, in the order in which they came. */
 void pk_core_wake_waiting(struct core *core);
@@ -72,15 +74,13 @@ void pk_core_log_event(struct core *core, enum pk_log_event_kind kind, const str
 
 /* A connection in no state yet; NULL when out of memory. */
 struct pk_conn *pk_conn_new(struct core *core) PK_NODISCARD;
-/* Frees a connection and everything that depends on it; its id is dead from here on. */
-void pk_conn_free(struct core *core, struct pk_conn *c);
 /* A fresh xid for an internal request: negative, so that servers do not count it in their throttling. */
 int32_t pk_core_xid(struct core *core);
 
 /* An answer that waited for one that was asked again: its header zxid is raised to the highest that the client has seen.
  * p: the frame, length word included. */
 void pk_conn_lift_zxid(const struct pk_conn *c, uint8_t *p);
-/* len bytes to be filled in at once, towards the client or the uplink; NULL after closing for want of memory.
+/* len bytes to be filled in at once, towards the client or the uplink; NULL when the connection is to end.
  * Output for a client that is gone is written into the void. */
 uint8_t *pk_conn_client_room(struct core *core, struct pk_conn *c, size_t len);
 uint8_t *pk_conn_uplink_room(struct core *core, struct pk_conn *c, size_t len);

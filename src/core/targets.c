@@ -345,8 +345,6 @@ static enum pk_err intent_target(struct core *core, struct pk_conn *c, struct pk
     if (pk_store_place(&core->store, target->path, &mount) == PK_OUTSIDE)
         return target->intent & PK_INTENT_RECURSIVE ? intent_mounts_below(core, c, e, target->path) : PK_OK;
     pk_catch_up(core, c, pk_store_find(&core->store, target->path));
-    if (c->client == PK_CLIENT_LAST)
-        return PK_ENOMEM;
     if (target->intent == 0)
         return PK_OK;
     struct pk_znode *z = pk_store_track(&core->store, mount, target->path);

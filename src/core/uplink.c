@@ -40,7 +40,7 @@ static void take_ping(struct core *core, struct pk_conn *c, const struct pk_fram
             pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
         pk_conn_changed(core, c);
     }
-    if (c->client != PK_CLIENT_LAST && (c->blocked || c->client == PK_CLIENT_GONE || core->draining))
+    if (c->blocked || c->client == PK_CLIENT_GONE || core->draining)
         pk_conn_wake(core, c);
 }
 
@@ -185,7 +185,7 @@ static size_t collect_head(struct core *core, struct pk_conn *c, const uint8_t *
     if (len == 0)
         return some;
     begin(core, c, len);
-    if (c->client != PK_CLIENT_LAST && c->in.left == 0)
+    if (!c->ending && c->in.left == 0)
         end(core, c);
     return some;
 }
@@ -209,13 +209,13 @@ static size_t take_in_place(struct core *core, struct pk_conn *c, const uint8_t 
 void pk_uplink_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
 {
     c->uplink_heard_us = core->now_us;
-    while (n > 0 && (c->uplink == PK_UPLINK_HANDSHAKE || c->uplink == PK_UPLINK_UP)) {
+    while (n > 0 && !c->ending && (c->uplink == PK_UPLINK_HANDSHAKE || c->uplink == PK_UPLINK_UP)) {
         size_t used = 0;
         if (c->in.mode != PK_IN_HEAD)
             used = continue_frame(core, c, p, n);
         else if (c->in.nhead == 0)
             used = take_in_place(core, c, p, n);
-        if (used == 0 && c->uplink != PK_UPLINK_LOST)
+        if (used == 0 && !c->ending)
             used = collect_head(core, c, p, n);
         p += used;
         n -= used;
