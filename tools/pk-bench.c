@@ -5,10 +5,10 @@
  * Happy path: options, the loop, one subcommand, its report; exit status 0.
  * Failure modes: 1 when a request failed or something could not be reached, 2 when the command line is wrong.
  */
-#include "tools/bench_hold.h"
-#include "tools/bench_load.h"
-#include "tools/bench_pulse.h"
-#include "tools/bench_storm.h"
+#include "tools/bench/hold.h"
+#include "tools/bench/load.h"
+#include "tools/bench/pulse.h"
+#include "tools/bench/storm.h"
 
 static const struct pk_bench_subject *subject_of(enum pk_bench_command command)
 {
@@ -29,6 +29,5 @@ int main(int argc, char **argv)
 {
     static struct pk_bench b;
     int status = pk_bench_parse(&b.opt, argc, argv);
-
     return status >= 0 ? status : pk_bench_run(&b, subject_of(b.opt.command));
 }

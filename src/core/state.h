@@ -5,8 +5,8 @@
 #ifndef PK_CORE_STATE_H
 #define PK_CORE_STATE_H
 
+#include "base/histogram.h"
 #include "core/conn.h"
-#include "core/histogram.h"
 
 enum { PK_LOG_EVENTS = 32 };
 

@@ -1,61 +1,14 @@
 /*
- * The pure parts of pk-bench: percentiles, data of beats, workers' names, the tables of Storm's lines.
+ * The pure parts of pk-bench: data of beats, workers' names, the tables of Storm's lines.
  */
-#include <stdlib.h>
-
 #include "tests/lib/support.h"
-#include "tools/bench_beat.h"
-#include "tools/bench_hist.h"
-#include "tools/bench_line.h"
-#include "tools/bench_paths.h"
-
-static void percentiles_are_within_a_step(void **state)
-{
-    struct pk_hist *h = calloc(1, sizeof *h);
-
-    (void)state;
-    assert_non_null(h);
-    assert_true(pk_hist_us(h, 0.5) == 0);
-    for (uint64_t us = 1; us <= 100000; us++)
-        pk_hist_add(h, us * 1000);
-    static const double q[] = {0.01, 0.5, 0.9, 0.99, 0.999};
-    for (size_t i = 0; i < sizeof q / sizeof *q; i++) {
-        double exact = q[i] * 100000, got = pk_hist_us(h, q[i]);
-        assert_true(got >= exact && got <= exact * 1.02);
-    }
-    assert_true(pk_hist_us(h, 1) == 100000);
-    free(h);
-}
-
-static void every_latency_has_a_bucket(void **state)
-{
-    static struct pk_hist h;
-
-    (void)state;
-    for (unsigned bit = 0; bit < 64; bit++) {
-        pk_hist_add(&h, UINT64_C(1) << bit);
-        pk_hist_add(&h, (UINT64_C(1) << bit) - 1);
-    }
-    pk_hist_add(&h, UINT64_MAX);
-    assert_int_equal(h.count, 129);
-    assert_true(h.max == UINT64_MAX);
-    assert_true(pk_hist_us(&h, 0) == 0);
-}
-
-static void one_latency_is_every_percentile(void **state)
-{
-    static struct pk_hist h;
-
-    (void)state;
-    pk_hist_add(&h, 12345);
-    assert_true(pk_hist_us(&h, 0) == 12.345);
-    assert_true(pk_hist_us(&h, 1) == 12.345);
-}
+#include "tools/bench/beat.h"
+#include "tools/bench/line.h"
+#include "tools/bench/paths.h"
 
 static void a_beat_is_known_again(void **state)
 {
     uint8_t p[100];
-
     (void)state;
     for (uint32_t size = PK_BEAT_MIN; size <= sizeof p; size++) {
         pk_beat_fill(p, size, 7, 3);
@@ -66,7 +19,6 @@ static void a_beat_is_known_again(void **state)
 static void a_changed_beat_is_none(void **state)
 {
     uint8_t p[64];
-
     (void)state;
     pk_beat_fill(p, sizeof p, 7, 3);
     for (size_t i = 0; i < sizeof p; i++) {
@@ -83,7 +35,6 @@ static void a_worker_is_known_by_its_name(void **state)
 {
     static const uint32_t numbers[] = {0, 1, 199, 65535, 10000000};
     char name[PK_WORKER_NAME + 1];
-
     (void)state;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         pk_worker_name(name, numbers[i]);
@@ -98,7 +49,6 @@ static void a_worker_is_known_by_its_name(void **state)
 static void paths_have_one_length(void **state)
 {
     struct pk_paths p;
-
     (void)state;
     assert_true(pk_paths_make(&p, "/a/b", 1000));
     for (uint32_t i = 0; i < 1000; i++) {
@@ -113,7 +63,6 @@ static void paths_have_one_length(void **state)
 static void a_path_of_a_line_has_its_names(void **state)
 {
     char path[32];
-
     (void)state;
     assert_true(pk_line_path(path, sizeof path, "/storm", "storms/%t", "top-1", "sup"));
     assert_string_equal(path, "/storm/storms/top-1");
@@ -127,7 +76,6 @@ static void a_path_of_a_line_has_its_names(void **state)
 static void check_steps(const struct pk_duty *d)
 {
     const struct pk_step *s = d->steps;
-
     assert_true(s->op != 0);
     for (; s->op != 0; s++) {
         assert_non_null(s->path);
@@ -142,7 +90,6 @@ static void check_steps(const struct pk_duty *d)
 static void the_lines_are_whole(void **state)
 {
     static const char *const names[] = {"1.2", "2.8"};
-
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct pk_line *line = pk_line_find(names[i]);
@@ -162,15 +109,9 @@ static void the_lines_are_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(percentiles_are_within_a_step),
-        cmocka_unit_test(every_latency_has_a_bucket),
-        cmocka_unit_test(one_latency_is_every_percentile),
-        cmocka_unit_test(a_beat_is_known_again),
-        cmocka_unit_test(a_changed_beat_is_none),
-        cmocka_unit_test(a_worker_is_known_by_its_name),
-        cmocka_unit_test(paths_have_one_length),
-        cmocka_unit_test(a_path_of_a_line_has_its_names),
-        cmocka_unit_test(the_lines_are_whole),
+        cmocka_unit_test(a_beat_is_known_again),          cmocka_unit_test(a_changed_beat_is_none),
+        cmocka_unit_test(a_worker_is_known_by_its_name),  cmocka_unit_test(paths_have_one_length),
+        cmocka_unit_test(a_path_of_a_line_has_its_names), cmocka_unit_test(the_lines_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

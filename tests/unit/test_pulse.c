@@ -2,7 +2,7 @@
  * Pacemaker's messages: the bytes that Storm's own code makes and reads.
  */
 #include "tests/lib/support.h"
-#include "tools/bench_pulse_wire.h"
+#include "tools/bench/pulse_wire.h"
 
 static const uint8_t send_pulse[] = {0, 0, 0,  0x29, 8,    0, 1, 0, 0, 0,    4,    12, 0, 2, 12,
                                      0, 2, 11, 0,    1,    0, 0, 0, 2, 0x2f, 0x70, 11, 0, 2, 0,
@@ -17,7 +17,6 @@ static void a_pulse_is_put_as_storm_puts_it(void **state)
 {
     uint8_t frame[sizeof send_pulse + 8];
     uint8_t *end = pk_pulse_put_send(frame, 0, PK_BYTES("/p"), PK_BYTES("AB"));
-
     (void)state;
     assert_int_equal(end - frame, sizeof send_pulse);
     assert_memory_equal(frame, send_pulse, sizeof send_pulse);
@@ -28,7 +27,6 @@ static void what_was_put_is_read(void **state)
 {
     uint8_t frame[PK_PULSE_ROOM + 16];
     struct pk_pulse m;
-
     (void)state;
     uint8_t *end = pk_pulse_put_path(frame, PK_PULSE_GET, 77, PK_BYTES("/a/b"));
     assert_int_equal(pk_load32(frame), end - frame - 4);
@@ -44,7 +42,6 @@ static void what_was_put_is_read(void **state)
 static void replies_are_read(void **state)
 {
     struct pk_pulse m;
-
     (void)state;
     assert_true(pk_pulse_read(sent, sizeof sent, &m));
     assert_int_equal(m.type, PK_PULSE_SENT);
@@ -63,7 +60,6 @@ static void a_broken_message_is_none(void **state)
 {
     struct pk_pulse m;
     uint8_t bytes[sizeof two_nodes];
-
     (void)state;
     for (size_t n = 0; n < sizeof two_nodes; n++)
         assert_false(pk_pulse_read(two_nodes, n, &m));
@@ -81,7 +77,6 @@ static void structs_nested_too_deep_are_no_message(void **state)
 {
     uint8_t deep[3 * 1000];
     struct pk_pulse m;
-
     (void)state;
     for (size_t i = 0; i < sizeof deep; i += 3) {
         deep[i] = 12;

@@ -1,0 +1,49 @@
+/*
+ * A histogram.
+ *
+ * Happy path: values below 64 have a bucket each; above, the bucket is the power of two and the six bits after the
+ * leading one. Adding is one shift and two additions, and never allocates.
+ * Failure modes: values beyond the last bucket are counted in it.
+ */
+#include "base/histogram.h"
+
+enum { STEP_BITS = 6 };
+
+static unsigned bucket_of(uint64_t value)
+{
+    if (value < PK_HISTOGRAM_STEPS)
+        return (unsigned)value;
+    unsigned power = 63u - (unsigned)__builtin_clzll(value), shift = power - STEP_BITS;
+    unsigned at = shift * PK_HISTOGRAM_STEPS + (unsigned)(value >> shift);
+    return at < PK_HISTOGRAM_BUCKETS ? at : PK_HISTOGRAM_BUCKETS - 1;
+}
+
+/* The highest value that falls into a bucket. */
+static int64_t bucket_end(unsigned at)
+{
+    if (at < PK_HISTOGRAM_STEPS)
+        return at;
+    unsigned shift = at / PK_HISTOGRAM_STEPS - 1;
+    return (int64_t)(((uint64_t)(PK_HISTOGRAM_STEPS + at % PK_HISTOGRAM_STEPS + 1) << shift) - 1);
+}
+
+void pk_histogram_add(struct pk_histogram *h, int64_t value, uint64_t n)
+{
+    h->count[bucket_of(value > 0 ? (uint64_t)value : 0)] += n;
+    h->total += n;
+    if (value > h->max && n > 0)
+        h->max = value;
+}
+
+int64_t pk_histogram_quantile(const struct pk_histogram *h, double q)
+{
+    uint64_t want = (uint64_t)(q * (double)h->total), seen = 0;
+    if (want >= h->total)
+        return h->max;
+    for (unsigned at = 0; at < PK_HISTOGRAM_BUCKETS - 1; at++) {
+        seen += h->count[at];
+        if (seen > want)
+            return bucket_end(at) < h->max ? bucket_end(at) : h->max;
+    }
+    return h->max;
+}
