@@ -76,7 +76,7 @@ def test_local_and_existing_znodes_side_by_side():
     direct.close_session()
 
 
-def test_a_direct_client_sees_only_what_sank():
+def test_a_direct_client_sees_only_what_was_promoted():
     through, direct, _ = sessions()
     ok(direct, wire.OP_CREATE, wire.create("/m/seen"))
     for name in ("a", "b"):
