@@ -63,6 +63,15 @@ void sup_mem_fail(struct sup_mem *m, uint64_t nth)
     m->fail_at = nth > 0 ? m->calls + nth : 0;
 }
 
+void sup_file(char path[SUP_PATH], const char *text)
+{
+    snprintf(path, SUP_PATH, "/tmp/pk-test-XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
 static size_t fence_size(size_t len, size_t page)
 {
     return (len + page - 1) / page * page + page;

@@ -29,6 +29,10 @@ struct sup_mem {
 void sup_mem_init(struct sup_mem *m);
 void sup_mem_fail(struct sup_mem *m, uint64_t nth);
 
+/* Makes a file in /tmp with this text, for the caller to unlink. */
+enum { SUP_PATH = 64 };
+void sup_file(char path[SUP_PATH], const char *text);
+
 /* A copy of p[0..len) that ends at an unreadable page; freed by sup_unfence. */
 uint8_t *sup_fence(const void *p, size_t len);
 void sup_unfence(uint8_t *p, size_t len);

@@ -10,16 +10,7 @@
 
 static struct pk_config config;
 static struct pk_options options;
-static char config_file[64], storm_file[64];
-
-static void write_file(char path[64], const char *text)
-{
-    snprintf(path, 64, "/tmp/pk-options-XXXXXX");
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
+static char config_file[SUP_PATH], storm_file[SUP_PATH];
 
 /* Reads a command line, which stays for a second reading; the list ends with NULL. */
 static void given(const char *const *words)
@@ -64,8 +55,8 @@ static void flags_alone(void **state)
 static void precedence(void **state)
 {
     (void)state;
-    write_file(storm_file, "storm.zookeeper.servers: [s1, s2]\nstorm.zookeeper.port: 7\n");
-    write_file(config_file, "listen: [f:1]\nmax-frame: 2KiB\nlog-level: warn\n");
+    sup_file(storm_file, "storm.zookeeper.servers: [s1, s2]\nstorm.zookeeper.port: 7\n");
+    sup_file(config_file, "listen: [f:1]\nmax-frame: 2KiB\nlog-level: warn\n");
     GIVEN("-c", config_file, "--storm-yaml", storm_file);
     expect(PK_RUN, 0);
     assert_int_equal(config.nservers, 2);
@@ -83,7 +74,7 @@ static void precedence(void **state)
     assert_int_equal(config.listens[0].port, 8);
     assert_int_equal(config.log_level, 3);
     unlink(config_file);
-    write_file(config_file, "upstream: file:1\nmounts: []\n");
+    sup_file(config_file, "upstream: file:1\nmounts: []\n");
     GIVEN("--storm-yaml", storm_file, "-c", config_file);
     assert_int_equal(config.nservers, 1);
     assert_string_equal(config.servers[0].host, "file");
@@ -128,10 +119,10 @@ static void ends(void **state)
 static void state_file_and_mount(void **state)
 {
     (void)state;
-    write_file(config_file, "upstream: a\nstate-file: /from/file\nflush: 20s\n");
-    GIVEN("-c", config_file, "--state-file", "/from/flag", "--mount", "/m=write-behind,flush=60s");
+    sup_file(config_file, "upstream: a\nstate-file: /from/file\nflush: 20s\n");
+    GIVEN("-c", config_file, "--state-file", "/tmp/flag", "--mount", "/m=write-behind,flush=60s");
     expect(PK_RUN, 0);
-    assert_string_equal(config.state_file, "/from/flag");
+    assert_string_equal(config.state_file, "/tmp/flag");
     assert_int_equal(config.mounts[0].mode, PK_MODE_WRITE_BEHIND);
     assert_int_equal(config.mounts[0].flush, 60000);
     unlink(config_file);
@@ -143,7 +134,7 @@ static void again(void **state)
     static struct pk_config second;
     struct pk_config_error error;
     (void)state;
-    write_file(config_file, "upstream: a\nflush: 20s\n");
+    sup_file(config_file, "upstream: a\nflush: 20s\n");
     GIVEN("--log-level", "warn", "-c", config_file);
     expect(PK_RUN, 0);
     FILE *out = fopen(config_file, "w");
@@ -162,8 +153,8 @@ static struct pk_config_error auth_error;
 
 static enum pk_err read_auth(const char *text, unsigned mode)
 {
-    char path[64];
-    write_file(path, text);
+    char path[SUP_PATH];
+    sup_file(path, text);
     assert_int_equal(chmod(path, mode), 0);
     enum pk_err err = pk_auth_read(&config.auth, path, &auth_error);
     unlink(path);
@@ -181,7 +172,7 @@ static void refused(const char *text, unsigned mode, const char *words)
 static void credentials(void **state)
 {
     struct core_auth view[PK_MAX_AUTHS];
-    char text[1024] = "digest:";
+    char text[1024] = "digest:u:";
     (void)state;
     assert_int_equal(read_auth("# ours\n\ndigest:user:secret word\nx:\r\nsasl:a", 0600), PK_OK);
     assert_int_equal(pk_auth_view(&config.auth, view), 3);
@@ -194,6 +185,9 @@ static void credentials(void **state)
     refused("digest:u:s3cret\n", 0602, "chmod 6");
     refused("digest:u:s3cret\nno colon\n", 0600, ":2: expected SCHEME:SECRET");
     refused(":s3cret\n", 0600, ":1: expected SCHEME:SECRET");
+    refused("digest u:s3cret\n", 0600, ":1: expected SCHEME:SECRET");
+    refused(" digest:u:s3cret\n", 0600, ":1: expected SCHEME:SECRET");
+    refused("a:b\ndigest:s3cret\n", 0600, ":2: digest wants digest:USER:PASSWORD");
     memset(text + strlen(text), 's', 600);
     refused(text, 0600, ":1: the line is too long");
     text[7 + PK_AUTH_SECRET + 1] = '\0';
@@ -205,14 +199,99 @@ static void credentials(void **state)
     assert_int_equal(pk_auth_read(&config.auth, "/", &auth_error), PK_EINVAL);
 }
 
+/* Once the last of the two was taken, or worse the first. */
+static void what_is_given_twice_is_refused(void **state)
+{
+    (void)state;
+    GIVEN("--upstream", "a", "--log-level", "info", "--log-level", "warn");
+    expect(PK_EXIT, 2);
+    GIVEN("--upstream", "a", "--state-file", "/tmp/a", "--state-file=/tmp/b");
+    expect(PK_EXIT, 2);
+    GIVEN("-c", "/tmp/a", "--config", "/tmp/b");
+    expect(PK_EXIT, 2);
+    GIVEN("--storm-yaml", "/tmp/a", "--storm-yaml", "/tmp/b");
+    expect(PK_EXIT, 2);
+    GIVEN("--upstream", "a", "--mount", "/m=write-behind,flush=10s,flush=20s");
+    expect(PK_EXIT, 1);
+    GIVEN("--upstream", "a", "--upstream", "a:2181");
+    expect(PK_EXIT, 1);
+    GIVEN("--upstream", "a", "--mount", "/a,/b");
+    expect(PK_EXIT, 1);
+    GIVEN("--upstream", "a", "--mount", "/a", "--mount", "/a/b");
+    expect(PK_EXIT, 1);
+}
+
+/* Once a state file was tried for the first time at the stop. */
+static void a_state_file_needs_a_folder(void **state)
+{
+    static const char *const files[] = {"state", "./state", "/nonexistent/state", "/dev/null/state", "/tmp"};
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        GIVEN("-t", "--upstream", "a", "--state-file", files[i]);
+        expect(PK_EXIT, 1);
+    }
+    GIVEN("-t", "--upstream", "a", "--state-file", "/tmp/state");
+    expect(PK_CHECK, 0);
+}
+
+/* The configuration may name storm.yaml itself; the command line comes before it. */
+static void storm_yaml_of_the_configuration(void **state)
+{
+    char text[256], other[SUP_PATH];
+    (void)state;
+    sup_file(storm_file, "storm.zookeeper.servers: [s1, s2]\n");
+    sup_file(other, "storm.zookeeper.servers: [s3]\n");
+    snprintf(text, sizeof text, "max-frame: 2KiB\nstorm-yaml: %s\n", storm_file);
+    sup_file(config_file, text);
+    GIVEN("-c", config_file);
+    expect(PK_RUN, 0);
+    assert_int_equal(config.nservers, 2);
+    assert_int_equal(config.nmounts, 2);
+    assert_string_equal(config.storm_yaml, storm_file);
+    GIVEN("-c", config_file, "--storm-yaml", other);
+    expect(PK_RUN, 0);
+    assert_int_equal(config.nservers, 1);
+    assert_string_equal(config.storm_yaml, other);
+    unlink(config_file);
+    sup_file(config_file, "storm-yaml: storm.yaml\n");
+    GIVEN("-c", config_file);
+    expect(PK_EXIT, 1);
+    unlink(config_file);
+    unlink(storm_file);
+    unlink(other);
+}
+
+/* A name without a slash is one of systemd's credentials; -t by hand cannot see them. */
+static void auth_file_among_the_credentials(void **state)
+{
+    char auth[SUP_PATH], text[256];
+    (void)state;
+    sup_file(auth, "digest:u:p\n");
+    snprintf(text, sizeof text, "upstream: a\nmounts: []\nauth-file: %s\n", strrchr(auth, '/') + 1);
+    sup_file(config_file, text);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    GIVEN("-c", config_file);
+    expect(PK_EXIT, 1);
+    GIVEN("-t", "-c", config_file);
+    expect(PK_CHECK, 0);
+    assert_int_equal(config.nnotes, 1);
+    setenv("CREDENTIALS_DIRECTORY", "/tmp", 1);
+    GIVEN("-c", config_file);
+    expect(PK_RUN, 0);
+    assert_int_equal(config.auth.n, 1);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    unlink(config_file);
+    unlink(auth);
+}
+
 static void auth_file_of_the_configuration(void **state)
 {
-    char text[256], auth[64];
+    char text[256], auth[SUP_PATH];
     (void)state;
-    write_file(auth, "digest:u:p\n");
+    sup_file(auth, "digest:u:p\n");
     assert_int_equal(chmod(auth, 0600), 0);
     snprintf(text, sizeof text, "upstream: a\nauth-file: %s\n", auth);
-    write_file(config_file, text);
+    sup_file(config_file, text);
     GIVEN("-c", config_file);
     expect(PK_RUN, 0);
     assert_int_equal(config.auth.n, 1);
@@ -232,6 +311,10 @@ int main(void)
         cmocka_unit_test(state_file_and_mount),
         cmocka_unit_test(again),
         cmocka_unit_test(credentials),
+        cmocka_unit_test(what_is_given_twice_is_refused),
+        cmocka_unit_test(a_state_file_needs_a_folder),
+        cmocka_unit_test(storm_yaml_of_the_configuration),
+        cmocka_unit_test(auth_file_among_the_credentials),
         cmocka_unit_test(auth_file_of_the_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,9 +6,12 @@
 #include "io/config/auth.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/config/config.h"
 
@@ -29,13 +32,26 @@ static enum pk_err check_mode(FILE *in, const char *file, struct pk_config_error
     return PK_OK;
 }
 
+static bool is_scheme(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f)
+            return false;
+    return true;
+}
+
 static enum pk_err add(struct pk_auth *auth, const char *text, size_t len, const char *file, size_t line,
                        struct pk_config_error *error)
 {
     const char *colon = memchr(text, ':', len);
     size_t scheme = colon != NULL ? (size_t)(colon - text) : 0;
-    if (scheme == 0)
-        return pk_config_fail(error, file, line, "expected SCHEME:SECRET, like digest:user:password");
+    if (scheme == 0 || !is_scheme(text, scheme))
+        return pk_config_fail(
+            error, file, line,
+            "expected SCHEME:SECRET, like digest:user:password, with a colon behind the scheme "
+            "and no blank in it");
+    if (scheme == 6 && memcmp(text, "digest", 6) == 0 && memchr(colon + 1, ':', len - 7) == NULL)
+        return pk_config_fail(error, file, line, "digest wants digest:USER:PASSWORD");
     if (auth->n == PK_MAX_AUTHS)
         return pk_config_fail(error, file, line, "more than %d credentials", PK_MAX_AUTHS);
     struct pk_auth_entry *e = &auth->entries[auth->n];
@@ -66,12 +82,29 @@ static enum pk_err read_lines(struct pk_auth *auth, FILE *in, const char *file, 
     return err;
 }
 
+bool pk_auth_path(char *out, size_t size, const char *name)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (strchr(name, '/') == NULL && folder == NULL)
+        return false;
+    if (strchr(name, '/') == NULL)
+        snprintf(out, size, "%s/%s", folder, name);
+    else
+        snprintf(out, size, "%s", name);
+    return true;
+}
+
 enum pk_err pk_auth_read(struct pk_auth *auth, const char *file, struct pk_config_error *error)
 {
     memset(auth, 0, sizeof *auth);
-    FILE *in = fopen(file, "re");
-    if (in == NULL)
-        return pk_config_fail(error, file, 0, "cannot be read: %s", strerror(errno));
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (in == NULL) {
+        int why = errno;
+        if (fd >= 0)
+            close(fd);
+        return pk_config_fail(error, file, 0, "cannot be read: %s", strerror(why));
+    }
     char buffer[BUFSIZ];
     setvbuf(in, buffer, _IOFBF, sizeof buffer);
     enum pk_err err = check_mode(in, file, error);

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define OWN_LIVE(field)  0
 #define OWN_START(field) 0
@@ -52,6 +53,23 @@ enum pk_err pk_config_fail(struct pk_config_error *error, const char *file, size
     return PK_EINVAL;
 }
 
+void pk_config_note(struct pk_config *config, bool warn, const char *file, size_t line, const char *format,
+                    ...)
+{
+    struct pk_config_error place;
+    if (config->nnotes == PK_MAX_NOTES)
+        return;
+    struct pk_config_note *note = &config->notes[config->nnotes++];
+    enum pk_err err = pk_config_fail(&place, file, line, "%s", "");
+    (void)err; /* only its text is wanted */
+    int n = snprintf(note->text, sizeof note->text, "%.250s", file != NULL ? place.text : "");
+    va_list args;
+    va_start(args, format);
+    vsnprintf(note->text + n, sizeof note->text - (size_t)n, format, args);
+    va_end(args);
+    note->warn = warn;
+}
+
 static enum pk_err set(const struct pk_key *key, void *field, const char *text, struct pk_config_error *error)
 {
     struct pk_value_error why;
@@ -90,13 +108,29 @@ enum pk_err pk_config_mount_set(struct pk_config_mount *mount, const char *name,
     return set(key, (char *)mount + key->own, text, error);
 }
 
+static bool named(const struct pk_hostport *list, size_t n, const struct pk_hostport *one)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i].port == one->port && strcasecmp(list[i].host, one->host) == 0)
+            return true;
+    return false;
+}
+
+bool pk_config_has_server(const struct pk_config *config, const struct pk_hostport *server)
+{
+    return named(config->servers, config->nservers, server);
+}
+
 enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, struct pk_config_error *error)
 {
     const char *why = "";
     if (config->nlistens == PK_MAX_LISTENS)
         return pk_config_fail(error, NULL, 0, "more than %d addresses to listen on", PK_MAX_LISTENS);
-    if (pk_hostport_parse(&config->listens[config->nlistens], text, strlen(text), -1, &why) != PK_OK)
+    struct pk_hostport *listen = &config->listens[config->nlistens];
+    if (pk_hostport_parse(listen, text, strlen(text), -1, &why) != PK_OK)
         return pk_config_fail(error, NULL, 0, "\"%.100s\": %s", text, why);
+    if (listen->port != 0 && named(config->listens, config->nlistens, listen))
+        return pk_config_fail(error, NULL, 0, "\"%.100s\" is named twice", text);
     config->nlistens++;
     return PK_OK;
 }
@@ -113,6 +147,9 @@ static enum pk_err add_server(struct pk_config *config, const char *text, size_t
     if (server->host[0] == '\0' || server->port == 0)
         return pk_config_fail(error, NULL, 0, "\"%.*s\": a server needs a host and a port",
                               (int)(len > 100 ? 100 : len), text);
+    if (pk_config_has_server(config, server))
+        return pk_config_fail(error, NULL, 0, "%.100s:%u is named twice: name each server once", server->host,
+                              server->port);
     config->nservers++;
     return PK_OK;
 }
@@ -151,28 +188,6 @@ bool pk_config_at_or_below(const char *a, const char *b)
 {
     size_t len = strlen(a);
     return strncmp(a, b, len) == 0 && (b[len] == '\0' || b[len] == '/');
-}
-
-enum pk_err pk_config_check(const struct pk_config *config, struct pk_config_error *error)
-{
-    if (config->nservers == 0)
-        return pk_config_fail(error, NULL, 0,
-                              "no server of the ensemble is named: give --upstream HOST:PORT,..., "
-                              "--storm-yaml FILE, or upstream in the configuration file");
-    if (config->nlistens == 0)
-        return pk_config_fail(error, NULL, 0, "no address to listen on is given");
-    for (size_t i = 0; i < config->nmounts; i++)
-        for (size_t j = 0; j < config->nmounts; j++)
-            if (i != j && pk_config_at_or_below(config->mounts[i].path, config->mounts[j].path))
-                return pk_config_fail(error, NULL, 0, "the mounts %.200s and %.200s overlap",
-                                      config->mounts[i].path, config->mounts[j].path);
-    for (size_t i = 0; i < config->nmounts; i++)
-        if (config->instances[0] != '\0' && pk_config_at_or_below(config->mounts[i].path, config->instances))
-            return pk_config_fail(
-                error, NULL, 0,
-                "instances: %.200s lies below the mount %.200s: name a path outside the mounts",
-                config->instances, config->mounts[i].path);
-    return PK_OK;
 }
 
 const char *pk_config_nearest_key(const char *text)

@@ -16,7 +16,13 @@
 #include "io/config/hostport.h"
 #include "io/config/value.h"
 
-enum { PK_MAX_LISTENS = 16, PK_MAX_SERVERS = 32, PK_MAX_MOUNTS = 32, PK_MOUNT_PATH = 1024 };
+enum {
+    PK_MAX_LISTENS = 16,
+    PK_MAX_SERVERS = 32,
+    PK_MAX_MOUNTS = 32,
+    PK_MOUNT_PATH = 1024,
+    PK_MAX_NOTES = 12
+};
 
 /* Keys that a mount may have of its own. */
 #define PK_OWN_LIVE(field)
@@ -32,6 +38,12 @@ struct pk_config_mount {
 #undef X
 };
 
+/* What is no mistake, and yet probably not what was meant. */
+struct pk_config_note {
+    bool warn; /* else for information */
+    char text[400];
+};
+
 struct pk_config {
 #define X(field, key, type, def, min, max, when, help) PK_KEEP_##type(field)
 #include "io/config/config.def"
@@ -43,6 +55,8 @@ struct pk_config {
     struct pk_config_mount mounts[PK_MAX_MOUNTS];
     size_t nmounts;
     struct pk_auth auth; /* what auth_file holds */
+    struct pk_config_note notes[PK_MAX_NOTES];
+    size_t nnotes;
 };
 
 struct pk_config_error {
@@ -52,6 +66,10 @@ struct pk_config_error {
 /* Puts FILE:LINE: (file may be NULL, line 0) and a message into error; returns PK_EINVAL. */
 enum pk_err pk_config_fail(struct pk_config_error *error, const char *file, size_t line, const char *format,
                            ...) __attribute__((format(printf, 4, 5))) PK_NODISCARD;
+
+/* Adds a note, FILE:LINE: in front as with pk_config_fail; beyond PK_MAX_NOTES they are dropped. */
+void pk_config_note(struct pk_config *config, bool warn, const char *file, size_t line, const char *format,
+                    ...) __attribute__((format(printf, 5, 6)));
 
 /* Every default. */
 void pk_config_defaults(struct pk_config *config);
@@ -66,15 +84,19 @@ enum pk_err pk_config_set(struct pk_config *config, const char *key, const char 
 /* Each adds one entry; clear the count first to replace. PK_EINVAL with the reason in error. */
 enum pk_err pk_config_add_listen(struct pk_config *config, const char *text,
                                  struct pk_config_error *error) PK_NODISCARD;
+/* True when the servers include this one. */
+bool pk_config_has_server(const struct pk_config *config, const struct pk_hostport *server);
 /* One server or several with commas between; a missing port is default_port. */
 enum pk_err pk_config_add_servers(struct pk_config *config, const char *text, int default_port,
                                   struct pk_config_error *error) PK_NODISCARD;
 /* PATH, PATH=MODE or PATH=MODE,KEY=VALUE,... . */
 enum pk_err pk_config_add_mount(struct pk_config *config, const char *text,
                                 struct pk_config_error *error) PK_NODISCARD;
-/* The next entry of the list, with the defaults; counted in nmounts only when it is complete. */
+/* The next entry of the list, with the defaults; not counted in nmounts before pk_config_mount_done. */
 enum pk_err pk_config_room(struct pk_config *config, struct pk_config_mount **out,
                            struct pk_config_error *error) PK_NODISCARD;
+/* The entry of pk_config_room is complete: checks it beside those before it, and counts it. */
+enum pk_err pk_config_mount_done(struct pk_config *config, struct pk_config_error *error) PK_NODISCARD;
 /* Reads the mode of a mount. */
 enum pk_err pk_config_mode(enum pk_mount_mode *mode, const char *text,
                            struct pk_config_error *error) PK_NODISCARD;
@@ -93,8 +115,11 @@ const char *pk_config_show_mount(const struct pk_config *config, size_t i, char 
 /* True when a mount's mode is not relay. */
 bool pk_config_holds(const struct pk_config *config);
 
-/* What only the whole can tell: servers are named, mounts do not overlap. */
-enum pk_err pk_config_check(const struct pk_config *config, struct pk_config_error *error) PK_NODISCARD;
+/*
+ * What only the whole can tell: servers are named, the marker lies outside the mounts, the state file has a folder.
+ * Notes what a mount of Storm's leaves out.
+ */
+enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *error) PK_NODISCARD;
 
 /* "relay", "pacemaker" or "write-behind". */
 const char *pk_config_mode_name(enum pk_mount_mode mode);
@@ -123,6 +148,9 @@ const char *pk_config_nearest_mount_key(const char *text);
 /* Reads a configuration file (YAML). Lists in it replace what was there. */
 enum pk_err pk_config_file(struct pk_config *config, const char *path,
                            struct pk_config_error *error) PK_NODISCARD;
+/* Only which storm.yaml a configuration file names; empty when it names none. */
+enum pk_err pk_config_file_storm(char out[PK_VALUE_TEXT], const char *path,
+                                 struct pk_config_error *error) PK_NODISCARD;
 /* Takes servers, port and root from a storm.yaml; replaces servers and mounts (heartbeats and supervisors). */
 enum pk_err pk_config_storm(struct pk_config *config, const char *path,
                             struct pk_config_error *error) PK_NODISCARD;

@@ -54,8 +54,7 @@ static enum pk_err mount_map(struct pk_yaml *yaml, struct pk_config *config, con
             return PK_EINVAL;
     if (mount->path[0] == '\0')
         return pk_config_fail(error, yaml->file, pk_yaml_line(node), "a mount needs a path");
-    config->nmounts++;
-    return PK_OK;
+    return pk_config_mount_done(config, error) == PK_OK ? PK_OK : at(yaml, node, "mounts", error);
 }
 
 static enum pk_err add_mount(struct pk_yaml *yaml, struct pk_config *config, const yaml_node_t *node,
@@ -127,7 +126,7 @@ static enum pk_err pair(struct pk_yaml *yaml, struct pk_config *config, const ya
 enum pk_err pk_config_file(struct pk_config *config, const char *path, struct pk_config_error *error)
 {
     struct pk_yaml yaml;
-    enum pk_err err = pk_yaml_load(&yaml, path, error);
+    enum pk_err err = pk_yaml_load(&yaml, path, PK_YAML_UTF8, error);
     if (err != PK_OK)
         return err;
     if (yaml.root != NULL)
@@ -136,6 +135,26 @@ enum pk_err pk_config_file(struct pk_config *config, const char *path, struct pk
         for (const yaml_node_pair_t *p = yaml.root->data.mapping.pairs.start;
              p < yaml.root->data.mapping.pairs.top && err == PK_OK; p++)
             err = pair(&yaml, config, pk_yaml_node(&yaml, p->key), pk_yaml_node(&yaml, p->value), error);
+    pk_yaml_free(&yaml);
+    return err;
+}
+
+enum pk_err pk_config_file_storm(char out[PK_VALUE_TEXT], const char *path, struct pk_config_error *error)
+{
+    struct pk_yaml yaml;
+    struct pk_value_error why;
+    out[0] = '\0';
+    if (pk_yaml_load(&yaml, path, PK_YAML_UTF8, error) != PK_OK)
+        return PK_EINVAL;
+    enum pk_err err = PK_OK;
+    const yaml_node_t *node = pk_yaml_find(&yaml, "storm-yaml", NULL);
+    const char *text = pk_yaml_text(node);
+    if (node != NULL &&
+        (text == NULL || pk_value_parse(PK_TYPE_FILE, (struct pk_bounds){0, 0}, out, text, &why) != PK_OK ||
+         (out[0] != '\0' && out[0] != '/')))
+        err = pk_config_fail(
+            error, path, pk_yaml_line(node),
+            "storm-yaml: expected the whole path of a file, like /etc/pacekeeper/storm.yaml, or none");
     pk_yaml_free(&yaml);
     return err;
 }

@@ -32,6 +32,9 @@ enum pk_err pk_hostport_parse(struct pk_hostport *out, const char *text, size_t 
 {
     const char *end = text + len, *host = text, *colon = NULL;
     size_t host_len;
+    for (size_t i = 0; i < len; i++)
+        if (strchr(" \t;", text[i]) != NULL)
+            return bad(why, "commas stand between several, without blanks: a:2181,b:2181");
     if (memchr(text, '/', len) != NULL)
         return bad(
             why,

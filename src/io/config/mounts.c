@@ -32,14 +32,26 @@ enum pk_err pk_config_mode(enum pk_mount_mode *mode, const char *text, struct pk
                           "the mode of a mount is pacemaker, write-behind or relay, not \"%.80s\"", text);
 }
 
+static enum pk_err several(const char *text, struct pk_config_error *error)
+{
+    return pk_config_fail(error, NULL, 0,
+                          "\"%.200s\" looks like several paths: give each a mount of its own "
+                          "(--mount PATH --mount PATH, or a line each)",
+                          text);
+}
+
 enum pk_err pk_config_mount_path(struct pk_config_mount *mount, const char *text,
                                  struct pk_config_error *error)
 {
     size_t len = strlen(text);
+    const char *slash = len > 1 ? strchr(text + 1, '/') : NULL;
     struct pk_bytes path = {(const uint8_t *)text, (uint32_t)len};
     if (len >= sizeof mount->path)
         return pk_config_fail(error, NULL, 0, "the path of a mount has at most %zu bytes",
                               sizeof mount->path - 1);
+    for (; slash != NULL; slash = strchr(slash + 1, '/'))
+        if (strchr(",;: ", slash[-1]) != NULL)
+            return several(text, error);
     if (!pk_path_valid(path) || len < 2)
         return pk_config_fail(error, NULL, 0,
                               "\"%.200s\" is not the path of a mount (absolute, without a slash at "
@@ -67,6 +79,55 @@ enum pk_err pk_config_room(struct pk_config *config, struct pk_config_mount **ou
     return PK_OK;
 }
 
+/* Overlapping mounts would hold a znode twice. */
+static enum pk_err check_beside(const struct pk_config *config, const struct pk_config_mount *mount,
+                                struct pk_config_error *error)
+{
+    for (size_t i = 0; i < config->nmounts; i++) {
+        const char *other = config->mounts[i].path;
+        if (strcmp(other, mount->path) == 0)
+            return pk_config_fail(error, NULL, 0, "the mount %.200s is named twice", mount->path);
+        if (pk_config_at_or_below(other, mount->path) || pk_config_at_or_below(mount->path, other))
+            return pk_config_fail(error, NULL, 0,
+                                  "the mounts %.200s and %.200s overlap: what is below the upper one is held "
+                                  "already, leave one out",
+                                  other, mount->path);
+    }
+    return PK_OK;
+}
+
+enum pk_err pk_config_mount_done(struct pk_config *config, struct pk_config_error *error)
+{
+    const struct pk_config_mount *mount = &config->mounts[config->nmounts];
+    if (mount->mode == PK_MODE_PACEMAKER && mount->flush >= 0)
+        return pk_config_fail(error, NULL, 0,
+                              "%.200s: flush means nothing in the mode pacemaker, which flushes nothing by "
+                              "itself: leave it out, or take the mode write-behind",
+                              mount->path);
+    if (check_beside(config, mount, error) != PK_OK)
+        return PK_EINVAL;
+    config->nmounts++;
+    return PK_OK;
+}
+
+/* True when the mount has a value of this key already. */
+static bool given(const struct pk_config_mount *mount, const char *name)
+{
+    const struct pk_key *key = NULL;
+    for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++)
+        if (key->when == PK_WHEN_MOUNT && strcmp(key->name, name) == 0)
+            return *(const int64_t *)(const void *)((const char *)mount + key->own) >= 0;
+    return false;
+}
+
+static enum pk_err unknown(const char *name, struct pk_config_error *error)
+{
+    const char *near = pk_config_nearest_mount_key(name);
+    return pk_config_fail(error, NULL, 0, "unknown key of a mount %.80s%s%s%s", name,
+                          near != NULL ? "; is " : "", near != NULL ? near : "",
+                          near != NULL ? " meant?" : "");
+}
+
 /* KEY=VALUE in text[0..len). */
 static enum pk_err option(struct pk_config_mount *mount, const char *text, size_t len,
                           struct pk_config_error *error)
@@ -74,39 +135,50 @@ static enum pk_err option(struct pk_config_mount *mount, const char *text, size_
     char name[PK_VALUE_TEXT];
     snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name - 1), text);
     char *equals = strchr(name, '=');
+    if (name[0] == '/')
+        return several(text, error);
     if (equals == NULL)
         return pk_config_fail(error, NULL, 0,
                               "\"%.80s\": expected PATH=MODE,KEY=VALUE,... like /a=write-behind,flush=60s",
                               name);
     *equals = '\0';
-    const char *near = pk_config_nearest_mount_key(name);
-    enum pk_err err = strcmp(name, "path") == 0 || strcmp(name, "mode") == 0
-                          ? PK_ENOENT
-                          : pk_config_mount_set(mount, name, equals + 1, error);
+    if (strcmp(name, "path") == 0 || strcmp(name, "mode") == 0)
+        return unknown(name, error);
+    if (given(mount, name))
+        return pk_config_fail(error, NULL, 0, "%.80s is given twice", name);
+    enum pk_err err = pk_config_mount_set(mount, name, equals + 1, error);
     if (err == PK_ENOENT)
-        return pk_config_fail(error, NULL, 0, "unknown key of a mount %.80s%s%s%s", name,
-                              near != NULL ? "; is " : "", near != NULL ? near : "",
-                              near != NULL ? " meant?" : "");
-    if (err != PK_OK) {
-        struct pk_config_error inner = *error;
-        return pk_config_fail(error, NULL, 0, "%.80s: %s", name, inner.text);
-    }
-    return PK_OK;
+        return unknown(name, error);
+    if (err == PK_OK)
+        return PK_OK;
+    struct pk_config_error inner = *error;
+    return pk_config_fail(error, NULL, 0, "%.80s: %s", name, inner.text);
+}
+
+/* PATH or PATH=MODE in text[0..len). */
+static enum pk_err path_and_mode(struct pk_config_mount *mount, const char *text, size_t len,
+                                 struct pk_config_error *error)
+{
+    char head[PK_MOUNT_PATH + 64];
+    snprintf(head, sizeof head, "%.*s", (int)(len < sizeof head ? len : sizeof head - 1), text);
+    char *mode = strrchr(head, '=');
+    if (mode != NULL)
+        *mode++ = '\0';
+    if (pk_config_mount_path(mount, head, error) != PK_OK)
+        return PK_EINVAL;
+    if (strchr(head, ',') != NULL)
+        return pk_config_fail(
+            error, NULL, 0, "\"%.200s\": a mode comes before the keys, like /a=write-behind,flush=60s", text);
+    return mode == NULL ? PK_OK : pk_config_mode(&mount->mode, mode, error);
 }
 
 /* A comma after the first equals sign begins what follows the mode. */
 enum pk_err pk_config_add_mount(struct pk_config *config, const char *text, struct pk_config_error *error)
 {
-    char head[PK_MOUNT_PATH + 64];
     struct pk_config_mount *mount = NULL;
     const char *first = strchr(text, '='), *comma = first != NULL ? strchr(first, ',') : NULL;
     size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
-    snprintf(head, sizeof head, "%.*s", (int)(len < sizeof head ? len : sizeof head - 1), text);
-    char *mode = strrchr(head, '=');
-    if (mode != NULL)
-        *mode++ = '\0';
-    if (pk_config_room(config, &mount, error) != PK_OK || pk_config_mount_path(mount, head, error) != PK_OK ||
-        (mode != NULL && pk_config_mode(&mount->mode, mode, error) != PK_OK))
+    if (pk_config_room(config, &mount, error) != PK_OK || path_and_mode(mount, text, len, error) != PK_OK)
         return PK_EINVAL;
     while (comma != NULL) {
         const char *next = strchr(comma + 1, ',');
@@ -115,8 +187,7 @@ enum pk_err pk_config_add_mount(struct pk_config *config, const char *text, stru
             return PK_EINVAL;
         comma = next;
     }
-    config->nmounts++;
-    return PK_OK;
+    return pk_config_mount_done(config, error);
 }
 
 void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_mount *from)

@@ -48,13 +48,34 @@ static void give_up(struct pk_options *options, int status)
     options->status = status;
 }
 
+/* False, and said, when an option that has one value is given a second time: one of the two would be lost. */
+static bool once(struct pk_options *options, unsigned *seen, int c)
+{
+    static const int single[] = {'c', STORM_YAML, STATE_FILE, LOG_LEVEL};
+    for (unsigned i = 0; i < sizeof single / sizeof *single; i++) {
+        if (single[i] != c)
+            continue;
+        const struct option *o = longs;
+        while (o->val != c)
+            o++;
+        if (*seen >> i & 1) {
+            fprintf(stderr, "pacekeeper: --%s is given twice\n", o->name);
+            give_up(options, 2);
+            return false;
+        }
+        *seen |= 1u << i;
+    }
+    return true;
+}
+
 /* First pass: what to do and which files to read. */
 static void first_pass(struct pk_options *options)
 {
     int c, argc = options->argc;
     char **argv = options->argv;
+    unsigned seen = 0;
     optind = 1;
-    while ((c = getopt_long(argc, argv, "c:tVh", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "c:tVh", longs, NULL)) != -1 && once(options, &seen, c)) {
         if (c == 'c') {
             options->config = optarg;
         } else if (c == STORM_YAML) {
@@ -75,7 +96,7 @@ static void first_pass(struct pk_options *options)
             return;
         }
     }
-    if (optind < argc) {
+    if (options->action != PK_EXIT && optind < argc) {
         fprintf(stderr, "pacekeeper: %s: no arguments are expected but options; pacekeeper -h lists them\n",
                 argv[optind]);
         give_up(options, 2);
@@ -103,6 +124,8 @@ static enum pk_err second_pass(struct pk_config *config, int argc, char **argv, 
             config->nmounts = mounts ? config->nmounts : 0;
             mounts = true;
             err = pk_config_add_mount(config, optarg, error);
+        } else if (c == STORM_YAML) {
+            err = pk_config_set(config, "storm-yaml", optarg, error);
         } else if (c == STATE_FILE) {
             err = pk_config_set(config, "state-file", optarg, error);
         } else if (c == LOG_LEVEL) {
@@ -113,27 +136,57 @@ static enum pk_err second_pass(struct pk_config *config, int argc, char **argv, 
     return err;
 }
 
+/* storm.yaml first: the configuration overrides it, also when it is the one that names it. */
+static enum pk_err read_files(const struct pk_options *options, struct pk_config *config,
+                              struct pk_config_error *error)
+{
+    char named[PK_VALUE_TEXT] = "";
+    const char *storm = options->storm;
+    if (storm == NULL && options->config != NULL &&
+        pk_config_file_storm(named, options->config, error) != PK_OK)
+        return PK_EINVAL;
+    if (storm == NULL && named[0] != '\0')
+        storm = named;
+    if (storm != NULL && pk_config_storm(config, storm, error) != PK_OK)
+        return PK_EINVAL;
+    return options->config != NULL ? pk_config_file(config, options->config, error) : PK_OK;
+}
+
+static enum pk_err read_credentials(const struct pk_options *options, struct pk_config *config,
+                                    struct pk_config_error *error)
+{
+    char path[PK_VALUE_TEXT * 2];
+    const char *name = config->auth_file;
+    if (name[0] == '\0')
+        return PK_OK;
+    if (pk_auth_path(path, sizeof path, name))
+        return pk_auth_read(&config->auth, path, error);
+    if (options->action != PK_CHECK)
+        return pk_config_fail(
+            error, NULL, 0,
+            "auth-file: %.200s names a credential of systemd, and there are none (LoadCredential=); "
+            "or write the whole path of a file",
+            name);
+    pk_config_note(config, false, NULL, 0,
+                   "auth-file: %.200s is a credential of systemd, which only the unit has: not checked here",
+                   name);
+    return PK_OK;
+}
+
 enum pk_err pk_options_again(const struct pk_options *options, struct pk_config *config,
                              struct pk_config_error *error)
 {
     const char *flag = "";
-    enum pk_err err = PK_OK;
     pk_config_defaults(config);
-    if (options->storm != NULL)
-        err = pk_config_storm(config, options->storm, error);
-    if (err == PK_OK && options->config != NULL)
-        err = pk_config_file(config, options->config, error);
-    if (err != PK_OK)
-        return err;
-    err = second_pass(config, options->argc, options->argv, &flag, error);
+    if (read_files(options, config, error) != PK_OK)
+        return PK_EINVAL;
+    enum pk_err err = second_pass(config, options->argc, options->argv, &flag, error);
     if (err != PK_OK) {
         struct pk_config_error inner = *error;
         return pk_config_fail(error, NULL, 0, "--%s: %s", flag, inner.text);
     }
     err = pk_config_check(config, error);
-    if (err == PK_OK && config->auth_file[0] != '\0')
-        err = pk_auth_read(&config->auth, config->auth_file, error);
-    return err;
+    return err == PK_OK ? read_credentials(options, config, error) : err;
 }
 
 void pk_options_read(struct pk_options *options, struct pk_config *config, int argc, char **argv)
@@ -177,5 +230,7 @@ void pk_options_summary(const struct pk_config *config)
     if (config->state_file[0] != '\0')
         printf("state     %s, for %s\n", config->state_file,
                pk_value_show(PK_TYPE_TIME, &config->state_max_age, text));
+    for (size_t i = 0; i < config->nnotes; i++)
+        printf("%s  %s\n", config->notes[i].warn ? "warning " : "note    ", config->notes[i].text);
     puts("the configuration is fine");
 }

@@ -7,25 +7,24 @@
 #include <string.h>
 
 #include "io/config/config.h"
+#include "io/config/stormyaml.h"
 #include "io/config/units.h"
-#include "io/config/yamldoc.h"
 
-static yaml_node_t *find(struct pk_yaml *yaml, const char *key)
+/* Of two equal keys Storm takes the last, and so do we; somebody may believe in the first. */
+static yaml_node_t *find(struct pk_yaml *yaml, struct pk_config *config, const char *key)
 {
-    if (yaml->root == NULL)
-        return NULL;
-    for (const yaml_node_pair_t *p = yaml->root->data.mapping.pairs.start;
-         p < yaml->root->data.mapping.pairs.top; p++) {
-        const char *name = pk_yaml_text(pk_yaml_node(yaml, p->key));
-        if (name != NULL && strcmp(name, key) == 0)
-            return pk_yaml_node(yaml, p->value);
-    }
-    return NULL;
+    const yaml_node_t *twice = NULL;
+    yaml_node_t *node = pk_yaml_find(yaml, key, &twice);
+    if (twice != NULL)
+        pk_config_note(config, true, yaml->file, pk_yaml_line(twice),
+                       "%s is given more than once: the last one counts, as it does for Storm", key);
+    return node;
 }
 
-static enum pk_err port(struct pk_yaml *yaml, int *out, struct pk_config_error *error)
+static enum pk_err port(struct pk_yaml *yaml, struct pk_config *config, int *out,
+                        struct pk_config_error *error)
 {
-    const yaml_node_t *node = find(yaml, "storm.zookeeper.port");
+    const yaml_node_t *node = find(yaml, config, "storm.zookeeper.port");
     const char *why = "";
     int64_t value = 2181;
     if (node != NULL &&
@@ -42,12 +41,19 @@ static enum pk_err server(struct pk_yaml *yaml, struct pk_config *config, const 
                           int default_port, struct pk_config_error *error)
 {
     char host[PK_HOST_MAX + 2];
+    const char *why = "";
+    struct pk_hostport one;
     const char *text = pk_yaml_text(node), *colon = text != NULL ? strchr(text, ':') : NULL;
     if (text == NULL)
         return pk_config_fail(error, yaml->file, pk_yaml_line(node),
                               "storm.zookeeper.servers: expected host names");
     bool bare = text[0] != '[' && colon != NULL && strchr(colon + 1, ':') != NULL;
     snprintf(host, sizeof host, bare ? "[%.255s]" : "%.255s", text);
+    if (pk_hostport_parse(&one, host, strlen(host), default_port, &why) == PK_OK &&
+        pk_config_has_server(config, &one)) {
+        pk_config_note(config, true, yaml->file, pk_yaml_line(node), "%.80s is named twice", host);
+        return PK_OK;
+    }
     if (pk_config_add_servers(config, host, default_port, error) == PK_OK)
         return PK_OK;
     struct pk_config_error inner = *error;
@@ -56,11 +62,11 @@ static enum pk_err server(struct pk_yaml *yaml, struct pk_config *config, const 
 
 static enum pk_err servers(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
 {
-    yaml_node_t *node = find(yaml, "storm.zookeeper.servers");
+    yaml_node_t *node = find(yaml, config, "storm.zookeeper.servers");
     int default_port = 0;
     if (node == NULL)
         return pk_config_fail(error, yaml->file, 0, "storm.zookeeper.servers is missing");
-    if (port(yaml, &default_port, error) != PK_OK)
+    if (port(yaml, config, &default_port, error) != PK_OK)
         return PK_EINVAL;
     config->nservers = 0;
     if (node->type != YAML_SEQUENCE_NODE)
@@ -98,14 +104,15 @@ static enum pk_err add_mounts(struct pk_config *config, const char *root, struct
             return PK_EINVAL;
         mount->mode = storm_mounts[i].mode;
         mount->flush = storm_mounts[i].flush;
-        config->nmounts++;
+        if (pk_config_mount_done(config, error) != PK_OK)
+            return PK_EINVAL;
     }
     return PK_OK;
 }
 
 static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
 {
-    const yaml_node_t *node = find(yaml, "storm.zookeeper.root");
+    const yaml_node_t *node = find(yaml, config, "storm.zookeeper.root");
     const char *root = node != NULL ? pk_yaml_text(node) : "/storm";
     if (root == NULL)
         return pk_config_fail(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.root: expected a path");
@@ -119,12 +126,14 @@ static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct
 enum pk_err pk_config_storm(struct pk_config *config, const char *path, struct pk_config_error *error)
 {
     struct pk_yaml yaml;
-    enum pk_err err = pk_yaml_load(&yaml, path, error);
+    enum pk_err err = pk_yaml_load(&yaml, path, PK_YAML_ANY, error);
     if (err != PK_OK)
         return err;
     err = servers(&yaml, config, error);
     if (err == PK_OK)
         err = mounts(&yaml, config, error);
+    if (err == PK_OK)
+        pk_storm_notes(&yaml, config);
     pk_yaml_free(&yaml);
     return err;
 }

@@ -14,8 +14,12 @@ struct pk_yaml {
     yaml_node_t *root; /* a mapping, or NULL when the file is empty */
 };
 
-/* Loads the first document of a file. On PK_EINVAL error says why; nothing is to be freed then. */
-enum pk_err pk_yaml_load(struct pk_yaml *yaml, const char *file, struct pk_config_error *error) PK_NODISCARD;
+/* What bytes that are not UTF-8 are: a mistake, or, as for Java, a replacement character each. */
+enum pk_yaml_bytes { PK_YAML_UTF8, PK_YAML_ANY };
+
+/* Loads the only document of a file. On PK_EINVAL error says why; nothing is to be freed then. */
+enum pk_err pk_yaml_load(struct pk_yaml *yaml, const char *file, enum pk_yaml_bytes bytes,
+                         struct pk_config_error *error) PK_NODISCARD;
 void pk_yaml_free(struct pk_yaml *yaml);
 
 /* The node of an item or pair. */
@@ -25,10 +29,13 @@ size_t pk_yaml_line(const yaml_node_t *node);
 /* The text of a scalar, NULL when the node is none or holds a zero byte. */
 const char *pk_yaml_text(const yaml_node_t *node);
 
-/*
- * Refuses keys of a mapping that are no scalars or occur twice. what names the thing for the message ("key").
- */
+/* Refuses keys of a mapping that are no scalars or occur twice. */
 enum pk_err pk_yaml_unique(struct pk_yaml *yaml, const yaml_node_t *mapping,
                            struct pk_config_error *error) PK_NODISCARD;
+/*
+ * The value of a key of the root, NULL when it has none. Of several the last; *twice, where it is asked for, is then the
+ * key's node, else NULL.
+ */
+yaml_node_t *pk_yaml_find(struct pk_yaml *yaml, const char *key, const yaml_node_t **twice);
 
 #endif

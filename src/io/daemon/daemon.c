@@ -105,6 +105,13 @@ static void say_mounts(struct pk_io *io)
                pk_config_show_mount(io->config, i, text));
 }
 
+void pk_daemon_notes(struct pk_io *io, const struct pk_config *config)
+{
+    for (size_t i = 0; i < config->nnotes; i++)
+        pk_log(&io->log, config->notes[i].warn ? PK_LOG_WARN : PK_LOG_INFO, PK_LOG_START, NULL, "%s",
+               config->notes[i].text);
+}
+
 int pk_daemon_run(struct pk_config *config, const struct pk_options *options)
 {
     struct pk_io *io = calloc(1, sizeof *io);
@@ -114,10 +121,12 @@ int pk_daemon_run(struct pk_config *config, const struct pk_options *options)
     }
     signal(SIGPIPE, SIG_IGN);
     bool opened = open_all(io) == PK_OK;
-    if (opened)
+    if (opened) {
         say_mounts(io);
-    else
+        pk_daemon_notes(io, config);
+    } else {
         pk_stop_finish(io);
+    }
     uv_run(&io->loop, UV_RUN_DEFAULT);
     return pk_stop_free(io, opened) && opened ? 0 : 1;
 }

@@ -12,4 +12,9 @@
  */
 int pk_daemon_run(struct pk_config *config, const struct pk_options *options);
 
+struct pk_io;
+
+/* Says in the log what a configuration's notes say. */
+void pk_daemon_notes(struct pk_io *io, const struct pk_config *config);
+
 #endif

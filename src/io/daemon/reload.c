@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "io/config/options.h"
+#include "io/daemon/daemon.h"
 #include "io/loop/loop.h"
 #include "io/state/persist.h"
 
@@ -182,6 +183,7 @@ static void apply(struct reload *r)
     credentials(r);
     addresses(r);
     mounts(r, before);
+    pk_daemon_notes(r->io, r->new);
     pk_persist_check(r->io);
     pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: done, %d changed, %d take a restart",
            r->changed, r->kept);

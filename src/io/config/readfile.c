@@ -1,0 +1,61 @@
+/*
+ * Reading a file. Happy path: open, ask what it is and how long, read to the end. Failure modes: it cannot be read, is a
+ * folder, a fifo or a device, is larger than any configuration, or memory is short; each is said with the file's name.
+ */
+#include "io/config/readfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum pk_err what_it_is(int fd, const char *path, struct pk_config_error *error)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return pk_config_fail(error, path, 0, "cannot be read: %s", strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return pk_config_fail(error, path, 0, "is a folder: name a file in it");
+    if (!S_ISREG(st.st_mode))
+        return pk_config_fail(error, path, 0, "is no regular file");
+    if (st.st_size > PK_FILE_MAX)
+        return pk_config_fail(error, path, 0, "is larger than %d MiB", PK_FILE_MAX >> 20);
+    return PK_OK;
+}
+
+/* It may grow while it is read: one byte more than allowed tells. */
+static enum pk_err read_all(struct pk_file *out, int fd, const char *path, struct pk_config_error *error)
+{
+    size_t room = PK_FILE_MAX + 1;
+    out->bytes = malloc(room + 1);
+    if (out->bytes == NULL)
+        return pk_config_fail(error, path, 0, "out of memory");
+    ssize_t n = 1;
+    while (n > 0 && out->len < room) {
+        n = read(fd, out->bytes + out->len, room - out->len);
+        out->len += n > 0 ? (size_t)n : 0;
+    }
+    out->bytes[out->len] = '\0';
+    if (n >= 0 && out->len < room)
+        return PK_OK;
+    const char *why = n < 0 ? strerror(errno) : "it grows while it is read";
+    free(out->bytes);
+    return pk_config_fail(error, path, 0, "cannot be read: %s", why);
+}
+
+enum pk_err pk_file_read(struct pk_file *out, const char *path, bool *missing, struct pk_config_error *error)
+{
+    *out = (struct pk_file){NULL, 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (missing != NULL)
+        *missing = fd < 0 && errno == ENOENT;
+    if (fd < 0)
+        return pk_config_fail(error, path, 0, "cannot be read: %s", strerror(errno));
+    enum pk_err err = what_it_is(fd, path, error);
+    if (err == PK_OK)
+        err = read_all(out, fd, path, error);
+    close(fd);
+    return err;
+}

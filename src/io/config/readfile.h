@@ -1,0 +1,28 @@
+/*
+ * A small file, read at once.
+ */
+#ifndef PK_IO_CONFIG_READFILE_H
+#define PK_IO_CONFIG_READFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/config/config.h"
+
+/* Storm's own files are far smaller. */
+enum { PK_FILE_MAX = 4 << 20 };
+
+/* The bytes of a file, with a zero byte behind them; bytes is the caller's to free(3). */
+struct pk_file {
+    uint8_t *bytes;
+    size_t len;
+};
+
+/*
+ * Reads a regular file of at most PK_FILE_MAX bytes; never waits, as a fifo would have it. PK_EINVAL with file and
+ * reason in error, and nothing to be freed; *missing, where it is asked for, says whether there is no such file.
+ */
+enum pk_err pk_file_read(struct pk_file *out, const char *path, bool *missing,
+                         struct pk_config_error *error) PK_NODISCARD;
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * Settings of Storm that take heartbeats away from ZooKeeper, or keep them from being created here. Happy path: none of
+ * them is set. Failure modes: none; each becomes a note with its line.
+ */
+#include <string.h>
+
+#include "io/config/stormyaml.h"
+
+static void state_store(struct pk_yaml *yaml, struct pk_config *config)
+{
+    const yaml_node_t *node = pk_yaml_find(yaml, "storm.cluster.state.store", NULL);
+    const char *store = pk_yaml_text(node);
+    if (store == NULL || (strstr(store, "PaceMaker") == NULL && strstr(store, "pacemaker") == NULL))
+        return;
+    pk_config_note(
+        config, true, yaml->file, pk_yaml_line(node),
+        "storm.cluster.state.store is Pacemaker's: heartbeats go to pacemaker.servers and not to ZooKeeper, "
+        "none will arrive here; take the key out on every host of Storm");
+}
+
+static void tls(struct pk_yaml *yaml, struct pk_config *config)
+{
+    const yaml_node_t *node = pk_yaml_find(yaml, "storm.zookeeper.ssl.enable", NULL);
+    const char *text = pk_yaml_text(node);
+    if (text != NULL && strcmp(text, "true") == 0)
+        pk_config_note(config, true, yaml->file, pk_yaml_line(node),
+                       "storm.zookeeper.ssl.enable: Storm will speak TLS, which pacekeeper does not");
+}
+
+/* With each of them Storm puts ACLs on its znodes; NULL: any value. */
+static const struct {
+    const char *key, *part;
+} acl_keys[] = {
+    {"storm.zookeeper.auth.scheme", NULL},
+    {"storm.zookeeper.superACL", NULL},
+    {"storm.zookeeper.topology.auth.scheme", NULL},
+    {"java.security.auth.login.config", NULL},
+    {"nimbus.childopts", "java.security.auth.login.config"},
+    {"supervisor.childopts", "java.security.auth.login.config"},
+};
+
+static bool is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0' && strcmp(text, "null") != 0 && strcmp(text, "~") != 0;
+}
+
+static void acls(struct pk_yaml *yaml, struct pk_config *config)
+{
+    for (size_t i = 0; i < sizeof acl_keys / sizeof *acl_keys; i++) {
+        const yaml_node_t *node = pk_yaml_find(yaml, acl_keys[i].key, NULL);
+        const char *text = pk_yaml_text(node);
+        if (!is_set(text) || (acl_keys[i].part != NULL && strstr(text, acl_keys[i].part) == NULL))
+            continue;
+        pk_config_note(
+            config, true, yaml->file, pk_yaml_line(node),
+            "%s: heartbeats get ACLs, so that the ensemble creates them and only their refreshes are "
+            "absorbed; auth-file should name what superACL does, for flushes of workers that are gone",
+            acl_keys[i].key);
+        return;
+    }
+}
+
+void pk_storm_notes(struct pk_yaml *yaml, struct pk_config *config)
+{
+    state_store(yaml, config);
+    tls(yaml, config);
+    acls(yaml, config);
+}
