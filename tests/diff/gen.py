@@ -125,7 +125,7 @@ class Episode:
             requests += self.make.last()
         dice = self.rng.random()
         if dice < 0.05:
-            yield ("greet", client, requests)
+            yield ("first", client, requests)
         elif dice < 0.15 and len(requests) < 10:
             yield ("pipe", client, requests, self.rng.choice([1, 3, 7, 50]))
         else:

@@ -211,10 +211,10 @@ class Runner:
     def _step_pipe(self, index, requests, piece=None):
         self._exchange(index, requests, piece)
 
-    def _step_connect(self, index, requests):
+    def _step_first(self, index, requests):
         for side in self._with_client(index):
             side.down(index)
-        got = [side.connect(index, requests, self.base) for side in self.sides]
+        got = [side.connect_with(index, requests, self.base) for side in self.sides]
         self._same(index, [outcome for outcome, _ in got])
         self._finish_exchange(index, requests, [sent for _, sent in got])
 

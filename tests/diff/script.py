@@ -11,7 +11,7 @@ Steps:
     ("req", client, request)                                     one request, its reply awaited
     ("pipe", client, [request, ...])                             sent at once, replies awaited
     ("pipe", client, [request, ...], N)                          the same, written in pieces of N bytes
-    ("greet", client, [request, ...])                            sent in one write behind the ConnectRequest
+    ("first", client, [request, ...])                            sent in one write behind the ConnectRequest
     ("par", {client: [request, ...], ...})                       several clients at once, on disjoint subtrees
     ("reattach", client, "live" | "abort" | "fin" | "badpasswd" | "future")
     ("lastwords", client, [request, ...])                        sent, then the writing side is shut down
@@ -158,7 +158,7 @@ def requests_of(step):
     kind = step[0]
     if kind == "req":
         return [(step[1], step[2])]
-    if kind in ("pipe", "lastwords", "greet"):
+    if kind in ("pipe", "lastwords", "first"):
         return [(step[1], r) for r in step[2]]
     if kind == "par":
         return [(c, r) for c, batch in step[1].items() for r in batch]

@@ -70,7 +70,7 @@ def _remove_chunks(best, attempt):
 def _shorten_batches(best, attempt):
     at = 0
     while at < len(best[0]["steps"]):
-        if best[0]["steps"][at][0] in ("pipe", "lastwords", "greet"):
+        if best[0]["steps"][at][0] in ("pipe", "lastwords", "first"):
             _shorten_pipe(best, attempt, at)
         elif best[0]["steps"][at][0] == "par":
             _shorten_par(best, attempt, at)

@@ -51,7 +51,7 @@ class Side:
             return "closed without an answer"
         return self._connected(client, conn)
 
-    def connect(self, index, requests, base):
+    def connect_with(self, index, requests, base):
         """Opens a connection with requests right behind the ConnectRequest, in one write. Returns the outcome of
         connect() and what send() returns."""
         client = self.client(index)

@@ -12,7 +12,7 @@ def lines_of(line, results):
             "|---|---|---|---|"]
     for scenario, direct, through, problems, remark in results:
         decision = "; ".join(filter(None, ("FAILED" if problems else "passed", remark))).replace("|", "/")
-        made.append(f"| **{scenario.title}** | | | {verdict} |")
+        made.append(f"| **{scenario.title}** | | | {decision} |")
         for label in dict.fromkeys(list(direct) + list(through)):
             mark = "!" if any(p.startswith(label + ": ") for p in problems) else ""
             made.append(f"| {label} | {_cell(direct, label)} | {_cell(through, label)} | {mark} |")
