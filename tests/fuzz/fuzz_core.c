@@ -209,21 +209,21 @@ static void lose(uint8_t how, int c)
         sim_lose(&s, c, how >> 5, (enum sim_loss)(how >> 2) % 3);
 }
 
-/* What concerns no client: own connections, requests that are late, modes. */
+/* What concerns no client: the service session, requests that are late, modes. */
 static void upset(uint8_t what)
 {
-    int own = sim_service(&s);
+    int service = sim_service(&s);
     struct core_mount relay = {.mode = PK_MODE_RELAY};
     switch (what) {
     case 250:
-        s.own_fail = 2;
+        s.service_fail = 2;
         break;
     case 251:
-        s.own_hold = !s.own_hold;
+        s.service_hold = !s.service_hold;
         break;
     case 252:
-        if (own >= 0)
-            sim_lose(&s, own, 1, SIM_UNHEARD);
+        if (service >= 0)
+            sim_lose(&s, service, 1, SIM_UNHEARD);
         break;
     case 253:
         sim_late(&s, 1);
@@ -309,12 +309,12 @@ static void calm_down(void)
     sup_mem_fail(&s.mem, 0);
     s.mem.all_after = false;
     s.zk.require_auth = false;
-    s.own_fail = 0;
-    s.own_hold = false;
+    s.service_fail = 0;
+    s.service_hold = false;
     for (int c = 0; c < SIM_CONNS; c++) {
         s.conns[c].hold = s.conns[c].deaf = false;
         s.conns[c].client.taking = s.conns[c].uplink.taking = SIM_WHOLE;
-        s.conns[c].client.eof = s.conns[c].used && !s.conns[c].own;
+        s.conns[c].client.eof = s.conns[c].used && !s.conns[c].service;
     }
     sim_late(&s, 1000);
     sim_pump(&s);

@@ -149,6 +149,16 @@ void sup_str(struct sup_buf *b, const char *s)
         sup_raw(b, s, strlen(s));
 }
 
+uint32_t sup_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+int64_t sup_be64(const uint8_t *p)
+{
+    return (int64_t)((uint64_t)sup_be32(p) << 32 | sup_be32(p + 4));
+}
+
 void sup_buf_reset(struct sup_buf *b)
 {
     b->len = 0;

@@ -56,6 +56,9 @@ void sup_long(struct sup_buf *b, int64_t v);
 void sup_byte(struct sup_buf *b, int v);
 /* A ustring or buffer; NULL is null. */
 void sup_str(struct sup_buf *b, const char *s);
+/* Numbers in wire order. */
+uint32_t sup_be32(const uint8_t *p);
+int64_t sup_be64(const uint8_t *p);
 void sup_buf_reset(struct sup_buf *b);
 void sup_buf_free(struct sup_buf *b);
 

@@ -3,11 +3,6 @@
 #include "uplink.h"
 #include "wire.h"
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static void start(struct sim *s)
 {
     struct sup_buf b = {0};
@@ -16,25 +11,18 @@ static void start(struct sim *s)
     sup_buf_reset(&s->direct.got);
     wire_connect(&b, 0, 40000, 0, 0);
     zk_feed(&s->zk, link, b.p + 4, b.len - 4);
-    assert_int_equal(s->direct.got.len, 41);
+    assert_int_equal(s->direct.got.len, WIRE_CONNECT_REPLY);
     sup_buf_free(&b);
 }
 
 struct sim_frame sim_direct(struct sim *s, const struct sup_buf *bytes)
 {
-    struct sim_frame f = {0};
     if (s->direct.link < 0)
         start(s);
     sup_buf_reset(&s->direct.got);
     zk_feed(&s->zk, s->direct.link, bytes->p + 4, bytes->len - 4);
-    const uint8_t *p = s->direct.got.p;
-    assert_true(s->direct.got.len >= 20);
-    f.xid = (int)be32(p + 4);
-    f.zxid = (int64_t)((uint64_t)be32(p + 8) << 32 | be32(p + 12));
-    f.err = (int)be32(p + 16);
-    f.body = p + 20;
-    f.len = be32(p) - 16;
-    return f;
+    assert_true(s->direct.got.len >= PK_LEN_WORD + PK_REPLY_HEADER);
+    return sim_frame_at(s->direct.got.p);
 }
 
 static int one(struct sim *s, struct sup_buf *b)
@@ -47,7 +35,7 @@ static int one(struct sim *s, struct sup_buf *b)
 int sim_direct_create(struct sim *s, const char *path, const char *data)
 {
     struct sup_buf b = {0};
-    wire_create(&b, ++s->direct.xid, 1, path, data, 0);
+    wire_create(&b, ++s->direct.xid, path, data);
     return one(s, &b);
 }
 

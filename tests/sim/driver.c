@@ -70,10 +70,15 @@ void sim_free(struct sim *s)
     assert_int_equal(s->mem.blocks, 0);
 }
 
+int64_t sim_wall_ms(const struct sim *s)
+{
+    return 1000000 + s->now_us / 1000;
+}
+
 void sim_event(struct sim *s, struct pk_id id, struct pk_event e)
 {
     e.now_us = s->now_us;
-    e.wall_ms = 1000000 + s->now_us / 1000;
+    e.wall_ms = sim_wall_ms(s);
     core_step(s->core, id, &e);
 }
 
@@ -137,15 +142,16 @@ static void offered(struct sim *s, struct sim_conn *c, bool client, const struct
     side->under_way = true;
 }
 
-/* A connection of the core's own takes the last free place: those of the tests' clients stay the same. */
+/* The service session takes the last free place: those of the tests' clients stay the same. */
 static struct sim_conn *service_conn(struct sim *s, struct pk_id id)
 {
     int c = SIM_CONNS - 1;
     while (c >= 0 && s->conns[c].used)
         c--;
     assert_true(c >= 0);
-    s->conns[c] = (struct sim_conn){.used = true, .own = true, .id = id, .link = -1, .hold = s->own_hold};
-    s->own_opened++;
+    s->conns[c] =
+        (struct sim_conn){.used = true, .service = true, .id = id, .link = -1, .hold = s->service_hold};
+    s->service_opened++;
     return &s->conns[c];
 }
 
@@ -173,7 +179,7 @@ static void drain(struct sim *s)
         c->uplink.reading = u.read_uplink;
         if (u.flags & PK_UPLINK_OUT)
             offered(s, c, false, u.uplink, u.nuplink, &again[c - s->conns][0]);
-        if (c->own)
+        if (c->service)
             assert_true(u.own && (u.flags & (PK_CLIENT_OUT | PK_FOUR_LETTER)) == 0);
         if (u.flags & PK_CLIENT_OUT)
             offered(s, c, true, u.client, u.nclient, &again[c - s->conns][1]);
@@ -212,7 +218,7 @@ void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, s
 int sim_service(const struct sim *s)
 {
     for (int c = SIM_CONNS - 1; c >= 0; c--)
-        if (s->conns[c].used && s->conns[c].own && !s->conns[c].closed)
+        if (s->conns[c].used && s->conns[c].service && !s->conns[c].closed)
             return c;
     return -1;
 }
@@ -248,7 +254,7 @@ static bool feed(struct sim *s, int c, bool client)
 {
     struct sim_conn *conn = &s->conns[c];
     struct sim_side *side = client ? &conn->client : &conn->uplink;
-    if (conn->closed || side->eof_fed || (client && conn->own))
+    if (conn->closed || side->eof_fed || (client && conn->service))
         return false;
     if (side->todo.len > side->off) {
         if (!side->reading || (!client && (conn->deaf || !conn->up)))
@@ -329,7 +335,7 @@ void sim_advance(struct sim *s, int64_t us)
         int64_t part = us < 250000 ? us : 250000;
         s->now_us += part;
         us -= part;
-        zk_time(&s->zk, 1000000 + s->now_us / 1000);
+        zk_time(&s->zk, sim_wall_ms(s));
         sim_step(s, -1, PK_TICK, NULL, 0);
         sim_pump(s);
     }

@@ -36,7 +36,7 @@ struct sim_side {
 
 struct sim_conn {
     bool used, closed;
-    bool own; /* the core's: it has no client; its place is free again when it ended */
+    bool service; /* of the core itself: it has no client; its place is free again when it ended */
     struct pk_id id;
     struct sim_side client, uplink;
     struct sup_buf got; /* what the client received */
@@ -74,9 +74,9 @@ struct sim {
     uint32_t chunk; /* bytes reach the core in pieces of 1..chunk, 0: whole */
     int cut_side;   /* 1 client, 2 uplink: one cut at this offset of the stream */
     uint64_t cut_at;
-    int own_opened;
-    int own_fail;  /* so many attempts of the core's own connections end in PK_UPLINK_FAILED */
-    bool own_hold; /* new ones of them are held */
+    int service_opened;
+    int service_fail;  /* so many attempts of the service sessions end in PK_UPLINK_FAILED */
+    bool service_hold; /* new ones of them are held */
     struct {
         int link; /* -1: nothing late */
         struct sup_buf frames;
@@ -106,8 +106,10 @@ void sim_forget(struct sim *s, int c);
 void sim_pump(struct sim *s);
 /* Time passes, in steps of at most 250 ms with a tick each. */
 void sim_advance(struct sim *s, int64_t us);
-/* The core's own connection that is open, -1 when there is none. */
+/* The connection of the service session, -1 when there is none. */
 int sim_service(const struct sim *s);
+/* The wall clock of the core and of the ensemble. */
+int64_t sim_wall_ms(const struct sim *s);
 /* An event of a connection, -1 for none, and all that follows from it. */
 void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len);
 /* The one way by which events reach the core; times are filled in, and what follows is left to core_next. */

@@ -11,7 +11,7 @@ const struct model_path model_paths[] = {
     {.path = "/wb/b", .mount = AT_WRITE_BEHIND},
     {.path = "/wb/d", .mount = AT_WRITE_BEHIND, .there = true},
     {.path = "/wb/e", .mount = AT_WRITE_BEHIND, .ephemeral = true},
-    {.path = "/wb/r", .mount = AT_WRITE_BEHIND, .there = true, .user = "u", .perms = 1},
+    {.path = "/wb/r", .mount = AT_WRITE_BEHIND, .there = true, .user = "u", .perms = PK_PERM_READ},
     {.path = "/wb/s", .mount = AT_WRITE_BEHIND, .there = true, .user = "u"},
     {.path = "/nv/a", .mount = AT_NEVER, .there = true},
     {.path = "/pm/a", .mount = AT_PACEMAKER, .there = true},
@@ -56,8 +56,8 @@ void actor_connect(struct model *m, int a, bool same)
     actor->first = actor->last = actor->pings = 0;
     wire_connect(&b, actor->session, 30000, 0, 0);
     if (actor->user != NULL) {
-        wire_user(&b, -4, actor->user);
-        ask(actor, -4, 100, -1);
+        wire_user(&b, PK_XID_AUTH, actor->user);
+        ask(actor, PK_XID_AUTH, PK_OP_AUTH, -1);
     }
     sim_send(&m->s, c, &b);
     sup_buf_free(&b);
@@ -107,7 +107,7 @@ static int actors_path(struct model *m, int a)
 static void ask_set(struct model *m, struct actor *actor, struct sup_buf *b, int path)
 {
     char room[16];
-    struct asked *q = ask(actor, ++actor->xid, 5, path);
+    struct asked *q = ask(actor, ++actor->xid, PK_OP_SET_DATA, path);
     int asked = sup_below(&m->rng, 4) == 0 ? m->known[path] + (int)sup_below(&m->rng, 5) / 4 : -1;
     int op = note(m, actor, q, ORC_SET, path, asked);
     wire_set(b, q->xid, model_paths[path].path, text(room, op), asked);
@@ -116,21 +116,22 @@ static void ask_set(struct model *m, struct actor *actor, struct sup_buf *b, int
 static void ask_read(struct model *m, struct actor *actor, struct sup_buf *b, int op, int path, bool watch)
 {
     struct asked *q = ask(actor, ++actor->xid, op, path);
-    note(m, actor, q, op == 4 ? ORC_DATA : ORC_STAT, path, -1);
+    note(m, actor, q, op == PK_OP_GET_DATA ? ORC_DATA : ORC_STAT, path, -1);
     wire_read(b, q->xid, op, model_paths[path].path, watch);
 }
 
 static void ask_create(struct model *m, struct actor *actor, struct sup_buf *b, int path)
 {
     char room[16];
-    struct asked *q = ask(actor, ++actor->xid, 1, path);
+    struct asked *q = ask(actor, ++actor->xid, PK_OP_CREATE, path);
     int op = note(m, actor, q, ORC_CREATE, path, -1);
-    wire_create(b, q->xid, 1, model_paths[path].path, text(room, op), model_paths[path].ephemeral);
+    int flags = model_paths[path].ephemeral ? PK_CREATE_EPHEMERAL : PK_CREATE_PERSISTENT;
+    wire_create_as(b, q->xid, PK_OP_CREATE, flags, model_paths[path].path, text(room, op));
 }
 
 static void ask_delete(struct model *m, struct actor *actor, struct sup_buf *b, int path)
 {
-    struct asked *q = ask(actor, ++actor->xid, 2, path);
+    struct asked *q = ask(actor, ++actor->xid, PK_OP_DELETE, path);
     note(m, actor, q, ORC_DELETE, path, -1);
     wire_delete(b, q->xid, model_paths[path].path, -1);
 }
@@ -141,50 +142,37 @@ static void ask_multi(struct model *m, struct actor *actor, struct sup_buf *b)
     static const int often[] = {0, 6, 9, 0, 2, 1};
     char room[16];
     int first = (int)sup_below(&m->rng, 4), path = often[first];
-    struct asked *q = ask(actor, ++actor->xid, 14, path);
-    size_t mark = wire_begin(b, q->xid, 14);
+    struct asked *q = ask(actor, ++actor->xid, PK_OP_MULTI, path);
+    size_t mark = wire_multi(b, q->xid, PK_OP_MULTI);
     if (sup_below(&m->rng, 2)) { /* names it twice, and always succeeds where it is there */
-        sup_int(b, 13);
-        sup_byte(b, 0);
-        sup_int(b, -1);
-        sup_str(b, model_paths[path].path);
-        sup_int(b, -1);
+        wire_multi_check(b, model_paths[path].path, -1);
         q->checks = 1;
     }
     for (int i = 0; i < 2; i++, path = often[first + 1 + (int)sup_below(&m->rng, 2)]) {
         int op = note(m, actor, q, ORC_SET, path, -1);
-        sup_int(b, 5);
-        sup_byte(b, 0);
-        sup_int(b, -1);
-        sup_str(b, model_paths[path].path);
-        sup_str(b, text(room, op));
-        sup_int(b, -1);
+        wire_multi_set(b, model_paths[path].path, text(room, op), -1);
     }
-    sup_int(b, -1);
-    sup_byte(b, 1);
-    sup_int(b, -1);
-    wire_end(b, mark);
+    wire_multi_end(b, mark);
 }
 
 /* What the oracle does not follow, but what the core must look at. */
 static void ask_other(struct model *m, struct actor *actor, struct sup_buf *b)
 {
     int what = (int)sup_below(&m->rng, 6), path = any_path(m);
-    static const int ops[] = {9, 12, 1, 2, 106, 6};
+    static const int ops[] = {PK_OP_SYNC,   PK_OP_GET_CHILDREN2, PK_OP_CREATE,
+                              PK_OP_DELETE, PK_OP_ADD_WATCH,     PK_OP_GET_ACL};
     struct asked *q = ask(actor, ++actor->xid, ops[what], -1);
     if (what == 2)
-        wire_create(b, q->xid, 1, "/wb/d/x", "", 0);
+        wire_create(b, q->xid, "/wb/d/x", "");
     else if (what == 3)
         wire_delete(b, q->xid, "/wb/d/x", -1);
     else if (what == 4 && sup_below(&m->rng, 30) == 0) {
-        size_t mark = wire_begin(b, q->xid, 106);
-        sup_str(b, model_paths[path].path);
-        sup_int(b, 0);
-        wire_end(b, mark);
+        wire_add_watch(b, q->xid, model_paths[path].path, PK_WATCH_PERSISTENT);
     } else {
-        q->op = what == 1 ? 12 : what == 5 ? 6 : 9;
-        if (q->op == 12)
-            wire_read(b, q->xid, 12, sup_below(&m->rng, 2) ? "/wb" : model_paths[path].path, false);
+        q->op = what == 4 ? PK_OP_SYNC : ops[what];
+        if (q->op == PK_OP_GET_CHILDREN2)
+            wire_read(b, q->xid, PK_OP_GET_CHILDREN2, sup_below(&m->rng, 2) ? "/wb" : model_paths[path].path,
+                      false);
         else
             wire_path(b, q->xid, q->op, model_paths[path].path);
     }
@@ -202,15 +190,15 @@ void actor_request(struct model *m, int a)
     if (dice < 550) {
         path = actors_path(m, a);
         if (dice < 200)
-            ask_read(m, actor, &b, 3, path, false);
+            ask_read(m, actor, &b, PK_OP_EXISTS, path, false);
         ask_set(m, actor, &b, path);
         m->sets++;
     } else if (dice < 750) {
-        ask_read(m, actor, &b, 4, path, false);
+        ask_read(m, actor, &b, PK_OP_GET_DATA, path, false);
     } else if (dice < 810) {
-        ask_read(m, actor, &b, 3, path, false);
+        ask_read(m, actor, &b, PK_OP_EXISTS, path, false);
     } else if (dice < 820) {
-        ask_read(m, actor, &b, sup_below(&m->rng, 2) ? 3 : 4, path, true);
+        ask_read(m, actor, &b, sup_below(&m->rng, 2) ? PK_OP_EXISTS : PK_OP_GET_DATA, path, true);
     } else if (dice < 890 && removable) {
         ask_create(m, actor, &b, path);
     } else if (dice < 905 && removable) {
@@ -218,7 +206,7 @@ void actor_request(struct model *m, int a)
     } else if (dice < 920) {
         ask_multi(m, actor, &b);
     } else if (dice < 940) {
-        wire_op(&b, -2, 11);
+        wire_ping(&b);
         actor->pings++;
     } else {
         ask_other(m, actor, &b);
@@ -236,9 +224,9 @@ void actor_close(struct model *m, int a)
 {
     struct sup_buf b = {0};
     struct actor *actor = &m->actors[a];
-    struct asked *q = ask(actor, ++actor->xid, -11, -1);
+    struct asked *q = ask(actor, ++actor->xid, PK_OP_CLOSE_SESSION, -1);
     model_trace(m, "actor %d closes its session", a);
-    wire_op(&b, q->xid, -11);
+    wire_op(&b, q->xid, PK_OP_CLOSE_SESSION);
     sim_send(&m->s, actor->c, &b);
     sup_buf_free(&b);
     actor->leaving = true;
@@ -256,14 +244,14 @@ static bool may(const struct actor *actor, int path, int perm)
 static bool expected(int op, int err)
 {
     switch (op) {
-    case 1:
-        return err == 0 || err == -110 || err == -101;
-    case 2:
-        return err == 0 || err == -101 || err == -111;
-    case 5:
-        return err == 0 || err == -101 || err == -103;
+    case PK_OP_CREATE:
+        return err == PK_Z_OK || err == PK_Z_NODE_EXISTS || err == PK_Z_NO_NODE;
+    case PK_OP_DELETE:
+        return err == PK_Z_OK || err == PK_Z_NO_NODE || err == PK_Z_NOT_EMPTY;
+    case PK_OP_SET_DATA:
+        return err == PK_Z_OK || err == PK_Z_NO_NODE || err == PK_Z_BAD_VERSION;
     default:
-        return err == 0 || err == -101;
+        return err == PK_Z_OK || err == PK_Z_NO_NODE;
     }
 }
 
@@ -271,18 +259,24 @@ static int value_of(const struct sim_frame *f, size_t *len)
 {
     if (f->len < 4)
         return -1;
-    *len = 4 + (size_t)((uint32_t)f->body[2] << 8 | f->body[3]);
-    return f->body[3] > 1 && f->body[4] == 'v' ? (int)strtol((const char *)f->body + 5, NULL, 10) : -1;
+    *len = 4 + (size_t)sup_be32(f->body);
+    return sup_be32(f->body) > 1 && f->body[4] == 'v' ? (int)strtol((const char *)f->body + 5, NULL, 10) : -1;
 }
 
 static void multi_answered(struct model *m, const struct asked *q, const struct sim_frame *f)
 {
-    const uint8_t *p = f->body + 9 * q->checks * (f->body[3] == 13);
-    int err = p[3] == 5 ? 0 : (int)((uint32_t)p[5] << 24 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 8 | p[8]);
+    const uint8_t *p = f->body;
+    if (sup_be32(p) == PK_OP_CHECK)
+        p += PK_MULTI_HEADER * q->checks;
+    bool done = sup_be32(p) == PK_OP_SET_DATA;
     for (int i = 0; i < q->norc; i++) {
-        /* a failed one is -2 or 0 in the place of those that did not fail: none took effect */
-        orc_answer(&m->o, q->orc[i], err == 0 && p[3] == 5 ? 0 : -2, p[3] == 5 ? p + 9 : NULL, -1);
-        p += p[3] == 5 ? 9 + 68 : 0;
+        /* when one fails the others have errors too, or OK: none took effect */
+        if (done && sup_be32(p) == PK_OP_SET_DATA) {
+            orc_answer(&m->o, q->orc[i], PK_Z_OK, p + PK_MULTI_HEADER, -1);
+            p += PK_MULTI_HEADER + PK_STAT_LEN;
+        } else {
+            orc_answer(&m->o, q->orc[i], PK_Z_RUNTIME_INCONSISTENCY, NULL, -1);
+        }
     }
 }
 
@@ -291,25 +285,27 @@ static void answered(struct model *m, const struct actor *actor, const struct as
 {
     const uint8_t *stat = f->body;
     size_t len = 0;
-    int value = -1, perm = q->op == 5 ? 2 : 1;
+    int value = -1, perm = q->op == PK_OP_SET_DATA ? PK_PERM_WRITE : PK_PERM_READ;
     if (q->path < 0)
         return;
-    if (q->op == 14 && f->err == 0) {
+    if (q->op == PK_OP_MULTI && f->err == PK_Z_OK) {
         multi_answered(m, q, f);
         return;
     }
-    bool checked = q->op == 4 || q->op == 5 || (q->op == 3 && m->s.zk.exists_needs_read);
-    if (checked && f->err == 0 && !may(actor, q->path, perm))
+    bool checked = q->op == PK_OP_GET_DATA || q->op == PK_OP_SET_DATA ||
+                   (q->op == PK_OP_EXISTS && m->s.zk.exists_needs_read);
+    if (checked && f->err == PK_Z_OK && !may(actor, q->path, perm))
         orc_wrong(&m->o, "request %d of a session that may not was permitted", q->orc[0]);
-    if (!(checked && f->err == -102 && !may(actor, q->path, perm)) && !expected(q->op, f->err))
+    if (!(checked && f->err == PK_Z_NO_AUTH && !may(actor, q->path, perm)) && !expected(q->op, f->err))
         orc_wrong(&m->o, "request %d (type %d) got error %d", q->orc[0], q->op, f->err);
-    if (f->err == 0 && q->op == 4) {
+    if (f->err == PK_Z_OK && q->op == PK_OP_GET_DATA) {
         value = value_of(f, &len);
         stat = f->body + len;
-        if (value < 0 || f->len != len + 68 || stat[55] + 4 != (int)len)
+        if (value < 0 || f->len != len + PK_STAT_LEN || sim_stat(f).data_length + 4 != (int)len)
             orc_wrong(&m->o, "request %d reads what nobody wrote, or another length", q->orc[0]);
     }
-    orc_answer(&m->o, q->orc[0], f->err, f->err == 0 && q->op >= 3 && q->op <= 5 ? stat : NULL, value);
+    bool has_stat = q->op == PK_OP_EXISTS || q->op == PK_OP_GET_DATA || q->op == PK_OP_SET_DATA;
+    orc_answer(&m->o, q->orc[0], f->err, f->err == PK_Z_OK && has_stat ? stat : NULL, value);
     int version = m->o.ops[q->orc[0]].version;
     if (version >= 0)
         m->known[q->path] = version;
@@ -319,7 +315,7 @@ static void answered(struct model *m, const struct actor *actor, const struct as
 static bool make_stale(const struct model *m, int path, uint8_t *body)
 {
     char text[16], shown[16];
-    snprintf(shown, sizeof shown, "%.*s", body[3] % 16, (const char *)body + 4);
+    snprintf(shown, sizeof shown, "%.*s", (int)(sup_be32(body) % 16), (const char *)body + 4);
     const struct orc_op *now = &m->o.ops[strtol(shown + 1, NULL, 10)];
     for (const struct orc_op *x = now - 1; x >= m->o.ops; x--) {
         snprintf(text, sizeof text, "v%d", (int)(x - m->o.ops));
@@ -332,17 +328,19 @@ static bool make_stale(const struct model *m, int path, uint8_t *body)
     return false;
 }
 
+enum { STAT_VERSION_END = 36 }; /* in a Stat */
+
 /* The defect, once: true when the frame is not to be looked at. */
 static bool spoil(struct model *m, const struct asked *q, struct sim_frame *f, uint8_t room[256])
 {
-    if (m->fault_done || f->err != 0 || q->path < 0 || f->len > 256 || m->o.n < 60)
+    if (m->fault_done || f->err != PK_Z_OK || q->path < 0 || f->len > 256 || m->o.n < 60)
         return false;
     memcpy(room, f->body, f->len);
     f->body = room;
-    if (m->fault == STALE_VALUE && q->op == 4)
+    if (m->fault == STALE_VALUE && q->op == PK_OP_GET_DATA)
         m->fault_done = make_stale(m, q->path, room);
-    if (m->fault == LOW_VERSION && q->op == 5 && room[35] > 2) {
-        room[35]--;
+    if (m->fault == LOW_VERSION && q->op == PK_OP_SET_DATA && sim_stat(f).version > 2) {
+        room[STAT_VERSION_END - 1]--;
         m->fault_done = true;
     }
     m->fault_done |= m->fault == NEVER_ANSWERED;
@@ -353,9 +351,9 @@ static void one_frame(struct model *m, int a, struct sim_frame *f)
 {
     uint8_t room[256];
     struct actor *actor = &m->actors[a];
-    if (f->xid == -1)
+    if (f->xid == PK_XID_NOTIFICATION)
         return;
-    if (f->xid == -2) {
+    if (f->xid == PK_XID_PING) {
         if (--actor->pings < 0)
             orc_wrong(&m->o, "actor %d: a ping was answered twice", a);
         return;
@@ -384,12 +382,10 @@ static bool connect(struct model *m, int a)
 {
     struct actor *actor = &m->actors[a];
     struct sim_conn *conn = &m->s.conns[actor->c];
-    if (!actor->connecting && conn->got.len >= 41) {
+    if (!actor->connecting && conn->got.len >= WIRE_CONNECT_REPLY) {
         actor->connecting = true;
-        conn->got_off = 41;
-        actor->session = 0;
-        for (int i = 12; i < 20; i++)
-            actor->session = actor->session << 8 | conn->got.p[i];
+        conn->got_off = WIRE_CONNECT_REPLY;
+        actor->session = sup_be64(conn->got.p + 12);
     }
     return actor->connecting;
 }

@@ -53,8 +53,8 @@ struct model {
     struct sup_rng rng;
     struct actor actors[ACTORS];
     int sessions;
-    int known[ORC_PATHS]; /* a version seen last */
-    bool own_may_write;   /* the core has credentials */
+    int known[ORC_PATHS];   /* a version seen last */
+    bool service_may_write; /* the core has credentials */
     int sets, foreign, drops;
     int late_steps; /* since requests are late */
     enum model_fault fault;

@@ -45,7 +45,7 @@ static bool writes(const struct orc_op *w)
 /* It took effect, or may yet have. */
 static bool may_count(const struct orc_op *w)
 {
-    return writes(w) && (w->err == 0 || w->acked == ORC_NEVER);
+    return writes(w) && (w->err == PK_Z_OK || w->acked == ORC_NEVER);
 }
 
 /* Whether the write y may be lost in favour of x. */
@@ -57,7 +57,7 @@ static bool may_be_lost(const struct oracle *o, const struct orc_op *y, const st
             continue;
         if (f->kind == ORC_DROP && y->sent < f->settled)
             return true;
-        if (y->who != -1 && f->who == -1 && writes(f) && f->err == 0 && y->sent < f->settled &&
+        if (y->who != -1 && f->who == -1 && writes(f) && f->err == PK_Z_OK && y->sent < f->settled &&
             f->acked <= x->acked)
             return true;
     }
@@ -66,7 +66,7 @@ static bool may_be_lost(const struct oracle *o, const struct orc_op *y, const st
 
 static bool is_newer(const struct orc_op *y, const struct orc_op *x, const struct orc_op *r)
 {
-    return y->path == r->path && writes(y) && y->err == 0 && y->acked < r->sent && x->acked < y->sent &&
+    return y->path == r->path && writes(y) && y->err == PK_Z_OK && y->acked < r->sent && x->acked < y->sent &&
            (!r->lags || y->who == r->who);
 }
 
@@ -110,7 +110,7 @@ static void settle_seen(struct oracle *o, const struct orc_op *r)
     int64_t shown = 0;
     for (int i = 0; i < o->n; i++) {
         const struct orc_op *f = &o->ops[i];
-        if (f->path == r->path && f->who == -1 && f->err == 0 && f->acked < r->sent &&
+        if (f->path == r->path && f->who == -1 && f->err == PK_Z_OK && f->acked < r->sent &&
             (r->value == i || (r->value < 0 && f->kind == ORC_DELETE)))
             shown = f->acked;
     }
@@ -158,7 +158,7 @@ static bool disturbed(const struct oracle *o, int path, int64_t from, int64_t to
         const struct orc_op *d = &o->ops[i];
         if (d->path != path || d->sent > to)
             continue;
-        bool foreign = d->who == -1 && d->err == 0;
+        bool foreign = d->who == -1 && d->err == PK_Z_OK;
         if (d->kind == ORC_DROP && d->settled > from)
             return true;
         if ((foreign || d->abandoned) && writes(d) && d->settled > from)
@@ -231,27 +231,21 @@ static void saw_bad_version(struct oracle *o, const struct orc_op *r)
                   r->asked);
 }
 
-static int64_t be64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v = v << 8 | p[i];
-    return (int64_t)v;
-}
-
 void orc_answer(struct oracle *o, int op, int err, const uint8_t *stat, int value)
 {
     struct orc_op *r = &o->ops[op];
     r->err = err;
     r->acked = ++o->now;
-    if (err == ORC_NONODE && r->kind != ORC_CREATE)
+    if (err == PK_Z_NO_NODE && r->kind != ORC_CREATE)
         saw_nothing(o, r);
-    if (err == ORC_BADVERSION)
+    if (err == PK_Z_BAD_VERSION)
         saw_bad_version(o, r);
-    if (err == 0 && stat != NULL) {
-        r->czxid = be64(stat);
-        r->mzxid = be64(stat + 8);
-        r->version = (int)(be64(stat + 32) >> 32);
+    if (err == PK_Z_OK && stat != NULL) {
+        struct pk_stat seen;
+        pk_stat_load(&seen, stat);
+        r->czxid = seen.czxid;
+        r->mzxid = seen.mzxid;
+        r->version = seen.version;
         r->value = r->kind == ORC_DATA ? value : r->kind == ORC_SET ? op : -1;
         if (r->kind == ORC_DATA)
             saw_value(o, r);
@@ -259,9 +253,9 @@ void orc_answer(struct oracle *o, int op, int err, const uint8_t *stat, int valu
         if (r->kind == ORC_SET && r->asked != -1 && r->version != r->asked + 1)
             orc_wrong(o, "write %d asked for version %d and got %d", op, r->asked, r->version);
     }
-    if (err == 0 && r->relayed)
+    if (err == PK_Z_OK && r->relayed)
         settle(o, r->path, r->sent);
-    if (r->kind == ORC_DATA && !r->lags && (err == 0 || err == ORC_NONODE))
+    if (r->kind == ORC_DATA && !r->lags && (err == PK_Z_OK || err == PK_Z_NO_NODE))
         settle_seen(o, r);
 }
 
@@ -300,7 +294,7 @@ void orc_final(struct oracle *o, int path, int value, int version)
     r->value = value;
     r->version = version;
     if (version < 0) {
-        r->err = ORC_NONODE;
+        r->err = PK_Z_NO_NODE;
         saw_nothing(o, r);
         return;
     }

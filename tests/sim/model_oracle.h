@@ -10,9 +10,10 @@
 #ifndef PK_TESTS_SIM_MODEL_ORACLE_H
 #define PK_TESTS_SIM_MODEL_ORACLE_H
 
+#include "proto/records.h"
 #include "tests/lib/support.h"
 
-enum { ORC_PATHS = 12, ORC_OPS = 1200, ORC_NONODE = -101, ORC_BADVERSION = -103 };
+enum { ORC_PATHS = 12, ORC_OPS = 1200 };
 static const int64_t ORC_NEVER = INT64_MAX;
 
 /* DATA reads what was written, STAT its version only; DROP is no request: from then on writes may be lost. */
@@ -34,9 +35,8 @@ struct oracle {
     struct orc_op ops[ORC_OPS];
     int n;
     int64_t now;
-    bool czxids_move
-        [ORC_PATHS]; /* of a path that may be created in memory: it gets another czxid when it is promoted */
-    bool mistaken[ORC_PATHS]; /* one of its znodes may be taken for another one */
+    bool czxids_move[ORC_PATHS]; /* of a local znode: it gets another one when it is promoted */
+    bool mistaken[ORC_PATHS];    /* one of its znodes may be taken for another one */
     bool mzxids_grow; /* with every version; what is flushed or relayed after absorbing may fall behind */
     char wrong[500];  /* the first finding, "" while there is none */
 };
@@ -44,7 +44,7 @@ struct oracle {
 void orc_init(struct oracle *o);
 /* A request is sent; returns its number, which is also the value that it writes. */
 int orc_send(struct oracle *o, enum orc_kind kind, int path, int who, int asked);
-/* It was answered: err, and of DATA, STAT and SET the Stat (68 bytes), of DATA the value. */
+/* It was answered: err, and of DATA, STAT and SET the Stat (PK_STAT_LEN bytes), of DATA the value. */
 void orc_answer(struct oracle *o, int op, int err, const uint8_t *stat, int value);
 /* A write that went past the proxy, done. */
 void orc_foreign(struct oracle *o, int op, int err);

@@ -40,11 +40,6 @@ void ref_free(struct ref *r)
     zk_free(&r->zk);
 }
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 int ref_connect(struct ref *r, int timeout_ms)
 {
     struct sup_buf b = {0};
@@ -52,16 +47,16 @@ int ref_connect(struct ref *r, int timeout_ms)
     assert_true(link < ZK_LINKS);
     wire_connect(&b, 0, timeout_ms, 0, 0);
     zk_feed(&r->zk, link, b.p + 4, b.len - 4);
-    assert_int_equal(r->out[link].len, 41);
-    r->off[link] = 41;
+    assert_int_equal(r->out[link].len, WIRE_CONNECT_REPLY);
+    r->off[link] = WIRE_CONNECT_REPLY;
     sup_buf_free(&b);
     return link;
 }
 
 void ref_send(struct ref *r, int link, const struct sup_buf *bytes)
 {
-    for (size_t at = 0; at < bytes->len && !r->hung_up[link]; at += 4 + be32(bytes->p + at))
-        zk_feed(&r->zk, link, bytes->p + at + 4, be32(bytes->p + at));
+    for (size_t at = 0; at < bytes->len && !r->hung_up[link]; at += 4 + sup_be32(bytes->p + at))
+        zk_feed(&r->zk, link, bytes->p + at + 4, sup_be32(bytes->p + at));
 }
 
 bool ref_frame(struct ref *r, int link, struct sim_frame *f)
@@ -70,22 +65,21 @@ bool ref_frame(struct ref *r, int link, struct sim_frame *f)
     if (r->off[link] == out->len)
         return false;
     const uint8_t *p = out->p + r->off[link];
-    r->off[link] += 4 + be32(p);
-    *f = (struct sim_frame){
-        .xid = (int)be32(p + 4), .err = (int)be32(p + 16), .body = p + 20, .len = be32(p) - 16};
+    r->off[link] += 4 + sup_be32(p);
+    *f = sim_frame_at(p);
     return true;
 }
 
 static void mask_stat(struct zk_in *in)
 {
     uint8_t *p = (uint8_t *)in->p;
-    if (in->end - in->p < 68) {
+    if (in->end - in->p < PK_STAT_LEN) {
         in->bad = true;
         return;
     }
-    memset(p, 0, 32);
-    memset(p + 60, 0, 8);
-    in->p += 68;
+    memset(p, 0, 32);     /* czxid, mzxid, ctime, mtime */
+    memset(p + 60, 0, 8); /* pzxid */
+    in->p += PK_STAT_LEN;
 }
 
 static int by_name(const void *a, const void *b)
@@ -123,16 +117,16 @@ static void mask(int op, struct zk_in *in)
     char text[512];
     int len;
     switch (op) {
-    case 3:
-    case 5:
-    case 7:
+    case PK_OP_EXISTS:
+    case PK_OP_SET_DATA:
+    case PK_OP_SET_ACL:
         mask_stat(in);
         break;
-    case 4:
+    case PK_OP_GET_DATA:
         zk_in_buf(in, &len);
         mask_stat(in);
         break;
-    case 6:
+    case PK_OP_GET_ACL:
         for (int64_t n = zk_in_int(in); n > 0 && !in->bad; n--) {
             zk_in_int(in);
             zk_in_buf(in, &len);
@@ -140,20 +134,20 @@ static void mask(int op, struct zk_in *in)
         }
         mask_stat(in);
         break;
-    case 8:
+    case PK_OP_GET_CHILDREN:
         sort_names(in);
         break;
-    case 12:
+    case PK_OP_GET_CHILDREN2:
         sort_names(in);
         mask_stat(in);
         break;
-    case 15:
-    case 19:
-    case 21:
+    case PK_OP_CREATE2:
+    case PK_OP_CREATE_CONTAINER:
+    case PK_OP_CREATE_TTL:
         zk_in_str(in, text, sizeof text);
         mask_stat(in);
         break;
-    case 1:
+    case PK_OP_CREATE:
         zk_in_str(in, text, sizeof text);
         break;
     default:
@@ -164,7 +158,7 @@ static void mask(int op, struct zk_in *in)
 void ref_mask(int op, uint8_t *body, size_t len)
 {
     struct zk_in in = {body, body + len, false};
-    if (op != 14 && op != 22) {
+    if (op != PK_OP_MULTI && op != PK_OP_MULTI_READ) {
         mask(op, &in);
         return;
     }
@@ -193,7 +187,7 @@ void ref_compare(int op, const struct sim_frame *want, const struct sim_frame *g
     struct sup_buf a = {0}, b = {0};
     sup_raw(&a, want->body, want->len);
     sup_raw(&b, got->body, got->len);
-    if (want->err == 0 && got->err == 0) {
+    if (want->err == PK_Z_OK && got->err == PK_Z_OK) {
         ref_mask(op, a.p, a.len);
         ref_mask(op, b.p, b.len);
     }

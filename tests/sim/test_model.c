@@ -1,6 +1,6 @@
 /*
  * Cached znodes against an oracle: random schedules of several clients, the model ensemble, somebody who bypasses the proxy,
- * flush timers, lost uplinks, own connections and servers that lag, in virtual time.
+ * flush timers, lost uplinks, service sessions and servers that lag, in virtual time.
  *
  *   test_model                  a few thousand schedules, then one run with each deliberate defect (must be found)
  *   test_model everything       one kind of schedules only
@@ -22,13 +22,13 @@ enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700, LATE_STEPS = 8 };
 
 struct kind {
     const char *name;
-    bool foreign, breaks, lags, own_trouble, chunks;
+    bool foreign, breaks, lags, service_trouble, chunks;
     bool relay; /* nothing is absorbed: what the oracle says then is its own mistake */
 };
 
 static struct model m;
 static struct {
-    int64_t schedules, requests, sets, absorbed, flushes, foreign, own, lost, said;
+    int64_t schedules, requests, sets, absorbed, flushes, foreign, services, lost, said;
 } sums;
 
 static const struct core_mount mounts[] = {
@@ -60,10 +60,11 @@ static void spy(void *ctx, int actor, const struct tree_change *change)
         int value = model_value(&m, change->path, &version);
         model_trace(&m, "      ensemble, link %d, zxid %#llx: change %d of %s, value %d version %d", actor,
                     (long long)m.s.zk.tree.zxid, change->type, change->path, value, version);
-        if (actor == -1 && change->type == 2) {
+        if (actor == -1 && change->type == PK_EVENT_DELETED) {
             orc_foreign(&m.o, orc_send(&m.o, ORC_DELETE, path, -1, -1), 0);
             m.drops++;
-        } else if (actor != m.s.direct.link && (change->type == 1 || change->type == 3)) {
+        } else if (actor != m.s.direct.link &&
+                   (change->type == PK_EVENT_CREATED || change->type == PK_EVENT_DATA_CHANGED)) {
             orc_upstream(&m.o, path, value);
         }
     }
@@ -99,7 +100,7 @@ static void make_tree(void)
 static void may_drop_protected(void)
 {
     for (int path = 0; path < model_npaths; path++)
-        if (model_paths[path].user != NULL && !m.own_may_write) {
+        if (model_paths[path].user != NULL && !m.service_may_write) {
             orc_drop(&m.o, path);
             m.drops++;
         }
@@ -112,15 +113,15 @@ static void start(uint64_t seed, const struct kind *kind)
     m.rng.s = sup_rand(&far);
     orc_init(&m.o);
     m.o.mzxids_grow = getenv("PK_MZXID") != NULL;
-    m.own_may_write = sup_below(&m.rng, 2);
+    m.service_may_write = sup_below(&m.rng, 2);
     struct core_mount modes[3];
     memcpy(modes, mounts, sizeof modes);
     for (int i = 0; kind->relay && i < 3; i++)
         modes[i].mode = PK_MODE_RELAY;
     config.mounts = modes;
     config.nmounts = 3;
-    config.auths = m.own_may_write ? &credentials : NULL;
-    config.nauths = m.own_may_write;
+    config.auths = m.service_may_write ? &credentials : NULL;
+    config.nauths = m.service_may_write;
     sim_init(&m.s, &config);
     assert_non_null(m.s.core);
     m.s.rng.s = seed;
@@ -166,15 +167,15 @@ static void lose(int a)
     may_drop(false);
 }
 
-static void own_trouble(void)
+static void service_trouble(void)
 {
-    int own = sim_service(&m.s);
-    model_trace(&m, "trouble with own connection %d", own);
+    int service = sim_service(&m.s);
+    model_trace(&m, "trouble with service session %d", service);
     may_drop(true);
-    if (own < 0)
-        m.s.own_fail = (int)sup_below(&m.rng, 3);
+    if (service < 0)
+        m.s.service_fail = (int)sup_below(&m.rng, 3);
     else
-        sim_lose(&m.s, own, (int)sup_below(&m.rng, 3), (enum sim_loss)sup_below(&m.rng, 3));
+        sim_lose(&m.s, service, (int)sup_below(&m.rng, 3), (enum sim_loss)sup_below(&m.rng, 3));
 }
 
 static void upset(int a, const struct kind *kind)
@@ -214,14 +215,14 @@ static void upset(int a, const struct kind *kind)
         sim_late(&m.s, 1);
         break;
     case 9:
-        m.s.own_hold = sup_below(&m.rng, 2);
-        for (int own = sim_service(&m.s); own >= 0 && m.s.conns[own].hold != m.s.own_hold;
-             own = sim_service(&m.s))
-            m.s.conns[own].hold = m.s.own_hold;
+        m.s.service_hold = sup_below(&m.rng, 2);
+        for (int service = sim_service(&m.s); service >= 0 && m.s.conns[service].hold != m.s.service_hold;
+             service = sim_service(&m.s))
+            m.s.conns[service].hold = m.s.service_hold;
         break;
     case 10:
-        if (kind->own_trouble && sup_below(&m.rng, 3) == 0)
-            own_trouble();
+        if (kind->service_trouble && sup_below(&m.rng, 3) == 0)
+            service_trouble();
         break;
     default:
         if (kind->chunks)
@@ -262,11 +263,11 @@ static void step(const struct kind *kind)
         m.late_steps = 0;
 }
 
-/* Nothing is held back any more, and everybody is answered in a few seconds (own connections are tried again). */
+/* Nothing is held back any more, and everybody is answered in a few seconds (service sessions are tried again). */
 static void calm(void)
 {
-    m.s.own_hold = false;
-    m.s.own_fail = 0;
+    m.s.service_hold = false;
+    m.s.service_fail = 0;
     for (int c = 0; c < SIM_CONNS; c++) {
         m.s.conns[c].hold = m.s.conns[c].deaf = false;
         m.s.conns[c].client.taking = m.s.conns[c].uplink.taking = SIM_WHOLE;
@@ -293,7 +294,7 @@ static void compare_tree(int last_mount)
         if ((int)model_paths[path].mount > last_mount &&
             (model_paths[path].mount != AT_NOTHING || last_mount == 0))
             continue;
-        bool waits = model_paths[path].user != NULL && !m.own_may_write && last_mount != AT_NOTHING;
+        bool waits = model_paths[path].user != NULL && !m.service_may_write && last_mount != AT_NOTHING;
         if (waits || (model_paths[path].mount == AT_PACEMAKER && local))
             continue;
         orc_final(&m.o, path, value, version);
@@ -304,10 +305,7 @@ static void watch_all(int a)
 {
     struct sup_buf b = {0};
     for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
-        size_t mark = wire_begin(&b, 1 << 20, 106);
-        sup_str(&b, mounts[i].path);
-        sup_int(&b, 1);
-        wire_end(&b, mark);
+        wire_add_watch(&b, 1 << 20, mounts[i].path, PK_WATCH_PERSISTENT_RECURSIVE);
     }
     m.actors[a].first = m.actors[a].last = 0;
     sim_send(&m.s, m.actors[a].c, &b);
@@ -337,7 +335,7 @@ static void finish(void)
         if (m.actors[a].c >= 0 && !m.actors[a].leaving)
             actor_close(&m, a);
     for (int c = 0; way < 3 && c < SIM_CONNS; c++)
-        m.s.conns[c].client.eof |= m.s.conns[c].used && !m.s.conns[c].own;
+        m.s.conns[c].client.eof |= m.s.conns[c].used && !m.s.conns[c].service;
     sim_pump(&m.s);
     sim_step(&m.s, -1, PK_DRAIN, NULL, 0);
     sim_pump(&m.s);
@@ -371,7 +369,7 @@ static bool run(uint64_t seed, const struct kind *kind)
     sums.absorbed += core_stats(m.s.core)->refreshes;
     sums.flushes += core_stats(m.s.core)->flushes;
     sums.foreign += m.foreign;
-    sums.own += m.s.own_opened;
+    sums.services += m.s.service_opened;
     sums.lost += lost;
     sums.said += said_lost();
     sim_free(&m.s);
@@ -394,7 +392,7 @@ static const struct kind kinds[] = {
      .foreign = true,
      .breaks = true,
      .lags = true,
-     .own_trouble = true,
+     .service_trouble = true,
      .chunks = true},
 };
 
@@ -409,9 +407,9 @@ static void all_of(const struct kind *kind)
             fail_msg("%s, seed %" PRIu64 ": %s", kind->name, seed, m.o.wrong);
     print_message("%s: %" PRId64 " schedules, %" PRId64 " requests, %" PRId64 " of %" PRId64
                   " setData absorbed, %" PRId64 " flushes, %" PRId64 " past the proxy, %" PRId64
-                  " own connections, %" PRId64 " writes lost, %" PRId64 " said\n",
+                  " service sessions, %" PRId64 " writes lost, %" PRId64 " said\n",
                   kind->name, sums.schedules, sums.requests, sums.absorbed, sums.sets, sums.flushes,
-                  sums.foreign, sums.own, sums.lost, sums.said);
+                  sums.foreign, sums.services, sums.lost, sums.said);
     /* worth nothing when hardly anything was absorbed */
     assert_true(kind->relay ? sums.absorbed == 0
                             : sums.schedules < 100 || sums.absorbed > 8 * sums.schedules);

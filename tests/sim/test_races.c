@@ -40,7 +40,7 @@ static void path_of(int i, char out[64])
 static void ask(struct actor *a, int self)
 {
     char path[64], data[16];
-    int about = (int)sup_below(&rng, CLIENTS), op = 4;
+    int about = (int)sup_below(&rng, CLIENTS), op = PK_OP_GET_DATA;
     path_of(about, path);
     sup_buf_reset(&b);
     int xid = ++a->sent;
@@ -50,31 +50,24 @@ static void ask(struct actor *a, int self)
         path_of(self, path);
         snprintf(data, sizeof data, "%d", ++a->writes);
         wire_set(&b, xid, path, data, -1);
-        op = 5;
+        op = PK_OP_SET_DATA;
     } else if (kind < 30) {
-        op = kind % 2 ? 4 : 3;
+        op = kind % 2 ? PK_OP_GET_DATA : PK_OP_EXISTS;
         wire_read(&b, xid, op, path, false);
     } else if (kind < 33) {
-        op = 12;
+        op = PK_OP_GET_CHILDREN2;
         wire_read(&b, xid, op, M "/t", false);
     } else if (kind < 34) {
-        op = 3;
+        op = PK_OP_EXISTS;
         wire_read(&b, xid, op, path, true);
     } else if (kind < 35) {
-        op = 14;
-        size_t mark = wire_begin(&b, xid, 14);
-        sup_int(&b, 13);
-        sup_byte(&b, 0);
-        sup_int(&b, -1);
-        sup_str(&b, path);
-        sup_int(&b, -1);
-        sup_int(&b, -1);
-        sup_byte(&b, 1);
-        sup_int(&b, -1);
-        wire_end(&b, mark);
+        op = PK_OP_MULTI;
+        size_t mark = wire_multi(&b, xid, op);
+        wire_multi_check(&b, path, -1);
+        wire_multi_end(&b, mark);
     } else {
-        op = 9;
-        wire_path(&b, xid, 9, path);
+        op = PK_OP_SYNC;
+        wire_path(&b, xid, PK_OP_SYNC, path);
     }
     a->before[xid] = a->writes;
     a->ops[xid] = (uint8_t)op;
@@ -82,31 +75,26 @@ static void ask(struct actor *a, int self)
     sim_send(&s, a->c, &b);
 }
 
-static int version_in(const uint8_t *stat)
-{
-    return (int)stat[34] << 8 | stat[35];
-}
-
 static void check(struct actor *a, int self, const struct sim_frame *f)
 {
     int xid = ++a->answered, about = a->about[xid];
     char data[16];
-    if (f->xid != xid || f->err != 0)
+    if (f->xid != xid || f->err != PK_Z_OK)
         fail_msg("%s: client %d: xid %d err %d instead of xid %d (type %d)", story, self, f->xid, f->err, xid,
                  a->ops[xid]);
-    if (a->ops[xid] != 3 && a->ops[xid] != 4 && a->ops[xid] != 5)
+    if (a->ops[xid] != PK_OP_EXISTS && a->ops[xid] != PK_OP_GET_DATA && a->ops[xid] != PK_OP_SET_DATA)
         return;
-    size_t n = a->ops[xid] == 4 ? (size_t)f->body[3] : 0;
-    int version = version_in(f->body + (a->ops[xid] == 4 ? 4 + n : 0));
+    int version = sim_stat(f).version;
     if (version < a->seen[about])
         fail_msg("%s: client %d: version %d of %d after %d", story, self, version, about, a->seen[about]);
     a->seen[about] = version;
     if (about == self && version != a->before[xid])
         fail_msg("%s: client %d sees version %d of its own znode after %d writes", story, self, version,
                  a->before[xid]);
-    if (a->ops[xid] != 4)
+    if (a->ops[xid] != PK_OP_GET_DATA)
         return;
     snprintf(data, sizeof data, "%d", version);
+    size_t n = sup_be32(f->body);
     if (n != strlen(data) || memcmp(f->body + 4, data, n) != 0)
         fail_msg("%s: client %d: data %.*s with version %d of %d", story, self, (int)n,
                  (const char *)f->body + 4, version, about);
@@ -117,7 +105,7 @@ static void read_answers(void)
     struct sim_frame f;
     for (int i = 0; i < CLIENTS; i++)
         while (sim_frame(&s, actors[i].c, &f))
-            if (f.xid != -1)
+            if (f.xid != PK_XID_NOTIFICATION)
                 check(&actors[i], i, &f);
 }
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const uint8_t open_acl[27] = "\0\0\0\1\0\0\0\x1f\0\0\0\5world\0\0\0\6anyone";
+static const uint8_t open_acl[PK_OPEN_ACL_LEN] = "\0\0\0\1\0\0\0\x1f\0\0\0\5world\0\0\0\6anyone";
 
 static void *copy(const void *p, int len)
 {
@@ -173,16 +173,18 @@ static int acl_error(const uint8_t *acl, int acl_len)
 int tree_create(struct tree *t, const char *path, const struct tree_new *what, char made[256])
 {
     char above[256];
-    if (what->flags < 0 || what->flags > 6 || !parent_of(path, above))
+    if (what->flags < PK_CREATE_PERSISTENT || what->flags > PK_CREATE_TTL_SEQUENTIAL ||
+        !parent_of(path, above))
         return TREE_BAD_ARGUMENTS;
     if (acl_error(what->acl, what->acl_len) != TREE_OK)
         return TREE_INVALID_ACL;
     struct tree_node *parent = tree_find(t, above);
     if (parent == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(t, parent, 4) != TREE_OK)
+    if (tree_allowed(t, parent, PK_PERM_CREATE) != TREE_OK)
         return TREE_NO_AUTH;
-    bool sequence = what->flags == 2 || what->flags == 3 || what->flags == 6;
+    bool sequence = what->flags == PK_CREATE_SEQUENTIAL || what->flags == PK_CREATE_EPHEMERAL_SEQUENTIAL ||
+                    what->flags == PK_CREATE_TTL_SEQUENTIAL;
     if (sequence)
         snprintf(made, 256, "%s%010d", path, parent->creates);
     else
@@ -196,8 +198,8 @@ int tree_create(struct tree *t, const char *path, const struct tree_new *what, c
     parent->creates++;
     parent->pzxid = t->zxid;
     add(t, made, what);
-    changed(t, 1, made);
-    changed(t, 4, above);
+    changed(t, PK_EVENT_CREATED, made);
+    changed(t, PK_EVENT_CHILDREN_CHANGED, above);
     return TREE_OK;
 }
 
@@ -208,8 +210,8 @@ void tree_end(struct tree *t, const char *path)
     struct tree_node *z = tree_find(t, gone);
     assert_true(z != NULL && parent_of(gone, above));
     tree_find(t, above)->pzxid = t->zxid;
-    changed(t, 2, gone);
-    changed(t, 4, above);
+    changed(t, PK_EVENT_DELETED, gone);
+    changed(t, PK_EVENT_CHILDREN_CHANGED, above);
     drop(z);
     memmove(z, z + 1, (size_t)(t->nodes + t->n - z - 1) * sizeof *z);
     t->n--;
@@ -223,7 +225,7 @@ int tree_delete(struct tree *t, const char *path, int version)
     const struct tree_node *z = tree_find(t, path), *parent = tree_find(t, above);
     if (parent == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(t, parent, 8) != TREE_OK)
+    if (tree_allowed(t, parent, PK_PERM_DELETE) != TREE_OK)
         return TREE_NO_AUTH;
     if (z == NULL)
         return TREE_NO_NODE;
@@ -242,7 +244,7 @@ int tree_set(struct tree *t, const char *path, const uint8_t *data, int len, int
         return TREE_BAD_ARGUMENTS;
     if (z == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(t, z, 2) != TREE_OK)
+    if (tree_allowed(t, z, PK_PERM_WRITE) != TREE_OK)
         return TREE_NO_AUTH;
     if (version != -1 && version != z->version)
         return TREE_BAD_VERSION;
@@ -252,7 +254,7 @@ int tree_set(struct tree *t, const char *path, const uint8_t *data, int len, int
     z->version++;
     z->mzxid = t->zxid;
     z->mtime = t->now_ms;
-    changed(t, 3, path);
+    changed(t, PK_EVENT_DATA_CHANGED, path);
     return TREE_OK;
 }
 
@@ -263,7 +265,7 @@ int tree_set_acl(struct tree *t, const char *path, const uint8_t *acl, int acl_l
         return TREE_INVALID_ACL;
     if (z == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(t, z, 16) != TREE_OK)
+    if (tree_allowed(t, z, PK_PERM_ADMIN) != TREE_OK)
         return TREE_NO_AUTH;
     if (version != -1 && version != z->aversion)
         return TREE_BAD_VERSION;
@@ -281,7 +283,7 @@ int tree_check(const struct tree *t, const char *path, int version)
         return TREE_BAD_ARGUMENTS;
     if (z == NULL)
         return TREE_NO_NODE;
-    if (tree_allowed(t, z, 1) != TREE_OK)
+    if (tree_allowed(t, z, PK_PERM_READ) != TREE_OK)
         return TREE_NO_AUTH;
     return version != -1 && version != z->version ? TREE_BAD_VERSION : TREE_OK;
 }

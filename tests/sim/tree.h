@@ -1,10 +1,12 @@
 /*
  * A naive data tree with ZooKeeper's counters: an array of znodes, searched from the front. It is the
- * reference for what the core holds, and the ensemble behind it; it shares nothing with the product.
+ * reference for what the core holds, and the ensemble behind it; it shares nothing with the product but the names
+ * of the numbers on the wire.
  */
 #ifndef PK_TESTS_SIM_TREE_H
 #define PK_TESTS_SIM_TREE_H
 
+#include "proto/records.h"
 #include "tests/lib/support.h"
 
 enum {
@@ -29,7 +31,7 @@ struct tree_node {
     int version, aversion, creates;
 };
 
-/* What happened, for watches: type as in a WatcherEvent. */
+/* What happened, for watches: type is PK_EVENT_*. */
 struct tree_change {
     int type;
     char path[256];
@@ -49,7 +51,7 @@ struct tree_new {
     int len;
     const uint8_t *acl;
     int acl_len; /* 0: open */
-    int flags;   /* as in a create request */
+    int flags;   /* PK_CREATE_* */
     int64_t owner;
 };
 
@@ -69,7 +71,7 @@ void tree_end(struct tree *t, const char *path);
 int tree_set(struct tree *t, const char *path, const uint8_t *data, int len, int version);
 int tree_set_acl(struct tree *t, const char *path, const uint8_t *acl, int acl_len, int version);
 int tree_check(const struct tree *t, const char *path, int version);
-/* TREE_NO_AUTH when neither world:anyone nor the user has one of the permissions. */
+/* TREE_NO_AUTH when neither world:anyone nor the user has one of the permissions (PK_PERM_*). */
 int tree_allowed(const struct tree *t, const struct tree_node *z, int perms);
 void tree_stat(const struct tree *t, const struct tree_node *z, struct sup_buf *out);
 

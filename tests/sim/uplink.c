@@ -6,10 +6,7 @@
  */
 #include "uplink.h"
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
+#include "proto/records.h"
 
 static int conn_of_link(struct sim *s, int link)
 {
@@ -53,29 +50,29 @@ void sim_uplink_init(struct sim *s)
 static bool overtakes(const struct sim_conn *conn, const uint8_t *p, int *err)
 {
     static const char early[] = "/storm/early";
-    int op = be32(p) >= 8 ? (int)be32(p + 8) : 0;
-    bool is_early = conn->connecting && op == 1 && be32(p) > 24 && be32(p + 12) == sizeof early - 1 &&
-                    memcmp(p + 16, early, sizeof early - 1) == 0;
-    *err = is_early ? -119 : 0;
-    return is_early || op == 100 || op == 102;
+    int op = sup_be32(p) >= 8 ? (int)sup_be32(p + 8) : 0;
+    bool is_early = conn->connecting && op == PK_OP_CREATE && sup_be32(p) > 24 &&
+                    sup_be32(p + 12) == sizeof early - 1 && memcmp(p + 16, early, sizeof early - 1) == 0;
+    *err = is_early ? PK_Z_NOT_READ_ONLY : PK_Z_OK;
+    return is_early || op == PK_OP_AUTH || op == PK_OP_SASL;
 }
 
-/* A header-only answer, as a read-only server's first processor gives it. */
-static void early_error(struct sim_conn *conn, const uint8_t *request, int err)
+void sim_answer(struct sim *s, int c, int xid, int64_t zxid, int err)
 {
-    sup_int(&conn->uplink.todo, 16);
-    sup_raw(&conn->uplink.todo, request + 4, 4);
-    sup_long(&conn->uplink.todo, 0);
-    sup_int(&conn->uplink.todo, err);
+    struct sup_buf *todo = &s->conns[c].uplink.todo;
+    sup_int(todo, PK_REPLY_HEADER);
+    sup_int(todo, xid);
+    sup_long(todo, zxid);
+    sup_int(todo, err);
 }
 
 /* Offset of the first whole frame on the wire that the ensemble may look at: a held one sees only auth and
  * SASL. */
 static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
 {
-    for (*at = conn->wire_off; conn->wire.len - *at >= 4; *at += 4 + be32(conn->wire.p + *at)) {
+    for (*at = conn->wire_off; conn->wire.len - *at >= 4; *at += 4 + sup_be32(conn->wire.p + *at)) {
         const uint8_t *p = conn->wire.p + *at;
-        if (conn->wire.len - *at < 4 + (size_t)be32(p))
+        if (conn->wire.len - *at < 4 + (size_t)sup_be32(p))
             return false;
         int err;
         if (!conn->connecting || !conn->hold || forced || overtakes(conn, p, &err))
@@ -91,7 +88,7 @@ bool sim_uplink_turn(struct sim *s, int c, bool forced)
     size_t at;
     if (conn->link < 0 || conn->uplink.eof || !next_frame(conn, forced, &at))
         return false;
-    sup_raw(&frame, conn->wire.p + at, 4 + be32(conn->wire.p + at));
+    sup_raw(&frame, conn->wire.p + at, 4 + sup_be32(conn->wire.p + at));
     memmove(conn->wire.p + conn->wire_off + frame.len, conn->wire.p + conn->wire_off, at - conn->wire_off);
     conn->wire_off += frame.len;
     int err = 0;
@@ -99,10 +96,10 @@ bool sim_uplink_turn(struct sim *s, int c, bool forced)
         conn->refuse--;
         conn->uplink.eof = true;
     } else if (overtakes(conn, frame.p, &err) && err != 0) {
-        early_error(conn, frame.p, err);
+        sim_answer(s, c, (int)sup_be32(frame.p + 4), 0, err);
     } else {
         conn->requests += conn->connecting;
-        conn->pings += conn->connecting && be32(frame.p + 8) == 11;
+        conn->pings += conn->connecting && (int)sup_be32(frame.p + 8) == PK_OP_PING;
         conn->connecting = true;
         zk_feed(&s->zk, conn->link, frame.p + 4, frame.len - 4);
     }
@@ -127,7 +124,7 @@ bool sim_uplink_open(struct sim *s, int c)
         return false;
     conn->opening = false;
     conn->opened++;
-    int *fail = conn->own ? &s->own_fail : &conn->fail;
+    int *fail = conn->service ? &s->service_fail : &conn->fail;
     if (*fail > 0 || conn->opened > SIM_SERVERS) {
         *fail -= *fail > 0;
         sim_step(s, c, PK_UPLINK_FAILED, NULL, 0);
@@ -146,7 +143,7 @@ bool sim_uplink_open(struct sim *s, int c)
 bool sim_uplink_close(struct sim *s, int c)
 {
     struct sim_conn *conn = &s->conns[c];
-    if (conn->own && conn->closed && conn->link < 0) {
+    if (conn->service && conn->closed && conn->link < 0) {
         sim_drop_conn(conn);
         return false;
     }
@@ -156,7 +153,7 @@ bool sim_uplink_close(struct sim *s, int c)
         zk_eof(&s->zk, conn->link);
     conn->link = -1;
     conn->up = conn->closing = false;
-    if (conn->own && conn->closed)
+    if (conn->service && conn->closed)
         sim_drop_conn(conn);
     return true;
 }
@@ -200,10 +197,10 @@ void sim_late(struct sim *s, int n)
 {
     struct sup_buf *b = &s->late.frames;
     size_t at = 0;
-    while (n-- > 0 && s->late.link >= 0 && b->len - at >= 4 && b->len - at >= 4 + be32(b->p + at)) {
+    while (n-- > 0 && s->late.link >= 0 && b->len - at >= 4 && b->len - at >= 4 + sup_be32(b->p + at)) {
         const uint8_t *p = b->p + at;
-        at += 4 + be32(p);
-        zk_feed(&s->zk, s->late.link, p + 4, be32(p));
+        at += 4 + sup_be32(p);
+        zk_feed(&s->zk, s->late.link, p + 4, sup_be32(p));
     }
     if (s->late.link >= 0 && n < 0 && at < b->len) {
         memmove(b->p, b->p + at, b->len - at);

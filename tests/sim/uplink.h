@@ -13,6 +13,8 @@ void sim_release(struct sim *s, int c, int n);
 void sim_lose(struct sim *s, int c, int frames, enum sim_loss how);
 /* The ensemble executes n of the requests that were on their way when an uplink broke. */
 void sim_late(struct sim *s, int n);
+/* An answer without a body is on its way to the core, as the server that c is connected to may give one. */
+void sim_answer(struct sim *s, int c, int xid, int64_t zxid, int err);
 
 /* Between the halves of the driver. */
 void sim_uplink_init(struct sim *s);

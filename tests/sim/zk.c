@@ -77,14 +77,15 @@ void zk_send(struct zk *zk, int link, const struct sup_buf *b)
     sup_buf_free(&frame);
 }
 
-static void event(struct zk *zk, int link, int type, const char *path)
+void zk_event(struct zk *zk, int link, int type, const char *path)
 {
+    enum { SYNC_CONNECTED = 3 };
     struct sup_buf b = {0};
-    sup_int(&b, -1);
+    sup_int(&b, PK_XID_NOTIFICATION);
     sup_long(&b, -1);
-    sup_int(&b, 0);
+    sup_int(&b, PK_Z_OK);
     sup_int(&b, type);
-    sup_int(&b, 3);
+    sup_int(&b, SYNC_CONNECTED);
     sup_str(&b, path);
     zk_send(zk, link, &b);
     sup_buf_free(&b);
@@ -102,13 +103,13 @@ static bool fires(const struct zk_watch *w, const struct tree_change *c)
     bool same = strcmp(w->path, c->path) == 0;
     switch (w->kind) {
     case ZK_DATA:
-        return same && c->type != 4;
+        return same && c->type != PK_EVENT_CHILDREN_CHANGED;
     case ZK_CHILD:
-        return same && (c->type == 2 || c->type == 4);
+        return same && (c->type == PK_EVENT_DELETED || c->type == PK_EVENT_CHILDREN_CHANGED);
     case ZK_PERSISTENT:
         return same;
     default:
-        return c->type != 4 && under(c->path, w->path);
+        return c->type != PK_EVENT_CHILDREN_CHANGED && under(c->path, w->path);
     }
 }
 
@@ -128,7 +129,7 @@ void zk_fire(struct zk *zk)
                 if (w->link != link || !fires(w, &c))
                     continue;
                 if (!told)
-                    event(zk, link, c.type, c.path);
+                    zk_event(zk, link, c.type, c.path);
                 told = true;
                 if (w->kind <= ZK_CHILD)
                     w->link = -1;
@@ -228,9 +229,9 @@ static void finish(struct zk *zk, struct zk_request *r)
 {
     struct sup_buf b = {0};
     if (r->in.bad && r->err == 0)
-        r->err = -5;
-    sup_int(&b, r->op == 11 ? -2 : r->xid);
-    sup_long(&b, r->zxid != 0 ? (r->zxid == -2 ? 0 : r->zxid) : zk->tree.zxid);
+        r->err = PK_Z_MARSHALLING_ERROR;
+    sup_int(&b, r->op == PK_OP_PING ? PK_XID_PING : r->xid);
+    sup_long(&b, r->zxid == ZK_ZXID_ZERO ? 0 : r->zxid != 0 ? r->zxid : zk->tree.zxid);
     sup_int(&b, r->err);
     if (r->err == 0)
         sup_raw(&b, r->body.p, r->body.len);
@@ -242,8 +243,20 @@ static void finish(struct zk *zk, struct zk_request *r)
 
 static bool is_write(int op)
 {
-    return op == 1 || op == 2 || op == 5 || op == 7 || op == 14 || op == 15 || op == 19 || op == 21 ||
-           op == -11;
+    switch (op) {
+    case PK_OP_CREATE:
+    case PK_OP_CREATE2:
+    case PK_OP_CREATE_CONTAINER:
+    case PK_OP_CREATE_TTL:
+    case PK_OP_DELETE:
+    case PK_OP_SET_DATA:
+    case PK_OP_SET_ACL:
+    case PK_OP_MULTI:
+    case PK_OP_CLOSE_SESSION:
+        return true;
+    default:
+        return false;
+    }
 }
 
 void zk_lag(struct zk *zk, int link)
@@ -267,7 +280,18 @@ void zk_lag(struct zk *zk, int link)
 static bool reads_only(const struct zk_request *r)
 {
     bool watch = r->in.p < r->in.end && r->in.end[-1] != 0;
-    return r->op == 6 || r->op == 104 || ((r->op == 3 || r->op == 4 || r->op == 8 || r->op == 12) && !watch);
+    switch (r->op) {
+    case PK_OP_GET_ACL:
+    case PK_OP_GET_ALL_CHILDREN_NUMBER:
+        return true;
+    case PK_OP_EXISTS:
+    case PK_OP_GET_DATA:
+    case PK_OP_GET_CHILDREN:
+    case PK_OP_GET_CHILDREN2:
+        return !watch;
+    default:
+        return false;
+    }
 }
 
 static bool forgotten(struct zk *zk, struct zk_request *r)
@@ -285,7 +309,7 @@ static bool execute(struct zk *zk, struct zk_request *r)
     struct zk_link *link = &zk->links[r->link];
     char user[sizeof link->user];
     strcpy(user, link->user);
-    if (r->op != 11 && !reads_only(r))
+    if (r->op != PK_OP_PING && !reads_only(r))
         link->lags = false;
     bool older = link->lags;
     struct tree newest = zk->tree;
@@ -294,7 +318,7 @@ static bool execute(struct zk *zk, struct zk_request *r)
         r->zxid = r->zxid == 0 ? zk->older.zxid : r->zxid;
     }
     zk->tree.who = zk->forget_acls ? "u" : user[0] != 0 ? user : NULL;
-    bool end = zk->forget_flushes && r->op == 14 ? forgotten(zk, r) : zk_answer(zk, r);
+    bool end = zk->forget_flushes && r->op == PK_OP_MULTI ? forgotten(zk, r) : zk_answer(zk, r);
     zk->tree.who = NULL;
     if (older)
         zk->tree = newest;
@@ -316,23 +340,23 @@ void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len)
         close_link(zk, link);
         return;
     }
-    if (r.op != 100 && r.op != 102) {
+    if (r.op != PK_OP_AUTH && r.op != PK_OP_SASL) {
         s->touched_ms = zk->now_ms;
         if (zk->require_auth) {
-            r.err = -124;
-            r.zxid = -2;
+            r.err = PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH;
+            r.zxid = ZK_ZXID_ZERO;
             finish(zk, &r);
             close_link(zk, link);
             return;
         }
     }
     zk->tree.zxid += is_write(r.op);
-    zk->writes += is_write(r.op) && r.op != -11;
+    zk->writes += is_write(r.op) && r.op != PK_OP_CLOSE_SESSION;
     zk->actor = link;
     bool end = execute(zk, &r);
-    if (r.op == -11)
+    if (r.op == PK_OP_CLOSE_SESSION)
         end_session(zk, s);
     finish(zk, &r);
-    if (end || r.op == -11)
+    if (end || r.op == PK_OP_CLOSE_SESSION)
         close_link(zk, link);
 }

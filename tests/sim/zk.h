@@ -14,8 +14,7 @@ struct zk_link {
     bool open;
     int64_t session;
     char user[16]; /* who addauth said it is */
-    bool
-        lags; /* asks a server that has not yet seen what came after zk_lag; until a sync, a write or a watch */
+    bool lags;     /* its server has not yet seen what came after zk_lag; until a sync, a write or a watch */
 };
 
 struct zk_session {
@@ -40,7 +39,7 @@ struct zk {
     int nsessions;
     struct zk_watch watches[ZK_WATCHES];
     int64_t now_ms;
-    bool require_auth; /* everything but auth and SASL is answered -124 and closed */
+    bool require_auth; /* everything but auth and SASL is refused and closes */
     bool read_only;
     bool exists_needs_read; /* as from 3.8.4 on */
     bool forget_flushes;    /* defects: a multi of setData is answered, and forgotten; ACLs are */
@@ -61,7 +60,7 @@ struct zk {
 /* The tree has /zookeeper, /zookeeper/config, /storm and /storm/workerbeats. */
 void zk_init(struct zk *zk);
 void zk_free(struct zk *zk);
-/* A frame's payload from a link: the first one is the connect request. False: the connection is to be closed. */
+/* A frame's payload from a link: the first one is the connect request. */
 void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len);
 /* The other side closed. */
 void zk_eof(struct zk *zk, int link);

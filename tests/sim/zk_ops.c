@@ -79,17 +79,18 @@ static int create(struct zk *zk, struct zk_request *r, int op, bool *with_stat)
     what.data = zk_in_buf(&r->in, &what.len);
     what.acl = acl(&r->in, &what.acl_len);
     what.flags = (int)zk_in_int(&r->in);
-    if (op == 21)
+    if (op == PK_OP_CREATE_TTL)
         zk_in_long(&r->in);
     if (r->in.bad)
-        return -5;
-    what.owner = what.flags == 1 || what.flags == 3 ? r->session : 0;
+        return PK_Z_MARSHALLING_ERROR;
+    what.owner =
+        what.flags == PK_CREATE_EPHEMERAL || what.flags == PK_CREATE_EPHEMERAL_SEQUENTIAL ? r->session : 0;
     int err = tree_create(&zk->tree, path, &what, made);
-    *with_stat = op != 1;
+    *with_stat = op != PK_OP_CREATE;
     if (err != TREE_OK)
         return err;
     sup_str(&r->body, made);
-    if (op != 1)
+    if (op != PK_OP_CREATE)
         tree_stat(&zk->tree, tree_find(&zk->tree, made), &r->body);
     return TREE_OK;
 }
@@ -102,7 +103,7 @@ static int set_data(struct zk *zk, struct zk_request *r)
     const uint8_t *data = zk_in_buf(&r->in, &len);
     int version = (int)zk_in_int(&r->in);
     if (r->in.bad)
-        return -5;
+        return PK_Z_MARSHALLING_ERROR;
     int err = tree_set(&zk->tree, path, data, len, version);
     if (err == TREE_OK)
         tree_stat(&zk->tree, tree_find(&zk->tree, path), &r->body);
@@ -115,8 +116,8 @@ static int path_version(struct zk *zk, struct zk_request *r, int op)
     zk_in_str(&r->in, path, sizeof path);
     int version = (int)zk_in_int(&r->in);
     if (r->in.bad)
-        return -5;
-    return op == 2 ? tree_delete(&zk->tree, path, version) : tree_check(&zk->tree, path, version);
+        return PK_Z_MARSHALLING_ERROR;
+    return op == PK_OP_DELETE ? tree_delete(&zk->tree, path, version) : tree_check(&zk->tree, path, version);
 }
 
 static void put_children(struct zk *zk, struct zk_request *r, const char *path)
@@ -133,27 +134,29 @@ static int read_node(struct zk *zk, struct zk_request *r, int op, bool in_multi)
 {
     char path[256];
     zk_in_str(&r->in, path, sizeof path);
-    bool watch = op != 6 && zk_in_byte(&r->in) != 0 && !in_multi;
+    bool watch = op != PK_OP_GET_ACL && zk_in_byte(&r->in) != 0 && !in_multi;
     if (r->in.bad)
-        return -5;
+        return PK_Z_MARSHALLING_ERROR;
     const struct tree_node *z = tree_find(&zk->tree, path);
-    if (watch && op == 3 && (z == NULL || !zk->exists_needs_read))
+    int perms = op == PK_OP_GET_ACL ? PK_PERM_READ | PK_PERM_ADMIN : PK_PERM_READ;
+    bool lists = op == PK_OP_GET_CHILDREN || op == PK_OP_GET_CHILDREN2;
+    if (watch && op == PK_OP_EXISTS && (z == NULL || !zk->exists_needs_read))
         zk_watch(zk, r->link, ZK_DATA, path);
     if (z == NULL)
         return TREE_NO_NODE;
-    if ((op != 3 || zk->exists_needs_read) && tree_allowed(&zk->tree, z, op == 6 ? 17 : 1) != TREE_OK)
+    if ((op != PK_OP_EXISTS || zk->exists_needs_read) && tree_allowed(&zk->tree, z, perms) != TREE_OK)
         return TREE_NO_AUTH;
     if (watch)
-        zk_watch(zk, r->link, op >= 8 ? ZK_CHILD : ZK_DATA, path);
-    if (op == 4) {
+        zk_watch(zk, r->link, lists ? ZK_CHILD : ZK_DATA, path);
+    if (op == PK_OP_GET_DATA) {
         sup_int(&r->body, z->len);
         sup_raw(&r->body, z->data, z->len > 0 ? (size_t)z->len : 0);
-    } else if (op == 6) {
+    } else if (op == PK_OP_GET_ACL) {
         sup_raw(&r->body, z->acl, (size_t)z->acl_len);
-    } else if (op != 3) {
+    } else if (lists) {
         put_children(zk, r, path);
     }
-    if (op != 8)
+    if (op != PK_OP_GET_CHILDREN)
         tree_stat(&zk->tree, z, &r->body);
     return TREE_OK;
 }
@@ -171,25 +174,25 @@ static int multi_one(struct zk *zk, struct zk_request *r, int op, int *type)
     bool with_stat = false;
     *type = op;
     switch (op) {
-    case 1:
-    case 15:
-    case 19:
-    case 21: {
+    case PK_OP_CREATE:
+    case PK_OP_CREATE2:
+    case PK_OP_CREATE_CONTAINER:
+    case PK_OP_CREATE_TTL: {
         int err = create(zk, r, op, &with_stat);
-        *type = with_stat ? 15 : 1;
+        *type = with_stat ? PK_OP_CREATE2 : PK_OP_CREATE;
         return err;
     }
-    case 5:
+    case PK_OP_SET_DATA:
         return set_data(zk, r);
-    case 2:
-    case 13:
+    case PK_OP_DELETE:
+    case PK_OP_CHECK:
         return path_version(zk, r, op);
-    case 4:
-    case 8:
+    case PK_OP_GET_DATA:
+    case PK_OP_GET_CHILDREN:
         return read_node(zk, r, op, true);
     default:
         r->in.bad = true;
-        return -5;
+        return PK_Z_MARSHALLING_ERROR;
     }
 }
 
@@ -205,12 +208,13 @@ static int multi(struct zk *zk, struct zk_request *r, bool reads)
             break;
         struct sup_buf whole = r->body;
         r->body = (struct sup_buf){0};
-        int err = (op == 4 || op == 8) == reads ? multi_one(zk, r, op, &type) : -5;
+        int err = (op == PK_OP_GET_DATA || op == PK_OP_GET_CHILDREN) == reads ? multi_one(zk, r, op, &type)
+                                                                              : PK_Z_MARSHALLING_ERROR;
         struct sup_buf one = r->body;
         r->body = whole;
-        r->in.bad |= err == -5;
+        r->in.bad |= err == PK_Z_MARSHALLING_ERROR;
         if (!reads && failed >= 0)
-            err = -2;
+            err = PK_Z_RUNTIME_INCONSISTENCY;
         if (err != 0 && failed < 0) {
             failed = n;
             failure = err;
@@ -228,7 +232,7 @@ static int multi(struct zk *zk, struct zk_request *r, bool reads)
         zk->tree = before;
         sup_buf_reset(&r->body);
         for (int i = 0; i < n && !r->in.bad; i++) {
-            int err = i < failed ? 0 : i == failed ? failure : -2;
+            int err = i < failed ? 0 : i == failed ? failure : PK_Z_RUNTIME_INCONSISTENCY;
             sup_int(&r->body, -1);
             sup_byte(&r->body, 0);
             sup_int(&r->body, err);
@@ -243,8 +247,24 @@ static int multi(struct zk *zk, struct zk_request *r, bool reads)
     return 0;
 }
 
+/* The event that a watch would have had since then, 0: none. */
+static int missed(const struct tree_node *z, int list, int64_t since)
+{
+    switch (list) {
+    case PK_WATCHES_DATA:
+        return z == NULL ? PK_EVENT_DELETED : z->mzxid > since ? PK_EVENT_DATA_CHANGED : 0;
+    case PK_WATCHES_EXIST:
+        return z != NULL ? PK_EVENT_CREATED : 0;
+    case PK_WATCHES_CHILD:
+        return z == NULL ? PK_EVENT_DELETED : z->pzxid > since ? PK_EVENT_CHILDREN_CHANGED : 0;
+    default:
+        return 0;
+    }
+}
+
 static int set_watches(struct zk *zk, struct zk_request *r, int lists)
 {
+    static const enum zk_watch_kind kinds[] = {ZK_DATA, ZK_DATA, ZK_CHILD, ZK_PERSISTENT, ZK_RECURSIVE};
     int64_t since = zk_in_long(&r->in);
     for (int list = 0; list < lists; list++) {
         int64_t n = zk_in_int(&r->in);
@@ -252,26 +272,11 @@ static int set_watches(struct zk *zk, struct zk_request *r, int lists)
         for (; n > 0 && !r->in.bad; n--) {
             char path[256];
             zk_in_str(&r->in, path, sizeof path);
-            const struct tree_node *z = tree_find(&zk->tree, path);
-            int type = list == 1   ? (z != NULL ? 1 : 0)
-                       : z == NULL ? 2
-                       : list == 0 ? 3 * (z->mzxid > since)
-                                   : 4 * (z->pzxid > since);
-            static const enum zk_watch_kind kinds[] = {ZK_DATA, ZK_DATA, ZK_CHILD, ZK_PERSISTENT,
-                                                       ZK_RECURSIVE};
-            if (list >= 3 || type == 0) {
+            int type = missed(tree_find(&zk->tree, path), list, since);
+            if (type == 0)
                 zk_watch(zk, r->link, kinds[list], path);
-                continue;
-            }
-            struct sup_buf b = {0};
-            sup_int(&b, -1);
-            sup_long(&b, -1);
-            sup_int(&b, 0);
-            sup_int(&b, type);
-            sup_int(&b, 3);
-            sup_str(&b, path);
-            zk_send(zk, r->link, &b);
-            sup_buf_free(&b);
+            else
+                zk_event(zk, r->link, type, path);
         }
     }
     return 0;
@@ -282,9 +287,9 @@ static int add_watch(struct zk *zk, struct zk_request *r)
     char path[256];
     zk_in_str(&r->in, path, sizeof path);
     int64_t mode = zk_in_int(&r->in);
-    if (r->in.bad || mode < 0 || mode > 1)
-        return -5;
-    zk_watch(zk, r->link, mode == 0 ? ZK_PERSISTENT : ZK_RECURSIVE, path);
+    if (r->in.bad || mode < PK_WATCH_PERSISTENT || mode > PK_WATCH_PERSISTENT_RECURSIVE)
+        return PK_Z_MARSHALLING_ERROR;
+    zk_watch(zk, r->link, mode == PK_WATCH_PERSISTENT ? ZK_PERSISTENT : ZK_RECURSIVE, path);
     sup_int(&r->body, 0);
     return 0;
 }
@@ -313,7 +318,7 @@ static int set_acl(struct zk *zk, struct zk_request *r)
     const uint8_t *list = acl(&r->in, &len);
     int version = (int)zk_in_int(&r->in);
     if (r->in.bad)
-        return -5;
+        return PK_Z_MARSHALLING_ERROR;
     int err = tree_set_acl(&zk->tree, path, list, len, version);
     if (err == TREE_OK)
         tree_stat(&zk->tree, tree_find(&zk->tree, path), &r->body);
@@ -340,74 +345,74 @@ bool zk_answer(struct zk *zk, struct zk_request *r)
     bool with_stat;
     char path[256];
     switch (r->op) {
-    case 1:
-    case 15:
-    case 19:
-    case 21:
+    case PK_OP_CREATE:
+    case PK_OP_CREATE2:
+    case PK_OP_CREATE_CONTAINER:
+    case PK_OP_CREATE_TTL:
         r->err = create(zk, r, r->op, &with_stat);
         return false;
-    case 2:
+    case PK_OP_DELETE:
         r->err = path_version(zk, r, r->op);
         return false;
-    case 3:
-    case 4:
-    case 6:
-    case 8:
-    case 12:
+    case PK_OP_EXISTS:
+    case PK_OP_GET_DATA:
+    case PK_OP_GET_ACL:
+    case PK_OP_GET_CHILDREN:
+    case PK_OP_GET_CHILDREN2:
         r->err = read_node(zk, r, r->op, false);
         return false;
-    case 5:
+    case PK_OP_SET_DATA:
         r->err = set_data(zk, r);
         return false;
-    case 7:
+    case PK_OP_SET_ACL:
         r->err = set_acl(zk, r);
         return false;
-    case 9:
+    case PK_OP_SYNC:
         if (zk_in_str(&r->in, path, sizeof path))
             sup_str(&r->body, path);
         return false;
-    case 14:
-    case 22:
-        r->err = multi(zk, r, r->op == 22);
+    case PK_OP_MULTI:
+    case PK_OP_MULTI_READ:
+        r->err = multi(zk, r, r->op == PK_OP_MULTI_READ);
         return false;
-    case 101:
-        r->err = set_watches(zk, r, 3);
+    case PK_OP_SET_WATCHES:
+        r->err = set_watches(zk, r, PK_WATCHES_CHILD + 1);
         return false;
-    case 105:
-        r->err = set_watches(zk, r, 5);
+    case PK_OP_SET_WATCHES2:
+        r->err = set_watches(zk, r, PK_WATCHES_RECURSIVE + 1);
         return false;
-    case 106:
+    case PK_OP_ADD_WATCH:
         r->err = add_watch(zk, r);
         return false;
-    case 104:
+    case PK_OP_GET_ALL_CHILDREN_NUMBER:
         r->err = count_all(zk, r);
         return false;
-    case 16:
-        r->err = -123;
+    case PK_OP_RECONFIG:
+        r->err = ZK_RECONFIG_DISABLED;
         return false;
-    case 17:
-    case 18:
-        r->err = -121;
+    case PK_OP_CHECK_WATCHES:
+    case PK_OP_REMOVE_WATCHES:
+        r->err = ZK_NO_WATCHER;
         return false;
-    case 100:
-        r->zxid = -2;
+    case PK_OP_AUTH:
+        r->zxid = ZK_ZXID_ZERO;
         auth(zk, r);
         return false;
-    case 102:
-        r->zxid = -2;
+    case PK_OP_SASL:
+        r->zxid = ZK_ZXID_ZERO;
         sup_str(&r->body, "token");
         return false;
-    case 103:
-    case 107:
+    case PK_OP_GET_EPHEMERALS:
+    case PK_OP_WHO_AM_I:
         sup_int(&r->body, 0);
         return false;
-    case 11:
-    case -11:
+    case PK_OP_PING:
+    case PK_OP_CLOSE_SESSION:
         return false;
     default:
         zk->refused++;
         r->zxid = -1;
-        r->err = -6;
+        r->err = PK_Z_UNIMPLEMENTED;
         return true;
     }
 }

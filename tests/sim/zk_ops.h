@@ -17,10 +17,13 @@ bool zk_in_str(struct zk_in *in, char *room, size_t size);
 /* A buffer, borrowed; *len -1 for null. */
 const uint8_t *zk_in_buf(struct zk_in *in, int *len);
 
+/* Errors that the product does not name, and a header zxid that is 0. */
+enum { ZK_NO_WATCHER = -121, ZK_RECONFIG_DISABLED = -123, ZK_ZXID_ZERO = -2 };
+
 struct zk_request {
     int link, xid, op, err;
     int64_t session;
-    int64_t zxid; /* of the reply header: 0 the tree's, -2 zero */
+    int64_t zxid; /* of the reply header: 0 the tree's, or ZK_ZXID_ZERO */
     struct zk_in in;
     struct sup_buf body;
 };
@@ -28,6 +31,7 @@ struct zk_request {
 /* Executes a request; true when the connection ends after its reply. */
 bool zk_answer(struct zk *zk, struct zk_request *r);
 void zk_send(struct zk *zk, int link, const struct sup_buf *b);
+void zk_event(struct zk *zk, int link, int type, const char *path);
 void zk_fire(struct zk *zk);
 void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path);
 

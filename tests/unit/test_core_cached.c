@@ -1,17 +1,11 @@
 /* Cached znodes step by step: what is absorbed, what a flush is, and everything that once went wrong with them. */
-#include "tests/sim/direct.h"
-#include "tests/sim/wire.h"
+#include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
 
-#define M "/storm/workerbeats"
 #define Z M "/w"
 
 enum { FLUSH_US = 2000000 };
-
-static struct sim s;
-static struct sup_buf b;
-static int c, other;
 
 static const struct core_mount write_behind = {.path = M,
                                                .mode = PK_MODE_WRITE_BEHIND,
@@ -22,12 +16,8 @@ static const struct core_mount write_behind = {.path = M,
 
 static void start(const struct core_mount *mount)
 {
-    struct core_config config = sim_default_config;
-    config.mounts = mount;
-    sim_init(&s, &config);
-    c = sim_connect(&s, 10000);
-    other = sim_connect(&s, 10000);
-    assert_int_equal(sim_direct_create(&s, Z, "first"), 0);
+    core_start(mount);
+    assert_int_equal(sim_direct_create(&s, Z, "first"), PK_Z_OK);
 }
 
 static int setup(void **state)
@@ -37,32 +27,13 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    sup_buf_free(&b);
-    sim_free(&s);
-    return 0;
-}
-
-static const struct core_stats *st(void)
-{
-    return core_stats(s.core);
-}
-
 /* One setData, answered OK; returns the version. */
 static int set(int who, const char *path, const char *data)
 {
     struct sim_frame f;
     wire_set(&b, 7, path, data, -1);
-    sim_go(&s, who, &b);
-    sim_expect(&s, who, 7, 0, &f);
-    return f.body[35];
-}
-
-static const struct tree_node *upstream(const char *path)
-{
-    return tree_find(&s.zk.tree, path);
+    sim_call(&s, who, &b, PK_Z_OK, &f);
+    return sim_stat(&f).version;
 }
 
 /* Cached, with the versions 1 (relayed) to 1 + n (absorbed). */
@@ -82,8 +53,7 @@ static void a_flush_is_one_transaction(void **state)
     int64_t zxid = s.zk.tree.zxid;
     sim_advance(&s, FLUSH_US + 500000);
     assert_int_equal(s.zk.tree.zxid - zxid, 1);
-    assert_int_equal(upstream(Z)->version, 6);
-    assert_memory_equal(upstream(Z)->data, "absorbed", 8);
+    expect_upstream(Z, "absorbed", 6);
     assert_int_equal(st()->dirty, 0);
     assert_int_equal(st()->writes_flushed, 5);
     assert_int_equal(set(c, Z, "more"), 7);
@@ -95,12 +65,10 @@ static void others_read_what_was_absorbed(void **state)
     (void)state;
     struct sim_frame f;
     cached(c, 2);
-    wire_read(&b, 3, 4, Z, false);
-    sim_go(&s, other, &b);
-    sim_expect(&s, other, 3, 0, &f);
-    assert_int_equal(f.len, 4 + 8 + 68);
-    assert_memory_equal(f.body + 4, "absorbed", 8);
-    assert_int_equal(f.body[12 + 35], 3);
+    wire_read(&b, 3, PK_OP_GET_DATA, Z, false);
+    sim_call(&s, other, &b, PK_Z_OK, &f);
+    sim_expect_data(&f, "absorbed");
+    assert_int_equal(sim_stat(&f).version, 3);
     assert_int_equal(upstream(Z)->version, 1);
 }
 
@@ -109,22 +77,13 @@ static void named_twice_in_a_multi(void **state)
 {
     (void)state;
     cached(c, 3);
-    size_t mark = wire_begin(&b, 9, 14);
-    for (int i = 0; i < 2; i++) {
-        sup_int(&b, 13);
-        sup_byte(&b, 0);
-        sup_int(&b, -1);
-        sup_str(&b, Z);
-        sup_int(&b, 4);
-    }
-    sup_int(&b, -1);
-    sup_byte(&b, 1);
-    sup_int(&b, -1);
-    wire_end(&b, mark);
+    size_t mark = wire_multi(&b, 9, PK_OP_MULTI);
+    wire_multi_check(&b, Z, 4);
+    wire_multi_check(&b, Z, 4);
+    wire_multi_end(&b, mark);
     struct sim_frame f;
-    sim_go(&s, c, &b);
-    sim_expect(&s, c, 9, 0, &f);
-    assert_int_equal(f.body[3], 13);
+    sim_call(&s, c, &b, PK_Z_OK, &f);
+    assert_int_equal(sup_be32(f.body), PK_OP_CHECK);
     assert_int_equal(upstream(Z)->version, 4);
     assert_int_equal(st()->writes_dropped, 0);
 }
@@ -135,14 +94,13 @@ static void children_after_a_flush(void **state)
     (void)state;
     struct sim_frame f;
     cached(c, 1);
-    assert_int_equal(sim_direct_create(&s, Z "/child", ""), 0);
+    assert_int_equal(sim_direct_create(&s, Z "/child", ""), PK_Z_OK);
     sim_advance(&s, FLUSH_US + 500000);
     wire_set(&b, 7, Z, "x", -1);
-    sim_go(&s, c, &b);
-    sim_expect(&s, c, 7, 0, &f);
-    assert_int_equal(f.body[35], 3);
-    assert_int_equal(f.body[39], 1); /* cversion */
-    assert_int_equal(f.body[59], 1); /* children */
+    sim_call(&s, c, &b, PK_Z_OK, &f);
+    assert_int_equal(sim_stat(&f).version, 3);
+    assert_int_equal(sim_stat(&f).cversion, 1);
+    assert_int_equal(sim_stat(&f).num_children, 1);
 }
 
 /* Once the OK of a setData that came after the answer to a delete cached a znode that was gone. */
@@ -154,14 +112,12 @@ static void a_late_answer_permits_nothing(void **state)
     sim_go(&s, c, &b);
     assert_int_equal(upstream(Z)->version, 1);
     wire_delete(&b, 8, Z, -1);
-    sim_go(&s, other, &b);
-    sim_expect(&s, other, 8, 0, NULL);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
     s.conns[c].deaf = false;
     sim_pump(&s);
-    sim_expect(&s, c, 7, 0, NULL);
+    sim_expect(&s, c, 7, PK_Z_OK, NULL);
     wire_set(&b, 9, Z, "into the void", -1);
-    sim_go(&s, c, &b);
-    sim_expect(&s, c, 9, -101, NULL);
+    sim_call(&s, c, &b, PK_Z_NO_NODE, NULL);
 }
 
 /* Once a create whose answer was cut off ended a dirty cached znode without a word. */
@@ -169,9 +125,8 @@ static void a_create_flushes_first(void **state)
 {
     (void)state;
     cached(c, 2);
-    wire_create(&b, 5, 1, Z, "", 0);
-    sim_go(&s, other, &b);
-    sim_expect(&s, other, 5, -110, NULL);
+    wire_create(&b, 5, Z, "");
+    sim_call(&s, other, &b, PK_Z_NODE_EXISTS, NULL);
     assert_int_equal(upstream(Z)->version, 3);
 }
 
@@ -185,11 +140,11 @@ static void closing_while_another_flushes(void **state)
     s.conns[c].hold = true;
     sim_advance(&s, FLUSH_US + 500000);
     assert_int_equal(set(other, Z, "newer, and other's to flush"), 4);
-    wire_op(&b, 21, -11);
+    wire_op(&b, 21, PK_OP_CLOSE_SESSION);
     sim_go(&s, other, &b);
     s.conns[c].hold = false;
     sim_pump(&s);
-    sim_expect(&s, other, 21, 0, NULL);
+    sim_expect(&s, other, 21, PK_Z_OK, NULL);
     assert_int_equal(st()->writes_dropped, 0);
     assert_int_equal(upstream(Z)->version, 4);
 }
@@ -198,9 +153,9 @@ static void a_foreign_write_stays(void **state)
 {
     (void)state;
     cached(c, 2);
-    assert_int_equal(sim_direct_set(&s, Z, "theirs", -1), 0);
+    assert_int_equal(sim_direct_set(&s, Z, "theirs", -1), PK_Z_OK);
     sim_advance(&s, FLUSH_US + 500000);
-    assert_memory_equal(upstream(Z)->data, "theirs", 6);
+    expect_upstream(Z, "theirs", 2);
     assert_int_equal(st()->foreign_writes, 1);
     assert_int_equal(st()->writes_dropped, 2);
     assert_int_equal(set(c, Z, "relayed again"), 3);
@@ -213,15 +168,8 @@ static void an_acl_changed_directly(void **state)
     cached(c, 0);
     assert_int_equal(set(other, Z, "permitted too"), 2);
     assert_int_equal(st()->write_permits, 2);
-    size_t mark = wire_begin(&b, 1, 7);
-    sup_str(&b, Z);
-    sup_int(&b, 1);
-    sup_int(&b, 31);
-    sup_str(&b, "world");
-    sup_str(&b, "anyone");
-    sup_int(&b, -1);
-    wire_end(&b, mark);
-    assert_int_equal(sim_direct(&s, &b).err, 0);
+    wire_set_acl(&b, 1, Z, -1);
+    assert_int_equal(sim_direct(&s, &b).err, PK_Z_OK);
     sup_buf_reset(&b);
     int third = sim_connect(&s, 10000);
     assert_int_equal(set(third, Z, "shows the new ACL's version"), 3);
@@ -234,22 +182,15 @@ static void a_multi_read_is_not_overtaken(void **state)
     (void)state;
     cached(c, 1);
     s.conns[other].deaf = true;
-    size_t mark = wire_begin(&b, 9, 22);
-    sup_int(&b, 4);
-    sup_byte(&b, 0);
-    sup_int(&b, -1);
-    sup_str(&b, Z);
-    sup_byte(&b, 0);
-    sup_int(&b, -1);
-    sup_byte(&b, 1);
-    sup_int(&b, -1);
-    wire_end(&b, mark);
+    size_t mark = wire_multi(&b, 9, PK_OP_MULTI_READ);
+    wire_multi_read(&b, PK_OP_GET_DATA, Z);
+    wire_multi_end(&b, mark);
     sim_go(&s, other, &b);
     assert_int_equal(set(c, Z, "relayed meanwhile"), 3);
     assert_int_equal(upstream(Z)->version, 3);
     s.conns[other].deaf = false;
     sim_pump(&s);
-    sim_expect(&s, other, 9, 0, NULL);
+    sim_expect(&s, other, 9, PK_Z_OK, NULL);
     assert_int_equal(set(c, Z, "absorbed"), 4);
     assert_int_equal(upstream(Z)->version, 3);
 }
@@ -258,12 +199,12 @@ static void a_multi_read_is_not_overtaken(void **state)
 static void keep_alive_looks_at_each(void **state)
 {
     (void)state;
-    assert_int_equal(sim_direct_create(&s, M "/v", ""), 0);
+    assert_int_equal(sim_direct_create(&s, M "/v", ""), PK_Z_OK);
     cached(c, 0);
     assert_int_equal(set(c, M "/v", "x"), 1);
     assert_int_equal(st()->cached_znodes, 2);
-    assert_int_equal(sim_direct_delete(&s, Z), 0);
-    assert_int_equal(sim_direct_delete(&s, M "/v"), 0);
+    assert_int_equal(sim_direct_delete(&s, Z), PK_Z_OK);
+    assert_int_equal(sim_direct_delete(&s, M "/v"), PK_Z_OK);
     for (int i = 0; i < 3; i++) {
         s.now_us += 1900000;
         sim_step(&s, -1, PK_TICK, NULL, 0);
@@ -280,16 +221,15 @@ static void foreign_beside_a_failing_request(void **state)
     (void)state;
     cached(c, 0);
     s.conns[other].hold = true;
-    wire_create(&b, 5, 1, Z, "", 0);
+    wire_create(&b, 5, Z, "");
     sim_go(&s, other, &b);
-    assert_int_equal(sim_direct_set(&s, Z, "theirs", -1), 0);
+    assert_int_equal(sim_direct_set(&s, Z, "theirs", -1), PK_Z_OK);
     int third = sim_connect(&s, 10000);
-    wire_read(&b, 6, 4, Z, false);
-    sim_go(&s, third, &b);
-    sim_expect(&s, third, 6, 0, NULL);
+    wire_read(&b, 6, PK_OP_GET_DATA, Z, false);
+    sim_call(&s, third, &b, PK_Z_OK, NULL);
     s.conns[other].hold = false;
     sim_pump(&s);
-    sim_expect(&s, other, 5, -110, NULL);
+    sim_expect(&s, other, 5, PK_Z_NODE_EXISTS, NULL);
     assert_int_equal(set(c, Z, "relayed"), 3);
     assert_int_equal(upstream(Z)->version, 3);
 }
@@ -313,9 +253,8 @@ static void sync_ends_permits(void **state)
     (void)state;
     cached(c, 1);
     assert_int_equal(st()->write_permits, 1);
-    wire_path(&b, 4, 9, Z);
-    sim_go(&s, c, &b);
-    sim_expect(&s, c, 4, 0, NULL);
+    wire_path(&b, 4, PK_OP_SYNC, Z);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
     assert_int_equal(st()->write_permits, 0);
     assert_int_equal(set(c, Z, "relayed, behind a flush"), 3);
     assert_int_equal(upstream(Z)->version, 3);
@@ -341,7 +280,7 @@ static void many_writes(void **state)
     (void)state;
     struct core_mount pacemaker = write_behind;
     pacemaker.mode = PK_MODE_PACEMAKER;
-    teardown(NULL);
+    core_teardown(NULL);
     start(&pacemaker);
     cached(c, 0);
     for (int i = 0; i < 499; i++)
@@ -360,7 +299,7 @@ static void a_mode_is_switched(void **state)
     struct core_mount_info info;
     char path[64];
     pacemaker.mode = PK_MODE_PACEMAKER;
-    teardown(NULL);
+    core_teardown(NULL);
     start(&pacemaker);
     sim_local_create(&s, c, M "/t", "");
     for (int i = 0; i < 900; i++) {
@@ -376,15 +315,14 @@ static void a_mode_is_switched(void **state)
     assert_int_equal(core_left(s.core), 0);
     assert_non_null(upstream(M "/t/899"));
     assert_int_equal(st()->znodes, 0);
-    wire_create(&b, 5, 1, M "/t/new", "", 0);
-    sim_go(&s, c, &b);
-    sim_expect(&s, c, 5, 0, NULL);
+    wire_create(&b, 5, M "/t/new", "");
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
     assert_non_null(upstream(M "/t/new"));
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, core_teardown)
     const struct CMUnitTest tests[] = {
         T(a_flush_is_one_transaction),
         T(others_read_what_was_absorbed),

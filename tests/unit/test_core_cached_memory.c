@@ -26,7 +26,7 @@ static void beats(struct sup_buf *b, int *xid)
     for (int i = 0; i < BEATS; i++) {
         wire_set(b, ++*xid, Z, i % 2 == 0 ? "beat" : "a longer beat", -1);
         wire_set(b, ++*xid, V, "beat", -1);
-        wire_read(b, ++*xid, 3, Z, false);
+        wire_read(b, ++*xid, PK_OP_EXISTS, Z, false);
     }
 }
 
@@ -52,8 +52,8 @@ static void script(int c, int other)
     struct sup_buf b = {0};
     int xid = 0;
     changed.mode = PK_MODE_WRITE_BEHIND;
-    wire_create(&b, ++xid, 1, M "/t", "", 0);
-    wire_create(&b, ++xid, 1, M "/t/born", "x", 0);
+    wire_create(&b, ++xid, M "/t", "");
+    wire_create(&b, ++xid, M "/t/local", "x");
     beats(&b, &xid);
     say(c, &b);
     (void)!core_mount_set(s.core, 0, &changed);
@@ -63,8 +63,8 @@ static void script(int c, int other)
     beats(&b, &xid);
     say(c, &b);
     wire_set(&b, 1, Z, "flushes first", -1);
-    wire_read(&b, 2, 4, V, false);
-    wire_read(&b, 3, 4, V, true);
+    wire_read(&b, 2, PK_OP_GET_DATA, V, false);
+    wire_read(&b, 3, PK_OP_GET_DATA, V, true);
     say(other, &b);
     s.conns[c].hold = true;
     beats(&b, &xid);
@@ -86,8 +86,8 @@ static uint64_t run(uint64_t n, bool for_good)
     config.mounts = &mount;
     sim_init(&s, &config);
     int c = sim_connect(&s, 30000), other = sim_connect(&s, 30000);
-    assert_int_equal(sim_direct_create(&s, Z, "z"), 0);
-    assert_int_equal(sim_direct_create(&s, V, "v"), 0);
+    assert_int_equal(sim_direct_create(&s, Z, "z"), PK_Z_OK);
+    assert_int_equal(sim_direct_create(&s, V, "v"), PK_Z_OK);
     uint64_t before = s.mem.calls;
     sup_mem_fail(&s.mem, n);
     s.mem.all_after = for_good;

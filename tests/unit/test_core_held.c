@@ -55,11 +55,11 @@ static void acl(struct sup_buf *b)
     sup_int(b, kind == 0 ? 0 : kind == 1 ? 2 : 1);
     if (kind == 0)
         return;
-    sup_int(b, kind == 2 ? 1 : kind == 3 ? 27 : 31);
+    sup_int(b, kind == 2 ? PK_PERM_READ : kind == 3 ? PK_PERM_ALL & ~PK_PERM_CREATE : PK_PERM_ALL);
     sup_str(b, "world");
     sup_str(b, "anyone");
     if (kind == 1) {
-        sup_int(b, 31);
+        sup_int(b, PK_PERM_ALL);
         sup_str(b, "digest");
         sup_str(b, "u:hash");
     }
@@ -69,14 +69,10 @@ static void create_body(struct sup_buf *b, const char *path, int flags, bool ope
 {
     sup_str(b, path);
     sup_str(b, some_data());
-    if (open) {
-        sup_int(b, 1);
-        sup_int(b, 31);
-        sup_str(b, "world");
-        sup_str(b, "anyone");
-    } else {
+    if (open)
+        wire_open_acl(b);
+    else
         acl(b);
-    }
     sup_int(b, flags);
 }
 
@@ -87,45 +83,45 @@ static int usual(struct sup_buf *b, int xid)
     switch (sup_below(&rng, 8)) {
     case 0:
     case 1: {
-        int op = sup_below(&rng, 3) == 0 ? 15 : 1;
-        wire_create(b, xid, op, path, some_data(), 0);
+        int op = sup_below(&rng, 3) == 0 ? PK_OP_CREATE2 : PK_OP_CREATE;
+        wire_create_as(b, xid, op, PK_CREATE_PERSISTENT, path, some_data());
         return op;
     }
     case 2:
     case 3:
         wire_set(b, xid, path, some_data(), some_version());
-        return 5;
+        return PK_OP_SET_DATA;
     case 4:
         wire_delete(b, xid, path, some_version());
-        return 2;
+        return PK_OP_DELETE;
     case 5:
-        wire_read(b, xid, 3, path, false);
-        return 3;
+        wire_read(b, xid, PK_OP_EXISTS, path, false);
+        return PK_OP_EXISTS;
     case 6: {
-        int op = sup_below(&rng, 2) ? 8 : 12;
+        int op = sup_below(&rng, 2) ? PK_OP_GET_CHILDREN : PK_OP_GET_CHILDREN2;
         wire_read(b, xid, op, sup_below(&rng, 3) ? path : M, false);
         return op;
     }
     default:
-        wire_read(b, xid, 4, path, false);
-        return 4;
+        wire_read(b, xid, PK_OP_GET_DATA, path, false);
+        return PK_OP_GET_DATA;
     }
 }
 
 static void sub_op(struct sup_buf *b, bool reads)
 {
-    static const int writes[] = {1, 1, 2, 5, 5, 13, 15, 19};
-    int op = reads ? (sup_below(&rng, 2) ? 4 : 8) : writes[sup_below(&rng, 8)];
+    static const int writes[] = {PK_OP_CREATE,   PK_OP_CREATE, PK_OP_DELETE,  PK_OP_SET_DATA,
+                                 PK_OP_SET_DATA, PK_OP_CHECK,  PK_OP_CREATE2, PK_OP_CREATE_CONTAINER};
+    int op = reads ? (sup_below(&rng, 2) ? PK_OP_GET_DATA : PK_OP_GET_CHILDREN) : writes[sup_below(&rng, 8)];
     const char *path = a_path(false);
-    sup_int(b, op);
-    sup_byte(b, 0);
-    sup_int(b, -1);
-    if (op == 1 || op == 15 || op == 19) {
-        create_body(b, path, op == 19 ? 4 : (int)sup_below(&rng, 4), true);
+    wire_multi_op(b, op);
+    if (op == PK_OP_CREATE || op == PK_OP_CREATE2 || op == PK_OP_CREATE_CONTAINER) {
+        create_body(b, path, op == PK_OP_CREATE_CONTAINER ? PK_CREATE_CONTAINER : (int)sup_below(&rng, 4),
+                    true);
         return;
     }
     sup_str(b, path);
-    if (op == 5)
+    if (op == PK_OP_SET_DATA)
         sup_str(b, some_data());
     if (reads)
         sup_byte(b, 0);
@@ -136,23 +132,20 @@ static void sub_op(struct sup_buf *b, bool reads)
 static int multi(struct sup_buf *b, int xid)
 {
     bool reads = sup_below(&rng, 3) == 0;
-    int op = reads ? 22 : 14;
-    size_t mark = wire_begin(b, xid, op);
+    int op = reads ? PK_OP_MULTI_READ : PK_OP_MULTI;
+    size_t mark = wire_multi(b, xid, op);
     for (uint32_t n = sup_below(&rng, 5); n > 0; n--)
         sub_op(b, sup_below(&rng, 30) == 0 ? !reads : reads);
-    sup_int(b, -1);
-    sup_byte(b, 1);
-    sup_int(b, -1);
-    wire_end(b, mark);
+    wire_multi_end(b, mark);
     return op;
 }
 
 static int set_watches(struct sup_buf *b, int xid)
 {
-    int op = sup_below(&rng, 2) ? 101 : 105;
+    int op = sup_below(&rng, 2) ? PK_OP_SET_WATCHES : PK_OP_SET_WATCHES2;
     size_t mark = wire_begin(b, xid, op);
     sup_long(b, 1 << 30);
-    for (int list = 0; list < (op == 101 ? 3 : 5); list++) {
+    for (int list = 0; list < (op == PK_OP_SET_WATCHES ? 3 : 5); list++) {
         uint32_t n = sup_below(&rng, 3);
         sup_int(b, n);
         for (; n > 0; n--)
@@ -162,20 +155,18 @@ static int set_watches(struct sup_buf *b, int xid)
     return op;
 }
 
-static int path_and_int(struct sup_buf *b, int xid, int op, int n)
+static int add_watch(struct sup_buf *b, int xid)
 {
-    size_t mark = wire_begin(b, xid, op);
-    sup_str(b, a_path(false));
-    sup_int(b, n);
-    wire_end(b, mark);
-    return op;
+    int mode = (int)sup_below(&rng, 3);
+    wire_add_watch(b, xid, a_path(false), mode);
+    return PK_OP_ADD_WATCH;
 }
 
 static int unusual(struct sup_buf *b, int xid)
 {
     size_t mark;
-    static const int watched[] = {3, 4, 8, 12};
-    static const int pathed[] = {6, 9, 104};
+    static const int watched[] = {PK_OP_EXISTS, PK_OP_GET_DATA, PK_OP_GET_CHILDREN, PK_OP_GET_CHILDREN2};
+    static const int pathed[] = {PK_OP_GET_ACL, PK_OP_SYNC, PK_OP_GET_ALL_CHILDREN_NUMBER};
     int op;
     switch (sup_below(&rng, 12)) {
     case 0:
@@ -185,26 +176,28 @@ static int unusual(struct sup_buf *b, int xid)
         return op;
     case 2:
     case 3: {
-        static const int creates[] = {1, 15, 19};
+        static const int creates[] = {PK_OP_CREATE, PK_OP_CREATE2, PK_OP_CREATE_CONTAINER};
         op = creates[sup_below(&rng, 3)];
         mark = wire_begin(b, xid, op);
-        create_body(b, a_path(false), op == 19 ? 4 : (int)sup_below(&rng, 5), sup_below(&rng, 2) == 0);
+        create_body(b, a_path(false),
+                    op == PK_OP_CREATE_CONTAINER ? PK_CREATE_CONTAINER : (int)sup_below(&rng, 5),
+                    sup_below(&rng, 2) == 0);
         wire_end(b, mark);
         return op;
     }
     case 4:
         return multi(b, xid);
     case 5:
-        mark = wire_begin(b, xid, 7);
+        mark = wire_begin(b, xid, PK_OP_SET_ACL);
         sup_str(b, a_path(false));
         acl(b);
         sup_int(b, some_version());
         wire_end(b, mark);
-        return 7;
+        return PK_OP_SET_ACL;
     case 6:
         return sup_below(&rng, 4) == 0 ? set_watches(b, xid) : multi(b, xid);
     case 7:
-        return sup_below(&rng, 6) == 0 ? path_and_int(b, xid, 106, (int)sup_below(&rng, 3)) : multi(b, xid);
+        return sup_below(&rng, 6) == 0 ? add_watch(b, xid) : multi(b, xid);
     case 8:
     case 9:
         op = pathed[sup_below(&rng, 3)];
@@ -212,7 +205,7 @@ static int unusual(struct sup_buf *b, int xid)
         return op;
     case 10:
         wire_delete(b, xid, a_path(false), some_version());
-        return 2;
+        return PK_OP_DELETE;
     default:
         op = watched[sup_below(&rng, 4)];
         wire_read(b, xid, op, a_path(false), false);
@@ -226,7 +219,7 @@ static void compare_events(int k, const char *text)
     while (ref_frame(&ref, k, &want)) {
         if (!sim_frame(&s, clients[k], &got))
             fail_msg("%s: an event is missing for client %d", text, k);
-        ref_compare(-1, &want, &got, text);
+        ref_compare(PK_OP_NOTIFICATION, &want, &got, text);
     }
     if (sim_frame(&s, clients[k], &got))
         fail_msg("%s: an event or answer too many for client %d: xid %d", text, k, got.xid);
@@ -249,7 +242,7 @@ static void step(int n, bool beats)
         if (!sim_frame(&s, clients[k], &got))
             fail_msg("%s: no answer (closed %d, why %d)", text, s.conns[clients[k]].closed,
                      (int)s.conns[clients[k]].why);
-        ref_compare(want.xid == -1 ? -1 : op, &want, &got, text);
+        ref_compare(want.xid == PK_XID_NOTIFICATION ? PK_OP_NOTIFICATION : op, &want, &got, text);
         if (want.xid == n)
             break;
     }
@@ -284,14 +277,11 @@ static void compare_trees(void)
 }
 
 /* A recursive watch on the mount has everything promoted. */
-static void promotion_all(int n)
+static void promote_all(int n)
 {
     struct sup_buf b = {0};
-    size_t mark = wire_begin(&b, n, 106);
-    sup_str(&b, M);
-    sup_int(&b, 1);
-    wire_end(&b, mark);
-    sim_call(&s, clients[0], &b, 0, NULL);
+    wire_add_watch(&b, n, M, PK_WATCH_PERSISTENT_RECURSIVE);
+    sim_call(&s, clients[0], &b, PK_Z_OK, NULL);
     sup_buf_free(&b);
     assert_int_equal(core_stats(s.core)->znodes, 0);
 }
@@ -320,10 +310,10 @@ static void run(uint64_t seed, const struct profile *p)
         step(n, n <= p->usual_first);
         if (sup_below(&rng, 10) == 0) {
             s.now_us += sup_below(&rng, 1000);
-            s.zk.tree.now_ms = ref.zk.tree.now_ms = 1000000 + s.now_us / 1000;
+            s.zk.tree.now_ms = ref.zk.tree.now_ms = sim_wall_ms(&s);
         }
     }
-    promotion_all(p->steps + 1);
+    promote_all(p->steps + 1);
     compare_trees();
     const struct core_stats *st = core_stats(s.core);
     sums.local_creates += st->local_creates;

@@ -10,76 +10,43 @@
 
 static struct sim s;
 
-static void multi(struct sup_buf *b, int xid)
-{
-    size_t mark = wire_begin(b, xid, 14);
-    sup_int(b, 5);
-    sup_byte(b, 0);
-    sup_int(b, -1);
-    sup_str(b, M "/t/w");
-    sup_str(b, "multi");
-    sup_int(b, -1);
-    sup_int(b, -1);
-    sup_byte(b, 1);
-    sup_int(b, -1);
-    wire_end(b, mark);
-}
-
-static void add_watch(struct sup_buf *b, int xid, const char *path, int mode)
-{
-    size_t mark = wire_begin(b, xid, 106);
-    sup_str(b, path);
-    sup_int(b, mode);
-    wire_end(b, mark);
-}
-
-static void multi_read(struct sup_buf *b, int xid, const char *path)
-{
-    size_t mark = wire_begin(b, xid, 22);
-    sup_int(b, 4);
-    sup_byte(b, 0);
-    sup_int(b, -1);
-    sup_str(b, path);
-    sup_byte(b, 0);
-    sup_int(b, -1);
-    sup_byte(b, 1);
-    sup_int(b, -1);
-    wire_end(b, mark);
-}
-
 /* First part: local creates, beats, reads, merges. Second: everything unusual. */
 static void script(struct sup_buf *b, const char *big)
 {
     int xid = 0;
-    wire_create(b, ++xid, 1, M "/t", "", 0);
-    wire_create(b, ++xid, 15, M "/t/w", "one", 0);
-    wire_create(b, ++xid, 1, M "/t/v", big, 0);
+    wire_create(b, ++xid, M "/t", "");
+    wire_create_as(b, ++xid, PK_OP_CREATE2, PK_CREATE_PERSISTENT, M "/t/w", "one");
+    wire_create(b, ++xid, M "/t/v", big);
     wire_set(b, ++xid, M "/t/w", "longer than before", -1);
-    wire_read(b, ++xid, 4, "/storm", false);
-    wire_read(b, ++xid, 4, M "/t/v", false);
+    wire_read(b, ++xid, PK_OP_GET_DATA, "/storm", false);
+    wire_read(b, ++xid, PK_OP_GET_DATA, M "/t/v", false);
     wire_set(b, ++xid, M "/t/v", "now short", -1);
-    wire_read(b, ++xid, 12, M, false);
-    wire_read(b, ++xid, 12, M "/t", false);
-    wire_path(b, ++xid, 6, M "/t");
-    wire_path(b, ++xid, 104, M);
-    wire_path(b, ++xid, 104, "/storm");
-    wire_auth(b, -4);
-    wire_op(b, -2, 11);
+    wire_read(b, ++xid, PK_OP_GET_CHILDREN2, M, false);
+    wire_read(b, ++xid, PK_OP_GET_CHILDREN2, M "/t", false);
+    wire_path(b, ++xid, PK_OP_GET_ACL, M "/t");
+    wire_path(b, ++xid, PK_OP_GET_ALL_CHILDREN_NUMBER, M);
+    wire_path(b, ++xid, PK_OP_GET_ALL_CHILDREN_NUMBER, "/storm");
+    wire_auth(b, PK_XID_AUTH);
+    wire_ping(b);
     wire_delete(b, ++xid, M "/t/v", -1);
-    wire_read(b, ++xid, 4, "/zookeeper/config", false);
-    multi_read(b, ++xid, "/zookeeper/config");
-    wire_read(b, ++xid, 4, M "/t/w", true);
+    wire_read(b, ++xid, PK_OP_GET_DATA, "/zookeeper/config", false);
+    size_t reads = wire_multi(b, ++xid, PK_OP_MULTI_READ);
+    wire_multi_read(b, PK_OP_GET_DATA, "/zookeeper/config");
+    wire_multi_end(b, reads);
+    wire_read(b, ++xid, PK_OP_GET_DATA, M "/t/w", true);
     wire_set(b, ++xid, M "/t/w", "seen", -1);
-    wire_create(b, ++xid, 1, M "/u", "", 0);
-    wire_create(b, ++xid, 1, M "/u/e", "", 1);
-    wire_create(b, ++xid, 1, M "/u/s-", "", 2);
-    wire_create(b, ++xid, 1, M "/x", "", 0);
-    wire_create(b, ++xid, 1, M "/x/y", big, 0);
+    wire_create(b, ++xid, M "/u", "");
+    wire_create_as(b, ++xid, PK_OP_CREATE, PK_CREATE_EPHEMERAL, M "/u/e", "");
+    wire_create_as(b, ++xid, PK_OP_CREATE, PK_CREATE_SEQUENTIAL, M "/u/s-", "");
+    wire_create(b, ++xid, M "/x", "");
+    wire_create(b, ++xid, M "/x/y", big);
     wire_set(b, ++xid, M "/x/y", "small", -1);
-    multi(b, ++xid);
-    add_watch(b, ++xid, M "/x", 0);
-    add_watch(b, ++xid, "/storm", 1);
-    wire_read(b, ++xid, 8, M, true);
+    size_t writes = wire_multi(b, ++xid, PK_OP_MULTI);
+    wire_multi_set(b, M "/t/w", "multi", -1);
+    wire_multi_end(b, writes);
+    wire_add_watch(b, ++xid, M "/x", PK_WATCH_PERSISTENT);
+    wire_add_watch(b, ++xid, "/storm", PK_WATCH_PERSISTENT_RECURSIVE);
+    wire_read(b, ++xid, PK_OP_GET_CHILDREN, M, true);
     wire_delete(b, ++xid, M "/x/y", -1);
 }
 
@@ -112,14 +79,14 @@ static uint64_t run(const struct sup_buf *b, const struct sup_buf *hello, uint64
     struct sup_buf more = {0};
     if (s.conns[other].closed)
         other = sim_connect(&s, 10000);
-    wire_create(&more, 1, 1, M "/z", "", 0);
+    wire_create(&more, 1, M "/z", "");
     wire_set(&more, 2, M "/z", "beat", -1);
-    wire_read(&more, 3, 8, M, false);
+    wire_read(&more, 3, PK_OP_GET_CHILDREN, M, false);
     sim_send(&s, other, &more);
     sim_pump(&s);
-    sim_expect(&s, other, 1, 0, NULL);
-    sim_expect(&s, other, 2, 0, NULL);
-    sim_expect(&s, other, 3, 0, NULL);
+    sim_expect(&s, other, 1, PK_Z_OK, NULL);
+    sim_expect(&s, other, 2, PK_Z_OK, NULL);
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
     if (c >= 0 && !s.conns[c].closed) {
         sim_leave(&s, c);
         sim_pump(&s);

@@ -1,37 +1,7 @@
-/* Promotes: counters replayed, others waiting, and everything that can go wrong in the middle. */
-#include "tests/sim/steps.h"
-#include "tests/sim/uplink.h"
-#include "tests/sim/wire.h"
+/* Promotion: counters replayed, others waiting, and everything that can go wrong in the middle. */
+#include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
-
-#define M "/storm/workerbeats"
-
-static struct sim s;
-static struct sup_buf b;
-static int c, other;
-
-static int setup(void **state)
-{
-    (void)state;
-    sim_init(&s, NULL);
-    c = sim_connect(&s, 10000);
-    other = sim_connect(&s, 10000);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sup_buf_free(&b);
-    sim_free(&s);
-    return 0;
-}
-
-static const struct core_stats *st(void)
-{
-    return core_stats(s.core);
-}
 
 static void counters_are_replayed(void **state)
 {
@@ -42,21 +12,16 @@ static void counters_are_replayed(void **state)
     for (int i = 0; i < 3; i++) {
         sim_local_create(&s, c, M "/t/v", "v");
         wire_delete(&b, 9, M "/t/v", -1);
-        sim_go(&s, c, &b);
-        sim_expect(&s, c, 9, 0, NULL);
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
     }
     uint64_t writes = s.zk.writes;
     sim_watch(&s, other, 3, M "/t/w");
     struct sim_frame f;
-    sim_expect(&s, other, 3, 0, &f);
-    assert_int_equal(f.body[35], 7);
-    const struct tree_node *t = tree_find(&s.zk.tree, M "/t"), *w = tree_find(&s.zk.tree, M "/t/w");
-    assert_non_null(t);
-    assert_non_null(w);
-    assert_int_equal(w->version, 7);
-    assert_memory_equal(w->data, "beat 6", 6);
-    assert_int_equal(t->creates, 4);
-    assert_null(tree_find(&s.zk.tree, M "/t/pacekeeper-counts"));
+    sim_expect(&s, other, 3, PK_Z_OK, &f);
+    assert_int_equal(sim_stat(&f).version, 7);
+    expect_upstream(M "/t/w", "beat 6", 7);
+    assert_int_equal(upstream(M "/t")->creates, 4);
+    assert_null(upstream(M "/t/pacekeeper-counts"));
     assert_in_range(s.zk.writes - writes, 1, 6);
     assert_int_equal(st()->znodes, 0);
     assert_int_equal(st()->promoted_znodes, 2);
@@ -65,19 +30,19 @@ static void counters_are_replayed(void **state)
 static void many_writes_are_cut(void **state)
 {
     (void)state;
-    struct core_log_event note;
-    bool noted = false;
+    struct core_log_event event;
+    bool logged = false;
     sim_local_create(&s, c, M "/t", "x");
     sim_beats(&s, c, M "/t", 1500);
     sim_watch(&s, other, 3, M "/t");
-    sim_expect(&s, other, 3, 0, NULL);
-    const struct tree_node *t = tree_find(&s.zk.tree, M "/t");
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
+    const struct tree_node *t = upstream(M "/t");
     assert_non_null(t);
     assert_in_range(t->version, 900, 1000);
     assert_memory_equal(t->data, "beat 1499", 9);
-    while (core_take_log_event(s.core, &note))
-        noted |= note.kind == PK_LOG_EVENT_COUNTERS_CUT && strcmp(note.path, M "/t") == 0;
-    assert_true(noted);
+    while (core_take_log_event(s.core, &event))
+        logged |= event.kind == PK_LOG_EVENT_COUNTERS_CUT && strcmp(event.path, M "/t") == 0;
+    assert_true(logged);
 }
 
 /* While a znode is being promoted reads are local, writes wait, in the order in which they came. */
@@ -87,22 +52,21 @@ static void others_wait(void **state)
     sim_local_create(&s, c, M "/t", "x");
     s.conns[c].hold = true;
     sim_watch(&s, c, 3, M "/t");
-    wire_read(&b, 10, 4, M "/t", false);
+    wire_read(&b, 10, PK_OP_GET_DATA, M "/t", false);
     wire_set(&b, 11, M "/t", "waits", 0);
-    wire_read(&b, 12, 4, M "/t", false);
+    wire_read(&b, 12, PK_OP_GET_DATA, M "/t", false);
     sim_go(&s, other, &b);
     struct sim_frame f;
-    sim_expect(&s, other, 10, 0, &f);
-    assert_memory_equal(f.body, "\0\0\0\1x", 5);
+    sim_expect(&s, other, 10, PK_Z_OK, &f);
+    sim_expect_data(&f, "x");
     assert_false(sim_frame(&s, other, &f));
     for (int i = 0; i < 20; i++)
         sim_release(&s, c, 1);
-    sim_expect(&s, other, 11, 0, &f);
-    sim_expect(&s, other, 12, 0, &f);
-    assert_memory_equal(f.body, "\0\0\0\5waits", 9);
-    const struct tree_node *t = tree_find(&s.zk.tree, M "/t");
-    assert_int_equal(t->version, 1);
-    sim_expect(&s, c, 3, 0, NULL);
+    sim_expect(&s, other, 11, PK_Z_OK, &f);
+    sim_expect(&s, other, 12, PK_Z_OK, &f);
+    sim_expect_data(&f, "waits");
+    expect_upstream(M "/t", "waits", 1);
+    sim_expect(&s, c, 3, PK_Z_OK, NULL);
 }
 
 /* The uplink is lost in the middle of a promotion, before or after the ensemble did it. */
@@ -113,7 +77,7 @@ static void promotion_cut_off(void **state)
         int promoter = sim_connect(&s, 10000);
         char path[64];
         snprintf(path, sizeof path, M "/cut%d", done);
-        wire_read(&b, 1, 3, "/storm", false);
+        wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
         sim_go(&s, promoter, &b);
         sim_local_create(&s, c, path, "x");
         sim_beats(&s, c, path, 3);
@@ -121,7 +85,7 @@ static void promotion_cut_off(void **state)
         sim_watch(&s, promoter, 3, path);
         if (done)
             sim_release(&s, promoter, 1);
-        assert_int_equal(tree_find(&s.zk.tree, path) != NULL, done);
+        assert_int_equal(upstream(path) != NULL, done);
         s.conns[promoter].deaf = false;
         sup_buf_reset(&s.conns[promoter].uplink.todo);
         s.conns[promoter].uplink.off = 0;
@@ -130,11 +94,8 @@ static void promotion_cut_off(void **state)
         assert_true(s.conns[promoter].closed);
         sim_beats(&s, c, path, 2);
         sim_watch(&s, other, 3, path);
-        sim_expect(&s, other, 3, 0, NULL);
-        const struct tree_node *t = tree_find(&s.zk.tree, path);
-        assert_non_null(t);
-        assert_int_equal(t->version, 5);
-        assert_memory_equal(t->data, "beat 1", 6);
+        sim_expect(&s, other, 3, PK_Z_OK, NULL);
+        expect_upstream(path, "beat 1", 5);
     }
 }
 
@@ -142,18 +103,13 @@ static void promotion_cut_off(void **state)
 static void foreign_create(void **state)
 {
     (void)state;
-    char made[256];
     sim_local_create(&s, c, M "/t", "ours");
-    s.zk.tree.zxid++;
-    assert_int_equal(tree_create(&s.zk.tree, M "/t",
-                                 &(struct tree_new){.data = (const uint8_t *)"theirs", .len = 6}, made),
-                     TREE_OK);
-    s.zk.tree.nchanges = 0;
-    wire_read(&b, 3, 4, M "/t", true);
+    assert_int_equal(sim_direct_create(&s, M "/t", "theirs"), PK_Z_OK);
+    wire_read(&b, 3, PK_OP_GET_DATA, M "/t", true);
     sim_go(&s, other, &b);
     struct sim_frame f;
-    sim_expect(&s, other, 3, 0, &f);
-    assert_memory_equal(f.body, "\0\0\0\6theirs", 10);
+    sim_expect(&s, other, 3, PK_Z_OK, &f);
+    sim_expect_data(&f, "theirs");
     assert_int_equal(st()->foreign_creates, 1);
     assert_int_equal(st()->znodes, 0);
 }
@@ -163,12 +119,10 @@ static void parent_is_made_again(void **state)
 {
     (void)state;
     sim_local_create(&s, c, M "/t", "x");
-    s.zk.tree.zxid++;
-    assert_int_equal(tree_delete(&s.zk.tree, M, -1), TREE_OK);
-    s.zk.tree.nchanges = 0;
+    assert_int_equal(sim_direct_delete(&s, M), PK_Z_OK);
     sim_watch(&s, other, 3, M "/t");
-    sim_expect(&s, other, 3, 0, NULL);
-    assert_non_null(tree_find(&s.zk.tree, M "/t"));
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
+    assert_non_null(upstream(M "/t"));
 }
 
 /* The parent's ACL was changed directly: the request is told, the znode stays, everybody goes on. */
@@ -177,16 +131,21 @@ static void promotion_is_refused(void **state)
     (void)state;
     static const uint8_t read_only[] = "\0\0\0\1\0\0\0\1\0\0\0\5world\0\0\0\6anyone";
     sim_local_create(&s, c, M "/t", "x");
-    assert_int_equal(tree_set_acl(&s.zk.tree, M, read_only, 27, -1), TREE_OK);
+    assert_int_equal(tree_set_acl(&s.zk.tree, M, read_only, PK_OPEN_ACL_LEN, -1), TREE_OK);
     sim_watch(&s, other, 3, M "/t");
-    sim_expect(&s, other, 3, -102, NULL);
+    sim_expect(&s, other, 3, PK_Z_NO_AUTH, NULL);
     assert_int_equal(st()->promote_failures, 1);
     assert_int_equal(st()->znodes, 1);
     sim_beats(&s, c, M "/t", 3);
-    wire_read(&b, 4, 4, M "/t", false);
-    sim_go(&s, other, &b);
-    sim_expect(&s, other, 4, 0, NULL);
+    wire_read(&b, 4, PK_OP_GET_DATA, M "/t", false);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
     assert_int_equal(st()->watched_paths, 0);
+}
+
+/* The path in the answer to a create. */
+static void expect_made(const struct sim_frame *f, const char *path)
+{
+    assert_true(sup_is((struct pk_bytes){f->body + 4, sup_be32(f->body)}, path));
 }
 
 static void sequence_counts_local_creates(void **state)
@@ -197,21 +156,16 @@ static void sequence_counts_local_creates(void **state)
     for (int i = 0; i < 2; i++) {
         sim_local_create(&s, c, M "/t/w", "");
         wire_delete(&b, 9, M "/t/w", -1);
-        sim_go(&s, c, &b);
-        sim_expect(&s, c, 9, 0, NULL);
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
     }
     sim_local_create(&s, c, M "/t/v", "");
-    wire_create(&b, 3, 1, M "/t/s-", "", 2);
-    sim_go(&s, other, &b);
-    sim_expect(&s, other, 3, 0, &f);
-    assert_memory_equal(f.body + 4, M "/t/s-0000000003", strlen(M "/t/s-0000000003"));
-    wire_create(&b, 4, 1, M "/s-", "", 3);
-    sim_go(&s, other, &b);
-    sim_expect(&s, other, 4, 0, &f);
-    assert_memory_equal(f.body + 4, M "/s-0000000001", strlen(M "/s-0000000001"));
+    wire_create_as(&b, 3, PK_OP_CREATE, PK_CREATE_SEQUENTIAL, M "/t/s-", "");
+    sim_call(&s, other, &b, PK_Z_OK, &f);
+    expect_made(&f, M "/t/s-0000000003");
+    wire_create_as(&b, 4, PK_OP_CREATE, PK_CREATE_EPHEMERAL_SEQUENTIAL, M "/s-", "");
+    sim_call(&s, other, &b, PK_Z_OK, &f);
+    expect_made(&f, M "/s-0000000001");
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* 64 levels below the mount are held; what lies deeper is the ensemble's, and makes its parents so. */
 static void depth_is_bounded(void **state)
@@ -223,10 +177,9 @@ static void depth_is_bounded(void **state)
         sim_local_create(&s, c, path, "");
     }
     strcat(path, "/d");
-    wire_create(&b, 7, 1, path, "deep", 0);
-    sim_go(&s, c, &b);
-    sim_expect(&s, c, 7, 0, NULL);
-    assert_non_null(tree_find(&s.zk.tree, path));
+    wire_create(&b, 7, path, "deep");
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    assert_non_null(upstream(path));
     assert_int_equal(st()->local_creates, 64);
     assert_int_equal(st()->promoted_znodes, 64);
     assert_int_equal(st()->znodes, 0);

@@ -17,16 +17,16 @@ static void part(struct sup_buf *b, int n)
     strcat(path, names[n % 3]);
     switch (n % 5) {
     case 0:
-        wire_create(b, n, 1, path, "x", 0);
+        wire_create(b, n, path, "x");
         break;
     case 1:
         wire_set(b, n, path, "y", -1);
         break;
     case 2:
-        wire_read(b, n, 12, M, false);
+        wire_read(b, n, PK_OP_GET_CHILDREN2, M, false);
         break;
     case 3:
-        wire_read(b, n, 4, path, n % 7 == 0);
+        wire_read(b, n, PK_OP_GET_DATA, path, n % 7 == 0);
         break;
     default:
         wire_delete(b, n, path, -1);
