@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proto/records.h"
 #include "tests/lib/support.h"
 
 static struct pk_log log_;
@@ -93,10 +94,11 @@ static void too_much_is_counted(void **state)
 static void notes(void **state)
 {
     (void)state;
-    struct core_log_event note = {.kind = PK_LOG_EVENT_PROMOTE_FAILED, .path = "/m/a", .number = -102};
+    struct core_log_event event = {
+        .kind = PK_LOG_EVENT_PROMOTE_FAILED, .path = "/m/a", .number = PK_Z_NO_AUTH};
     struct pk_log_who who = {7, NULL};
     begin(PK_LOG_DEBUG);
-    pk_log_event(&log_, &who, &note);
+    pk_log_event(&log_, &who, &event);
     end();
     assert_non_null(strstr(text, " warn [0x7 -] the ensemble refused"));
     assert_non_null(strstr(text, "/m/a (-102)\n"));

@@ -67,7 +67,11 @@ static void lookup(void **state)
 static void routes(void **state)
 {
     (void)state;
-    static const int32_t refused[] = {-10, 0, 13, 20}, unusual[] = {7, 14, 19, 21, 22, 101, 105, 106};
+    static const int32_t refused[] = {PK_OP_CREATE_SESSION, PK_OP_NOTIFICATION, PK_OP_CHECK,
+                                      PK_OP_DELETE_CONTAINER};
+    static const int32_t unusual[] = {PK_OP_SET_ACL,      PK_OP_MULTI,      PK_OP_CREATE_CONTAINER,
+                                      PK_OP_CREATE_TTL,   PK_OP_MULTI_READ, PK_OP_SET_WATCHES,
+                                      PK_OP_SET_WATCHES2, PK_OP_ADD_WATCH};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         assert_int_equal(pk_opcode(refused[i])->route, PK_ROUTE_REFUSE);
     for (size_t i = 0; i < sizeof unusual / sizeof unusual[0]; i++)

@@ -126,7 +126,7 @@ static void check_cut_request(const struct sup_golden *g, const struct pk_reques
     for (size_t cut = 0; cut < g->len; cut++) {
         uint8_t *p = sup_fence(g->bytes, cut);
         enum pk_err err = pk_request_decode(p, cut, &req, &ok);
-        assert_int_equal(err, cut < 8 ? PK_EMALFORMED : PK_OK);
+        assert_int_equal(err, cut < PK_REQUEST_HEADER ? PK_EMALFORMED : PK_OK);
         if (err == PK_OK && whole->path.p != NULL) {
             assert_false(ok);
             assert_null(req.path.p);
@@ -165,7 +165,7 @@ static void check_request(const struct sup_golden *g)
         check_watches(g, &req);
     check_cut_request(g, &req);
     uint8_t head[12];
-    assert_ptr_equal(pk_put_request(head, g->len - 8, req.xid, req.op), head + 12);
+    assert_ptr_equal(pk_put_request(head, g->len - PK_REQUEST_HEADER, req.xid, req.op), head + 12);
     assert_int_equal(pk_load32(head), g->len);
     assert_memory_equal(head + 4, g->bytes, 8);
 }

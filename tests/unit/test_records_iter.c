@@ -1,6 +1,6 @@
 /* Iterators and ACLs on input that lies: bad counts and lengths, foreign types, missing ends, random bytes. */
 #include "proto/records.h"
-#include "tests/lib/support.h"
+#include "tests/sim/wire.h"
 
 enum { ROUNDS = 20000 };
 
@@ -21,7 +21,8 @@ static int walk_multi(const struct sup_buf *b)
 static int walk_watches(const struct sup_buf *b, int lists)
 {
     uint8_t *p = sup_fence(b->p, b->len);
-    struct pk_request req = {.op = lists == 5 ? 105 : 101, .body = {p, (uint32_t)b->len}};
+    struct pk_request req = {.op = lists == 5 ? PK_OP_SET_WATCHES2 : PK_OP_SET_WATCHES,
+                             .body = {p, (uint32_t)b->len}};
     struct pk_watches w;
     struct pk_bytes path;
     int n = 0, last = 0;
@@ -42,12 +43,15 @@ static void header(struct sup_buf *b, int type, int done)
     sup_int(b, -1);
 }
 
-static void open_acl(struct sup_buf *b)
+/* Whether the type may be in a multi or multiRead with a body that is not a create's. */
+static bool in_multi(int type)
 {
-    sup_int(b, 1);
-    sup_int(b, 31);
-    sup_str(b, "world");
-    sup_str(b, "anyone");
+    static const int types[] = {PK_OP_DELETE,       PK_OP_GET_DATA, PK_OP_SET_DATA,
+                                PK_OP_GET_CHILDREN, PK_OP_CHECK,    PK_OP_CREATE_TTL};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i] == type)
+            return true;
+    return false;
 }
 
 static void multi_shapes(void **state)
@@ -55,37 +59,37 @@ static void multi_shapes(void **state)
     (void)state;
     struct sup_buf b = {0};
     assert_int_equal(walk_multi(&b), -1);
-    header(&b, -1, 1);
+    header(&b, -1, true);
     assert_int_equal(walk_multi(&b), 0);
     sup_buf_reset(&b);
     header(&b, -1, 7);
     sup_raw(&b, "trailing", 8);
     assert_int_equal(walk_multi(&b), 0);
     for (int type = -20; type < 120; type++) {
-        bool taken = type == 1 || type == 15 || type == 19;
+        bool taken = type == PK_OP_CREATE || type == PK_OP_CREATE2 || type == PK_OP_CREATE_CONTAINER;
         sup_buf_reset(&b);
-        header(&b, type, 0);
+        header(&b, type, false);
         sup_str(&b, "/a");
         sup_str(&b, NULL);
-        open_acl(&b);
+        wire_open_acl(&b);
         sup_int(&b, 0);
-        header(&b, -1, 1);
+        header(&b, -1, true);
         if (taken)
             assert_int_equal(walk_multi(&b), 1);
-        else if (type != 21 && type != 2 && type != 4 && type != 5 && type != 8 && type != 13)
+        else if (!in_multi(type))
             assert_int_equal(walk_multi(&b), -1);
         else
             walk_multi(&b);
     }
     sup_buf_reset(&b);
-    header(&b, 2, 0);
+    header(&b, PK_OP_DELETE, false);
     sup_str(&b, "/a");
     sup_int(&b, -1);
     assert_int_equal(walk_multi(&b), -1);
-    header(&b, 13, 0);
+    header(&b, PK_OP_CHECK, false);
     sup_str(&b, NULL);
     sup_int(&b, 3);
-    header(&b, -1, 1);
+    header(&b, -1, true);
     assert_int_equal(walk_multi(&b), 2);
     sup_buf_free(&b);
 }
@@ -131,12 +135,18 @@ static void acl_forms(void **state)
         bool open;
         int world;
     } one[] = {
-        {31, "world", "anyone", true, 31},  {30, "world", "anyone", false, 30},
-        {63, "world", "anyone", false, 63}, {31, "world", "bob", false, 0},
-        {31, "auth", "", false, 0},         {31, "digest", "u:p", false, 0},
-        {31, NULL, "anyone", false, 0},     {31, "world", NULL, false, 0},
-        {31, "World", "anyone", false, 0},  {31, "world", "anyonf", false, 0},
-        {0, "world", "anyone", false, 0},   {31, "worl", "danyone", false, 0},
+        {PK_PERM_ALL, "world", "anyone", true, PK_PERM_ALL},
+        {30, "world", "anyone", false, 30},
+        {63, "world", "anyone", false, 63},
+        {PK_PERM_ALL, "world", "bob", false, 0},
+        {PK_PERM_ALL, "auth", "", false, 0},
+        {PK_PERM_ALL, "digest", "u:p", false, 0},
+        {PK_PERM_ALL, NULL, "anyone", false, 0},
+        {PK_PERM_ALL, "world", NULL, false, 0},
+        {PK_PERM_ALL, "World", "anyone", false, 0},
+        {PK_PERM_ALL, "world", "anyonf", false, 0},
+        {0, "world", "anyone", false, 0},
+        {PK_PERM_ALL, "worl", "danyone", false, 0},
     };
     struct sup_buf b = {0};
     for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
@@ -157,15 +167,16 @@ static void acl_forms(void **state)
     }
     sup_buf_reset(&b);
     sup_int(&b, 3);
-    for (int perms = 4; perms <= 8; perms += 4) {
+    for (int perms = PK_PERM_CREATE; perms <= PK_PERM_DELETE; perms += PK_PERM_CREATE) {
         sup_int(&b, perms);
         sup_str(&b, "world");
         sup_str(&b, "anyone");
     }
-    sup_int(&b, 31);
+    sup_int(&b, PK_PERM_ALL);
     sup_str(&b, "sasl");
     sup_str(&b, "bob");
-    assert_int_equal(pk_acl_world_perms((struct pk_bytes){b.p, (uint32_t)b.len}), 12);
+    assert_int_equal(pk_acl_world_perms((struct pk_bytes){b.p, (uint32_t)b.len}),
+                     PK_PERM_CREATE | PK_PERM_DELETE);
     assert_false(pk_acl_is_open((struct pk_bytes){b.p, (uint32_t)b.len}));
     sup_buf_free(&b);
     assert_false(pk_acl_is_open((struct pk_bytes){NULL, 0}));
