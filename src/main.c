@@ -1,6 +1,7 @@
 /*
- * pacekeeper: options and configuration, then the daemon.
+ * pacekeeper: options and configuration, then the daemon; or the command adopt.
  */
+#include "io/config/adopt.h"
 #include "io/config/options.h"
 #include "io/daemon/daemon.h"
 
@@ -22,6 +23,9 @@ static void open_standard_files(void)
 
 int main(int argc, char **argv)
 {
+    open_standard_files();
+    if (argc > 1 && strcmp(argv[1], "adopt") == 0)
+        return pk_adopt(argc - 1, argv + 1);
     struct pk_options options;
     struct pk_config *config = calloc(1, sizeof *config);
     if (config == NULL) {
@@ -29,7 +33,6 @@ int main(int argc, char **argv)
         return 1;
     }
     int status = 0;
-    open_standard_files();
     pk_options_read(&options, config, argc, argv);
     if (options.action == PK_EXIT)
         status = options.status;

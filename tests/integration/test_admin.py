@@ -216,32 +216,6 @@ def test_second_instance_on_the_same_port():
     Conn(proxy.addr).close_session()
 
 
-def test_upstream_is_ourselves():
-    zk, _ = both()
-    port = rig.free_port()
-    proxy = rig.Pacekeeper(f"127.0.0.1:{port}", listen=f"127.0.0.1:{port}")
-    try:
-        proxy.start()
-    except AssertionError:
-        pass
-    if proxy.running():
-        try:
-            Conn(proxy.addr)
-            raise AssertionError("a session through a proxy of itself")
-        except (Closed, TimeoutError, ConnectionError):
-            pass
-        assert proxy.mntr()["pk_connections"] < 10, "it connects to itself in a loop"
-    assert re.search(r"itself|ourselves|this very|own address", proxy.log()), proxy.log()
-    proxy.stop()
-    port = rig.free_port()
-    proxy = rig.Pacekeeper(f"127.0.0.1:{port},{zk.connect_string}", listen=f"127.0.0.1:{port}").start()
-    for _ in range(10):
-        conn = Conn(proxy.addr)
-        ok(conn, wire.OP_EXISTS, wire.exists("/m"))
-        conn.close_session()
-    assert proxy.stop() == 0
-
-
 def test_upstream_is_another_proxy():
     _, proxy = both()
     outer = rig.Pacekeeper(proxy.connect_string, mounts=["/none=relay"]).start()

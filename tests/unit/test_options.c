@@ -267,7 +267,7 @@ static void auth_file_among_the_credentials(void **state)
     char auth[SUP_PATH], text[256];
     (void)state;
     sup_file(auth, "digest:u:p\n");
-    snprintf(text, sizeof text, "upstream: a\nmounts: []\nauth-file: %s\n", strrchr(auth, '/') + 1);
+    snprintf(text, sizeof text, "upstream: 127.0.0.1:1\nmounts: []\nauth-file: %s\n", strrchr(auth, '/') + 1);
     sup_file(config_file, text);
     unsetenv("CREDENTIALS_DIRECTORY");
     GIVEN("-c", config_file);

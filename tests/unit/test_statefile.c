@@ -280,6 +280,37 @@ static void failures_leave_the_old_file(void **state)
     assert_int_equal(rmdir(beside), 0);
 }
 
+/* Once FILE.new was opened over whatever stood there: a fifo hung the stop, a hard link was written through. */
+static void leftovers_are_neither_followed_nor_waited_for(void **state)
+{
+    char beside[80], victim[80], text[8] = "";
+    struct stat st;
+    (void)state;
+    snprintf(beside, sizeof beside, "%s.new", path);
+    snprintf(victim, sizeof victim, "%s.victim", path);
+    for (int kind = 0; kind < 4; kind++) {
+        int fd = open(victim, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        assert_int_equal(write(fd, "victim", 6), 6);
+        close(fd);
+        assert_int_equal(kind == 0   ? mkfifo(beside, 0666)
+                         : kind == 1 ? link(victim, beside)
+                         : kind == 2 ? symlink(victim, beside)
+                                     : rename(victim, beside),
+                         0);
+        assert_int_equal(write_records(path, RECORDS), PK_OK);
+        assert_int_equal(stat(path, &st), 0);
+        assert_true(S_ISREG(st.st_mode) && (st.st_mode & 0777) == 0600 && st.st_nlink == 1);
+        assert_int_equal(access(beside, F_OK), -1);
+        if (kind == 3)
+            break;
+        fd = open(victim, O_RDONLY);
+        assert_int_equal(read(fd, text, sizeof text), 6);
+        assert_memory_equal(text, "victim", 6);
+        close(fd);
+        assert_int_equal(unlink(victim), 0);
+    }
+}
+
 static void what_is_no_file(void **state)
 {
     struct pk_state_map map;
@@ -304,6 +335,7 @@ int main(void)
         cmocka_unit_test(damage_with_a_right_checksum),
         cmocka_unit_test(named_reasons),
         cmocka_unit_test(failures_leave_the_old_file),
+        cmocka_unit_test(leftovers_are_neither_followed_nor_waited_for),
         cmocka_unit_test(what_is_no_file),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

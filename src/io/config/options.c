@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/config/selves.h"
+
 enum { LISTEN = 256, UPSTREAM, MOUNT, STORM_YAML, STATE_FILE, LOG_LEVEL };
 
 static const struct option longs[] = {
@@ -27,6 +29,7 @@ static const struct option longs[] = {
 
 static const char usage[] =
     "Usage: pacekeeper [OPTION]...\n"
+    "       pacekeeper adopt [OPTION]... STORM_YAML     copies the ensemble's servers; adopt -h tells more\n"
     "A ZooKeeper proxy that keeps heartbeats in memory.\n"
     "\n"
     "  -c, --config FILE        read FILE (YAML); flags override it\n"
@@ -186,6 +189,8 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
         return pk_config_fail(error, NULL, 0, "--%s: %s", flag, inner.text);
     }
     err = pk_config_check(config, error);
+    if (err == PK_OK)
+        err = pk_selves_check(config, options->action == PK_CHECK, error);
     return err == PK_OK ? read_credentials(options, config, error) : err;
 }
 

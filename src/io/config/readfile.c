@@ -45,12 +45,10 @@ static enum pk_err read_all(struct pk_file *out, int fd, const char *path, struc
     return pk_config_fail(error, path, 0, "cannot be read: %s", why);
 }
 
-enum pk_err pk_file_read(struct pk_file *out, const char *path, bool *missing, struct pk_config_error *error)
+enum pk_err pk_file_read(struct pk_file *out, const char *path, struct pk_config_error *error)
 {
     *out = (struct pk_file){NULL, 0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (missing != NULL)
-        *missing = fd < 0 && errno == ENOENT;
     if (fd < 0)
         return pk_config_fail(error, path, 0, "cannot be read: %s", strerror(errno));
     enum pk_err err = what_it_is(fd, path, error);

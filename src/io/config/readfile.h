@@ -20,9 +20,8 @@ struct pk_file {
 
 /*
  * Reads a regular file of at most PK_FILE_MAX bytes; never waits, as a fifo would have it. PK_EINVAL with file and
- * reason in error, and nothing to be freed; *missing, where it is asked for, says whether there is no such file.
+ * reason in error, and nothing to be freed.
  */
-enum pk_err pk_file_read(struct pk_file *out, const char *path, bool *missing,
-                         struct pk_config_error *error) PK_NODISCARD;
+enum pk_err pk_file_read(struct pk_file *out, const char *path, struct pk_config_error *error) PK_NODISCARD;
 
 #endif

@@ -84,7 +84,7 @@ enum pk_err pk_yaml_load(struct pk_yaml *yaml, const char *file, enum pk_yaml_by
 {
     struct pk_file text;
     *yaml = (struct pk_yaml){.file = file};
-    if (pk_file_read(&text, file, NULL, error) != PK_OK)
+    if (pk_file_read(&text, file, error) != PK_OK)
         return PK_EINVAL;
     enum pk_err err = decode(&text, file, bytes, error);
     if (err == PK_OK)

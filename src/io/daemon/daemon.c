@@ -128,5 +128,6 @@ int pk_daemon_run(struct pk_config *config, const struct pk_options *options)
         pk_stop_finish(io);
     }
     uv_run(&io->loop, UV_RUN_DEFAULT);
-    return pk_stop_free(io, opened) && opened ? 0 : 1;
+    bool failed = !opened || io->failed;
+    return pk_stop_free(io, opened) && !failed ? 0 : 1;
 }

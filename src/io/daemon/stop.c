@@ -133,8 +133,23 @@ void pk_io_maybe_finish(struct pk_io *io)
     pk_stop_finish(io);
 }
 
+/* Up and refusing everybody is worse than down, which somebody notices. */
+static void end_a_circle(struct pk_io *io)
+{
+    pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL,
+           "the upstream is this very pacekeeper: ends. Name the ensemble's own servers; where storm.yaml "
+           "names the "
+           "proxy by now, give a copy from before (pacekeeper adopt, key storm-yaml)");
+    io->failed = true;
+    pk_stop_finish(io);
+}
+
 void pk_stop_tick(struct pk_io *io)
 {
+    if (io->stage == PK_SERVING && pk_upstream_itself(io->upstream)) {
+        end_a_circle(io);
+        return;
+    }
     if (io->stage == PK_RELEASING && (core_left(io->core) == 0 || io->now_us >= io->stop_us))
         end_release(io);
     pk_io_maybe_finish(io);

@@ -69,6 +69,7 @@ struct pk_io {
     int64_t stage_us; /* when it began */
     int64_t released; /* how much there was when a release began */
     bool restored;    /* from the state file */
+    bool failed;      /* it must not go on, and ends with status 1 */
     int64_t rejected; /* clients closed because of max-connections */
 };
 

@@ -1,5 +1,5 @@
 /*
- * The state file's bytes. Happy path: write to FILE.new, fsync, rename, fsync the folder; map, check the CRC, decode
+ * The state file's bytes. Happy path: write to FILE.new, put it in its place; map, check the CRC, decode
  * every record once, then give them out. Failure modes: a full disk leaves the old file; bytes that are too few, of
  * another format, with another CRC or a record that does not decode give nothing at all.
  */
@@ -60,11 +60,10 @@ void pk_state_begin(struct pk_state_writer *w, const char *path, const struct pk
     uint8_t bytes[HEAD], *p = bytes;
     memset(w, 0, sizeof *w);
     snprintf(w->path, sizeof w->path, "%s", path);
-    snprintf(w->temporary, sizeof w->temporary, "%s.new", w->path);
     pk_crc_init(&w->crc);
     w->left = head->count;
     /* It holds data of clients, whatever the umask is. */
-    int fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = pk_newfile_open(w->path, 0600, w->temporary);
     if (fd < 0 || (w->out = fdopen(fd, "w")) == NULL) {
         w->error = errno;
         if (fd >= 0)
@@ -99,21 +98,6 @@ void pk_state_add(struct pk_state_writer *w, const struct core_record *r)
     w->left--;
 }
 
-static int sync_folder(const char *path)
-{
-    char folder[PK_STATE_PATH];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash != NULL)
-        slash[slash == folder] = '\0';
-    int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    int error = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
-    return error;
-}
-
 enum pk_err pk_state_end(struct pk_state_writer *w, const char **why)
 {
     uint8_t tail[TAIL];
@@ -121,17 +105,14 @@ enum pk_err pk_state_end(struct pk_state_writer *w, const char **why)
     put(w, tail, sizeof tail);
     if (w->error == 0 && w->left != 0)
         w->error = EINVAL;
-    if (w->error == 0 && (fflush(w->out) != 0 || fsync(fileno(w->out)) != 0))
+    if (w->error == 0 && fflush(w->out) != 0)
         w->error = errno;
-    if (w->out != NULL && fclose(w->out) != 0 && w->error == 0)
-        w->error = errno;
-    if (w->error == 0 && rename(w->temporary, w->path) != 0)
-        w->error = errno;
-    if (w->error == 0) {
-        w->error = sync_folder(w->path);
-    } else if (w->out != NULL) {
+    if (w->error == 0)
+        w->error = pk_newfile_place(w->temporary, w->path, fileno(w->out));
+    else if (w->out != NULL)
         unlink(w->temporary);
-    }
+    if (w->out != NULL)
+        fclose(w->out);
     *why = strerror(w->error);
     return w->error == 0 ? PK_OK : PK_EINVAL;
 }

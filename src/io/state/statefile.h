@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "core/core.h"
+#include "io/config/newfile.h"
 #include "proto/jute.h"
 
 enum { PK_STATE_VERSION = 1, PK_STATE_PATH = 600 };
@@ -33,7 +34,7 @@ uint32_t pk_crc_value(const struct pk_crc *crc);
 /* Writing: begin, add each record, end. Failures are remembered until the end. */
 struct pk_state_writer {
     FILE *out;
-    char path[PK_STATE_PATH], temporary[PK_STATE_PATH + 8];
+    char path[PK_STATE_PATH], temporary[PK_NEWFILE_PATH];
     struct pk_crc crc;
     int64_t left; /* records still to come */
     int error;    /* errno of the first failure */

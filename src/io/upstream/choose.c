@@ -77,6 +77,7 @@ static bool learn(struct pk_server *server, const char *text)
     server->refused = refused;
     if (refused)
         return false;
+    server->upstream->served = true;
     if (strcmp(server->mode, "proxy") == 0 && !server->warned) {
         server->warned = true;
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
@@ -181,6 +182,7 @@ enum pk_err pk_upstream_open(struct pk_io *io)
     if (getrandom(&upstream->random, sizeof upstream->random, 0) != sizeof upstream->random)
         upstream->random = (uint64_t)io->now_us;
     upstream->random |= 1;
+    pk_selves_find(&upstream->selves, io->config);
     for (size_t i = 0; i < io->config->nservers; i++) {
         pk_resolve_init(&upstream->names[i], upstream, &io->config->servers[i]);
         upstream->nnames++;

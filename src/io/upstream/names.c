@@ -43,6 +43,17 @@ static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct 
     return server;
 }
 
+/* At the start that is a mistake of the configuration; later the name was moved, and others may serve. */
+static void refuse_ourselves(struct pk_upstream *upstream, struct pk_server *server,
+                             const struct pk_name *name)
+{
+    if (!server->refused)
+        pk_log(&upstream->io->log, PK_LOG_ERROR, PK_LOG_START, NULL,
+               "%s is %s by now, where pacekeeper itself listens: refused", name->where->host, server->name);
+    server->refused = true;
+    upstream->itself |= !name->known;
+}
+
 void pk_upstream_resolved(struct pk_upstream *upstream, int name, const struct addrinfo *found,
                           const char *failure)
 {
@@ -59,9 +70,12 @@ void pk_upstream_resolved(struct pk_upstream *upstream, int name, const struct a
         if (server == NULL)
             break;
         server->names |= bit;
-        if (!server->verified)
+        if (pk_selves_have(&upstream->selves, a->ai_addr))
+            refuse_ourselves(upstream, server, &upstream->names[name]);
+        else if (!server->verified)
             pk_server_probe(server);
     }
+    upstream->names[name].known |= found != NULL;
     pk_upstream_retry_all(&upstream->io->nameless);
 }
 

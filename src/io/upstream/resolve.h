@@ -17,6 +17,7 @@ struct pk_name {
     const struct pk_hostport *where; /* borrowed from the configuration */
     bool numeric;                    /* needs no lookup */
     bool busy;                       /* a lookup is under way */
+    bool known;                      /* a lookup has succeeded */
     uv_getaddrinfo_t request;
 };
 

@@ -91,6 +91,19 @@ void pk_upstream_free(struct pk_upstream *upstream)
     free(upstream);
 }
 
+bool pk_upstream_itself(const struct pk_upstream *upstream)
+{
+    int servers = 0;
+    if (upstream->itself || upstream->served || upstream->lookups > 0)
+        return upstream->itself;
+    for (int i = 0; i < upstream->nservers; i++) {
+        if (upstream->servers[i].names != 0 && !upstream->servers[i].refused)
+            return false;
+        servers += upstream->servers[i].names != 0;
+    }
+    return servers > 0;
+}
+
 struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream)
 {
     struct pk_ensemble_state state = {.version = "", .mode = ""};

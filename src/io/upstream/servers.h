@@ -13,7 +13,7 @@
 
 #include "base/list.h"
 #include "core/core.h"
-#include "io/config/config.h"
+#include "io/config/selves.h"
 #include "io/upstream/probe.h"
 #include "io/upstream/resolve.h"
 
@@ -54,6 +54,9 @@ struct pk_upstream {
     int64_t resolved_us; /* start of the newest round of lookups */
     int64_t probed_us;   /* start of the newest round of probes */
     uint64_t random;
+    struct pk_selves selves; /* where we listen ourselves */
+    bool served;             /* a server that is not ourselves has answered once */
+    bool itself;             /* the first lookup of a name led to ourselves */
     bool closing;
 };
 
@@ -70,6 +73,8 @@ enum pk_err pk_upstream_open(struct pk_io *io) PK_NODISCARD;
 void pk_upstream_close(struct pk_upstream *upstream);
 /* After the loop has ended. */
 void pk_upstream_free(struct pk_upstream *upstream);
+/* True when nothing but ourselves was ever found, or a name led to ourselves from the start: no upstream to serve with. */
+bool pk_upstream_itself(const struct pk_upstream *upstream);
 /* Probes again when status-interval has passed; every second while no server serves. */
 void pk_upstream_tick(struct pk_upstream *upstream);
 

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""Traps of the first day: a storm.yaml that names the proxy by now, and what the log says to somebody who looks."""
+
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import rig
+import wire
+from delay import Delay
+from wire import Conn
+
+
+def server():
+    return rig.shared("zk", lambda: rig.zookeeper_with("/m", "/storm"))
+
+
+def storm_yaml(port, *hosts, more=""):
+    path = os.path.join(rig.temp_dir(), "storm.yaml")
+    with open(path, "w") as f:
+        f.write(f"storm.zookeeper.servers: [{', '.join(hosts)}]\nstorm.zookeeper.port: {port}\n{more}")
+    return path
+
+
+def adopt(*args):
+    done = subprocess.run([rig.daemon_path(), "adopt", *args], capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_storm_yaml_that_names_the_proxy_is_refused():
+    """Once -t said fine, and the daemon stayed up and refused everybody."""
+    port = rig.free_port()
+    for host in ("127.0.0.1", "localhost"):
+        args = ["--storm-yaml", storm_yaml(port, host)]
+        status, said = rig.Pacekeeper(mounts=(), listen=f"*:{port}", args=args + ["-t"]).run()
+        assert status == 1 and "proxy of itself" in said and "pacekeeper adopt" in said, said
+        status, said = rig.Pacekeeper(mounts=(), listen=f"127.0.0.1:{port}", args=args).run()
+        assert status == 1 and "pacekeeper adopt" in said, said
+
+
+def test_one_of_several_servers_that_is_ourselves_is_refused_too():
+    port = rig.free_port()
+    for host in ("127.0.0.1", "localhost"):
+        upstream = f"{host}:{port},{server().connect_string}"
+        status, said = rig.Pacekeeper(upstream, listen=f"127.0.0.1:{port}").run()
+        assert status == 1 and re.search(rf"{host}(:{port})? is ", said), said
+
+
+def test_nothing_but_ourselves_behind_another_address_ends_the_start():
+    """A balancer in front of the proxy: the address is not ours, who answers is."""
+    port = rig.free_port()
+    balancer = Delay(("127.0.0.1", port), 0).start()
+    status, said = rig.Pacekeeper(balancer.connect_string, listen=f"127.0.0.1:{port}").run()
+    assert status == 1 and "the upstream is this very pacekeeper: ends" in said, said
+    proxy = rig.Pacekeeper(f"{balancer.connect_string},{server().connect_string}", listen=f"127.0.0.1:{port}").start()
+    for _ in range(10):
+        conn = Conn(proxy.addr)
+        assert conn.call(wire.OP_EXISTS, wire.exists("/m")).err == 0
+        conn.close_session()
+    rig.eventually(lambda: "this very pacekeeper: refused" in proxy.log(), 5, "what is refused is said")
+    assert proxy.stop() == 0
+
+
+def test_adopt_makes_a_copy_that_outlives_the_change():
+    port, copy = rig.free_port(), os.path.join(rig.temp_dir(), "pacekeeper", "storm.yaml")
+    config = os.path.join(rig.temp_dir(), "pacekeeper.yaml")
+    with open(config, "w") as f:
+        f.write(f"listen: ['127.0.0.1:{port}']\nstorm-yaml: {copy}\nmounts: [/m]\n")
+    live = storm_yaml(server().port, "127.0.0.1", more="storm.zookeeper.auth.payload: s3cret\n"
+                                                       "storm.zookeeper.auth.scheme: digest\nui.port: 8080\n")
+    status, said = adopt("-c", config, "--to", copy, live)
+    assert status == 0 and f"wrote {copy}: servers 127.0.0.1:{server().port}" in said, said
+    with open(copy) as f:
+        text = f.read()
+    assert "s3cret" not in text and "8080" not in text and os.stat(copy).st_mode & 0o777 == 0o644, text
+    with open(live, "w") as f:
+        f.write(f"storm.zookeeper.servers: [127.0.0.1]\nstorm.zookeeper.port: {port}\n")
+    status, said = adopt("-c", config, "--to", copy, live)
+    assert status == 1 and "proxy of itself" in said, said
+    proxy = rig.Pacekeeper(listen=None, mounts=(), args=["-c", config]).start()
+    conn = Conn(proxy.addr)
+    assert conn.call(wire.OP_EXISTS, wire.exists("/m")).err == 0
+    conn.close_session()
+    assert "heartbeats get ACLs" in proxy.log(), proxy.log()
+    assert proxy.stop() == 0
+
+
+def test_adopt_keeps_a_copy_that_names_other_servers():
+    folder = rig.temp_dir()
+    copy = os.path.join(folder, "copy.yaml")
+    assert adopt("--to", copy, storm_yaml(2181, "198.51.100.1", "198.51.100.2"))[0] == 0
+    status, said = adopt("--to", copy, storm_yaml(2181, "198.51.100.3"))
+    assert status == 1 and "198.51.100.1:2181, 198.51.100.2:2181" in said and "--force" in said, said
+    assert adopt("--to", copy, storm_yaml(2181, "198.51.100.2", "198.51.100.1"))[0] == 0, "the same in another order"
+    status, said = adopt("--to", copy, "--force", storm_yaml(2181, "198.51.100.3"))
+    assert status == 0 and "198.51.100.3:2181" in said, said
+    assert os.listdir(folder) == ["copy.yaml"]
+    for args in ((), ("a", "b"), ("--nonsense", "a")):
+        assert adopt(*args)[0] == 2, args
+    assert adopt("--to", copy, "/nonexistent/storm.yaml")[0] == 1
+
+
+if __name__ == "__main__":
+    rig.main(globals())
