@@ -19,7 +19,7 @@ FIGURES = ("requests_local requests_relayed requests_promoted beats_absorbed loc
 
 def setup():
     zk = rig.zookeeper_with("/m", "/r", "/cluster", "/cluster/workerbeats")
-    return zk, rig.Pacekeeper(zk.connect_string).start()
+    return zk, rig.Pacekeeper(zk.connect_string, config="four-letter-words: '*'\n").start()
 
 
 def both():
@@ -56,11 +56,40 @@ def test_four_letter_words():
     stat = one_read(proxy.addr, b"stat")
     assert "Mode: proxy" in stat and re.search(r"/127\.0\.0\.1:\d+", stat), stat
     cons = one_read(proxy.addr, b"cons")
-    assert re.search(r"/127\.0\.0\.1:\d+\[\d+\]\(", cons) and "%x" % conn.session in cons, cons
+    assert re.search(r"/127\.0\.0\.1:\d+\[\d+\]\(", cons) and "sid=0x%04x," % (conn.session & 0xffff) in cons, cons
+    assert "%x" % conn.session not in cons, "a stranger with the whole id can cut its client off"
     assert "zookeeper.version=" in one_read(proxy.addr, b"envi")
     for line in one_read(proxy.addr, b"mntr").splitlines():
         assert re.fullmatch(r"(zk|pk)_[a-z0-9_]+(\{[^}]*\})?\t.*", line), line
     conn.close_session()
+
+
+def test_only_words_of_the_whitelist_are_answered():
+    """Once anybody who reached the port was told who is connected, and with which session."""
+    zk, _ = both()
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    for word in ("srvr", "ruok", "isro", "mntr"):
+        assert "whitelist" not in four_letter(proxy.addr, word), word
+    for word in ("stat", "cons", "envi", "dump", "wchp", "conf"):
+        assert four_letter(proxy.addr, word) == f"{word} is not executed because it is not in the whitelist.\n", word
+    assert proxy.stop() == 0
+    status, said = rig.Pacekeeper(zk.connect_string, config="four-letter-words: [srvr, dump]\n", args=["-t"]).run()
+    assert status == 1 and "pacekeeper.yaml:1: four-letter-words" in said and "envi" in said, said
+
+
+def test_descriptors_are_counted():
+    zk, _ = both()
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    conns = [Conn(proxy.addr) for _ in range(10)]
+
+    def close_enough():
+        counted, listed = proxy.mntr()["zk_open_file_descriptor_count"], len(os.listdir(f"/proc/{proxy.pid}/fd"))
+        return abs(counted - listed) <= 4 and counted >= 20
+
+    rig.eventually(close_enough, 5, "as many descriptors as there are")
+    for conn in conns:
+        conn.close_session()
+    assert proxy.stop() == 0
 
 
 def test_four_letter_words_in_pieces_and_unknown_ones():

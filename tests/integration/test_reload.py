@@ -196,12 +196,13 @@ def test_clients_notice_nothing():
 
 def test_service_sessions_are_no_clients():
     """A mode is switched with more than a service session can promote at once: it shows nowhere as a client."""
-    proxy = start(config(more="log-level: debug\nmax-connections: 2\n"))
+    more = "log-level: debug\nmax-connections: 2\nfour-letter-words: [mntr, cons]\n"
+    proxy = start(config(more=more))
     conn = Conn(proxy.addr)
     conn.send_raw(b"".join(wire.frame(n, wire.OP_CREATE, wire.create(f"/m/own{n}", b"x" * 100)) for n in range(3000)))
     for _ in range(3000):
         assert conn.recv().err == 0
-    hup(proxy, config("[/m=write-behind]", "log-level: debug\nmax-connections: 2\n"))
+    hup(proxy, config("[/m=write-behind]", more))
     left, clients = [], []
     while not left or left[-1] > 0:
         m = proxy.mntr()

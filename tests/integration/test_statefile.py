@@ -172,10 +172,14 @@ def test_a_damaged_file_is_put_aside():
 
 
 def test_a_folder_that_cannot_be_written():
+    """Once that was only found at the stop, with the heartbeats lost."""
     file = os.path.join(rig.temp_dir(), "none", "state")
+    status, said = rig.Pacekeeper(server().connect_string, args=["--state-file", file]).run()
+    assert status == 1 and "state-file: the folder " in said and "install -d" in said, said
+    os.mkdir(os.path.dirname(file))
     proxy = start(file)
-    assert re.search(r"warn state file .* could not be written at a stop: its folder: No such file", proxy.log())
     local(proxy.addr, "/m/nowhere", 3)
+    os.rmdir(os.path.dirname(file))
     assert proxy.stop() == 1, "a stop that lost something ends with status 1"
     assert re.search(r"error state file .* cannot be written: .*; 5 znodes are lost", proxy.log()), proxy.log()
 

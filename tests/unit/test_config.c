@@ -307,6 +307,29 @@ static void texts_and_switches(void **state)
     assert_non_null(strstr(error.text, "outside the mounts"));
 }
 
+static void words(void **state)
+{
+    char text[PK_VALUE_TEXT];
+    const struct {
+        const char *given, *shown;
+    } all[] = {{"srvr", "srvr"},
+               {"mntr,srvr ,ruok", "srvr, ruok, mntr"},
+               {"[stat, cons]", "stat, cons"},
+               {"'*'", "srvr, ruok, isro, mntr, stat, cons, envi"},
+               {"none", "none"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        snprintf(text, sizeof text, "four-letter-words: %s\n", all[i].given);
+        good(text);
+        assert_string_equal(pk_value_show(PK_TYPE_WORDS, &config.four_letter_words, text), all[i].shown);
+    }
+    bad("four-letter-words: srvr, dump\n", 1,
+        "mntr stat cons envi, or * for all, or none, not \"srvr, dump\"");
+    bad("four-letter-words: srvrr\n", 1, "expected four-letter words");
+    bad("four-letter-words: []\n", 1, "expected four-letter words");
+    bad("four-letter-words: [[srvr]]\n", 1, "expected a single value");
+}
+
 /* Every value is shown as it may be written. */
 static void values_are_shown_as_written(void **state)
 {
@@ -360,6 +383,7 @@ int main(void)
         cmocka_unit_test(wrong_mounts),
         cmocka_unit_test(mount_values),
         cmocka_unit_test(texts_and_switches),
+        cmocka_unit_test(words),
         cmocka_unit_test(values_are_shown_as_written),
         cmocka_unit_test(too_many),
     };

@@ -1,18 +1,18 @@
 /*
- * Four-letter words: a table of those that have an answer. Happy path: the word's function writes the text. A
- * word that ZooKeeper knows and we do not answer is refused with the text of a server that has it not
- * whitelisted; the upstream's state changes nothing here but isro and the version.
+ * Four-letter words: a table of those that ZooKeeper knows. Happy path: the word is in four-letter-words, and its function
+ * writes the text. Others are refused with the text of a server that has them not whitelisted; the upstream's state
+ * changes nothing here but isro and the version. Nothing here may wait for anything.
  */
 #include "io/admin/four_letter.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "io/config/words.h"
 #include "io/loop/loop.h"
 #include "io/loop/text.h"
 #include "io/upstream/servers.h"
@@ -79,7 +79,7 @@ static void envi(struct pk_io *io, struct pk_text *out)
 {
     char host[256] = "", dir[1024] = "";
     struct utsname system;
-    const struct passwd *user = getpwuid(getuid());
+    const char *user = getenv("USER"), *home = getenv("HOME");
     if (uname(&system) != 0)
         memset(&system, 0, sizeof system);
     if (gethostname(host, sizeof host - 1) != 0 || getcwd(dir, sizeof dir) == NULL)
@@ -90,8 +90,9 @@ static void envi(struct pk_io *io, struct pk_text *out)
                 io->instance);
     pk_text_add(out, "libuv.version=%s\nos.name=%s\nos.arch=%s\nos.version=%s\n", uv_version_string(),
                 system.sysname, system.machine, system.release);
-    pk_text_add(out, "user.name=%s\nuser.home=%s\nuser.dir=%s\n", user != NULL ? user->pw_name : "",
-                user != NULL ? user->pw_dir : "", dir);
+    /* Looking the name up may ask a directory service, and everybody would wait. */
+    pk_text_add(out, "user.name=%s\nuser.id=%d\nuser.home=%s\nuser.dir=%s\n", user != NULL ? user : "",
+                (int)getuid(), home != NULL ? home : "", dir);
 }
 
 static const struct {
@@ -124,7 +125,7 @@ char *pk_four_letter_answer(struct pk_io *io, const char *word, size_t *len)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(words[i].name, word) != 0)
             continue;
-        if (words[i].answer != NULL)
+        if (words[i].answer != NULL && (io->config->four_letter_words & pk_words_bit(word)) != 0)
             words[i].answer(io, &out);
         else
             pk_text_add(&out, "%s is not executed because it is not in the whitelist.\n", word);

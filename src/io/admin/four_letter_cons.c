@@ -39,16 +39,17 @@ static void line(struct pk_pair *pair, struct pk_text *out, bool details)
     pk_text_add(out, " /%s[%d](queued=%" PRIu32 ",recved=%" PRIu64 ",sent=%" PRIu64,
                 pk_address_text(&pair->peer.any, address), pair->client.reading ? 1 : 0, info.queued,
                 info.received, info.sent);
+    /* Who knows the whole of an id can cut its client off, at the ensemble too; the log, which strangers do not read, has it
+     * whole. */
     if (details && info.session_id != 0) {
         int64_t opened_ms = pair->io->wall_ms - (pair->io->now_us - info.opened_us) / 1000;
         int64_t heard_ms = pair->io->wall_ms - (pair->io->now_us - info.heard_us) / 1000;
         char op[5];
         op_name(info.last_op, op);
         pk_text_add(out,
-                    ",sid=0x%" PRIx64 ",lop=%s,est=%" PRId64 ",to=%" PRId32 ",lcxid=0x%" PRIx32
-                    ",lzxid=0x%" PRIx64,
-                    (uint64_t)info.session_id, op, opened_ms, info.timeout_ms, (uint32_t)info.last_xid,
-                    (uint64_t)info.last_zxid);
+                    ",sid=0x%04x,lop=%s,est=%" PRId64 ",to=%" PRId32 ",lcxid=0x%" PRIx32 ",lzxid=0x%" PRIx64,
+                    (unsigned)(info.session_id & 0xffff), op, opened_ms, info.timeout_ms,
+                    (uint32_t)info.last_xid, (uint64_t)info.last_zxid);
         pk_text_add(out, ",lresp=%" PRId64 ",llat=0,minlat=0,avglat=0,maxlat=0,local=%" PRIu64, heard_ms,
                     info.local);
     }

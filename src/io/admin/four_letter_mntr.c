@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "io/admin/four_letter.h"
-#include "io/daemon/limits.h"
 #include "io/instances/marker.h"
 #include "io/loop/loop.h"
 #include "io/loop/text.h"
@@ -35,9 +34,9 @@ static void zookeeper_figures(struct pk_io *io, struct pk_text *out)
     number(out, "zk_packets_received", received);
     number(out, "zk_watch_count", s->watched_paths);
     number(out, "zk_min_latency", core_beat_latency(io->core, 0) / 1000);
-    number(out, "zk_max_file_descriptor_count", pk_limits_max_files());
+    number(out, "zk_max_file_descriptor_count", io->max_files);
     number(out, "zk_approximate_data_size", s->bytes);
-    number(out, "zk_open_file_descriptor_count", pk_limits_open_files());
+    number(out, "zk_open_file_descriptor_count", io->files + (int64_t)pk_io_clients(io) + s->uplinks);
     number(out, "zk_uptime", (io->now_us - io->started_us) / 1000);
     number(out, "zk_max_latency", core_beat_latency(io->core, 1) / 1000);
     number(out, "zk_connection_rejected", io->rejected);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "io/config/units.h"
+#include "io/config/words.h"
 #include "io/loop/log.h"
 #include "proto/path.h"
 
@@ -131,6 +132,11 @@ static void show_switch(int64_t value, char *out)
 static void show_watched(int64_t value, char *out)
 {
     snprintf(out, PK_VALUE_TEXT, "%s", watched_names[value != 0]);
+}
+
+static void show_words(int64_t value, char *out)
+{
+    pk_words_show(value, out, PK_VALUE_TEXT);
 }
 
 static const struct {

@@ -26,6 +26,7 @@ enum { PK_VALUE_TEXT = 512 };
 #define PK_KEEP_LEVEL(field)   int64_t field;
 #define PK_KEEP_SWITCH(field)  int64_t field;
 #define PK_KEEP_WATCHED(field) int64_t field;
+#define PK_KEEP_WORDS(field)   int64_t field;
 #define PK_KEEP_FILE(field)    char field[PK_VALUE_TEXT];
 #define PK_KEEP_ZNODE(field)   char field[PK_VALUE_TEXT];
 

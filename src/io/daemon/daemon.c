@@ -90,6 +90,7 @@ static enum pk_err open_all(struct pk_io *io)
         return err;
     /* The addresses are ours, so no other process of this configuration wants the file; clients wait in the queue. */
     pk_persist_load(io);
+    pk_limits_count(io);
     err = pk_listeners_start(io);
     if (err == PK_OK)
         pk_persist_loaded(io);

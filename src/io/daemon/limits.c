@@ -14,22 +14,16 @@
 
 enum { KEPT_BACK = 64 };
 
-int64_t pk_limits_max_files(void)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (int64_t)limit.rlim_cur : -1;
-}
-
-int64_t pk_limits_open_files(void)
+void pk_limits_count(struct pk_io *io)
 {
     DIR *dir = opendir("/proc/self/fd");
     int64_t n = -3; /* ".", ".." and the folder itself */
     if (dir == NULL)
-        return -1;
+        return;
     while (readdir(dir) != NULL)
         n++;
     closedir(dir);
-    return n;
+    io->files = n;
 }
 
 void pk_limits_raise(struct pk_io *io)
@@ -39,12 +33,14 @@ void pk_limits_raise(struct pk_io *io)
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "the limit of file descriptors is unknown: %s",
                strerror(errno));
         io->pair_limit = SIZE_MAX;
+        io->max_files = -1;
         return;
     }
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         limit.rlim_cur = before;
+    io->max_files = (int64_t)limit.rlim_cur;
     uint64_t files = limit.rlim_cur, kept = files / 4 < KEPT_BACK ? files / 4 : KEPT_BACK;
     io->pair_limit = files - kept > UINT32_MAX ? UINT32_MAX : (size_t)((files - kept) / 2);
     if (io->pair_limit < 1)

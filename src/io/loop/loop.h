@@ -58,6 +58,8 @@ struct pk_io {
     struct pk_listener listeners[PK_MAX_LISTENS];
     size_t nlisteners;
     size_t pair_limit;     /* as many as descriptors allow */
+    int64_t max_files;     /* descriptors that are allowed, -1 unknown */
+    int64_t files;         /* open beside those of pairs */
     int64_t pause_said_us; /* when the log last heard that accept pauses */
     bool accept_paused;
 
