@@ -227,6 +227,8 @@ struct core_cursor {
     void *at;
 };
 bool core_save_next(struct core *core, struct core_cursor *cursor, struct core_record *record);
+/* False when a number of it is one that no znode has, and counting on from there would overflow. */
+bool core_record_sane(const struct core_record *record);
 /* Zxids given out from here on are above this one. */
 void core_restore_zxid(struct core *core, int64_t newest_zxid);
 /* PK_EINVAL: below no mount, twice, or with counters that no znode has; PK_ELIMIT: a bound of the mount. */

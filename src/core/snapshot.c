@@ -55,6 +55,21 @@ static bool plausible(int64_t zxid)
     return zxid >= 0 && zxid <= INT64_MAX / 2;
 }
 
+/* Milliseconds that a clock may show for some 280,000 years; twice the most changed children still are an int. */
+static const int64_t latest_ms = INT64_C(1) << 53;
+static const int32_t most_changes = 1 << 29;
+
+static bool some_time(int64_t ms)
+{
+    return ms >= 0 && ms <= latest_ms;
+}
+
+bool core_record_sane(const struct core_record *r)
+{
+    return plausible(r->czxid) && plausible(r->mzxid) && plausible(r->pzxid) && some_time(r->ctime) &&
+           some_time(r->mtime) && r->version >= 0 && r->cversion >= 0 && r->cversion <= most_changes;
+}
+
 void core_restore_zxid(struct core *core, int64_t newest_zxid)
 {
     if (plausible(newest_zxid) && newest_zxid > core->stats.newest_zxid)
@@ -88,6 +103,9 @@ static enum pk_err restore_local(struct core *core, struct pk_mount *m, struct p
     struct pk_znode *up = z->parent;
     if (z->state != PK_ZNODE_TRACKED || z->nlocal > 0)
         return PK_EINVAL;
+    if (pk_znode_held(up) &&
+        up->cversion <= up->nlocal) /* its parent counts fewer creates than it has children */
+        return PK_EINVAL;
     if (!pk_store_has_room(m, true, z->len + r->data_len, r->data_len))
         return PK_ELIMIT;
     int64_t up_pzxid = up->pzxid;
@@ -116,7 +134,7 @@ enum pk_err core_restore(struct core *core, const struct core_record *r)
     enum pk_place place = pk_store_place(&core->store, path, &m);
     if (place == PK_OUTSIDE || (r->local && place != PK_BELOW) || !pk_path_valid(path))
         return PK_EINVAL;
-    if (!plausible(r->czxid) || !plausible(r->mzxid) || !plausible(r->pzxid) || r->cversion < 0)
+    if (!core_record_sane(r))
         return PK_EINVAL;
     struct pk_znode *z = pk_store_track(&core->store, m, path);
     if (z == NULL)

@@ -315,6 +315,25 @@ def test_what_exists_upstream_is_reported_at_the_start():
     assert proxy.stop() == 0
 
 
+def test_signals_that_used_to_end_it():
+    """Once each of them ended the process without a flush or a state file."""
+    zk, _ = both()
+    proxy = rig.Pacekeeper(zk.connect_string, config="log-level: info\n").start()
+    conn = Conn(proxy.addr)
+    with open(os.path.join(proxy.dir, "pacekeeper.yaml"), "w") as f:
+        f.write("log-level: warn\n")
+    proxy.process.send(signal.SIGHUP)
+    for number in (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO):
+        proxy.process.send(number)
+        rig.eventually(lambda: f"warn {signal.Signals(number).name}: ignored" in proxy.log(), 3, "it is said")
+    proxy.process.send(signal.SIGRTMIN + 3)
+    ok(conn, wire.OP_EXISTS, wire.exists("/"))
+    proxy.process.send(signal.SIGUSR1)
+    rig.eventually(lambda: re.search(r"info SIGUSR1: pk_sessions 1$", proxy.log(), re.M), 3, "the figures")
+    conn.close_session()
+    assert proxy.process.stop(signal.SIGQUIT) == 0
+
+
 def test_sigpipe_does_no_harm():
     zk, _ = both()
     proxy = rig.Pacekeeper(zk.connect_string).start()

@@ -6,9 +6,11 @@ import os
 import re
 import signal
 import stat as stat_module
+import struct
 import sys
 import threading
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
@@ -182,6 +184,49 @@ def test_a_folder_that_cannot_be_written():
     os.rmdir(os.path.dirname(file))
     assert proxy.stop() == 1, "a stop that lost something ends with status 1"
     assert re.search(r"error state file .* cannot be written: .*; 5 znodes are lost", proxy.log()), proxy.log()
+
+
+def record(path, local, data=None, czxid=1, version=0, cversion=0):
+    text = path.encode()
+    body = struct.pack(">i", len(text)) + text + bytes([local]) + struct.pack(">i", -1 if data is None else len(data))
+    return body + (data or b"") + struct.pack(">5q2i", czxid, czxid, czxid, 1, 1, version, cversion)
+
+
+def state_file(*records):
+    """A file that the daemon takes for its own."""
+    body = b"PKSTATE\n" + struct.pack(">i3q", 1, int(time.time() * 1000), 0x100, len(records)) + b"".join(records)
+    file = fresh_file()
+    with open(file, "wb") as f:
+        f.write(body + struct.pack(">I", zlib.crc32(body)))
+    return file
+
+
+def test_a_hostile_file_with_a_right_checksum():
+    """Once its counters overflowed later: the count of deletes below a parent went negative or doubled beyond an int."""
+    for bad in (record("/m/t", True, b"", cversion=0x7fffffff), record("/m/t", True, b"", version=-5),
+                record("/m", False, cversion=0x40000000), record("/m/t", True, b"", czxid=0x7fffffffffffffff)):
+        file = state_file(bad)
+        proxy = start(file)
+        assert "a counter in it is none that a znode has; nothing is restored" in proxy.log(), proxy.log()
+        assert os.path.exists(file + ".bad") and proxy.mntr()["pk_znodes"] == 0
+        assert proxy.stop() == 0
+    proxy = start(state_file(record("/m/t", True, b"", cversion=1), record("/m/t/a", True, b"x"),
+                             record("/m/t/b", True, b"more children than were created"), record("/m/u", True, b"y")))
+    assert "3 znodes restored" in proxy.log() and re.search(r"warn 1 znodes .* left out", proxy.log()), proxy.log()
+    conn = Conn(proxy.addr)
+    assert data(conn, "/m/t/a")[0] == b"x" and data(conn, "/m/u")[0] == b"y" and missing(conn, "/m/t/b")
+    assert ok(conn, wire.OP_EXISTS, wire.exists("/m/t", True)).cversion == 1
+    conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_sigquit_writes_it_as_sigterm_does():
+    """Once SIGQUIT ended the process with what it held."""
+    file = fresh_file()
+    proxy = start(file)
+    local(proxy.addr, "/m/quit", 3)
+    assert proxy.process.stop(signal.SIGQUIT) == 0 and os.path.exists(file)
+    assert "SIGQUIT: stops" in proxy.log()
 
 
 def test_mounts_that_are_gone():

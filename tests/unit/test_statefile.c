@@ -43,7 +43,7 @@ static const struct core_record records[] = {
      .ctime = 1700000000000,
      .mtime = 1700000000001,
      .version = 5,
-     .cversion = -1},
+     .cversion = 1},
     {.path = (const uint8_t *)"/m/t/b",
      .path_len = 6,
      .local = true,
@@ -67,12 +67,15 @@ static const uint8_t golden[] = {
     0,    0,   0,   6,    '/',  'm',  '/',  't',  '/',  'a',  1,    0,    0,    0, 3,   'x', 'y',  'z', /* a local znode */
     0,    0,   0,   1,    0,    0,    0,    1,    0,    0,    0,    1,    0,    0, 0,   2,   0,    0,    0,
     1,    0,   0,   0,    3,    0,    0,    1,    0x8b, 0xcf, 0xe5, 0x68, 0,    0, 0,   1,   0x8b, 0xcf, 0xe5,
-    0x68, 1,   0,   0,    0,    5,    0xff, 0xff, 0xff, 0xff, 0,    0,    0,    6, '/', 'm', '/',  't',  '/',
+    0x68, 1,   0,   0,    0,    5,    0,    0,    0,    1,    0,    0,    0,    6, '/', 'm', '/',  't',  '/',
     'b',  1,   0,   0,    0,    0, /* one with empty data */
     0,    0,   0,   0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0, 0,   0,   0,    0,    0,
     0,    0,   0,   0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0, 0,   0,   0,    0,    0,
     0,    0,   0,   0,    0,    0,    0,    0,    0,    0,
 };
+
+/* Where the numbers of the second record begin: the head, the first record, path, local, data. */
+enum { SECOND = 36 + 61 + 10 + 1 + 7 };
 
 static enum pk_err write_records(const char *where, size_t n)
 {
@@ -259,6 +262,39 @@ static void named_reasons(void **state)
     assert_non_null(strstr(why, "does not decode"));
 }
 
+/* Once a file with a right checksum could have a counter overflow later, or the age of the file at once. */
+static void counters_that_no_znode_has(void **state)
+{
+    static const struct {
+        size_t at; /* of the second record's numbers, or of the head's */
+        uint8_t bytes[8];
+        size_t n;
+        const char *why;
+    } all[] = {
+        {12, {0x80}, 1, "its time"},
+        {12, {0x7f}, 1, "its time"},
+        {20, {0xff}, 1, "its zxid"},
+        {SECOND, {0x7f, 0xff}, 2, "a counter"},      /* czxid */
+        {SECOND + 8, {0x80}, 1, "a counter"},        /* mzxid */
+        {SECOND + 16, {0x41}, 1, "a counter"},       /* pzxid */
+        {SECOND + 24, {0xff}, 1, "a counter"},       /* ctime */
+        {SECOND + 32, {0x7f}, 1, "a counter"},       /* mtime */
+        {SECOND + 40, {0xff}, 1, "a counter"},       /* version */
+        {SECOND + 44, {0x7f, 0xff}, 2, "a counter"}, /* cversion */
+        {SECOND + 44, {0xff}, 1, "a counter"},
+    };
+    uint8_t bytes[sizeof golden + 4];
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        memcpy(bytes, golden, sizeof golden);
+        memcpy(bytes + all[i].at, all[i].bytes, all[i].n);
+        seal(bytes, sizeof bytes);
+        assert_int_equal(check(bytes, sizeof bytes), PK_EINVAL);
+        if (strstr(why, all[i].why) == NULL)
+            fail_msg("%zu: expected \"%s\" in: %s", i, all[i].why, why);
+    }
+}
+
 /* A failure leaves the old file and nothing beside it. */
 static void failures_leave_the_old_file(void **state)
 {
@@ -334,6 +370,7 @@ int main(void)
         cmocka_unit_test(every_changed_byte_is_refused),
         cmocka_unit_test(damage_with_a_right_checksum),
         cmocka_unit_test(named_reasons),
+        cmocka_unit_test(counters_that_no_znode_has),
         cmocka_unit_test(failures_leave_the_old_file),
         cmocka_unit_test(leftovers_are_neither_followed_nor_waited_for),
         cmocka_unit_test(what_is_no_file),

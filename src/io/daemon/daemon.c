@@ -7,7 +7,6 @@
 #include "io/daemon/daemon.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "io/daemon/limits.h"
+#include "io/daemon/signals.h"
 #include "io/daemon/stop.h"
 #include "io/daemon/tick.h"
 #include "io/instances/survey.h"
@@ -82,7 +82,7 @@ static enum pk_err open_all(struct pk_io *io)
            (int)getpid());
     pk_limits_raise(io);
     pk_ticks_open(io);
-    pk_stop_signals(io);
+    pk_signals_open(io);
     enum pk_err err = pk_listeners_open(io);
     if (err == PK_OK)
         err = pk_upstream_open(io);
@@ -120,7 +120,6 @@ int pk_daemon_run(struct pk_config *config, const struct pk_options *options)
         fputs("pacekeeper: cannot start: out of memory\n", stderr);
         return 1;
     }
-    signal(SIGPIPE, SIG_IGN);
     bool opened = open_all(io) == PK_OK;
     if (opened) {
         say_mounts(io);

@@ -7,12 +7,11 @@
 #include "io/daemon/stop.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/conn/pair.h"
-#include "io/daemon/reload.h"
+#include "io/daemon/signals.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
 #include "io/loop/loop.h"
@@ -94,31 +93,14 @@ static void begin_stop(struct pk_io *io, const char *why)
     pk_stop_tick(io);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+void pk_stop_request(struct pk_io *io, const char *why)
 {
-    struct pk_io *io = handle->data;
-    pk_io_clock(io);
-    if (number == SIGHUP) {
-        pk_reload(io);
-    } else if (!pk_io_stopping(io)) {
-        begin_stop(io, number == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (!pk_io_stopping(io)) {
+        begin_stop(io, why);
     } else if (io->stage != PK_FINISHING) {
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "second signal: closes %zu clients at once",
                pk_io_clients(io));
         pk_stop_finish(io);
-    }
-}
-
-void pk_stop_signals(struct pk_io *io)
-{
-    struct {
-        uv_signal_t *handle;
-        int number;
-    } all[] = {{&io->terminate, SIGTERM}, {&io->interrupt, SIGINT}, {&io->hangup, SIGHUP}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        uv_signal_init(&io->loop, all[i].handle);
-        all[i].handle->data = io;
-        uv_signal_start(all[i].handle, on_signal, all[i].number);
     }
 }
 
@@ -182,9 +164,7 @@ void pk_stop_finish(struct pk_io *io)
     uv_timer_stop(&io->connect_timer);
     close_quietly((uv_handle_t *)&io->connect_timer);
     close_quietly((uv_handle_t *)&io->more);
-    close_quietly((uv_handle_t *)&io->terminate);
-    close_quietly((uv_handle_t *)&io->interrupt);
-    close_quietly((uv_handle_t *)&io->hangup);
+    pk_signals_close(io);
     uv_update_time(&io->loop);
     uv_timer_start(&io->tick, last_wait_over, LAST_WAIT_MS, 0);
     uv_unref((uv_handle_t *)&io->tick);

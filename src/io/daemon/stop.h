@@ -11,8 +11,8 @@
 
 struct pk_io;
 
-/* Installs the signal handlers. */
-void pk_stop_signals(struct pk_io *io);
+/* Begins the stop, or cuts short the one that is under way; why is the signal's name. */
+void pk_stop_request(struct pk_io *io, const char *why);
 /* Time has passed: a release or a drain may be over. */
 void pk_stop_tick(struct pk_io *io);
 /* Closes every handle; the loop ends by itself when their callbacks have run. */

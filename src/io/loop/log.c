@@ -92,7 +92,8 @@ static const char *about(enum pk_log_kind kind)
                                       "attempts at servers",
                                       "names",
                                       "what exists below the mounts",
-                                      "other pacekeepers"};
+                                      "other pacekeepers",
+                                      "signals"};
     if (kind < PK_LOG_CORE_RECURSIVE_WATCH)
         return closes[kind].text;
     return kind < PK_LOG_START ? notes[kind - PK_LOG_CORE_RECURSIVE_WATCH].text : own[kind - PK_LOG_START];

@@ -19,7 +19,7 @@
 #include "io/conn/listener.h"
 #include "io/loop/log.h"
 
-enum { PK_READ_BUFFER = 64 * 1024, PK_TICK_MS = 250, PK_INSTANCE_TEXT = 33 };
+enum { PK_READ_BUFFER = 64 * 1024, PK_TICK_MS = 250, PK_INSTANCE_TEXT = 33, PK_SIGNALS = 13 };
 
 /*
  * SERVING ──► RELEASING ──► DRAINING ──► FINISHING      a signal begins it; without release RELEASING is left out;
@@ -65,7 +65,7 @@ struct pk_io {
 
     uv_timer_t tick, connect_timer;
     uv_idle_t more; /* runs while the core has work left over */
-    uv_signal_t terminate, interrupt, hangup;
+    uv_signal_t signals[PK_SIGNALS];
     enum pk_stage stage;
     int64_t stop_us;  /* when the stage gives up waiting */
     int64_t stage_us; /* when it began */

@@ -59,8 +59,9 @@ static void restore(struct pk_io *io, struct pk_state_reader *reader, const stru
            local, age_s > 0 ? age_s : 0);
     if (left_out > 0)
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
-               "%" PRId64
-               " znodes of the state file are left out: no mount of now holds them, or a bound is reached",
+               "%" PRId64 " znodes of the state file are left out: no mount of now holds them, a bound is "
+                          "reached, or their "
+               "parents count fewer children",
                left_out);
     io->restored = true;
 }

@@ -1,7 +1,7 @@
 /*
  * The state file's bytes. Happy path: write to FILE.new, put it in its place; map, check the CRC, decode
  * every record once, then give them out. Failure modes: a full disk leaves the old file; bytes that are too few, of
- * another format, with another CRC or a record that does not decode give nothing at all.
+ * another format, with another CRC, a record that does not decode or counters that no znode has give nothing at all.
  */
 #include "io/state/statefile.h"
 
@@ -11,6 +11,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* No clock shows more; ages and sums stay far from overflowing. */
+#define LATEST_MS (INT64_C(1) << 53)
 
 static const uint8_t magic[8] = {'P', 'K', 'S', 'T', 'A', 'T', 'E', '\n'};
 
@@ -172,8 +175,13 @@ enum pk_err pk_state_open(struct pk_state_reader *reader, struct pk_state_head *
     *reader = (struct pk_state_reader){in, head->count};
     if (head->count < 0 || (uint64_t)head->count > pk_in_left(&in) / RECORD_MIN)
         return refuse(why, "its count of znodes is wrong");
-    for (int64_t i = 0; i < head->count && !in.bad; i++)
+    if (head->wall_ms < 0 || head->wall_ms > LATEST_MS || head->newest_zxid < 0)
+        return refuse(why, "its time or its zxid is none");
+    for (int64_t i = 0; i < head->count && !in.bad; i++) {
         get_record(&in, &record);
+        if (!in.bad && !core_record_sane(&record))
+            return refuse(why, "a counter in it is none that a znode has");
+    }
     if (in.bad || pk_in_left(&in) != 0)
         return refuse(why, "a record in it does not decode");
     return PK_OK;
