@@ -6,8 +6,8 @@
 packages_build=(autoconf automake binutils gcc libc6-dev libuv1-dev libyaml-dev libzookeeper-mt-dev
     make pkg-config)
 # shellcheck disable=SC2034
-packages_tests=(default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev libcurator-framework-java
-    libcurator-recipes-java libsasl2-modules libsasl2-modules-gssapi-mit procps python3
+packages_tests=(clang clang-format-14 default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev
+    libcurator-framework-java libcurator-recipes-java libsasl2-modules libsasl2-modules-gssapi-mit procps python3
     python3-kazoo xz-utils zookeeper)
 
 say()

@@ -3,10 +3,11 @@
  *
  * Happy path: a duty's schedule says that a party is due; its steps are sent one after the other, each when the one
  * before has been answered, neighbouring steps of the same kind of repetition for each topology or supervisor; after
- * the last one the party waits for its next time. A step that looks for a znode, or lists one, may find none; a step that makes one
- * may find it there.
- * Failure modes: any other error counts in st->tally.refused and ends the sequence; so does a lost session, which is counted
- * elsewhere. A party that is due while it is still busy passes that time over, as Storm's timers do; it is counted.
+ * the last one the party waits for its next time. A step that looks for a znode, or lists one, may find none; a step
+ * that makes one may find it there.
+ * Failure modes: any other error counts in st->tally.refused and ends the sequence; so does a lost session, which is
+ * counted elsewhere. A party that is due while it is still busy passes that time over, as Storm's timers do; it is
+ * counted.
  */
 #include "tools/bench/duty.h"
 

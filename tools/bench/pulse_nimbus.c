@@ -1,6 +1,6 @@
 /*
- * Nimbus of a cluster that beats at Storm's Pacemaker: every so often it lists all topologies and their workers and reads
- * every pulse, one request at a time.
+ * Nimbus of a cluster that beats at Storm's Pacemaker: every so often it lists all topologies and their workers and
+ * reads every pulse, one request at a time.
  *
  * Happy path: each value read is one that its worker has sent, and none is older than what was confirmed before.
  * Failure modes: what is missing, older, stale or not ours is counted; a lost connection ends the run (pulse.c).

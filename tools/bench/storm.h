@@ -119,10 +119,10 @@ void pk_worker_leave(struct pk_storm *st, uint32_t i);
 
 void pk_nimbus_submit(struct pk_storm *st);
 /*
- * One scan: getChildren2 of workerbeats and of each topology, exists and getData of every worker. Also counted: missing:
- * a confirmed worker that is not listed or not found; version_off: a Stat whose version is not the number of writes. In
- * phase CHECKING the scan follows a sync and all workers are idle: what is stale then is a last value that was lost, and
- * counts as missing.
+ * One scan: getChildren2 of workerbeats and of each topology, exists and getData of every worker. Also counted:
+ * missing: a confirmed worker that is not listed or not found; version_off: a Stat whose version is not the number of
+ * writes. In phase CHECKING the scan follows a sync and all workers are idle: what is stale then is a last value that
+ * was lost, and counts as missing.
  */
 void pk_nimbus_scan(struct pk_storm *st);
 void pk_nimbus_kill(struct pk_storm *st);

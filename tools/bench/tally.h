@@ -1,6 +1,6 @@
 /*
- * What a simulated cluster has counted, whatever it beats at: beats sent and confirmed, values read, what was wrong with
- * them, and latencies; and its report.
+ * What a simulated cluster has counted, whatever it beats at: beats sent and confirmed, values read, what was wrong
+ * with them, and latencies; and its report.
  */
 #ifndef PK_TOOLS_BENCH_TALLY_H
 #define PK_TOOLS_BENCH_TALLY_H
