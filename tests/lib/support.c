@@ -111,7 +111,7 @@ uint32_t sup_below(struct sup_rng *r, uint32_t n)
 void sup_raw(struct sup_buf *b, const void *p, size_t len)
 {
     if (b->len + len > b->cap) {
-        b->cap = (b->len + len) * 2;
+        b->cap = (b->len + len) * 2 > 256 ? (b->len + len) * 2 : 256;
         b->p = realloc(b->p, b->cap);
         assert_non_null(b->p);
     }

@@ -31,16 +31,22 @@ const struct core_config sim_default_config = {
 
 void sim_init(struct sim *s, const struct core_config *config)
 {
-    memset(s, 0, sizeof *s);
+    memset(s, 0, offsetof(struct sim, zk));
     sup_mem_init(&s->mem);
     zk_init(&s->zk);
     sim_uplink_init(s);
+    s->service_begin = SIM_CONNS;
     s->now_us = 1000000;
     s->rng.s = 4711;
     pk_pool_drop(
         &(struct pk_pool){0}); /* makes the linker take this folder's pool.c instead of base/pool.c */
     if (core_new(&s->core, &s->mem.mem, config != NULL ? config : &sim_default_config) != PK_OK)
         s->core = NULL;
+}
+
+int sim_after(const struct sim *s, int c)
+{
+    return ++c == s->clients_end && c < s->service_begin ? s->service_begin : c;
 }
 
 static void drop_side(struct sim_side *side)
@@ -62,10 +68,11 @@ void sim_free(struct sim *s)
 {
     if (s->core != NULL)
         core_free(s->core);
-    for (int c = 0; c < SIM_CONNS; c++)
+    for (int c = sim_after(s, -1); c < SIM_CONNS; c = sim_after(s, c))
         sim_drop_conn(&s->conns[c]);
     sup_buf_free(&s->late.frames);
     sup_buf_free(&s->direct.got);
+    sup_buf_free(&s->scratch);
     zk_free(&s->zk);
     assert_int_equal(s->mem.blocks, 0);
 }
@@ -106,14 +113,13 @@ static size_t flatten(struct sup_buf *out, const struct pk_iov *iov, int n)
 static void complete(struct sim *s, struct sim_conn *c, bool client)
 {
     struct sim_side *side = client ? &c->client : &c->uplink;
-    struct sup_buf now = {0};
-    flatten(&now, side->iov, side->niov);
-    assert_int_equal(now.len, side->lent.len);
-    assert_memory_equal(now.p, side->lent.p, now.len);
-    delivered(c, client, now.p, now.len);
+    struct sup_buf *now = &s->scratch;
+    size_t len = flatten(now, side->iov, side->niov);
+    assert_int_equal(len, side->lent.len);
+    assert_memory_equal(now->p, side->lent.p, len);
+    delivered(c, client, now->p, len);
     side->under_way = false;
-    report_sent(s, c, client, now.len);
-    sup_buf_free(&now);
+    report_sent(s, c, client, len);
 }
 
 /* First offer: a part is taken at once and reported; what is offered after that is a write under way. */
@@ -148,7 +154,8 @@ static struct sim_conn *service_conn(struct sim *s, struct pk_id id)
     int c = SIM_CONNS - 1;
     while (c >= 0 && s->conns[c].used)
         c--;
-    assert_true(c >= 0);
+    assert_true(c >= s->clients_end);
+    s->service_begin = c < s->service_begin ? c : s->service_begin;
     s->conns[c] =
         (struct sim_conn){.used = true, .service = true, .id = id, .link = -1, .hold = s->service_hold};
     s->service_opened++;
@@ -157,7 +164,7 @@ static struct sim_conn *service_conn(struct sim *s, struct pk_id id)
 
 static struct sim_conn *by_id(struct sim *s, struct pk_id id, const struct pk_update *u)
 {
-    for (int c = 0; c < SIM_CONNS; c++)
+    for (int c = sim_after(s, -1); c < SIM_CONNS; c = sim_after(s, c))
         if (s->conns[c].used && !s->conns[c].closed && s->conns[c].id.slot == id.slot &&
             s->conns[c].id.gen == id.gen)
             return &s->conns[c];
@@ -228,7 +235,8 @@ int sim_open(struct sim *s)
     int c = 0;
     while (c < SIM_CONNS && s->conns[c].used)
         c++;
-    assert_true(c < SIM_CONNS);
+    assert_true(c < s->service_begin);
+    s->clients_end = c + 1 > s->clients_end ? c + 1 : s->clients_end;
     struct sim_conn *conn = &s->conns[c];
     if (core_open(s->core, s->now_us, &conn->id) != PK_OK)
         return -1;
@@ -260,12 +268,9 @@ static bool feed(struct sim *s, int c, bool client)
         if (!side->reading || (!client && (conn->deaf || !conn->up)))
             return false;
         size_t n = piece(s, side, client ? 1 : 2);
-        struct sup_buf copy = {0};
-        sup_raw(&copy, side->todo.p + side->off, n);
         side->off += n;
         side->fed += n;
-        sim_step(s, c, client ? PK_CLIENT_BYTES : PK_UPLINK_BYTES, copy.p, n);
-        sup_buf_free(&copy);
+        sim_step(s, c, client ? PK_CLIENT_BYTES : PK_UPLINK_BYTES, side->todo.p + side->off - n, n);
         return true;
     }
     if (!side->eof || (!client && !conn->up))
@@ -319,7 +324,7 @@ void sim_pump(struct sim *s)
     for (int round = 0; any; round++) {
         assert_true(round < 200000);
         any = false;
-        for (int c = 0; c < SIM_CONNS; c++)
+        for (int c = sim_after(s, -1); c < SIM_CONNS; c = sim_after(s, c))
             if (s->conns[c].used)
                 any |= conn_turn(s, c) || writing(&s->conns[c]);
         if (core_pending(s->core)) {

@@ -67,8 +67,8 @@ enum sim_loss { SIM_ANSWERED, SIM_UNHEARD, SIM_LATE };
 struct sim {
     struct sup_mem mem;
     struct core *core;
-    struct zk zk;
-    struct sim_conn conns[SIM_CONNS];
+    struct sim_conn conns[SIM_CONNS]; /* clients from the front, the core's own from the back */
+    int clients_end, service_begin;   /* what lies between has never been used */
     int64_t now_us;
     struct sup_rng rng;
     uint32_t chunk; /* bytes reach the core in pieces of 1..chunk, 0: whole */
@@ -87,6 +87,8 @@ struct sim {
         int32_t xid;
         struct sup_buf got;
     } direct; /* somebody who bypasses the proxy */
+    struct sup_buf scratch;
+    struct zk zk;
 };
 
 extern const struct core_config sim_default_config; /* one mount, /storm/workerbeats, pacemaker */
@@ -111,6 +113,8 @@ int sim_service(const struct sim *s);
 /* The wall clock of the core and of the ensemble. */
 int64_t sim_wall_ms(const struct sim *s);
 /* An event of a connection, -1 for none, and all that follows from it. */
+/* The place after c that may be used, -1 before the first one; SIM_CONNS after the last one. */
+int sim_after(const struct sim *s, int c);
 void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len);
 /* The one way by which events reach the core; times are filled in, and what follows is left to core_next. */
 void sim_event(struct sim *s, struct pk_id id, struct pk_event e);

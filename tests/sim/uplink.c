@@ -10,7 +10,7 @@
 
 static int conn_of_link(struct sim *s, int link)
 {
-    for (int c = 0; c < SIM_CONNS; c++)
+    for (int c = sim_after(s, -1); c < SIM_CONNS; c = sim_after(s, c))
         if (s->conns[c].used && s->conns[c].up && s->conns[c].link == link)
             return c;
     return -1;
@@ -84,26 +84,26 @@ static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
 bool sim_uplink_turn(struct sim *s, int c, bool forced)
 {
     struct sim_conn *conn = &s->conns[c];
-    struct sup_buf frame = {0};
+    struct sup_buf *frame = &s->scratch;
     size_t at;
     if (conn->link < 0 || conn->uplink.eof || !next_frame(conn, forced, &at))
         return false;
-    sup_raw(&frame, conn->wire.p + at, 4 + sup_be32(conn->wire.p + at));
-    memmove(conn->wire.p + conn->wire_off + frame.len, conn->wire.p + conn->wire_off, at - conn->wire_off);
-    conn->wire_off += frame.len;
+    sup_buf_reset(frame);
+    sup_raw(frame, conn->wire.p + at, 4 + sup_be32(conn->wire.p + at));
+    memmove(conn->wire.p + conn->wire_off + frame->len, conn->wire.p + conn->wire_off, at - conn->wire_off);
+    conn->wire_off += frame->len;
     int err = 0;
     if (!conn->connecting && conn->refuse > 0) {
         conn->refuse--;
         conn->uplink.eof = true;
-    } else if (overtakes(conn, frame.p, &err) && err != 0) {
-        sim_answer(s, c, (int)sup_be32(frame.p + 4), 0, err);
+    } else if (overtakes(conn, frame->p, &err) && err != 0) {
+        sim_answer(s, c, (int)sup_be32(frame->p + 4), 0, err);
     } else {
         conn->requests += conn->connecting;
-        conn->pings += conn->connecting && (int)sup_be32(frame.p + 8) == PK_OP_PING;
+        conn->pings += conn->connecting && (int)sup_be32(frame->p + 8) == PK_OP_PING;
         conn->connecting = true;
-        zk_feed(&s->zk, conn->link, frame.p + 4, frame.len - 4);
+        zk_feed(&s->zk, conn->link, frame->p + 4, frame->len - 4);
     }
-    sup_buf_free(&frame);
     return true;
 }
 

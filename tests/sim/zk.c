@@ -28,18 +28,17 @@ static void start_tree(struct tree *t)
 
 void zk_init(struct zk *zk)
 {
-    memset(zk, 0, sizeof *zk);
+    memset(zk, 0, offsetof(struct zk, sessions));
     tree_init(&zk->tree);
     zk->now_ms = 1000000;
     zk->tree.now_ms = zk->now_ms;
-    for (int i = 0; i < ZK_WATCHES; i++)
-        zk->watches[i].link = -1;
     start_tree(&zk->tree);
 }
 
 void zk_free(struct zk *zk)
 {
     tree_free(&zk->tree);
+    sup_buf_free(&zk->frame);
     if (zk->has_older)
         tree_free(&zk->older);
 }
@@ -63,18 +62,17 @@ static void close_link(struct zk *zk, int link)
 void zk_eof(struct zk *zk, int link)
 {
     zk->links[link] = (struct zk_link){0};
-    for (int i = 0; i < ZK_WATCHES; i++)
+    for (int i = 0; i < zk->nwatches; i++)
         if (zk->watches[i].link == link)
             zk->watches[i].link = -1;
 }
 
 void zk_send(struct zk *zk, int link, const struct sup_buf *b)
 {
-    struct sup_buf frame = {0};
-    sup_int(&frame, (int64_t)b->len);
-    sup_raw(&frame, b->p, b->len);
-    zk->emit(zk->ctx, link, frame.p, frame.len);
-    sup_buf_free(&frame);
+    sup_buf_reset(&zk->frame);
+    sup_int(&zk->frame, (int64_t)b->len);
+    sup_raw(&zk->frame, b->p, b->len);
+    zk->emit(zk->ctx, link, zk->frame.p, zk->frame.len);
 }
 
 void zk_event(struct zk *zk, int link, int type, const char *path)
@@ -118,13 +116,13 @@ void zk_fire(struct zk *zk)
     bool any = false;
     for (int k = 0; zk->spy != NULL && k < zk->tree.nchanges; k++)
         zk->spy(zk->ctx, zk->actor, &zk->tree.changes[k]);
-    for (int i = 0; i < ZK_WATCHES; i++)
+    for (int i = 0; i < zk->nwatches; i++)
         any |= zk->watches[i].link != -1;
     for (int k = 0; any && k < zk->tree.nchanges; k++) {
         const struct tree_change c = zk->tree.changes[k];
         for (int link = 0; link < ZK_LINKS; link++) {
             bool told = false;
-            for (int i = 0; i < ZK_WATCHES; i++) {
+            for (int i = 0; i < zk->nwatches; i++) {
                 struct zk_watch *w = &zk->watches[i];
                 if (w->link != link || !fires(w, &c))
                     continue;
@@ -142,15 +140,17 @@ void zk_fire(struct zk *zk)
 void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path)
 {
     int room = -1;
-    for (int i = 0; i < ZK_WATCHES; i++) {
+    for (int i = 0; i < zk->nwatches; i++) {
         const struct zk_watch *w = &zk->watches[i];
         if (w->link == link && w->kind == kind && strcmp(w->path, path) == 0)
             return;
         if (w->link == -1 && room < 0)
             room = i;
     }
-    if (room < 0)
+    if (room < 0 && zk->nwatches == ZK_WATCHES)
         return;
+    if (room < 0)
+        room = zk->nwatches++;
     zk->watches[room].link = link;
     zk->watches[room].kind = kind;
     snprintf(zk->watches[room].path, sizeof zk->watches[room].path, "%s", path);
@@ -262,7 +262,7 @@ static bool is_write(int op)
 void zk_lag(struct zk *zk, int link)
 {
     bool any = false;
-    for (int i = 0; i < ZK_WATCHES; i++)
+    for (int i = 0; i < zk->nwatches; i++)
         if (zk->watches[i].link == link)
             return;
     for (int i = 0; i < ZK_LINKS; i++)

@@ -35,9 +35,7 @@ struct zk_watch {
 struct zk {
     struct tree tree;
     struct zk_link links[ZK_LINKS];
-    struct zk_session sessions[ZK_SESSIONS];
-    int nsessions;
-    struct zk_watch watches[ZK_WATCHES];
+    int nsessions, nwatches; /* so many places of the arrays below have been used */
     int64_t now_ms;
     bool require_auth; /* everything but auth and SASL is refused and closes */
     bool read_only;
@@ -55,6 +53,9 @@ struct zk {
     int actor;
     uint64_t writes;  /* transactions of clients: what an ensemble is spared */
     uint64_t refused; /* requests of a type that it does not know */
+    struct sup_buf frame;
+    struct zk_session sessions[ZK_SESSIONS];
+    struct zk_watch watches[ZK_WATCHES];
 };
 
 /* The tree has /zookeeper, /zookeeper/config, /storm and /storm/workerbeats. */
