@@ -102,5 +102,25 @@ def test_adopt_keeps_a_copy_that_names_other_servers():
     assert adopt("--to", copy, "/nonexistent/storm.yaml")[0] == 1
 
 
+def test_a_credential_of_systemd():
+    """Once auth-file had to be readable for a user that exists only while the unit runs."""
+    folder = rig.temp_dir()
+    secret = os.path.join(folder, "auth")
+    with open(secret, "w") as f:
+        f.write("digest:ops:s3cret\n")
+    os.chmod(secret, 0o440)
+    config = f"upstream: {server().connect_string}\nauth-file: auth\n"
+    run = dict(mounts=["/m"], config=config)
+    status, said = rig.Pacekeeper(args=["-t"], env={"CREDENTIALS_DIRECTORY": folder}, **run).run()
+    assert status == 0 and "digest of auth" in said and "s3cret" not in said, said
+    status, said = rig.Pacekeeper(args=["-t"], **run).run()
+    assert status == 0 and "is a credential of systemd, which only the unit has: not checked here" in said, said
+    status, said = rig.Pacekeeper(**run).run()
+    assert status == 1 and "LoadCredential=" in said, said
+    proxy = rig.Pacekeeper(env={"CREDENTIALS_DIRECTORY": folder}, **run).start()
+    assert ("runs as root" in proxy.log()) == (os.geteuid() == 0), proxy.log()
+    assert proxy.stop() == 0
+
+
 if __name__ == "__main__":
     rig.main(globals())

@@ -80,6 +80,9 @@ static enum pk_err open_all(struct pk_io *io)
 {
     pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "pacekeeper %s starts, process %d", PACKAGE_VERSION,
            (int)getpid());
+    if (geteuid() == 0)
+        pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
+               "runs as root, which it never needs: give it a user of its own (the unit does)");
     pk_limits_raise(io);
     pk_ticks_open(io);
     pk_signals_open(io);
