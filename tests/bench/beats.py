@@ -2,7 +2,6 @@
 
 Happy path: the same sessions, sizes and depth on every target; requests per CPU-second beside the bare echo's.
 """
-
 from runner import UNDER
 from table import Table
 
@@ -49,9 +48,9 @@ def paced(bench):
 
 
 def cached(bench):
-    """Refreshes of znodes that the ensemble has, in mode write-behind, beside znodes local here (pacekeeper), on a
-    schedule: a cached znode takes 1000 writes between two flushes, which replay every version; a closed loop would soon wait.
-    The warm-up has every session get its cached znode; the last daemon flushes every second, so that flushes are seen."""
+    """Refreshes of znodes that the ensemble has, in mode write-behind, beside local znodes (pacekeeper), on a schedule:
+    a cached znode takes 1000 writes between two flushes, which replay every version; a closed loop would soon wait.
+    The warm-up has every session get its cached znode; the last daemon flushes every second: so flushes are seen."""
     if "pacekeeper" not in bench.targets:
         return
     bench.targets["cached"] = bench.new_daemon("write-behind")
@@ -61,7 +60,7 @@ def cached(bench):
                    servers=("echo", "cached", "flush 1s", "pacekeeper"))
     ratios = [value / found["pacekeeper", size, sessions] for (name, size, sessions), value in found.items()
               if name == "cached" and found.get(("pacekeeper", size, sessions))]
-    bench.expect("cached znodes: requests per CPU-second, of those on local znodes, at worst", min(ratios, default=None),
-                 0.75)
+    bench.expect("cached znodes: requests per CPU-second, of those on local znodes, at worst",
+                 min(ratios, default=None), 0.75)
     for name in ("cached", "flush 1s"):
         bench.targets.pop(name).stop()

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """`make bench`: pacekeeper beside a bare libuv frame echo, a bare libuv TCP relay and a real ZooKeeper, in one run.
 
 Usage: bench.py [--quick] [--only SECTION,...] [--without pacekeeper] [--against PROGRAM]
@@ -10,22 +9,19 @@ everything ran, not whether it was fast. Requests per CPU-second count the serve
 neither the load generator nor the other servers on the machine enter into it. ZooKeeper does not wait for its disk
 (forceSync=no): that flatters it, and keeps the disk's noise out of relayed writes.
 """
-
 import argparse
 import os
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-
-import beats  # noqa: E402
-import ensemble  # noqa: E402
-import relays  # noqa: E402
-import replay  # noqa: E402
-import rig  # noqa: E402
-import store  # noqa: E402
-from runner import Bench  # noqa: E402
-from table import Table  # noqa: E402
+import beats
+import ensemble
+import relays
+import replay
+import rig
+import store
+from runner import Bench
+from table import Table
 
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,

@@ -1,9 +1,8 @@
 """Section of `make bench`: what the ensemble still has to write, by its own transaction log.
 
 Happy path: for each mode a ZooKeeper and a daemon that have done nothing else, simulated workers that beat as Storm's,
-and the transactions of a stretch that begins when every worker has been local and every cached znode has been flushed once.
+and the transactions of a stretch that begins when every worker has its heartbeat and every cached znode was flushed.
 """
-
 import rig
 import txnlog
 from runner import BIG_JVM, MOUNT
@@ -23,13 +22,13 @@ def _measure(bench, name, mode, workers, period, flush, window):
     """One mode's transactions a second, and pk-bench's result."""
     zookeeper = rig.ZooKeeper(jvm=BIG_JVM).start()
     daemon = bench.new_daemon(mode, upstream=zookeeper) if mode else None
-    local = period + flush  # seconds until every worker has been local and every cached znode flushed
+    begun = period + flush  # seconds until every worker has its heartbeat and every cached znode was flushed
     r = bench.run(name, "storm", server=daemon or zookeeper, workers=workers, period_ms=int(period * 1000),
-                  seconds=local + window + 0.5)
+                  seconds=begun + window + 0.5)
     if daemon:
         daemon.stop()
     zookeeper.stop()
-    begin = r["begin_ms"] + local * 1000 if r else 0
+    begin = r["begin_ms"] + begun * 1000 if r else 0
     return (r, *stretch(zookeeper, begin, begin + window * 1000)) if r else None
 
 

@@ -4,7 +4,6 @@ Happy path: Pacemaker(jars).start() writes a storm.yaml into a scratch folder an
 Pacemaker with the heap that Storm gives it by default, until its port answers. Failure modes: no jars: jars() is None;
 a daemon that ends at its start fails with the end of its log.
 """
-
 import glob
 import os
 import socket

@@ -2,7 +2,6 @@
 
 Happy path: pacekeeper beside a real ZooKeeper; relayed requests also beside a bare TCP relay.
 """
-
 from runner import OUTSIDE, UNDER
 from table import Table
 

@@ -4,7 +4,7 @@ replay  what Storm 2.8 and 1.2 send (pk-bench storm --line), directly and throug
 pulses  heartbeats alone, of the same workers: to ZooKeeper, to pacekeeper, and to Storm's own Pacemaker daemon
 
 Happy path: every worker and supervisor has a session of its own, Nimbus reads all heartbeats every 10 s; what counts
-begins after a warm-up, in which heartbeats are local and the JVMs compile. One proxy needs two descriptors a client:
+begins after a warm-up, in which heartbeats are created and the JVMs compile. One proxy needs two descriptors a client:
 where the limit does not let one have all sessions, the cluster is split into as many clusters, each with its own proxy,
 its own server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the
 parts, latencies those of the slowest. $REPLAY_WORKERS is another number of workers than 24,000.
@@ -12,7 +12,6 @@ parts, latencies those of the slowest. $REPLAY_WORKERS is another number of work
 Failure modes: a part that fails is a problem, and its cluster has no row; "of due" says whether the machine kept up
 with the schedule: where it did not, latencies tell about the machine.
 """
-
 import os
 import resource
 import subprocess

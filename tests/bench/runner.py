@@ -4,7 +4,6 @@ Happy path: Bench(args) starts the servers on free loopback ports, run() has pk-
 result line as a dictionary, group() does that for several in turns, expect() notes a ratio. Failure modes: a run that
 fails is noted in `problems` and returns {}.
 """
-
 import os
 import subprocess
 

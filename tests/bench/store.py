@@ -1,7 +1,6 @@
 """Sections of `make bench`: znodes that are held in memory: what they cost, how fast they come, go, are listed and
 move into the ensemble. Each on a daemon that has done nothing else.
 """
-
 import time
 
 import rig

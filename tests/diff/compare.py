@@ -4,16 +4,16 @@ Replies must be the same in the same order; events too. An event may come earlie
 replies that are still awaited there, but never later, and never before the reply of the request that armed it.
 Replies of ping, auth and SASL may overtake others on a real server: they are compared apart.
 """
-import script as sc
-import wire as w
+import script
+import wire
 
-APART_XIDS = {w.XID_PING, w.XID_AUTH}
+APART_XIDS = {wire.XID_PING, wire.XID_AUTH}
 
 
 def split(items, sent):
     """([(reply, request index)], [(event, replies before it)], [apart], ending)"""
     index_of = {xid: i for i, (xid, _op) in enumerate(sent)}
-    apart_xids = {xid for xid, op in sent if op in sc.OUT_OF_ORDER} | {w.XID_PING}
+    apart_xids = {xid for xid, op in sent if op in script.OUT_OF_ORDER} | {wire.XID_PING}
     replies, events, apart, ending = [], [], [], None
     for item in items:
         if item[0] == "event":
@@ -34,8 +34,8 @@ def armed_before(event, position, replies, requests, base):
         request = replies[i][1]
         if request is None:
             continue
-        for watched in sc.watched_paths(requests[request]):
-            if watched is None or sc.real_path(watched, base) == path:
+        for watched in script.watched_paths(requests[request]):
+            if watched is None or script.real_path(watched, base) == path:
                 return i + 1
     return 0
 
@@ -45,12 +45,12 @@ def streams(direct, proxied, sent, requests, base, free=False):
     d, p = split(direct, sent[0]), split(proxied, sent[1])
     for i, ((one, _), (other, _)) in enumerate(zip(d[0], p[0])):
         if one != other:
-            return "reply %d\n  direct:  %s\n  proxied: %s" % (i, _show(one), _show(other))
+            return f"reply {i}\n  direct:  {_show(one)}\n  proxied: {_show(other)}"
     if len(d[0]) != len(p[0]) or d[3] != p[3]:
-        return "stream ends\n  direct:  %d replies, %s\n  proxied: %d replies, %s%s" % (
-            len(d[0]), d[3], len(p[0]), p[3], _rest(d[0], p[0]))
+        return (f"stream ends\n  direct:  {len(d[0])} replies, {d[3]}\n  proxied: {len(p[0])} replies, {p[3]}"
+                f"{_rest(d[0], p[0])}")
     if sorted(map(repr, d[2])) != sorted(map(repr, p[2])):
-        return "replies of ping, auth or sasl\n  direct:  %s\n  proxied: %s" % (d[2], p[2])
+        return f"replies of ping, auth or sasl\n  direct:  {d[2]}\n  proxied: {p[2]}"
     return _events(d, p, requests, base, free)
 
 
@@ -59,25 +59,25 @@ def _events(d, p, requests, base, free):
     if free:
         one, other = sorted(one, key=repr), sorted(other, key=repr)
     if one != other:
-        return "events\n  direct:  %s\n  proxied: %s" % (_events_text(d[1]), _events_text(p[1]))
+        return f"events\n  direct:  {_events_text(d[1])}\n  proxied: {_events_text(p[1])}"
     if free:
         return None
     for (event, there), (_same, here) in zip(d[1], p[1]):
         if here > there or here < armed_before(event, there, d[0], requests, base):
-            return "place of event %s\n  direct:  after %d replies\n  proxied: after %d replies" % (event, there, here)
+            return f"place of event {event}\n  direct:  after {there} replies\n  proxied: after {here} replies"
     return None
 
 
 def _events_text(events):
-    return ", ".join("%s after %d replies" % (e[1:], n) for e, n in events) or "none"
+    return ", ".join(f"{e[1:]} after {n} replies" for e, n in events) or "none"
 
 
 def _show(item):
-    name = w.ERR_NAMES.get(item[2], item[2])
+    name = wire.ERR_NAMES.get(item[2], item[2])
     text = repr(item[3])
-    return "xid %d %s %s" % (item[1], name, text if len(text) < 600 else text[:600] + "...")
+    return f"xid {item[1]} {name} {text if len(text) < 600 else text[:600] + '...'}"
 
 
 def _rest(d, p):
     more = d[len(p):] or p[len(d):]
-    return "\n  first more: %s" % _show(more[0][0]) if more else ""
+    return f"\n  first more: {_show(more[0][0])}" if more else ""

@@ -19,17 +19,15 @@ import os
 import sys
 import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
-
-from daemon import check_all                                                    # noqa: E402
-import faults                                                                   # noqa: E402
-import rig                                                                      # noqa: E402
-import script as sc                                                             # noqa: E402
-from gen import Episode                                                         # noqa: E402
-from runner import Difference, Runner, mounts, prepare                          # noqa: E402
-from shrink import shrink                                                       # noqa: E402
-from wire import four_letter                                                    # noqa: E402
+import rig
+from daemon import check_all
+from faults import FAULTS, Faults
+from gen import Episode
+from relay import Relay
+from runner import Difference, Runner, mounts, prepare
+from script import SUPER, load, render
+from shrink import shrink
+from wire import mntr
 
 PROFILES = ("mix", "beats", "behind", "cached", "pipeline")
 CHECK_SEEDS = (1, 2, 3)
@@ -41,20 +39,12 @@ MEASURED = ("beats", "behind", "cached")
 MINIMUM = 0.9                         # of the successful writes of an episode's quiet part must be absorbed
 SERVER_JVM = ["-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=1000000000",
               "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:"
-              + base64.b64encode(hashlib.sha1(sc.SUPER).digest()).decode()]
+              + base64.b64encode(hashlib.sha1(SUPER).digest()).decode()]
 
 
 class Figures:
     def __init__(self):
         self.episodes = self.sets = self.creates = self.cached = self.absorbed = self.local_creates = self.flushes = 0
-
-
-def mntr(addr):
-    values = {}
-    for line in four_letter(addr, "mntr").splitlines():
-        name, _, value = line.partition("\t")
-        values[name] = value
-    return values
 
 
 class Campaign:
@@ -81,7 +71,7 @@ class Campaign:
         number = 0
         while self.runner.steps_run < until:
             number += 1
-            if not self.episode("%s-%s-%d" % (seed, profile, number), profile):
+            if not self.episode(f"{seed}-{profile}-{number}", profile):
                 self.differences += 1
                 if not self.options.keep_going or self.differences >= self.options.keep_going:
                     return False
@@ -110,8 +100,8 @@ class Campaign:
     def _check_absorbed(self, episode, before, figures):
         """Beats that are not absorbed would make this profile a test of the relay only."""
         after = mntr(self.runner.sides[1].addr)
-        absorbed, local_creates, flushes = (int(after.get(k, 0)) - int(before.get(k, 0))
-                                     for k in ("pk_beats_absorbed", "pk_local_creates", "pk_flushes"))
+        absorbed, local_creates, flushes = (after.get(k, 0) - before.get(k, 0)
+                                            for k in ("pk_beats_absorbed", "pk_local_creates", "pk_flushes"))
         local = episode.profile == "beats"
         due = (episode.plain_sets, episode.plain_creates) if local else (episode.cached_sets, 0)
         figures.sets += episode.plain_sets
@@ -121,8 +111,8 @@ class Campaign:
         figures.local_creates += local_creates
         figures.flushes += flushes
         if absorbed < MINIMUM * due[0] or local_creates < MINIMUM * due[1]:
-            raise Difference("end", "too little absorbed: %d of %d setData, %d local creates of %d creates" % (
-                absorbed, due[0], local_creates, due[1]))
+            raise Difference("end", f"too little absorbed: {absorbed} of {due[0]} setData, "
+                                    f"{local_creates} local creates of {due[1]} creates")
 
     def replay(self, script):
         """For shrinking: the difference, or None. A short patience: silence is a difference too."""
@@ -140,31 +130,31 @@ class Campaign:
         return None
 
     def tell(self, seed, script, difference):
-        print("DIFFERENCE in episode %s, base %s, %s" % (seed, script["base"], difference), flush=True)
+        print(f"DIFFERENCE in episode {seed}, base {script['base']}, {difference}", flush=True)
         if self.daemon and not self.daemon.running():
             print("the daemon is gone; the end of its log:\n" + self.daemon.log()[-3000:], flush=True)
         if self.options.no_shrink:
             notes = [difference]
         else:
             script, shorter, stable = shrink(self.replay, script, difference, self.options.shrink_seconds)
-            notes = [shorter or difference, "episode %s; %s" % (
-                seed, "shortened to %d steps" % len(script["steps"]) if stable else "not seen again when replayed")]
-        text = sc.render(script, notes)
+            ending = f"shortened to {len(script['steps'])} steps" if stable else "not seen again when replayed"
+            notes = [shorter or difference, f"episode {seed}; {ending}"]
+        text = render(script, notes)
         if not self.options.quiet:
             print(text if len(text) < PRINTED else text[:PRINTED] + "... (--save FILE keeps it whole)", flush=True)
         if self.options.save:
-            with open("%s.%d" % (self.options.save, self.differences), "w", encoding="utf-8") as f:
+            with open(f"{self.options.save}.{self.differences}", "w", encoding="utf-8") as f:
                 f.write(text)
 
     def report(self, seeds, seconds):
-        print("%d steps, %d requests on each side, %d episodes, seeds %s, %.0f s" % (
-            self.runner.steps_run, self.runner.requests_run, sum(f.episodes for f in self.figures.values()),
-            ",".join(map(str, seeds)), seconds))
+        episodes = sum(f.episodes for f in self.figures.values())
+        print(f"{self.runner.steps_run} steps, {self.runner.requests_run} requests on each side, {episodes} episodes, "
+              f"seeds {','.join(map(str, seeds))}, {seconds:.0f} s")
         for name in MEASURED:
             f = self.figures[name]
             if f.sets:
-                print("%s: %d setData (%d of them on cached znodes) and %d creates while quiet; %d absorbed, %d local creates, "
-                      "%d flushed in all" % (name, f.sets, f.cached, f.creates, f.absorbed, f.local_creates, f.flushes))
+                print(f"{name}: {f.sets} setData ({f.cached} of them on cached znodes) and {f.creates} creates while "
+                      f"quiet; {f.absorbed} absorbed, {f.local_creates} local creates, {f.flushes} flushed in all")
 
 
 def servers():
@@ -199,14 +189,15 @@ def selftest(one, other, options, steps):
         print("FAILED two servers without a proxy differ")
         return False
     quiet = argparse.Namespace(**{**vars(options), "no_shrink": True, "quiet": True, "save": None, "keep_going": None})
-    for fault in faults.FAULTS:
-        relay = faults.FaultyRelay(other.addr, fault)
+    for fault in FAULTS:
+        faults = Faults(fault)
+        relay = Relay(other.addr, way=faults.way).start()
         with contextlib.redirect_stdout(io.StringIO()):
             equal = Campaign(Runner(one.addr, relay.addr, other.addr, timeout=2.0), quiet, absorbs=False).run([1], 6000)
-        if equal or not relay.done:
-            print("FAILED fault %s was not noticed, %d times applied" % (fault, relay.done))
+        if equal or not faults.done:
+            print(f"FAILED fault {fault} was not noticed, {faults.done} times applied")
             return False
-        print("ok fault %s was noticed, %d times applied" % (fault, relay.done), flush=True)
+        print(f"ok fault {fault} was noticed, {faults.done} times applied", flush=True)
     return True
 
 
@@ -222,7 +213,7 @@ def campaign_of(options, one, other):
 
 def replay(campaign, options):
     with open(options.replay, encoding="utf-8") as f:
-        script = sc.load(f.read())
+        script = load(f.read())
     for _ in range(options.times):
         difference = campaign.replay(script)
         if difference:

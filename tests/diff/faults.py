@@ -1,103 +1,83 @@
-"""A TCP relay that alters one reply now and then: proof that the driver notices what it should notice.
+"""What alters one reply now and then on its way: proof that the driver notices what it should notice.
 
-It passes bytes both ways; in the server's frames it counts replies and, every n-th, applies one fault: a changed
-byte in the body, a changed error, a dropped event, two replies swapped, a fallen header zxid.
+Happy path: faults = Faults("byte"); Relay(server, way=faults.way). In the server's frames replies are counted and,
+every n-th, the fault is applied: a changed byte in the body, a changed error, a dropped event, two replies swapped, a
+fallen header zxid. faults.done says how often.
 """
-import socket
 import struct
 import threading
 
-import wire as w
+import wire
+from relay import Frames
 
 FAULTS = ("byte", "error", "event", "swap", "zxid")
+REPLY = struct.Struct(">iqi")
+HEADER_AND_STAT = 84
 
 
-class FaultyRelay:
-    """fault: one of FAULTS; every: how many frames to pass between two faults."""
+class Faults:
+    """fault: one of FAULTS; every: how many frames to pass between two faults, over all connections."""
 
-    def __init__(self, upstream, fault, every=200):
-        self.upstream, self.fault, self.every = upstream, fault, every
+    def __init__(self, fault, every=200):
+        self.fault, self.every = fault, every
         self.done = 0
         self._count = 0
         self._lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.addr = self.listener.getsockname()
-        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            server = socket.create_connection(self.upstream)
-            for sock in (client, server):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._backward, args=(server, client), daemon=True).start()
+    def way(self, _peer, up):
+        return None if up else _Altered(self).feed
 
-    @staticmethod
-    def _end(*socks):
-        for sock in socks:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def _forward(self, client, server):
-        try:
-            while True:
-                data = client.recv(1 << 16)
-                if not data:
-                    server.shutdown(socket.SHUT_WR)
-                    return
-                server.sendall(data)
-        except OSError:
-            self._end(client, server)
-
-    def _backward(self, server, client):
-        held, first = None, True
-        try:
-            stream = server.makefile("rb")
-            while True:
-                head = stream.read(4)
-                if len(head) < 4:
-                    break
-                payload = stream.read(struct.unpack(">i", head)[0])
-                out = [payload]
-                if not first:
-                    out, held = self._alter(payload, held)
-                first = False
-                client.sendall(b"".join(struct.pack(">i", len(p)) + p for p in out))
-        except OSError:
-            pass
-        self._end(client, server)
-
-    def _alter(self, payload, held):
-        """(frames to send now, frame held back)"""
-        if held is not None:
-            return [payload, held], None
-        xid, zxid, err = struct.unpack_from(">iqi", payload)
+    def due(self, payload):
         with self._lock:
             self._count += 1
-            due = self._count >= self.every and self._fits(xid, zxid, err, payload)
-            if due:
-                self._count = 0
-                self.done += 1
-        if not due:
-            return [payload], None
-        if self.fault == "swap":
-            return [], payload
-        if self.fault == "event":
-            return [], None
-        if self.fault == "error":
-            return [struct.pack(">iqi", xid, zxid, w.ERR["NOAUTH"])], None
-        if self.fault == "zxid":
-            return [struct.pack(">iqi", xid, 1, err) + payload[16:]], None
-        changed = bytearray(payload)
-        changed[-12 if len(changed) >= 84 else -1] ^= 1
-        return [bytes(changed)], None
+            if self._count < self.every or not self._fits(payload):
+                return False
+            self._count = 0
+            self.done += 1
+            return True
 
-    def _fits(self, xid, zxid, err, payload):
+    def _fits(self, payload):
+        xid, zxid, err = REPLY.unpack_from(payload)
         if self.fault == "event":
-            return xid == w.XID_EVENT
+            return xid == wire.XID_EVENT
         if self.fault == "swap":
-            return xid > 0 and err == 0 and len(payload) == 84
-        return xid > 0 and err == 0 and zxid > 1 and len(payload) > 16
+            return xid > 0 and err == 0 and len(payload) == HEADER_AND_STAT
+        return xid > 0 and err == 0 and zxid > 1 and len(payload) > REPLY.size
+
+    def changed(self, payload):
+        xid, zxid, err = REPLY.unpack_from(payload)
+        if self.fault == "error":
+            return REPLY.pack(xid, zxid, wire.ERR["NOAUTH"])
+        if self.fault == "zxid":
+            return REPLY.pack(xid, 1, err) + payload[REPLY.size:]
+        changed = bytearray(payload)
+        changed[-12 if len(changed) >= HEADER_AND_STAT else -1] ^= 1
+        return bytes(changed)
+
+
+class _Altered:
+    """The replies of one connection; the first frame is no reply."""
+
+    def __init__(self, faults):
+        self.faults = faults
+        self.frames = Frames()
+        self.connected = False
+        self.held = None
+
+    def feed(self, chunk):
+        return b"".join(wire.i32(len(p)) + p for payload in self.frames.feed(chunk) for p in self._pass(payload))
+
+    def _pass(self, payload):
+        """The frames to send in the place of this one."""
+        if not self.connected:
+            self.connected = True
+            return [payload]
+        if self.held is not None:
+            held, self.held = self.held, None
+            return [payload, held]
+        if not self.faults.due(payload):
+            return [payload]
+        if self.faults.fault == "swap":
+            self.held = payload
+            return []
+        return [] if self.faults.fault == "event" else [self.faults.changed(payload)]

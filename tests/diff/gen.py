@@ -5,8 +5,8 @@ same steps can be replayed and shortened without it.
 """
 import random
 
-import script as sc
-import wire as w
+import script
+import wire
 from gen_requests import Requests
 
 CLIENTS = 3
@@ -21,15 +21,15 @@ class Model:
 
     def observe(self, _client, request, err, value, base):
         name, args = request[0], request[1]
-        if sc.options(request):
+        if script.options(request):
             return
-        if err == w.ERR["NONODE"] and args and args[0] in self.version:
+        if err == wire.ERR["NONODE"] and args and args[0] in self.version:
             del self.version[args[0]]
         if err:
             return
         if name.startswith("create"):
             path = value if isinstance(value, str) else value[0]
-            self.version[sc.script_path(path, base)] = 0
+            self.version[script.script_path(path, base)] = 0
         elif name == "delete":
             self.version.pop(args[0], None)
         elif name == "multi":
@@ -63,7 +63,8 @@ class Episode:
             return self.rng.choice(["behind", "behind", "never"])
         if self.profile == "cached":
             return "up"
-        return self.rng.choices(["local", "up", "root", "out", "relay", "behind", "never"], [5, 3, 2, 1.5, 0.5, 3, 1.5])[0]
+        return self.rng.choices(["local", "up", "root", "out", "relay", "behind", "never"],
+                                [5, 3, 2, 1.5, 0.5, 3, 1.5])[0]
 
     def observe(self, client, request, err, value, base):
         self.model.observe(client, request, err, value, base)
@@ -82,7 +83,8 @@ class Episode:
             self.permitted = {(c, p) for c, p in self.permitted if p != path}
 
     def __iter__(self):
-        source = {"beats": self._beats, "behind": self._cached_znodes, "cached": self._cached_znodes}.get(self.profile, self._mixed)()
+        sources = {"beats": self._beats, "behind": self._cached_znodes, "cached": self._cached_znodes}
+        source = sources.get(self.profile, self._mixed)()
         for _ in range(self.length):
             step = next(source)
             self.steps.append(step)
@@ -137,16 +139,16 @@ class Episode:
         n = self.rng.choice([30, 120, 250])
         if self.rng.random() < 0.6:
             return ("pipe", client, [("set_data", (path, b"%d" % i, -1)) for i in range(n)])
-        return ("pipe", client, [r for i in range(n // 4) for r in (("create", (path + "/d%d" % (i % 3), b"", "open", 0)),
-                                                                      ("delete", (path + "/d%d" % (i % 3), -1)))])
+        return ("pipe", client, [r for i in range(n // 4) for r in (("create", (path + f"/d{i % 3}", b"", "open", 0)),
+                                                                      ("delete", (path + f"/d{i % 3}", -1)))])
 
     def _parallel(self):
         for client in range(CLIENTS):
-            if "@/p%d" % client not in self.model.version:
-                yield ("req", client, ("create", ("@/p%d" % client, b"", "open", 0)))
+            if f"@/p{client}" not in self.model.version:
+                yield ("req", client, ("create", (f"@/p{client}", b"", "open", 0)))
         batches = {}
         for client in range(CLIENTS):
-            make = Requests(self.rng, self.model, "@/p%d" % client)
+            make = Requests(self.rng, self.model, f"@/p{client}")
             n = self.rng.choice([4, 16, 40])
             plain = self.rng.choice([0.3, 0.9])
             batches[client] = [make.plain() if self.rng.random() < plain else make.apart() for _ in range(n)]
@@ -184,7 +186,8 @@ class Episode:
                 continue
             requests = self.make.cached_beat(client if self.quiet else self.rng.randrange(CLIENTS),
                                              "open" if self.kind in ("behind", "never") else "twice")
-            if requests[-1][0] == "set_data" and (client, requests[-1][1][0]) in self.permitted and self.rng.random() < 0.4:
+            name, args = requests[-1][:2]
+            if name == "set_data" and (client, args[0]) in self.permitted and self.rng.random() < 0.4:
                 yield ("pipe", client, [r for _ in range(self.rng.choice([2, 4, 12])) for r in requests])
             else:
                 for request in requests:

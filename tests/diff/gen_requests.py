@@ -1,20 +1,21 @@
 """Random requests, good and bad, over a small set of names so that they meet each other often."""
-import script as sc
+import script
 
-ODD_PATHS = ["", "foo", "foo/bar", None, "/", "@/", "@//a", "@/./a", "@/../a", "@/.", "@/a/", "@/...", "@/\x01", "@/a\0b",
-             "@/\x7f", "@/\ufff0", "@/\xe9\u4e2d", b"@/\xff\xfe", "@/" + "n" * 300, "/zookeeper", "/zookeeper/quota",
-             "/nowhere/x", "@x", "@/\ue000", "@/a/../b"]
+ODD_PATHS = ["", "foo", "foo/bar", None, "/", "@/", "@//a", "@/./a", "@/../a", "@/.", "@/a/", "@/...", "@/\x01",
+             "@/a\0b", "@/\x7f", "@/\ufff0", "@/\xe9\u4e2d", b"@/\xff\xfe", "@/" + "n" * 300, "/zookeeper",
+             "/zookeeper/quota", "/nowhere/x", "@x", "@/\ue000", "@/a/../b"]
 OUTSIDE = 0.12                   # how many paths are below no mount
 GLOBAL_READS = ["/zookeeper", "/zookeeper/quota", "/nowhere"]
-GOOD_ACLS = ["open"] * 12 + ["twice", "rw", "read", "nochild", "nodelete", "noread", "nowrite", "noadmin", "auth", "mixed",
-                             "digest", "both", "ip", "otherip"]
+GOOD_ACLS = ["open"] * 12 + ["twice", "rw", "read", "nochild", "nodelete", "noread", "nowrite", "noadmin", "auth",
+                             "mixed", "digest", "both", "ip", "otherip"]
 BAD_ACLS = ["null", "empty", "nobody", "bob", "nullid", "nullscheme", "unknown", "super", "baddigest", "badip", "sasl"]
-WEIGHTS = {"create": 12, "create2": 5, "create_container": 1.5, "create_ttl": 1.5, "delete": 8, "exists": 8, "get_data": 8,
-           "set_data": 10, "get_acl": 3, "set_acl": 2.5, "get_children": 5, "get_children2": 5, "sync": 2, "multi": 6,
-           "multi_read": 3, "check_watches": 2, "remove_watches": 2, "add_watch": 2, "set_watches": 1.5,
+WEIGHTS = {"create": 12, "create2": 5, "create_container": 1.5, "create_ttl": 1.5, "delete": 8, "exists": 8,
+           "get_data": 8, "set_data": 10, "get_acl": 3, "set_acl": 2.5, "get_children": 5, "get_children2": 5, "sync": 2,
+           "multi": 6, "multi_read": 3, "check_watches": 2, "remove_watches": 2, "add_watch": 2, "set_watches": 1.5,
            "set_watches2": 1.5, "get_ephemerals": 1.5, "get_all_children_number": 2, "auth": 1, "who_am_i": 1,
            "reconfig": 0.3, "sasl": 0.3, "ping": 2}
-MULTI_KINDS = ["create", "create", "create2", "create_container", "create_ttl", "delete", "set_data", "set_data", "check"]
+MULTI_KINDS = ["create", "create", "create2", "create_container", "create_ttl", "delete", "set_data", "set_data",
+               "check"]
 
 
 class Requests:
@@ -86,7 +87,7 @@ class Requests:
         a batch: see last()."""
         while True:
             request = self.any()
-            if "xid" in sc.options(request) or request[0] == "set_acl":
+            if "xid" in script.options(request) or request[0] == "set_acl":
                 continue
             if request[0] == "auth":
                 return ("auth", ("digest", b"plain:user"))
@@ -104,7 +105,7 @@ class Requests:
         """For several clients at once: changes and sees nothing but this client's own subtree."""
         while True:
             request = self.orderly()
-            if request[0] in ("get_ephemerals", "set_watches", "set_watches2") or sc.options(request):
+            if request[0] in ("get_ephemerals", "set_watches", "set_watches2") or script.options(request):
                 continue
             if not any(p is not None and not str(p).startswith(self.root + "/") for p in _paths(request)):
                 return request
@@ -129,8 +130,8 @@ class Requests:
     def beat(self):
         """A short run of what Storm sends: exists then setData, first beats, lists, cleaning."""
         rng = self.rng
-        topology = "%s/t%d" % (self.root, rng.randrange(3))
-        worker = "%s/w%d" % (topology, rng.randrange(6))
+        topology = f"{self.root}/t{rng.randrange(3)}"
+        worker = f"{topology}/w{rng.randrange(6)}"
         dice = rng.random()
         if topology not in self.model.version:
             return [("create", (topology, self.data(), "open", 0))]
@@ -154,8 +155,8 @@ class Requests:
         """What an owner of znodes in the ensemble sends, and what others read of them. acl: one with which creates are
         relayed."""
         rng = self.rng
-        worker = "%s/o%dw%d" % (self.root, owner, rng.randrange(3))
-        other = "%s/o%dw%d" % (self.root, rng.randrange(3), rng.randrange(3))
+        worker = f"{self.root}/o{owner}w{rng.randrange(3)}"
+        other = f"{self.root}/o{rng.randrange(3)}w{rng.randrange(3)}"
         dice = rng.random()
         if worker not in self.model.version:
             return [("create", (worker, self.data(), acl, rng.choice([0, 0, 1])))]
@@ -226,7 +227,8 @@ class Requests:
     def _multi(self):
         rng = self.rng
         if rng.random() < 0.05:
-            return ([self.of(rng.choice(["set_acl", "exists", "get_data", "create"])) for _ in range(rng.randrange(3))],)
+            kinds = ["set_acl", "exists", "get_data", "create"]
+            return ([self.of(rng.choice(kinds)) for _ in range(rng.randrange(3))],)
         ops = [self.of(rng.choice(MULTI_KINDS)) for _ in range(rng.choice([0, 1, 1, 2, 2, 3, 4, 6]))]
         return ([self._sane(r) for r in ops],)
 
@@ -238,7 +240,8 @@ class Requests:
         return request
 
     def _multi_read(self):
-        return ([self.of(self.rng.choice(["get_data", "get_children"])) for _ in range(self.rng.choice([0, 1, 2, 3, 5]))],)
+        n = self.rng.choice([0, 1, 2, 3, 5])
+        return ([self.of(self.rng.choice(["get_data", "get_children"])) for _ in range(n)],)
 
     def _check_watches(self):
         return (self.path(), self.rng.choice([1, 2, 3, 3, 9]))
@@ -266,7 +269,7 @@ class Requests:
         return self._set_watches() + (self._list(), self._list())
 
     def _auth(self):
-        return ("digest", self.rng.choice([b"u1:pw", b"u2:pw", b"u1:other", b"nocolon", b"", sc.SUPER]))
+        return ("digest", self.rng.choice([b"u1:pw", b"u2:pw", b"u1:other", b"nocolon", b"", script.SUPER]))
 
     def _who_am_i(self):
         return ()
@@ -283,5 +286,5 @@ class Requests:
 def _paths(request):
     if request[0] in ("multi", "multi_read"):
         return [p for sub in request[1][0] for p in _paths(sub)]
-    kinds = sc.OPS[request[0]][2]
+    kinds = script.OPS[request[0]][2]
     return [a for k, a in zip(kinds, request[1]) if k == "p"]

@@ -13,15 +13,11 @@ import itertools
 import os
 import random
 import select
-import sys
 import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
-
-import rig                                                                      # noqa: E402
-import wire as w                                                                # noqa: E402
-import znodes                                                                   # noqa: E402
+import rig
+import wire
+import znodes
 
 SECONDS = float(os.environ.get("INTERLEAVE_SECONDS", "3"))
 DIRECT = bool(os.environ.get("RACES_DIRECT"))
@@ -42,7 +38,7 @@ def random_op(rng, i, weights):
     """(kind, path, data or None, version)"""
     kind = rng.choices(list(weights), list(weights.values()))[0]
     path = rng.choice(PATHS)
-    if path == "" and kind in ("create", "local create", "delete", "ephemeral", "sequence", "container", "multi create"):
+    if path == "" and (kind in znodes.CREATES or kind == "delete"):
         path = "/a"
     return (kind, path, b"%d" % i, rng.choice([-1, -1, -1, 0, 1, 2]))
 
@@ -51,20 +47,22 @@ def request(op, root):
     """(opcode, body) of an operation."""
     kind, path, data, version = op
     path = root + path
-    sub_create = (w.OP_CREATE, w.create(path, data))
+    sub_create = (wire.OP_CREATE, wire.create(path, data))
     return {
-        "create": (w.OP_CREATE2, w.create2(path, data)), "local create": sub_create,
-        "ephemeral": (w.OP_CREATE, w.create(path, data, flags=w.EPHEMERAL)),
-        "sequence": (w.OP_CREATE, w.create(path, data, flags=w.SEQUENCE)),
-        "container": (w.OP_CREATE_CONTAINER, w.create_container(path, data)),
-        "multi create": (w.OP_MULTI, w.multi([sub_create])),
-        "multi set": (w.OP_MULTI, w.multi([(w.OP_SET_DATA, w.set_data(path, data, version))])),
-        "delete": (w.OP_DELETE, w.delete(path, version)), "set": (w.OP_SET_DATA, w.set_data(path, data, version)),
-        "get": (w.OP_GET_DATA, w.get_data(path)), "exists": (w.OP_EXISTS, w.exists(path)),
-        "watch": (w.OP_EXISTS, w.exists(path, True)), "children": (w.OP_GET_CHILDREN2, w.get_children2(path)),
-        "child watch": (w.OP_GET_CHILDREN2, w.get_children2(path, True)),
-        "set_acl": (w.OP_SET_ACL, w.set_acl(path)),
-        "count": (w.OP_GET_ALL_CHILDREN_NUMBER, w.get_all_children_number(path)),
+        "create": (wire.OP_CREATE2, wire.create2(path, data)), "local create": sub_create,
+        "ephemeral": (wire.OP_CREATE, wire.create(path, data, flags=wire.EPHEMERAL)),
+        "sequence": (wire.OP_CREATE, wire.create(path, data, flags=wire.SEQUENCE)),
+        "container": (wire.OP_CREATE_CONTAINER, wire.create_container(path, data)),
+        "multi create": (wire.OP_MULTI, wire.multi([sub_create])),
+        "multi set": (wire.OP_MULTI, wire.multi([(wire.OP_SET_DATA, wire.set_data(path, data, version))])),
+        "delete": (wire.OP_DELETE, wire.delete(path, version)),
+        "set": (wire.OP_SET_DATA, wire.set_data(path, data, version)),
+        "get": (wire.OP_GET_DATA, wire.get_data(path)), "exists": (wire.OP_EXISTS, wire.exists(path)),
+        "watch": (wire.OP_EXISTS, wire.exists(path, True)),
+        "children": (wire.OP_GET_CHILDREN2, wire.get_children2(path)),
+        "child watch": (wire.OP_GET_CHILDREN2, wire.get_children2(path, True)),
+        "set_acl": (wire.OP_SET_ACL, wire.set_acl(path)),
+        "count": (wire.OP_GET_ALL_CHILDREN_NUMBER, wire.get_all_children_number(path)),
     }[kind]
 
 
@@ -76,7 +74,7 @@ class Seen:
         self.result, self.family = result, family
 
     def __repr__(self):
-        return "%s %s" % (self.result, self.family or "")
+        return f"{self.result} {self.family or ''}"
 
     def own_matches(self, result):
         if not isinstance(self.result, tuple) or not isinstance(result, tuple):
@@ -90,21 +88,23 @@ class Seen:
 def outcome(opcode, reply, root):
     if reply.err:
         return Seen(reply.err)
-    value = w.parse_reply(opcode, reply.body)
-    if opcode == w.OP_MULTI:
+    value = wire.parse_reply(opcode, reply.body)
+    if opcode == wire.OP_MULTI:
         if value[0].err:
             return Seen(value[0].err)
         opcode, value = value[0].type, value[0].value
-    if opcode == w.OP_CREATE:
+    if opcode == wire.OP_CREATE:
         return Seen(value[len(root):])
-    if opcode in (w.OP_CREATE2, w.OP_CREATE_CONTAINER):
+    if opcode in (wire.OP_CREATE2, wire.OP_CREATE_CONTAINER):
         assert value[1].version == value[1].cversion == value[1].numChildren == 0, value
         return Seen(value[0][len(root):])
-    first, stat = (None, value) if isinstance(value, w.Stat) else value if isinstance(value, tuple) else (value, None)
-    if stat is None:
+    if isinstance(value, wire.Stat):
+        value = (None, value)
+    if not isinstance(value, tuple):
         return Seen(value)
-    names = tuple(sorted(first)) if opcode == w.OP_GET_CHILDREN2 else None
-    data = first if opcode == w.OP_GET_DATA else None
+    first, stat = value
+    names = tuple(sorted(first)) if opcode == wire.OP_GET_CHILDREN2 else None
+    data = first if opcode == wire.OP_GET_DATA else None
     return Seen((stat.version, stat.aversion, data, stat.dataLength), (stat.cversion, stat.numChildren, names))
 
 
@@ -142,8 +142,8 @@ def answer(conn, xid, opcode, root):
     while True:
         reply = conn.recv(10.0)
         assert reply is not None, "the connection ended"
-        if reply.xid != w.XID_EVENT:
-            assert reply.xid == xid, "xid %d instead of %d" % (reply.xid, xid)
+        if reply.xid != wire.XID_EVENT:
+            assert reply.xid == xid, f"xid {reply.xid} instead of {xid}"
             return outcome(opcode, reply, root)
 
 
@@ -162,7 +162,7 @@ def exchange(conns, batches, root):
     """Sends every session its batch at the same moment; the outcomes."""
     requests = [[request(op, root) for op in batch] for batch in batches]
     xids = [[conn.next_xid() for _ in batch] for conn, batch in zip(conns, batches)]
-    writes = [b"".join(w.frame(x, *r) for x, r in zip(xs, rs)) for xs, rs in zip(xids, requests)]
+    writes = [b"".join(wire.frame(x, *r) for x, r in zip(xs, rs)) for xs, rs in zip(xids, requests)]
     for conn, data in zip(conns, writes):
         conn.send_raw(data)
     return [[answer(conn, x, r[0], root) for x, r in zip(xs, rs)] for conn, xs, rs in zip(conns, xids, requests)]
@@ -192,24 +192,25 @@ def closed_loop(conns, batches, root):
 def random_round(rng, weights):
     """(upstream, operations of one session before, a batch for each session)"""
     before = [random_op(rng, 1000 + i, weights) for i in range(rng.choice([0, 0, 3, 6]))]
-    batches = [[random_op(rng, 10 * c + i, weights) for i in range(rng.randrange(1, BATCH + 1))] for c in range(SESSIONS)]
+    batches = [[random_op(rng, 10 * c + i, weights) for i in range(rng.randrange(1, BATCH + 1))]
+               for c in range(SESSIONS)]
     return (rng.random() < 0.4, before, batches)
 
 
 def play(conns, plan, root, run):
     """None, or what no order explains. run: exchange or closed_loop."""
     upstream, before, batches = plan
-    conns[0].call(w.OP_CREATE, w.create(root))
+    conns[0].call(wire.OP_CREATE, wire.create(root))
     if upstream:                                      # the root is the ensemble's, and unwatched
-        conns[0].call(w.OP_EXISTS, w.exists(root, True))
-        conns[0].call(w.OP_REMOVE_WATCHES, w.remove_watches(root, 3))
+        conns[0].call(wire.OP_EXISTS, wire.exists(root, True))
+        conns[0].call(wire.OP_REMOVE_WATCHES, wire.remove_watches(root, 3))
     last = [("children", p, None, -1) for p in ("", "/a", "/b", "/a/x")] + [("get", p, None, -1) for p in LEAVES]
     state = {"": (b"", 0, 0, 0, False)}
     for op in before:
         seen = exchange(conns[:1], [[op]], root)[0][0]
         result, state = znodes.apply(state, op, 0)
         if not seen.own_matches(result) or (seen.family and not seen.family_matches(znodes.family(state, op[1]))):
-            return "alone, %s gave %s instead of %s" % (op, seen, result)
+            return f"alone, {op} gave {seen} instead of {result}"
     seen = run(conns, batches, root)
     if run is exchange:
         seen = [[Seen(ANY if op[0] in READS else reply.result) for op, reply in zip(b, replies)]
@@ -217,9 +218,9 @@ def play(conns, plan, root, run):
     seen += exchange(conns[:1], [last], root)
     if explains(batches + [last], seen, state):
         return None
-    lines = ["%s is %s, before: %s" % (root, "upstream" if upstream else "local", before)]
+    lines = [f"{root} is {'upstream' if upstream else 'local'}, before: {before}"]
     for batch, replies in zip(batches + [last], seen):
-        lines += ["  session:"] + ["    %-45s %s" % (op, r) for op, r in zip(batch, replies)]
+        lines += ["  session:"] + [f"    {op!s:45} {r}" for op, r in zip(batch, replies)]
     return "no order explains these replies\n" + "\n".join(lines)
 
 
@@ -254,9 +255,9 @@ def shorten(conns, plan, problem, roots, run):
 
 def _addr():
     server = rig.ZooKeeper(jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
-    conn = w.Conn(server.addr)
+    conn = wire.Conn(server.addr)
     for mount in MOUNTS:
-        assert conn.call(w.OP_CREATE, w.create(mount)).err == 0
+        assert conn.call(wire.OP_CREATE, wire.create(mount)).err == 0
     conn.close_session()
     return server.addr if DIRECT else rig.Pacekeeper(
         server.connect_string, mounts=["/m=pacemaker", "/b=write-behind,flush=100ms"]).start().addr
@@ -266,20 +267,20 @@ def rounds_of(run, name, mount):
     addr = rig.shared("addr", _addr)
     seed = int(os.environ.get("INTERLEAVE_SEED", "1"))
     rng = random.Random(seed)
-    roots = ("%s/%s%d" % (mount, name, i) for i in itertools.count(1))
+    roots = (f"{mount}/{name}{i}" for i in itertools.count(1))
     end = time.monotonic() + SECONDS
     rounds = 0
     while time.monotonic() < end:
-        conns = [w.Conn(addr) for _ in range(SESSIONS)]
+        conns = [wire.Conn(addr) for _ in range(SESSIONS)]
         for _ in range(50):
             rounds += 1
             plan = random_round(rng, MOUNTS[mount])
             problem = play(conns, plan, next(roots), run)
             if problem:
-                raise AssertionError("round %d, seed %d: %s" % (rounds, seed, shorten(conns, plan, problem, roots, run)))
+                raise AssertionError(f"round {rounds}, seed {seed}: {shorten(conns, plan, problem, roots, run)}")
         for conn in conns:
             conn.close_session()
-    print("  %d rounds, seed %d" % (rounds, seed))
+    print(f"  {rounds} rounds, seed {seed}")
     assert rounds > 100
 
 

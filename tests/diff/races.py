@@ -2,25 +2,21 @@
 
 Several sessions, each on another server where that is possible, work on the same znodes through the proxy at the
 same time; what every linearizable store of znodes guarantees must hold. Below a mount in mode pacemaker, and some below
-one in write-behind, with flushes between. RACES_SECONDS (default 3) is how long each test runs; RACES_DIRECT=1 runs them
-on the bare ensemble, which proves the invariants themselves.
+one in write-behind, with flushes between. RACES_SECONDS (default 3) is how long each test runs; RACES_DIRECT=1 runs
+them on the bare ensemble, which proves the invariants themselves.
 """
 import functools
 import os
 import random
-import sys
 import threading
 import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
-
-import rig                                                                      # noqa: E402
-import wire as w                                                                # noqa: E402
+import rig
+import wire
 
 SECONDS = float(os.environ.get("RACES_SECONDS", "3"))
 DIRECT = bool(os.environ.get("RACES_DIRECT"))
-OK, NONODE, NODEEXISTS, NOTEMPTY, BADVERSION = (w.ERR[n] for n in
+OK, NONODE, NODEEXISTS, NOTEMPTY, BADVERSION = (wire.ERR[n] for n in
                                                 ("OK", "NONODE", "NODEEXISTS", "NOTEMPTY", "BADVERSION"))
 _serial = [0]
 _mount = ["/m"]
@@ -28,9 +24,9 @@ _mount = ["/m"]
 
 def _world():
     ensemble = rig.Ensemble(3, jvm=["-Dzookeeper.extendedTypesEnabled=true"]).start()
-    conn = w.Conn(ensemble.servers[0].addr)
+    conn = wire.Conn(ensemble.servers[0].addr)
     for mount in ("/m", "/b"):
-        assert conn.call(w.OP_CREATE, w.create(mount)).err == OK
+        assert conn.call(wire.OP_CREATE, wire.create(mount)).err == OK
     conn.close_session()
     if DIRECT:
         return ensemble, None
@@ -42,8 +38,8 @@ def sessions(n):
     """n connections, on as many different servers as chance allows (the session id's first byte names it)."""
     ensemble, proxy = rig.shared("world", _world)
     if DIRECT:
-        return [w.Conn(ensemble.servers[i % 3].addr, 20000) for i in range(n)]
-    found = [w.Conn(proxy.addr, 20000) for _ in range(n + 6)]
+        return [wire.Conn(ensemble.servers[i % 3].addr, 20000) for i in range(n)]
+    found = [wire.Conn(proxy.addr, 20000) for _ in range(n + 6)]
     found.sort(key=lambda c: c.session >> 56)
     spread = [found[i * len(found) // n] for i in range(n)]
     for conn in found:
@@ -55,18 +51,18 @@ def sessions(n):
 def fresh(conn, *others, upstream=True):
     """A new directory below the mount; upstream: one that the ensemble knows."""
     _serial[0] += 1
-    path = "%s/race%d-%d" % (_mount[0], os.getpid(), _serial[0])
-    assert conn.call(w.OP_CREATE, w.create(path)).err == OK
+    path = f"{_mount[0]}/race{os.getpid()}-{_serial[0]}"
+    assert conn.call(wire.OP_CREATE, wire.create(path)).err == OK
     if upstream:
-        assert conn.call(w.OP_EXISTS, w.exists(path, True)).err == OK
-        conn.call(w.OP_REMOVE_WATCHES, w.remove_watches(path, 3))
+        assert conn.call(wire.OP_EXISTS, wire.exists(path, True)).err == OK
+        conn.call(wire.OP_REMOVE_WATCHES, wire.remove_watches(path, 3))
     catch_up(path, conn, *others)
     return path
 
 
 def catch_up(path, *conns):
     for conn in conns:
-        conn.call(w.OP_SYNC, w.sync(path))
+        conn.call(wire.OP_SYNC, wire.sync(path))
 
 
 def together(*functions):
@@ -97,8 +93,8 @@ def rounds():
     while time.monotonic() < end:
         yield n
         n += 1
-    assert n > 3, "only %d rounds" % n
-    print("  %d rounds" % n)
+    assert n > 3, f"only {n} rounds"
+    print(f"  {n} rounds")
 
 
 def close(*conns):
@@ -107,7 +103,7 @@ def close(*conns):
 
 
 def create_call(conn, op, path, data, **more):
-    encode = w.create_ttl if op == w.OP_CREATE_TTL else w.create
+    encode = wire.create_ttl if op == wire.OP_CREATE_TTL else wire.create
     return lambda: conn.call(op, encode(path, data, **more)).err
 
 
@@ -115,7 +111,7 @@ def owed():
     """Sessions that the ensemble itself owes an answer."""
     found = set()
     for server in rig.shared("world", _world)[0].servers:
-        for line in w.four_letter(server.addr, "cons").splitlines():
+        for line in wire.four_letter(server.addr, "cons").splitlines():
             if "sid=" in line:
                 counts = dict(part.split("=") for part in line.split("(")[1].rstrip(")").split(",") if "=" in part)
                 if int(counts["recved"]) > int(counts["sent"]):
@@ -136,7 +132,7 @@ def spared(function):
             lost = first & owed()
             if not lost:
                 raise
-            print("  a server lost a sync of %s" % ", ".join(sorted(lost)))
+            print(f"  a server lost a sync of {', '.join(sorted(lost))}")
     return run
 
 
@@ -146,36 +142,37 @@ def _one_wins(maker):
     root = fresh(a, b, reader)
     rng = random.Random(1)
     for i in rounds():
-        path = "%s/n%d" % (root, i)
-        first, second = create_call(a, w.OP_CREATE, path, b"a"), maker(b, path, i)
+        path = f"{root}/n{i}"
+        first, second = create_call(a, wire.OP_CREATE, path, b"a"), maker(b, path, i)
         calls = [first, second]
         got = together(*calls) if rng.random() < 0.8 else list(reversed(together(*reversed(calls))))
-        assert sorted(got) == [NODEEXISTS, OK], "%s: %s" % (path, got)
+        assert sorted(got) == [NODEEXISTS, OK], f"{path}: {got}"
         catch_up(path, reader)
-        reply = reader.call(w.OP_GET_DATA, w.get_data(path))
-        assert reply.err == OK, "%s: %d after %s" % (path, reply.err, got)
-        data = w.parse_reply(w.OP_GET_DATA, reply.body)[0]
-        assert data == (b"a" if got[0] == OK else b"b"), "%s holds %r after %s" % (path, data, got)
+        reply = reader.call(wire.OP_GET_DATA, wire.get_data(path))
+        assert reply.err == OK, f"{path}: {reply.err} after {got}"
+        data = wire.parse_reply(wire.OP_GET_DATA, reply.body)[0]
+        assert data == (b"a" if got[0] == OK else b"b"), f"{path} holds {data!r} after {got}"
         for conn in (a, b):
-            assert conn.call(w.OP_EXISTS, w.exists(path)).err == OK, "%s is not there for its creator" % path
+            assert conn.call(wire.OP_EXISTS, wire.exists(path)).err == OK, f"{path} is not there for its creator"
     close(a, b, reader)
 
 
 def test_two_local_creates_of_one_path():
-    _one_wins(lambda conn, path, _i: create_call(conn, w.OP_CREATE, path, b"b"))
+    _one_wins(lambda conn, path, _i: create_call(conn, wire.OP_CREATE, path, b"b"))
 
 
 def test_local_create_against_relayed_create():
-    kinds = [dict(flags=w.EPHEMERAL), dict(acl=w.OPEN + w.OPEN), dict(flags=w.CONTAINER), dict(flags=w.TTL)]
-    ops = [w.OP_CREATE, w.OP_CREATE2, w.OP_CREATE_CONTAINER, w.OP_CREATE_TTL]
+    kinds = [dict(flags=wire.EPHEMERAL), dict(acl=wire.OPEN + wire.OPEN), dict(flags=wire.CONTAINER),
+             dict(flags=wire.TTL)]
+    ops = [wire.OP_CREATE, wire.OP_CREATE2, wire.OP_CREATE_CONTAINER, wire.OP_CREATE_TTL]
     _one_wins(lambda conn, path, i: create_call(conn, ops[i % 4], path, b"b", **kinds[i % 4]))
 
 
 def test_local_create_against_multi():
     def maker(conn, path, _i):
         def call():
-            reply = conn.call(w.OP_MULTI, w.multi([(w.OP_CREATE, w.create(path, b"b"))]))
-            return reply.err or w.parse_reply(w.OP_MULTI, reply.body)[0].err
+            reply = conn.call(wire.OP_MULTI, wire.multi([(wire.OP_CREATE, wire.create(path, b"b"))]))
+            return reply.err or wire.parse_reply(wire.OP_MULTI, reply.body)[0].err
         return call
     _one_wins(maker)
 
@@ -185,17 +182,17 @@ def test_local_create_against_delete_of_its_parent():
     a, b, reader = sessions(3)
     root = fresh(a, b, reader)
     for i in rounds():
-        parent = "%s/p%d" % (root, i)
-        assert a.call(w.OP_CREATE, w.create(parent)).err == OK
+        parent = f"{root}/p{i}"
+        assert a.call(wire.OP_CREATE, wire.create(parent)).err == OK
         if i % 2:
-            assert a.call(w.OP_EXISTS, w.exists(parent, True)).err == OK
+            assert a.call(wire.OP_EXISTS, wire.exists(parent, True)).err == OK
         catch_up(parent, b, reader)
-        got = together(create_call(a, w.OP_CREATE, parent + "/c", b"x"),
-                       lambda: b.call(w.OP_DELETE, w.delete(parent)).err)
-        assert got in ([OK, NOTEMPTY], [NONODE, OK]), "%s: create %d, delete %d" % (parent, got[0], got[1])
+        got = together(create_call(a, wire.OP_CREATE, parent + "/c", b"x"),
+                       lambda: b.call(wire.OP_DELETE, wire.delete(parent)).err)
+        assert got in ([OK, NOTEMPTY], [NONODE, OK]), f"{parent}: create {got[0]}, delete {got[1]}"
         catch_up(parent, reader)
-        present = [reader.call(w.OP_EXISTS, w.exists(p)).err for p in (parent, parent + "/c")]
-        assert present == ([OK, OK] if got[0] == OK else [NONODE, NONODE]), "%s: %s after %s" % (parent, present, got)
+        present = [reader.call(wire.OP_EXISTS, wire.exists(p)).err for p in (parent, parent + "/c")]
+        assert present == ([OK, OK] if got[0] == OK else [NONODE, NONODE]), f"{parent}: {present} after {got}"
     close(a, b, reader)
 
 
@@ -204,50 +201,51 @@ def test_lists_during_promotions():
     owner, promoter, churn, *readers = sessions(6)
     for i in rounds():
         root = fresh(owner, promoter, churn, *readers, upstream=bool(i % 3))
-        names = ["s%02d" % k for k in range(24)]
+        names = [f"s{k:02}" for k in range(24)]
         for name in names:
-            assert owner.call(w.OP_CREATE, w.create(root + "/" + name, b"d")).err == OK
+            assert owner.call(wire.OP_CREATE, wire.create(root + "/" + name, b"d")).err == OK
         catch_up(root, *readers)
         done = threading.Event()
 
         def promotion():
             random.shuffle(order := list(names))
             for name in order:
-                assert promoter.call(w.OP_GET_DATA, w.get_data(root + "/" + name, True)).err == OK
+                assert promoter.call(wire.OP_GET_DATA, wire.get_data(root + "/" + name, True)).err == OK
             done.set()
 
         def come_and_go():
             while not done.is_set():
-                assert churn.call(w.OP_CREATE, w.create(root + "/v")).err == OK
-                assert churn.call(w.OP_DELETE, w.delete(root + "/v")).err == OK
+                assert churn.call(wire.OP_CREATE, wire.create(root + "/v")).err == OK
+                assert churn.call(wire.OP_DELETE, wire.delete(root + "/v")).err == OK
 
         def read(conn, op):
             last = 0
             while True:
                 stop = done.is_set()
-                reply = conn.call(op, w.get_children(root))
+                reply = conn.call(op, wire.get_children(root))
                 assert reply.err == OK, reply.err
-                value = w.parse_reply(op, reply.body)
-                listed = value[0] if op == w.OP_GET_CHILDREN2 else value
-                assert len(set(listed)) == len(listed), "a name twice: %s" % sorted(listed)
+                value = wire.parse_reply(op, reply.body)
+                listed = value[0] if op == wire.OP_GET_CHILDREN2 else value
+                assert len(set(listed)) == len(listed), f"a name twice: {sorted(listed)}"
                 missing = set(names) - set(listed)
-                assert not missing, "missing from a list of %d: %s" % (len(listed), sorted(missing))
-                if op == w.OP_GET_CHILDREN2:
+                assert not missing, f"missing from a list of {len(listed)}: {sorted(missing)}"
+                if op == wire.OP_GET_CHILDREN2:
                     stat = value[1]
-                    assert stat.numChildren == len(listed), "%d children, %d listed" % (stat.numChildren, len(listed))
-                    assert stat.cversion >= last, "cversion fell from %d to %d" % (last, stat.cversion)
+                    assert stat.numChildren == len(listed), f"{stat.numChildren} children, {len(listed)} listed"
+                    assert stat.cversion >= last, f"cversion fell from {last} to {stat.cversion}"
                     last = stat.cversion
                 if stop:
                     return
 
-        together(promotion, come_and_go, *[lambda c=c, o=o: read(c, o) for c, o in
-                                      zip(readers, (w.OP_GET_CHILDREN, w.OP_GET_CHILDREN2, w.OP_GET_CHILDREN2))])
+        lists = (wire.OP_GET_CHILDREN, wire.OP_GET_CHILDREN2, wire.OP_GET_CHILDREN2)
+        together(promotion, come_and_go, *[lambda c=c, o=o: read(c, o) for c, o in zip(readers, lists)])
     close(owner, promoter, churn, *readers)
 
 
-SINKS = [lambda p: (w.OP_EXISTS, w.exists(p, True)), lambda p: (w.OP_GET_DATA, w.get_data(p, True)),
-         lambda p: (w.OP_MULTI, w.multi([(w.OP_CHECK, w.check(p, -1))])), lambda p: (w.OP_SET_ACL, w.set_acl(p)),
-         lambda p: (w.OP_CREATE, w.create(p + "/e", flags=w.EPHEMERAL))]
+SINKS = [lambda p: (wire.OP_EXISTS, wire.exists(p, True)), lambda p: (wire.OP_GET_DATA, wire.get_data(p, True)),
+         lambda p: (wire.OP_MULTI, wire.multi([(wire.OP_CHECK, wire.check(p, -1))])),
+         lambda p: (wire.OP_SET_ACL, wire.set_acl(p)),
+         lambda p: (wire.OP_CREATE, wire.create(p + "/e", flags=wire.EPHEMERAL))]
 
 
 def test_promotions_below_one_ancestor():
@@ -256,34 +254,34 @@ def test_promotions_below_one_ancestor():
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         top = root + "/t"
-        for path in [top] + ["%s/p%d" % (top, k) for k in range(3)]:
-            assert owner.call(w.OP_CREATE, w.create(path, b"x")).err == OK
+        for path in [top] + [f"{top}/p{k}" for k in range(3)]:
+            assert owner.call(wire.OP_CREATE, wire.create(path, b"x")).err == OK
         catch_up(top, *workers)
 
         def work(k, conn):
             time.sleep(random.random() * 0.002)
-            mine = "%s/p%d" % (top, k)
+            mine = f"{top}/p{k}"
             kind = (i + k) % 4
             if kind == 0:
-                reply = conn.call(w.OP_MULTI, w.multi([(w.OP_CREATE, w.create(mine + "/c"))]))
-                assert reply.err == OK and w.parse_reply(w.OP_MULTI, reply.body)[0].err == OK, reply
+                reply = conn.call(wire.OP_MULTI, wire.multi([(wire.OP_CREATE, wire.create(mine + "/c"))]))
+                assert reply.err == OK and wire.parse_reply(wire.OP_MULTI, reply.body)[0].err == OK, reply
             elif kind == 1:
-                assert conn.call(w.OP_CREATE, w.create(mine + "/c", flags=w.EPHEMERAL)).err == OK
+                assert conn.call(wire.OP_CREATE, wire.create(mine + "/c", flags=wire.EPHEMERAL)).err == OK
             elif kind == 2:
-                assert conn.call(w.OP_CREATE, w.create(mine + "/c")).err == OK
-                assert conn.call(w.OP_EXISTS, w.exists(mine + "/c", True)).err == OK
+                assert conn.call(wire.OP_CREATE, wire.create(mine + "/c")).err == OK
+                assert conn.call(wire.OP_EXISTS, wire.exists(mine + "/c", True)).err == OK
             else:
-                assert conn.call(w.OP_CREATE, w.create(mine + "/c")).err == OK
-                assert conn.call(w.OP_SET_ACL, w.set_acl(mine)).err == OK
-            assert conn.call(w.OP_GET_DATA, w.get_data(mine + "/c")).err == OK
-            assert conn.call(w.OP_SET_DATA, w.set_data(top, b"y")).err == OK
+                assert conn.call(wire.OP_CREATE, wire.create(mine + "/c")).err == OK
+                assert conn.call(wire.OP_SET_ACL, wire.set_acl(mine)).err == OK
+            assert conn.call(wire.OP_GET_DATA, wire.get_data(mine + "/c")).err == OK
+            assert conn.call(wire.OP_SET_DATA, wire.set_data(top, b"y")).err == OK
 
         together(*[lambda k=k, c=c: work(k, c) for k, c in enumerate(workers)])
         catch_up(top, owner)
-        stat = w.parse_reply(w.OP_EXISTS, owner.call(w.OP_EXISTS, w.exists(top)).body)
+        stat = wire.parse_reply(wire.OP_EXISTS, owner.call(wire.OP_EXISTS, wire.exists(top)).body)
         assert (stat.version, stat.cversion, stat.numChildren) == (3, 3, 3), stat
         for k in range(3):
-            assert owner.call(w.OP_EXISTS, w.exists("%s/p%d/c" % (top, k))).err == OK
+            assert owner.call(wire.OP_EXISTS, wire.exists(f"{top}/p{k}/c")).err == OK
     close(owner, *workers)
 
 
@@ -293,18 +291,18 @@ def test_reads_never_go_back():
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         path = root + "/z"
-        assert owner.call(w.OP_CREATE, w.create(path, b"0")).err == OK
+        assert owner.call(wire.OP_CREATE, wire.create(path, b"0")).err == OK
         for k in range(1, 20):
-            assert owner.call(w.OP_SET_DATA, w.set_data(path, b"%d" % k)).err == OK
+            assert owner.call(wire.OP_SET_DATA, wire.set_data(path, b"%d" % k)).err == OK
         catch_up(path, writer, promoter, *readers)
         done = threading.Event()
 
         def write():
             for k in range(20, 60):
-                reply = writer.call(w.OP_SET_DATA, w.set_data(path, b"%d" % k))
+                reply = writer.call(wire.OP_SET_DATA, wire.set_data(path, b"%d" % k))
                 assert reply.err == OK, reply.err
-                version = w.parse_reply(w.OP_SET_DATA, reply.body).version
-                assert version == k, "write %d made version %d" % (k, version)
+                version = wire.parse_reply(wire.OP_SET_DATA, reply.body).version
+                assert version == k, f"write {k} made version {version}"
             done.set()
 
         def promotion():
@@ -316,14 +314,14 @@ def test_reads_never_go_back():
             last_version = 19
             while True:
                 stop = done.is_set()
-                reply = conn.call(w.OP_GET_DATA, w.get_data(path))
-                assert reply.err == OK, "getData answered %d" % reply.err
-                data, stat = w.parse_reply(w.OP_GET_DATA, reply.body)
-                assert stat.version >= last_version, "version fell from %d to %d" % (last_version, stat.version)
-                assert int(data) == stat.version, "data %r with version %d" % (data, stat.version)
+                reply = conn.call(wire.OP_GET_DATA, wire.get_data(path))
+                assert reply.err == OK, f"getData answered {reply.err}"
+                data, stat = wire.parse_reply(wire.OP_GET_DATA, reply.body)
+                assert stat.version >= last_version, f"version fell from {last_version} to {stat.version}"
+                assert int(data) == stat.version, f"data {data!r} with version {stat.version}"
                 last_version = stat.version
-                reply = conn.call(w.OP_EXISTS, w.exists(path))
-                assert reply.err == OK, "exists answered %d" % reply.err
+                reply = conn.call(wire.OP_EXISTS, wire.exists(path))
+                assert reply.err == OK, f"exists answered {reply.err}"
                 if stop:
                     return
 
@@ -337,15 +335,15 @@ def test_versions_count_writes():
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         path = root + "/z"
-        assert owner.call(w.OP_CREATE, w.create(path)).err == OK
+        assert owner.call(wire.OP_CREATE, wire.create(path)).err == OK
         catch_up(path, promoter, *writers)
 
         def write(conn):
             versions = []
             for k in range(20):
-                reply = conn.call(w.OP_SET_DATA, w.set_data(path, b"%d" % k))
+                reply = conn.call(wire.OP_SET_DATA, wire.set_data(path, b"%d" % k))
                 assert reply.err == OK, reply.err
-                versions.append(w.parse_reply(w.OP_SET_DATA, reply.body).version)
+                versions.append(wire.parse_reply(wire.OP_SET_DATA, reply.body).version)
             return versions
 
         def promotion():
@@ -367,14 +365,14 @@ def test_compare_and_set_loses_nothing():
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         path = root + "/z"
-        assert owner.call(w.OP_CREATE, w.create(path, b"0")).err == OK
+        assert owner.call(wire.OP_CREATE, wire.create(path, b"0")).err == OK
         catch_up(path, promoter, *writers)
 
         def count(conn):
             wins = 0
             for _ in range(25):
-                data, stat = w.parse_reply(w.OP_GET_DATA, conn.call(w.OP_GET_DATA, w.get_data(path)).body)
-                reply = conn.call(w.OP_SET_DATA, w.set_data(path, b"%d" % (int(data) + 1), stat.version))
+                data, stat = wire.parse_reply(wire.OP_GET_DATA, conn.call(wire.OP_GET_DATA, wire.get_data(path)).body)
+                reply = conn.call(wire.OP_SET_DATA, wire.set_data(path, b"%d" % (int(data) + 1), stat.version))
                 assert reply.err in (OK, BADVERSION), reply.err
                 wins += reply.err == OK
             return wins
@@ -386,8 +384,8 @@ def test_compare_and_set_loses_nothing():
 
         wins = sum(together(promotion, *[lambda c=c: count(c) for c in writers])[1:])
         catch_up(path, owner)
-        data, stat = w.parse_reply(w.OP_GET_DATA, owner.call(w.OP_GET_DATA, w.get_data(path)).body)
-        assert int(data) == wins == stat.version, "%s counted, %d successes, version %d" % (data, wins, stat.version)
+        data, stat = wire.parse_reply(wire.OP_GET_DATA, owner.call(wire.OP_GET_DATA, wire.get_data(path)).body)
+        assert int(data) == wins == stat.version, f"{data} counted, {wins} successes, version {stat.version}"
     close(owner, promoter, *writers)
 
 
@@ -397,22 +395,22 @@ def test_a_watch_misses_nothing():
     for i in rounds():
         root = fresh(owner, upstream=bool(i % 2))
         path = root + "/z"
-        assert owner.call(w.OP_CREATE, w.create(path)).err == OK
+        assert owner.call(wire.OP_CREATE, wire.create(path)).err == OK
         catch_up(path, watcher, writer)
         told = threading.Event()
 
         def write():
             end = time.monotonic() + 10
             while not told.is_set() and time.monotonic() < end:
-                assert writer.call(w.OP_SET_DATA, w.set_data(path)).err == OK
+                assert writer.call(wire.OP_SET_DATA, wire.set_data(path)).err == OK
 
         def watch():
             try:
                 watcher.events.clear()
-                reply = watcher.call(w.OP_GET_DATA, w.get_data(path, True))
+                reply = watcher.call(wire.OP_GET_DATA, wire.get_data(path, True))
                 assert reply.err == OK and not watcher.events, (reply.err, watcher.events)
                 event = watcher.recv(8.0)
-                assert event.xid == w.XID_EVENT and w.event(event.body) == (w.EVENT_DATA, 3, path), event
+                assert event.xid == wire.XID_EVENT and wire.event(event.body) == (wire.EVENT_DATA, 3, path), event
             finally:
                 told.set()
 

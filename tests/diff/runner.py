@@ -9,14 +9,13 @@ import itertools
 import time
 
 import compare
-import script as sc
-import wire as w
+import script
+import wire
 from side import Broken, Side
 
-BASES = {"out": "/o/x%05d", "local": "/m/x%05d", "up": "/m/x%05d", "root": "/k/x%05d", "relay": "/r/x%05d",
-         "behind": "/b/x%05d", "never": "/n/x%05d"}
+BASES = {"out": "/o", "local": "/m", "up": "/m", "root": "/k", "relay": "/r", "behind": "/b", "never": "/n"}
 PARENTS = ("/o", "/m", "/k", "/r", "/b", "/n")
-NO_BIRTHS = ("behind", "never")  # what is below is the ensemble's, once it has been flushed
+NEVER_LOCAL = ("behind", "never")   # what is below is the ensemble's, once it has been flushed
 FLUSH = "150ms"                  # of /b: several in each episode, wherever it is then
 FLUSH_PATIENCE = 3.0             # seconds until connections that were cut have been flushed
 ROOTS = 24                       # mount roots /k/x00000 ... that take turns
@@ -28,20 +27,26 @@ READS = {"exists", "get_data", "get_acl", "get_children", "get_children2", "sync
 
 class Difference(Exception):
     def __init__(self, step, text):
-        super().__init__("step %s: %s" % (step, text))
+        super().__init__(f"step {step}: {text}")
         self.step, self.text = step, text
 
 
+def base_path(kind, number):
+    return f"{BASES[kind]}/x{number:05}"
+
+
 def mounts():
-    return ["/m=pacemaker", "/r=relay", "/b=write-behind,flush=" + FLUSH, "/n=write-behind,flush=never"] + ["/k/x%05d=pacemaker" % i for i in range(ROOTS)]
+    """What the proxy is started with: each root of "root" is a mount of its own."""
+    roots = [f"{base_path('root', i)}=pacemaker" for i in range(ROOTS)]
+    return ["/m=pacemaker", "/r=relay", f"/b=write-behind,flush={FLUSH}", "/n=write-behind,flush=never"] + roots
 
 
 def prepare(addr):
     """Creates what every base stands under, mount roots included, straight at a server."""
-    conn = w.Conn(addr)
-    for path in PARENTS + tuple(BASES["root"] % i for i in range(ROOTS)):
-        reply = conn.call(w.OP_CREATE, w.create(path))
-        assert reply.err in (0, w.ERR["NODEEXISTS"]), reply
+    conn = wire.Conn(addr)
+    for path in PARENTS + tuple(base_path("root", i) for i in range(ROOTS)):
+        reply = conn.call(wire.OP_CREATE, wire.create(path))
+        assert reply.err in (0, wire.ERR["NODEEXISTS"]), reply
     conn.close_session()
 
 
@@ -59,14 +64,14 @@ class Runner:
         """Raises Difference. observe(client, request, error, value, base) is told each direct outcome."""
         serial = next(_SERIALS) % 100000
         self.kind, self.observe = kind, observe
-        self.base = BASES[kind] % (serial % ROOTS if kind == "root" else serial)
+        self.base = base_path(kind, serial % ROOTS if kind == "root" else serial)
         self.dirty, self.unordered = set(), set()
         at = -1
         try:
             self._make_base()
             for at, step in enumerate(steps):
                 self.steps_run += 1
-                self.requests_run += max(1, len(sc.requests_of(step)))
+                self.requests_run += max(1, len(script.requests_of(step)))
                 self.execute(step)
             at = "end"
             self._finish()
@@ -78,7 +83,7 @@ class Runner:
             raise Difference(at, e.text) from e
         except (ValueError, OSError) as e:
             self.sweep()
-            raise Difference(at, "%s: %s" % (type(e).__name__, e)) from e
+            raise Difference(at, f"{type(e).__name__}: {e}") from e
 
     def abandon(self):
         for side in self.sides:
@@ -99,11 +104,11 @@ class Runner:
             for side in self.sides:
                 self._walk(side, remove=True)
         for addr in self.servers:
-            conn = w.Conn(addr)
-            for path in [sc.outside(self.base)] + ([] if self.kind == "local" else [self.base]):
-                reply = conn.call(w.OP_CREATE, w.create(path))
-                if reply.err not in (0, w.ERR["NODEEXISTS"]):
-                    raise Difference(-1, "base %s cannot be made: %d" % (path, reply.err))
+            conn = wire.Conn(addr)
+            for path in [script.outside(self.base)] + ([] if self.kind == "local" else [self.base]):
+                reply = conn.call(wire.OP_CREATE, wire.create(path))
+                if reply.err not in (0, wire.ERR["NODEEXISTS"]):
+                    raise Difference(-1, f"base {path} cannot be made: {reply.err}")
             conn.close_session()
         if self.kind == "local":
             self.execute(("req", 0, ("create", ("@", b"", "open", 0))))
@@ -115,16 +120,16 @@ class Runner:
         for path in sorted(set(trees[0]) | set(trees[1])):
             one, other = trees[0].get(path), trees[1].get(path)
             if one != other:
-                raise Difference("end", "audit of %s\n  direct:  %s\n  proxied: %s" % (path, one, other))
+                raise Difference("end", f"audit of {path}\n  direct:  {one}\n  proxied: {other}")
         for index in sorted(self.sides[0].clients):
             if self.sides[0].clients[index].session:
                 self.execute(("req", index, ("close_session", ())))
-        if self.kind in NO_BIRTHS:
+        if self.kind in NEVER_LOCAL:
             self._check_flushed()
         trees = [self._walk(side, remove=True) for side in self.sides]
         if set(trees[0]) != set(trees[1]):
-            raise Difference("end", "after the sessions' ends\n  only direct:  %s\n  only proxied: %s" % (
-                sorted(set(trees[0]) - set(trees[1])), sorted(set(trees[1]) - set(trees[0]))))
+            only = sorted(set(trees[0]) - set(trees[1])), sorted(set(trees[1]) - set(trees[0]))
+            raise Difference("end", f"after the sessions' ends\n  only direct:  {only[0]}\n  only proxied: {only[1]}")
         self._check_upstream()
         self.abandon()
 
@@ -139,20 +144,21 @@ class Runner:
                 break
             time.sleep(0.05)
         path = min(p for p in set(one) | set(other) if one.get(p) != other.get(p))
-        raise Difference("end", "not flushed: %s\n  direct: %s\n  behind: %s" % (path, one.get(path), other.get(path)))
+        raise Difference("end", f"not flushed: {path}\n  direct: {one.get(path)}\n  behind: {other.get(path)}")
 
     def _walk(self, side, remove=False, addr=None):
         """{path: everything about it} of both bases, by a super user; with remove, the tree is deleted."""
-        conn = w.Conn(addr or side.addr)
-        conn.call(w.OP_AUTH, w.auth("digest", sc.SUPER))
-        found, queue = {}, [self.base, sc.outside(self.base)]
+        conn = wire.Conn(addr or side.addr)
+        conn.call(wire.OP_AUTH, wire.auth("digest", script.SUPER))
+        found, queue = {}, [self.base, script.outside(self.base)]
         while queue:
             path = queue.pop()
             answers = []
-            for op, body in ((w.OP_GET_CHILDREN2, w.path_watch(path)), (w.OP_GET_DATA, w.path_watch(path)),
-                             (w.OP_GET_ACL, w.get_acl(path))):
+            for op, body in ((wire.OP_GET_CHILDREN2, wire.path_watch(path)), (wire.OP_GET_DATA, wire.path_watch(path)),
+                             (wire.OP_GET_ACL, wire.get_acl(path))):
                 reply = conn.call(op, body, timeout=side.timeout)
-                answers.append(side.comparable(op, reply) if not reply.err else w.ERR_NAMES.get(reply.err, reply.err))
+                error = wire.ERR_NAMES.get(reply.err, reply.err)
+                answers.append(error if reply.err else side.comparable(op, reply))
             found[path] = tuple(answers)
             if isinstance(answers[0], tuple):
                 queue += [path.rstrip("/") + "/" + name for name in answers[0][0]]
@@ -164,21 +170,21 @@ class Runner:
     def _remove(self, conn, found):
         for path in sorted(found, key=len, reverse=True):
             if isinstance(found[path][0], tuple):
-                reply = conn.call(w.OP_DELETE, w.delete(path))
+                reply = conn.call(wire.OP_DELETE, wire.delete(path))
                 if reply.err:
-                    raise Difference("end", "%s cannot be removed: %d" % (path, reply.err))
+                    raise Difference("end", f"{path} cannot be removed: {reply.err}")
 
     def _check_upstream(self):
         """What the proxy's clients see is what its server knows: no header zxid beyond, nothing left behind."""
-        conn = w.Conn(self.servers[1])
-        for path in (sc.outside(self.base), self.base):
-            reply = conn.call(w.OP_EXISTS, w.exists(path))
+        conn = wire.Conn(self.servers[1])
+        for path in (script.outside(self.base), self.base):
+            reply = conn.call(wire.OP_EXISTS, wire.exists(path))
             if reply.err == 0:
-                raise Difference("end", "%s was left on the server behind the proxy" % path)
+                raise Difference("end", f"{path} was left on the server behind the proxy")
         conn.close_session()
         if self.sides[1].top_zxid > reply.zxid:
-            raise Difference("end", "header zxid %#x was seen, the server is at %#x" % (
-                self.sides[1].top_zxid, reply.zxid))
+            raise Difference("end", f"header zxid {self.sides[1].top_zxid:#x} was seen, "
+                                    f"the server is at {reply.zxid:#x}")
 
     # ---- steps -----------------------------------------------------------------------------------------
 
@@ -197,7 +203,7 @@ class Runner:
 
     def _same(self, index, outcomes):
         if outcomes[0] != outcomes[1]:
-            raise Difference(None, "connection of client %d\n  direct:  %s\n  proxied: %s" % ((index,) + tuple(outcomes)))
+            raise Difference(None, f"connection of client {index}\n  direct:  {outcomes[0]}\n  proxied: {outcomes[1]}")
         return outcomes[0]
 
     def _step_open(self, index, how):
@@ -232,9 +238,9 @@ class Runner:
         free = free or any(r[0] == "close_session" for r in requests)
         text = compare.streams(got[0], got[1], sent, requests, self.base, free)
         if text is None and got[0] and got[0][-1][0] == "silence":
-            text = "no answer on either side to %s" % (requests,)
+            text = f"no answer on either side to {requests}"
         if text:
-            raise Difference(None, "client %d: %s" % (index, text))
+            raise Difference(None, f"client {index}: {text}")
 
     def _after(self, index, requests, sent, got):
         """Bookkeeping after equal outcomes: who may have events waiting, which connections ended."""
@@ -307,7 +313,7 @@ class Runner:
             side.clients[index].conn.sock.shutdown(1)
             end = side.read_to_end(index, {})
             if end[-1] != ("eof",):
-                raise Difference(None, "client %d, %s: connection stays open after its end" % (index, side.name))
+                raise Difference(None, f"client {index}, {side.name}: connection stays open after its end")
             side.down(index)
         time.sleep(LAST_WORDS)
         self.dirty |= set(self.sides[0].clients) - {index}
@@ -320,7 +326,7 @@ class Runner:
         old = [side.clients[index].conn for side in self.sides]
         zxids = [max(s.clients[index].last_zxid, s.clients[index].conn.last_zxid) for s in self.sides]
         if how == "future":
-            self._same(index, [s.connect(index, last_zxid=sc.MAX_ZXID) for s in self.sides])
+            self._same(index, [s.connect(index, last_zxid=script.MAX_ZXID) for s in self.sides])
             return
         passwd = b"\1" * 16 if how == "badpasswd" else None
         self._same(index, [s.connect(index, passwd=passwd, last_zxid=z) for s, z in zip(self.sides, zxids)])
@@ -328,7 +334,7 @@ class Runner:
             fresh, side.clients[index].conn = side.clients[index].conn, conn
             end = side.read_to_end(index)
             if end[-1] != ("eof",):
-                raise Difference(None, "client %d, %s: the older connection stays open" % (index, side.name))
+                raise Difference(None, f"client {index}, {side.name}: the older connection stays open")
             conn.close()
             side.clients[index].conn = fresh if fresh is not conn else None
             side.clients[index].last_zxid = zxid

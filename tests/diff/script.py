@@ -1,7 +1,8 @@
 """The language of differential scripts: requests as Python literals, their encoding, and files to replay.
 
 A script is {"base": KIND, "steps": [...]}. In every path a leading "@" stands for the run's own base path, "~"
-for a second one below no mount, so that one script can be replayed on fresh paths. A request is (name, args) or (name, args, options):
+for a second one below no mount, so that one script can be replayed on fresh paths. A request is (name, args) or
+(name, args, options):
     ("create", ("@/a", b"x", "open", 0))        ("get_data", ("@/a", True), {"cut": 3})
 Options: cut N (drop the last N bytes of the body), pad BYTES (append), poke (offset, byte), xid N.
 Data may be (b"x", 3000) for 3000 bytes; an ACL is a name of ACLS or a list of entries.
@@ -20,62 +21,64 @@ Steps:
 import ast
 import pprint
 
-import wire as w
+import wire
 
 SUPER = b"super:adminpw"
 ACLS = {
-    "open": w.OPEN,
-    "twice": w.OPEN + w.OPEN,
-    "rw": ((w.READ | w.WRITE, "world", "anyone"),),
-    "read": w.READ_ONLY_ACL,
-    "nochild": ((w.READ | w.WRITE | w.DELETE | w.ADMIN, "world", "anyone"),),
-    "nodelete": ((w.READ | w.WRITE | w.CREATE | w.ADMIN, "world", "anyone"),),
-    "noread": ((w.WRITE | w.CREATE | w.DELETE | w.ADMIN, "world", "anyone"),),
-    "nowrite": ((w.READ | w.CREATE | w.DELETE | w.ADMIN, "world", "anyone"),),
-    "noadmin": ((w.ALL & ~w.ADMIN, "world", "anyone"),),
-    "auth": ((w.ALL, "auth", ""),),
-    "mixed": ((w.READ, "world", "anyone"), (w.ALL, "auth", "")),
-    "digest": ((w.ALL, "digest", "u1:rp8KzF4hqkMdRm1qBxPHjAQBmMU="),),
-    "both": ((w.READ | w.CREATE | w.DELETE, "world", "anyone"), (w.ALL, "digest", "u1:AAAAAAAAAAAAAAAAAAAAAAAAAAA=")),
-    "ip": ((w.ALL, "ip", "127.0.0.1"),),
-    "otherip": ((w.READ, "world", "anyone"), (w.ALL, "ip", "10.1.2.0/24")),
+    "open": wire.OPEN,
+    "twice": wire.OPEN + wire.OPEN,
+    "rw": ((wire.READ | wire.WRITE, "world", "anyone"),),
+    "read": wire.READ_ONLY_ACL,
+    "nochild": ((wire.READ | wire.WRITE | wire.DELETE | wire.ADMIN, "world", "anyone"),),
+    "nodelete": ((wire.READ | wire.WRITE | wire.CREATE | wire.ADMIN, "world", "anyone"),),
+    "noread": ((wire.WRITE | wire.CREATE | wire.DELETE | wire.ADMIN, "world", "anyone"),),
+    "nowrite": ((wire.READ | wire.CREATE | wire.DELETE | wire.ADMIN, "world", "anyone"),),
+    "noadmin": ((wire.ALL & ~wire.ADMIN, "world", "anyone"),),
+    "auth": ((wire.ALL, "auth", ""),),
+    "mixed": ((wire.READ, "world", "anyone"), (wire.ALL, "auth", "")),
+    "digest": ((wire.ALL, "digest", "u1:rp8KzF4hqkMdRm1qBxPHjAQBmMU="),),
+    "both": ((wire.READ | wire.CREATE | wire.DELETE, "world", "anyone"),
+             (wire.ALL, "digest", "u1:AAAAAAAAAAAAAAAAAAAAAAAAAAA=")),
+    "ip": ((wire.ALL, "ip", "127.0.0.1"),),
+    "otherip": ((wire.READ, "world", "anyone"), (wire.ALL, "ip", "10.1.2.0/24")),
     "null": None,
     "empty": (),
     "nobody": ((0, "world", "anyone"),),
-    "bob": ((w.ALL, "world", "bob"),),
-    "nullid": ((w.ALL, "world", None),),
-    "nullscheme": ((w.ALL, None, "anyone"),),
-    "unknown": ((w.ALL, "magic", "x"),),
-    "super": ((w.ALL, "super", ""),),
-    "baddigest": ((w.ALL, "digest", "abc"),),
-    "badip": ((w.ALL, "ip", "300.1.1.1"),),
-    "sasl": ((w.ALL, "sasl", "joe"),),
+    "bob": ((wire.ALL, "world", "bob"),),
+    "nullid": ((wire.ALL, "world", None),),
+    "nullscheme": ((wire.ALL, None, "anyone"),),
+    "unknown": ((wire.ALL, "magic", "x"),),
+    "super": ((wire.ALL, "super", ""),),
+    "baddigest": ((wire.ALL, "digest", "abc"),),
+    "badip": ((wire.ALL, "ip", "300.1.1.1"),),
+    "sasl": ((wire.ALL, "sasl", "joe"),),
 }
 
 # name -> (opcode, encoder); what each argument is: p path, d data, a ACL, i as it is, l list of paths, m sub-requests
 OPS = {
-    "create": (w.OP_CREATE, w.create, "pdai"), "create2": (w.OP_CREATE2, w.create2, "pdai"),
-    "create_container": (w.OP_CREATE_CONTAINER, w.create_container, "pdai"),
-    "create_ttl": (w.OP_CREATE_TTL, w.create_ttl, "pdaii"), "delete": (w.OP_DELETE, w.delete, "pi"),
-    "exists": (w.OP_EXISTS, w.exists, "pi"), "get_data": (w.OP_GET_DATA, w.get_data, "pi"),
-    "set_data": (w.OP_SET_DATA, w.set_data, "pdi"), "get_acl": (w.OP_GET_ACL, w.get_acl, "p"),
-    "set_acl": (w.OP_SET_ACL, w.set_acl, "pai"), "get_children": (w.OP_GET_CHILDREN, w.get_children, "pi"),
-    "get_children2": (w.OP_GET_CHILDREN2, w.get_children2, "pi"), "sync": (w.OP_SYNC, w.sync, "p"),
-    "check": (w.OP_CHECK, w.check, "pi"), "multi": (w.OP_MULTI, w.multi, "m"),
-    "multi_read": (w.OP_MULTI_READ, w.multi_read, "m"),
-    "check_watches": (w.OP_CHECK_WATCHES, w.check_watches, "pi"),
-    "remove_watches": (w.OP_REMOVE_WATCHES, w.remove_watches, "pi"),
-    "add_watch": (w.OP_ADD_WATCH, w.add_watch, "pi"), "set_watches": (w.OP_SET_WATCHES, w.set_watches, "zlll"),
-    "set_watches2": (w.OP_SET_WATCHES2, w.set_watches2, "zlllll"),
-    "get_ephemerals": (w.OP_GET_EPHEMERALS, w.get_ephemerals, "p"),
-    "get_all_children_number": (w.OP_GET_ALL_CHILDREN_NUMBER, w.get_all_children_number, "p"),
-    "auth": (w.OP_AUTH, w.auth, "ii"), "who_am_i": (w.OP_WHO_AM_I, w.who_am_i, ""),
-    "reconfig": (w.OP_RECONFIG, w.reconfig, "iiii"), "sasl": (w.OP_SASL, w.sasl, "i"),
-    "ping": (w.OP_PING, bytes, ""), "close_session": (w.OP_CLOSE_SESSION, bytes, ""),
-    "unknown": (None, lambda _op, path: w.path_watch(path), "ip"),
-    "reserved": (None, lambda _op, path: w.path_watch(path), "ip"),
+    "create": (wire.OP_CREATE, wire.create, "pdai"), "create2": (wire.OP_CREATE2, wire.create2, "pdai"),
+    "create_container": (wire.OP_CREATE_CONTAINER, wire.create_container, "pdai"),
+    "create_ttl": (wire.OP_CREATE_TTL, wire.create_ttl, "pdaii"), "delete": (wire.OP_DELETE, wire.delete, "pi"),
+    "exists": (wire.OP_EXISTS, wire.exists, "pi"), "get_data": (wire.OP_GET_DATA, wire.get_data, "pi"),
+    "set_data": (wire.OP_SET_DATA, wire.set_data, "pdi"), "get_acl": (wire.OP_GET_ACL, wire.get_acl, "p"),
+    "set_acl": (wire.OP_SET_ACL, wire.set_acl, "pai"), "get_children": (wire.OP_GET_CHILDREN, wire.get_children, "pi"),
+    "get_children2": (wire.OP_GET_CHILDREN2, wire.get_children2, "pi"), "sync": (wire.OP_SYNC, wire.sync, "p"),
+    "check": (wire.OP_CHECK, wire.check, "pi"), "multi": (wire.OP_MULTI, wire.multi, "m"),
+    "multi_read": (wire.OP_MULTI_READ, wire.multi_read, "m"),
+    "check_watches": (wire.OP_CHECK_WATCHES, wire.check_watches, "pi"),
+    "remove_watches": (wire.OP_REMOVE_WATCHES, wire.remove_watches, "pi"),
+    "add_watch": (wire.OP_ADD_WATCH, wire.add_watch, "pi"),
+    "set_watches": (wire.OP_SET_WATCHES, wire.set_watches, "zlll"),
+    "set_watches2": (wire.OP_SET_WATCHES2, wire.set_watches2, "zlllll"),
+    "get_ephemerals": (wire.OP_GET_EPHEMERALS, wire.get_ephemerals, "p"),
+    "get_all_children_number": (wire.OP_GET_ALL_CHILDREN_NUMBER, wire.get_all_children_number, "p"),
+    "auth": (wire.OP_AUTH, wire.auth, "ii"), "who_am_i": (wire.OP_WHO_AM_I, wire.who_am_i, ""),
+    "reconfig": (wire.OP_RECONFIG, wire.reconfig, "iiii"), "sasl": (wire.OP_SASL, wire.sasl, "i"),
+    "ping": (wire.OP_PING, bytes, ""), "close_session": (wire.OP_CLOSE_SESSION, bytes, ""),
+    "unknown": (None, lambda _op, path: wire.path_watch(path), "ip"),
+    "reserved": (None, lambda _op, path: wire.path_watch(path), "ip"),
 }
-OUT_OF_ORDER = {w.OP_PING, w.OP_AUTH, w.OP_SASL}      # their replies may overtake: compared apart
+OUT_OF_ORDER = {wire.OP_PING, wire.OP_AUTH, wire.OP_SASL}      # their replies may overtake: compared apart
 STAND_IN = 998                                        # an opcode that no ZooKeeper knows
 MAX_ZXID = (1 << 62)
 
@@ -96,7 +99,7 @@ def opcode(request, proxied=True):
 
 def outside(base):
     """The run's second base path, below no mount: what "~" stands for."""
-    return "/o/%s%s" % (base[1], base[4:])
+    return f"/o/{base[1]}{base[4:]}"
 
 
 def real_path(path, base):
@@ -180,8 +183,10 @@ def watched_paths(request):
 def render(script, notes=()):
     """The text of a file for --replay: notes as comments, then one Python literal with a step a line."""
     lines = ["# " + line for note in notes for line in str(note).splitlines()]
-    lines.append("{'base': %r, 'steps': [" % script["base"])
-    lines += ["    %s," % pprint.pformat(s, width=200, compact=True).replace("\n", "\n    ") for s in script["steps"]]
+    lines.append(f"{{'base': {script['base']!r}, 'steps': [")
+    for step in script["steps"]:
+        text = pprint.pformat(step, width=200, compact=True).replace("\n", "\n    ")
+        lines.append(f"    {text},")
     return "\n".join(lines + ["]}", ""])
 
 

@@ -5,8 +5,8 @@ times; session ids are replaced by the clients' own labels and names are sorted.
 """
 import socket
 
-import script as sc
-import wire as w
+import script
+import wire
 
 
 class Broken(Exception):
@@ -46,8 +46,8 @@ class Side:
         passwd = client.passwd if passwd is None else passwd
         last_zxid = client.last_zxid if last_zxid is None else last_zxid
         try:
-            conn = w.Conn(self.addr, timeout_ms, session, passwd, last_zxid, read_only)
-        except w.Closed:
+            conn = wire.Conn(self.addr, timeout_ms, session, passwd, last_zxid, read_only)
+        except wire.Closed:
             return "closed without an answer"
         return self._connected(client, conn)
 
@@ -55,9 +55,9 @@ class Side:
         """Opens a connection with requests right behind the ConnectRequest, in one write. Returns the outcome of
         connect() and what send() returns."""
         client = self.client(index)
-        client.conn = conn = w.Conn(self.addr, 40000, client.session, client.passwd, connect=False)
-        hello = w.connect_request(40000, client.session, client.passwd, client.last_zxid)
-        sent = self.send(index, requests, base, before=w.i32(len(hello)) + hello)
+        client.conn = conn = wire.Conn(self.addr, 40000, client.session, client.passwd, connect=False)
+        hello = wire.connect_request(40000, client.session, client.passwd, client.last_zxid)
+        sent = self.send(index, requests, base, before=wire.i32(len(hello)) + hello)
         conn.read_handshake(self.timeout)
         return self._connected(client, conn, bool(sent and client.may_watch)), sent
 
@@ -65,11 +65,11 @@ class Side:
         if conn.session == 0:
             ended = conn.recv(self.timeout)
             conn.close()
-            return "refused, %d bytes, then %s" % (len(conn.response_bytes), "eof" if ended is None else ended)
+            return f"refused, {len(conn.response_bytes)} bytes, then {'eof' if ended is None else ended}"
         known = self.labels.get(conn.session)
         if known is None:
             client.generation += 1
-            self.labels[conn.session] = known = "session %d.%d" % (client.index, client.generation)
+            self.labels[conn.session] = known = f"session {client.index}.{client.generation}"
         client.conn, client.session, client.passwd = conn, conn.session, conn.passwd
         client.header_zxid = 0
         client.may_watch = may_watch
@@ -98,13 +98,13 @@ class Side:
         conn = self.clients[index].conn
         sent, out = [], []
         for request in requests:
-            op = sc.opcode(request, self.proxied)
-            xid = sc.options(request).get("xid")
+            op = script.opcode(request, self.proxied)
+            xid = script.options(request).get("xid")
             if xid is None:
-                xid = {w.OP_PING: w.XID_PING, w.OP_AUTH: w.XID_AUTH}.get(op) or conn.next_xid()
-            out.append(w.frame(xid, op, sc.encode(request, base, conn.last_zxid)))
-            sent.append((w.XID_PING if op == w.OP_PING else xid, op))
-            if sc.watched_paths(request):
+                xid = {wire.OP_PING: wire.XID_PING, wire.OP_AUTH: wire.XID_AUTH}.get(op) or conn.next_xid()
+            out.append(wire.frame(xid, op, script.encode(request, base, conn.last_zxid)))
+            sent.append((wire.XID_PING if op == wire.OP_PING else xid, op))
+            if script.watched_paths(request):
                 self.clients[index].may_watch = True
         data = before + b"".join(out)
         for at in range(0, len(data), piece or len(data) or 1):
@@ -135,11 +135,11 @@ class Side:
     @staticmethod
     def closes(item, ops):
         op = ops.get(item[1])
-        if op == w.OP_CLOSE_SESSION:
+        if op == wire.OP_CLOSE_SESSION:
             return True
-        if item[2] == w.ERR["AUTHFAILED"]:
-            return op in (w.OP_AUTH, w.OP_SASL)
-        return item[2] in (w.ERR["UNIMPLEMENTED"], w.ERR["NEEDSASL"])
+        if item[2] == wire.ERR["AUTHFAILED"]:
+            return op in (wire.OP_AUTH, wire.OP_SASL)
+        return item[2] in (wire.ERR["UNIMPLEMENTED"], wire.ERR["NEEDSASL"])
 
     def read_to_end(self, index, ops=None):
         items = []
@@ -155,51 +155,51 @@ class Side:
             return ("silence",)
         if reply is None:
             return ("eof",)
-        if reply.xid == w.XID_EVENT:
+        if reply.xid == wire.XID_EVENT:
             if reply.zxid > client.conn.last_zxid:
-                raise Broken("event with zxid %#x" % reply.zxid)
-            return ("event",) + w.event(reply.body)
+                raise Broken(f"event with zxid {reply.zxid:#x}")
+            return ("event",) + wire.event(reply.body)
         self._check_header(client, reply)
         return ("reply", reply.xid, reply.err, self.comparable(ops.get(reply.xid), reply))
 
     def _check_header(self, client, reply):
-        if reply.xid == w.XID_PING or reply.zxid <= 0:
+        if reply.xid == wire.XID_PING or reply.zxid <= 0:
             return
         if reply.zxid < client.header_zxid:
-            raise Broken("%s: header zxid fell from %#x to %#x" % (self.name, client.header_zxid, reply.zxid))
+            raise Broken(f"{self.name}: header zxid fell from {client.header_zxid:#x} to {reply.zxid:#x}")
         client.header_zxid = reply.zxid
         self.top_zxid = max(self.top_zxid, reply.zxid)
 
     # ---- comparable values -----------------------------------------------------------------------------
 
     def comparable(self, op, reply):
-        if op not in w.REPLIES or (reply.err and op != w.OP_MULTI_READ):
+        if op not in wire.REPLIES or (reply.err and op != wire.OP_MULTI_READ):
             return reply.body
         if not reply.body:
             return None                               # an ordinary error; a failed multiRead may bring results
         try:
-            return self.plain(op, w.parse_reply(op, reply.body))
+            return self.plain(op, wire.parse_reply(op, reply.body))
         except ValueError as e:
-            return "undecodable: %s: %s" % (e, reply.body.hex())
+            return f"undecodable: {e}: {reply.body.hex()}"
 
     def plain(self, op, value):
-        if isinstance(value, w.Stat):
+        if isinstance(value, wire.Stat):
             return self.plain_stat(value)
-        if op in (w.OP_GET_CHILDREN, w.OP_GET_EPHEMERALS, w.OP_WHO_AM_I):
+        if op in (wire.OP_GET_CHILDREN, wire.OP_GET_EPHEMERALS, wire.OP_WHO_AM_I):
             return sorted(value)
-        if op == w.OP_GET_CHILDREN2:
+        if op == wire.OP_GET_CHILDREN2:
             return (sorted(value[0]), self.plain_stat(value[1]))
-        if op in (w.OP_MULTI, w.OP_MULTI_READ):
+        if op in (wire.OP_MULTI, wire.OP_MULTI_READ):
             return [(r.type, r.err, self.plain(r.type, r.value)) for r in value]
-        if isinstance(value, tuple) and isinstance(value[1], w.Stat):
+        if isinstance(value, tuple) and isinstance(value[1], wire.Stat):
             return (value[0], self.plain_stat(value[1]))
         return value
 
     def plain_stat(self, stat):
         if not (0 < stat.czxid <= stat.mzxid and stat.czxid <= stat.pzxid) and stat.czxid != 0:
-            raise Broken("%s: impossible zxids in %s" % (self.name, stat))
+            raise Broken(f"{self.name}: impossible zxids in {stat}")
         if stat.mtime < stat.ctime:
-            raise Broken("%s: mtime before ctime in %s" % (self.name, stat))
+            raise Broken(f"{self.name}: mtime before ctime in {stat}")
         owner = stat.ephemeralOwner
         return (("version", stat.version), ("cversion", stat.cversion), ("aversion", stat.aversion),
                 ("owner", self.labels.get(owner, owner)), ("length", stat.dataLength),

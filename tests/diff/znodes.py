@@ -6,9 +6,9 @@ visible cversion is 2 * creates - children. owner is the ephemeral's session, or
 A result that shows a Stat comes in two halves, (own, family): what the znode itself says, and what depends on its
 children. interleave.explains() says why.
 """
-import wire as w
+import wire
 
-NONODE, NODEEXISTS, NOTEMPTY, BADVERSION, NOCHILDREN = (w.ERR[n] for n in (
+NONODE, NODEEXISTS, NOTEMPTY, BADVERSION, NOCHILDREN = (wire.ERR[n] for n in (
     "NONODE", "NODEEXISTS", "NOTEMPTY", "BADVERSION", "NOCHILDRENFOREPHEMERALS"))
 CREATES = {"create", "local create", "ephemeral", "sequence", "container", "multi create"}
 
@@ -60,7 +60,7 @@ def _create(state, kind, path, data, session):
         return NONODE, state
     old = state[parent]
     if kind == "sequence":
-        path += "%010d" % old[2]
+        path += f"{old[2]:010}"
     if path in state:
         return NODEEXISTS, state
     if old[4] is not False:

@@ -1,5 +1,4 @@
 """The calls of kazoo for capture.py: prints each call's arguments, then makes it."""
-
 import sys
 import time
 

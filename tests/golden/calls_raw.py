@@ -1,5 +1,4 @@
 """Connect requests of 44 and 45 bytes for capture.py, as the C library of ZooKeeper 3.4 and any later one send them."""
-
 import socket
 import struct
 import sys

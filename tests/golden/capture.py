@@ -1,7 +1,6 @@
-#!/usr/bin/python3
 """Records what real clients put on the wire, and what ZooKeeper answers, into the .hex files beside it.
 
-Run by hand when a client's version changes: tests/golden/capture.py [kazoo|java|mt|raw]...
+Run by hand when a client's version changes: tests/run tests/golden/capture.py [kazoo|java|mt|raw]...
 
 Happy path: a client program runs its calls one at a time through a relay that records every frame. It prints
 "CALL name key=value..." before each request, "GOT key=value..." with what the call gave, "EVENT key=value..."
@@ -11,74 +10,45 @@ A .hex file has one frame a line: "> name key=value... | bytes" for requests, "<
 above, "!" for a notification.
 Failure: a count that does not fit, or a program that fails, raises; nothing is written then.
 """
-
 import os
-import socket
 import struct
 import subprocess
 import sys
 import threading
 
+from procs import cleanup, need, temp_dir
+from relay import Frames, Relay
+from zkserver import ZooKeeper, java_classpath
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-
-from procs import cleanup, need, temp_dir  # noqa: E402
-from zkserver import ZooKeeper, java_classpath  # noqa: E402
-
 PING = -2
+NOTIFICATION, CLOSE_SESSION = struct.pack(">i", -1), struct.pack(">i", -11)
 
 
-class Relay:
-    """Forwards one TCP port to another and keeps (direction, frame) of every whole frame, in order."""
+class Recorder:
+    """Keeps (direction, frame) of every whole frame, in order; ("new", b"") where a connection begins. What a client
+    that has closed its session is still told of is not kept: some stay to hear it, some do not."""
 
-    def __init__(self, upstream):
-        self.upstream = upstream
+    def __init__(self):
         self.frames = []
-        self.pairs = []
+        self.closed = set()
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            server = socket.create_connection(self.upstream)
-            self.pairs.append((client, server))
+    def way(self, peer, up):
+        mark, stream = ">" if up else "<", Frames()
+        if up:
+            self.frames.append(("new", b""))
+
+        def keep(chunk):
             with self.lock:
-                self.frames.append(("new", b""))
-            for side in ((">", client, server), ("<", server, client)):
-                threading.Thread(target=self._pump, args=side, daemon=True).start()
+                for frame in stream.feed(chunk):
+                    if up and frame[4:8] == CLOSE_SESSION:
+                        self.closed.add(peer)
+                    if peer not in self.closed or frame[:4] != NOTIFICATION:
+                        self.frames.append((mark, frame))
+            return chunk
 
-    def _pump(self, mark, source, sink):
-        kept = b""
-        try:
-            while True:
-                got = source.recv(65536)
-                if not got:
-                    break
-                kept += got
-                while len(kept) >= 4 and len(kept) >= 4 + struct.unpack(">i", kept[:4])[0]:
-                    size = 4 + struct.unpack(">i", kept[:4])[0]
-                    with self.lock:
-                        self.frames.append((mark, kept[4:size]))
-                    kept = kept[size:]
-                sink.sendall(got)
-        except OSError:
-            pass
-        for s in (source, sink):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def drop(self):
-        for pair in self.pairs:
-            for s in pair:
-                try:
-                    s.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+        return keep
 
 
 def commands():
@@ -127,9 +97,10 @@ def pair(frames, calls, events):
 
 
 def capture(name, title, argv, server):
-    relay = Relay(server.addr)
+    recorder = Recorder()
+    relay = Relay(server.addr, way=recorder.way).start()
     calls, events = [], []
-    client = subprocess.Popen(argv + [f"127.0.0.1:{relay.port}"], stdout=subprocess.PIPE, text=True)
+    client = subprocess.Popen(argv + [relay.connect_string], stdout=subprocess.PIPE, text=True)
     for line in client.stdout:
         word, _, rest = line.strip().partition(" ")
         if word == "CALL":
@@ -139,10 +110,10 @@ def capture(name, title, argv, server):
         elif word == "EVENT":
             events.append(rest)
         elif word == "DROP":
-            relay.drop()
+            relay.cut()
     if client.wait(10) != 0:
         raise AssertionError(f"{argv} ended with {client.returncode}")
-    lines = pair(list(relay.frames), calls, events)
+    lines = pair(list(recorder.frames), calls, events)
     with open(os.path.join(HERE, title + ".hex"), "w", encoding="ascii") as out:
         out.write(f"# {title} against ZooKeeper 3.8.0, recorded by capture.py. Format: see there.\n")
         out.write("\n".join(lines) + "\n")

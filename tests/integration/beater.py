@@ -1,13 +1,9 @@
-#!/usr/bin/python3
 """A client process that owns an ephemeral znode and beats: setData on its beat every `pause` seconds, no
 pings. beater.py PORT EPHEMERAL BEAT TIMEOUT_MS PAUSE. Prints "ready", then beats until it is stopped.
 """
-
-import os
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire
 from wire import Conn
 

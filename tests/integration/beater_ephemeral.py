@@ -1,13 +1,9 @@
-#!/usr/bin/python3
 """A client process whose ephemeral znode is its beat: beater_ephemeral.py PORT PATH TIMEOUT_MS PAUSE. Prints the number
 of each acknowledged beat.
 """
-
-import os
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire
 from wire import Conn
 

@@ -1,20 +1,17 @@
-#!/usr/bin/python3
 """The operator's side: four-letter words, figures, the command line, start, stop, and refusals."""
-
 import os
 import re
 import signal
 import socket
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Closed, Conn, four_letter
 
-FIGURES = ("requests_local requests_relayed requests_promoted beats_absorbed local_creates local_deletes promoted_znodes znodes bytes "
-           "watched_paths sessions uplinks swallowed fenced closed_malformed queue_depth").split()
+FIGURES = ("requests_local requests_relayed requests_promoted beats_absorbed local_creates local_deletes "
+           "promoted_znodes znodes bytes watched_paths sessions uplinks swallowed fenced closed_malformed "
+           "queue_depth").split()
 
 
 def setup():
@@ -56,8 +53,8 @@ def test_four_letter_words():
     stat = one_read(proxy.addr, b"stat")
     assert "Mode: proxy" in stat and re.search(r"/127\.0\.0\.1:\d+", stat), stat
     cons = one_read(proxy.addr, b"cons")
-    assert re.search(r"/127\.0\.0\.1:\d+\[\d+\]\(", cons) and "sid=0x%04x," % (conn.session & 0xffff) in cons, cons
-    assert "%x" % conn.session not in cons, "a stranger with the whole id can cut its client off"
+    assert re.search(r"/127\.0\.0\.1:\d+\[\d+\]\(", cons) and f"sid=0x{conn.session & 0xffff:04x}," in cons, cons
+    assert f"{conn.session:x}" not in cons, "a stranger with the whole id can cut its client off"
     assert "zookeeper.version=" in one_read(proxy.addr, b"envi")
     for line in one_read(proxy.addr, b"mntr").splitlines():
         assert re.fullmatch(r"(zk|pk)_[a-z0-9_]+(\{[^}]*\})?\t.*", line), line

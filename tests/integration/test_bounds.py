@@ -1,15 +1,10 @@
-#!/usr/bin/python3
 """Bounds: whatever one client does, the others do not notice. A bystander beats during every test."""
-
-import os
 import re
 import socket
 import struct
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Closed, Conn

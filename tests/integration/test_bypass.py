@@ -1,16 +1,11 @@
-#!/usr/bin/python3
 """Clients that go past the proxy, and znodes of both sides under one mount: what is local here is merged with
 what the ensemble has, and what others do there is taken as it comes.
 """
-
-import os
-import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from plain import plain_reply, tree
 from wire import Conn
+
 
 def both():
     def start():
@@ -126,7 +121,7 @@ def test_another_removed_the_parent():
 
 
 def test_another_changed_the_rights():
-    """The ensemble refuses a promotion: the request gets that error, the znode stays, and promotions when it may."""
+    """The ensemble refuses a promotion: the request gets that error, the znode stays, and is promoted when it may."""
     through, direct, proxy = sessions()
     ok(direct, wire.OP_AUTH, wire.auth("digest", b"owner:secret"))
     ok(direct, wire.OP_CREATE, wire.create("/m/rights"))

@@ -1,16 +1,12 @@
-#!/usr/bin/python3
-"""ACLs and cached znodes: a write permit belongs to the connection that proved it and never leaks to another; a read is always checked;
-what the service session may not write is dropped and counted.
+"""ACLs and cached znodes: a write permit belongs to the connection that proved it and never leaks to another; a read is
+always checked; what the service session may not write is dropped and counted.
 """
-
 import os
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
-from cut import Cut
-from test_sasl import BOB, DIGEST_JAAS, PROVIDER, jaas_file, kazoo
+from relay import Relay
+from test_sasl import BOB, PROVIDER, digest_jaas, kazoo
 from wire import Conn
 
 CONFIG = "instances: none\n"
@@ -24,7 +20,7 @@ def world():
     """A server, a proxy before it, and the way between them."""
     def start():
         zk = rig.zookeeper_with("/w", "/m")
-        way = Cut(zk.addr).start()
+        way = Relay(zk.addr).start()
         return zk, way, proxy_with(way)
     return rig.shared("world", start)
 
@@ -50,7 +46,7 @@ def read(conn, path):
     return reply.err or wire.parse_reply(wire.OP_GET_DATA, reply.body)[0]
 
 
-def cached(conn, path, acl, flags=0):
+def make_cached(conn, path, acl, flags=0):
     """Written three times: the last two are absorbed."""
     assert conn.call(wire.OP_CREATE, wire.create(path, b"", acl=acl, flags=flags)).err == 0
     for data in (b"1", b"2", b"3"):
@@ -81,7 +77,7 @@ def test_digest():
     for root in ("/w", "/m"):
         for acl, readable in ((MINE, False), (READABLE, True)):
             conn, path = client(ALICE), f"{root}/digest-{readable}"
-            cached(conn, path, acl)
+            make_cached(conn, path, acl)
             others_are_refused(path, readable)
             second = client(ALICE)
             assert read(second, path) == b"3" and write(second, path, b"4") == 0
@@ -91,10 +87,10 @@ def test_digest():
 
 
 def reattached(live):
-    """The session is alice's, the new connection has not yet shown who it is. What the older one had absorbed is flushed
-    when it was closed; when it still stands, the ensemble closes it, and nobody else may flush."""
+    """The session is alice's, the new connection has not yet shown who it is. What the older one had absorbed is
+    flushed when it was closed; when it still stands, the ensemble closes it, and nobody else may flush."""
     old, path = client(ALICE), f"/w/again-{live}"
-    cached(old, path, MINE)
+    make_cached(old, path, MINE)
     before = world()[2].mntr()["pk_writes_dropped"]
     if not live:
         old.close()
@@ -121,12 +117,12 @@ def test_permissions_taken_away():
     """By the owner, through the proxy, and by somebody else directly: there it shows at the next flush."""
     zk, _way, proxy = world()
     conn = client(ALICE)
-    cached(conn, "/w/taken", READABLE)
+    make_cached(conn, "/w/taken", READABLE)
     fewer = ((wire.READ | wire.ADMIN, "auth", ""),)
     assert conn.call(wire.OP_SET_ACL, wire.set_acl("/w/taken", fewer)).err == 0
     assert read(conn, "/w/taken") == b"3", "the absorbed writes were allowed"
     assert write(conn, "/w/taken", b"no more") == NOAUTH
-    cached(conn, "/w/taken2", READABLE)
+    make_cached(conn, "/w/taken2", READABLE)
     before = proxy.mntr()["pk_writes_dropped"]
     direct = client(ALICE, zk.addr)
     assert direct.call(wire.OP_SET_ACL, wire.set_acl("/w/taken2", fewer)).err == 0
@@ -141,7 +137,7 @@ def test_permissions_taken_away():
 def lost_uplink(proxy, way, path):
     """alice's uplink breaks while her writes are absorbed; returns what the ensemble has in the end."""
     conn = client(ALICE, proxy.addr)
-    cached(conn, path, MINE)
+    make_cached(conn, path, MINE)
     way.cut()
     assert conn.recv() is None, "the client's connection stays open"
     direct = client(ALICE, world()[0].addr)
@@ -158,7 +154,7 @@ def test_our_own_session_may_not():
     assert lost_uplink(proxy, way, "/w/dropped") == b"1"
     assert proxy.mntr()["pk_writes_dropped"] - before == 2
     open_one = client()
-    cached(open_one, "/w/open", wire.OPEN)
+    make_cached(open_one, "/w/open", wire.OPEN)
     way.cut()
     direct = client(addr=world()[0].addr)
     rig.eventually(lambda: read(direct, "/w/open") == b"3", 10, "an open znode flushed by the service session")
@@ -172,7 +168,7 @@ def test_our_own_session_has_credentials():
     with open(secrets, "w") as f:
         f.write("digest:alice:secret\n")
     os.chmod(secrets, 0o600)
-    way = Cut(zk.addr).start()
+    way = Relay(zk.addr).start()
     proxy = proxy_with(way, CONFIG + f"auth-file: {secrets}\n")
     assert lost_uplink(proxy, way, "/w/flushed") == b"3"
     assert proxy.mntr()["pk_writes_dropped"] == 0
@@ -181,8 +177,8 @@ def test_our_own_session_has_credentials():
 
 
 def test_sasl():
-    zk = rig.ZooKeeper(extra_cfg=PROVIDER, jvm=[jaas_file(DIGEST_JAAS % "bobsecret")]).start()
-    proxy = proxy_with(Cut(zk.addr).start())
+    zk = rig.ZooKeeper(extra_cfg=PROVIDER, jvm=[digest_jaas()]).start()
+    proxy = proxy_with(Relay(zk.addr).start())
     bob, nobody, direct = kazoo(proxy.addr, BOB), kazoo(proxy.addr, None), kazoo(zk.addr, BOB)
     from kazoo.exceptions import NoAuthError
     from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE

@@ -1,15 +1,11 @@
-#!/usr/bin/python3
 """Chaos: clients that beat, promote, race, abort in the middle of everything and come back, on a few paths,
 while the server restarts once. Afterwards nothing hangs, nothing is stuck, and both sides can be emptied.
 """
-
 import os
 import random
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Closed, Conn

@@ -1,13 +1,7 @@
-#!/usr/bin/python3
 """Every client library does the same directly, through the proxy, and through it under a mount.
 
 What a program prints has no zxids and times in it: the three outputs must be equal.
 """
-
-import os
-import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clients
 import rig
 import wire
@@ -30,7 +24,7 @@ def runs(name):
 def compare(name, program):
     outputs = []
     for what, addr, base in runs(name):
-        outputs.append((what, program("%s:%d" % addr, base).splitlines()))
+        outputs.append((what, program(f"{addr[0]}:{addr[1]}", base).splitlines()))
     control = outputs[0][1]
     assert len(control) > 5, control
     for what, lines in outputs[1:]:

@@ -1,15 +1,10 @@
-#!/usr/bin/python3
 """Three servers: one killed and restarted, one frozen, the leader killed; and the ensemble's configuration,
 which must not lead clients past the proxy.
 """
-
-import os
 import re
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clients
 import rig
 import wire

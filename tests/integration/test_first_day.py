@@ -1,15 +1,11 @@
-#!/usr/bin/python3
 """Traps of the first day: a storm.yaml that names the proxy by now, and what the log says to somebody who looks."""
-
 import os
 import re
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
-from delay import Delay
+from relay import Relay
 from wire import Conn
 
 
@@ -51,7 +47,7 @@ def test_one_of_several_servers_that_is_ourselves_is_refused_too():
 def test_nothing_but_ourselves_behind_another_address_ends_the_start():
     """A balancer in front of the proxy: the address is not ours, who answers is."""
     port = rig.free_port()
-    balancer = Delay(("127.0.0.1", port), 0).start()
+    balancer = Relay(("127.0.0.1", port)).start()
     status, said = rig.Pacekeeper(balancer.connect_string, listen=f"127.0.0.1:{port}").run()
     assert status == 1 and "the upstream is this very pacekeeper: ends" in said, said
     proxy = rig.Pacekeeper(f"{balancer.connect_string},{server().connect_string}", listen=f"127.0.0.1:{port}").start()

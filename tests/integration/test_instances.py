@@ -1,13 +1,9 @@
-#!/usr/bin/python3
 """Two pacekeepers in front of one ensemble find out about each other: marker znodes, warnings, credentials."""
-
 import os
 import re
 import signal
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Conn

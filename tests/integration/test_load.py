@@ -1,14 +1,9 @@
-#!/usr/bin/python3
 """Many at once and much at once: local creates that race, listings of megabytes, a frozen ensemble, a stop under
 load.
 """
-
-import os
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Conn

@@ -1,14 +1,9 @@
-#!/usr/bin/python3
 """Migration without an order: beaters are moved one by one to the proxy and back, with znodes that live in the ensemble
 and beats that still arrive there. A reader through the proxy never sees NONODE nor an older beat after a newer one; in
 mode write-behind a direct reader lags by at most the flush interval.
 """
-
-import os
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import txnlog
 import wire
@@ -41,8 +36,8 @@ def final_data(addr, path):
 def same_on_both_sides(beaters, patience):
     """The ensemble has what the proxy shows, counters too."""
     for beater in beaters.all:
-        rig.eventually(lambda: final_data(server().addr, beater.path) == final_data(proxy().addr, beater.path), patience,
-                       f"{beater.path} flushed", 0.1)
+        rig.eventually(lambda: final_data(server().addr, beater.path) == final_data(proxy().addr, beater.path),
+                       patience, f"{beater.path} flushed", 0.1)
         found = final_data(server().addr, beater.path)
         assert found[0] == beater.number, beater.path
         assert not beater.versions or found[1] == beater.number + 1, (beater.path, found, beater.number)
@@ -65,8 +60,8 @@ def there_and_back(mount, direct_lag, flags=0):
     time.sleep(0.2)
     through.stop(2000)
     direct.stop(2000)
-    print(f"  {sum(b.number + 1 for b in beaters.all)} beats, {absorbed} absorbed, {through.reads} reads, the oldest read "
-          f"directly had been replaced for {direct.oldest:.2f} s")
+    print(f"  {sum(b.number + 1 for b in beaters.all)} beats, {absorbed} absorbed, {through.reads} reads, "
+          f"the oldest read directly had been replaced for {direct.oldest:.2f} s")
     assert absorbed > 10 * BEATERS, absorbed
     same_on_both_sides(beaters, FLUSH + MARGIN)
     beaters.close()

@@ -1,20 +1,15 @@
-#!/usr/bin/python3
 """Order: pipelined requests are answered in their order, in few round trips; last words count; no reply
 mixes two values.
 """
-
-import os
 import random
 import socket
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
-from delay import Delay
 from plain import plain_reply
+from relay import Relay
 from wire import Conn, frame
 
 ONE_WAY = 0.005
@@ -28,7 +23,7 @@ def setup():
 
 def delayed():
     zk, _ = rig.shared("setup", setup)
-    return rig.Pacekeeper(Delay(zk.addr, ONE_WAY).start().connect_string).start()
+    return rig.Pacekeeper(Relay(zk.addr, ONE_WAY).start().connect_string).start()
 
 
 def pipeline(conn, requests):

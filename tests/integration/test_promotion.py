@@ -1,12 +1,6 @@
-#!/usr/bin/python3
 """Promoting: local znodes with a history, then something unusual. Every answer, every event and the whole
 tree afterwards must be those of a ZooKeeper that was given the same history.
 """
-
-import os
-import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from plain import plain_reply, tree
@@ -186,10 +180,10 @@ def test_usual_requests_do_not_promote():
 
 
 def test_long_histories_are_replayed():
-    for name, writes, local_deletes in (("v0", 0, 0), ("v1", 1, 1), ("v150", 150, 0), ("v700", 700, 40), ("d200", 0, 200)):
+    for name, writes, deletes in (("v0", 0, 0), ("v1", 1, 1), ("v150", 150, 0), ("v700", 700, 40), ("d200", 0, 200)):
         history = [create(""), create("/t"), create("/t/w1", b"first"), create("/t/w2", b"first"),
                    *[write("/t/w1", b"%d" % i) for i in range(writes)],
-                   *[step for i in range(local_deletes) for step in (create(f"/t/x{i}"), delete(f"/t/x{i}"))]]
+                   *[step for i in range(deletes) for step in (create(f"/t/x{i}"), delete(f"/t/x{i}"))]]
         run(name, [get("/t/w1", True), names("/t", True), create("/t/s-", b"", flags=2)], history)
 
 

@@ -1,16 +1,11 @@
-#!/usr/bin/python3
 """The recipes of kazoo and Curator with every path under a mount: znodes are promoted, and all of them work.
 
 The same programs run directly first, as control.
 """
-
 import logging
-import os
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clients
 import rig
 

@@ -1,14 +1,10 @@
-#!/usr/bin/python3
 """SIGHUP: what can be changed while clients are served is changed, the rest is named, and nobody loses a connection."""
-
 import os
 import re
 import signal
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Conn

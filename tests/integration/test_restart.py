@@ -1,12 +1,7 @@
-#!/usr/bin/python3
 """The proxy restarted on the same port: clients keep their sessions, and their watches come back."""
-
 import logging
-import os
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clients
 import rig
 import wire

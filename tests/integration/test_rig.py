@@ -1,11 +1,7 @@
-#!/usr/bin/python3
 """The rig itself: what the other tests rely on, without the daemon."""
-
 import os
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import txnlog
 from wire import (OP_CREATE, OP_CREATE2, OP_DELETE, OP_EXISTS, OP_MULTI, OP_SET_DATA, Conn, create, delete, exists,

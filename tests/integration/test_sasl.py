@@ -1,11 +1,7 @@
-#!/usr/bin/python3
 """SASL through the proxy: DIGEST-MD5 and GSSAPI are relayed, and enforce.auth stays enforced."""
-
 import logging
 import os
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clients
 import rig
 import txnlog
@@ -15,16 +11,23 @@ from wire import Conn
 PROVIDER = "authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n"
 ENFORCE = "enforce.auth.enabled=true\nenforce.auth.schemes=sasl\n"
 KERBEROS = "kerberos.removeHostFromPrincipal=true\nkerberos.removeRealmFromPrincipal=true\n"
-DIGEST_JAAS = """Server { org.apache.zookeeper.server.auth.DigestLoginModule required
-  user_super="supersecret" user_bob="bobsecret"; };
-Client { org.apache.zookeeper.server.auth.DigestLoginModule required username="bob" password="%s"; };
-"""
-KRB_JAAS = """Server { com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true keyTab="%s"
-  storeKey=true useTicketCache=false principal="zookeeper/localhost@LAB.LOCAL"; };
-Client { com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true keyTab="%s"
-  storeKey=true useTicketCache=false principal="alice@LAB.LOCAL"; };
-"""
 BOB = {"mechanism": "DIGEST-MD5", "username": "bob", "password": "bobsecret"}
+
+
+def digest_jaas(password="bobsecret"):
+    return jaas_file(f"""Server {{ org.apache.zookeeper.server.auth.DigestLoginModule required
+  user_super="supersecret" user_bob="bobsecret"; }};
+Client {{ org.apache.zookeeper.server.auth.DigestLoginModule required username="bob" password="{password}"; }};
+""")
+
+
+def kerberos_jaas(kdc):
+    login, more = "com.sun.security.auth.module.Krb5LoginModule", "storeKey=true useTicketCache=false"
+    return jaas_file(f"""Server {{ {login} required useKeyTab=true keyTab="{kdc.service_keytab}"
+  {more} principal="zookeeper/localhost@LAB.LOCAL"; }};
+Client {{ {login} required useKeyTab=true keyTab="{kdc.user_keytab}"
+  {more} principal="alice@LAB.LOCAL"; }};
+""")
 
 
 def jaas_file(text):
@@ -41,17 +44,17 @@ def servers(name, extra_cfg, jvm):
 
 
 def digest():
-    return rig.shared("digest", lambda: servers("digest", "", [jaas_file(DIGEST_JAAS % "bobsecret")]))
+    return rig.shared("digest", lambda: servers("digest", "", [digest_jaas()]))
 
 
 def enforcing():
-    return rig.shared("enforcing", lambda: servers("enforcing", ENFORCE, [jaas_file(DIGEST_JAAS % "bobsecret")]))
+    return rig.shared("enforcing", lambda: servers("enforcing", ENFORCE, [digest_jaas()]))
 
 
 def kerberos():
     def start():
         kdc = rig.Kdc().start()
-        jvm = [jaas_file(KRB_JAAS % (kdc.service_keytab, kdc.user_keytab)),
+        jvm = [kerberos_jaas(kdc),
                f"-Djava.security.krb5.conf={kdc.env['KRB5_CONFIG']}",
                "-Dzookeeper.sasl.client.canonicalize.hostname=false"]
         return kdc, jvm, *servers("kerberos", KERBEROS + ENFORCE, jvm)
@@ -105,7 +108,7 @@ def test_digest_md5_by_kazoo():
 
 def test_digest_md5_by_java():
     zk, proxy = digest()
-    jvm = [jaas_file(DIGEST_JAAS % "bobsecret")]
+    jvm = [digest_jaas()]
     control = clients.java("SaslWho", zk.connect_string, "/java-d", jvm=jvm)
     assert "sasl:bob" in control, control
     for base in ("/java-r", "/m/java"):
@@ -119,7 +122,7 @@ def test_digest_md5_by_java():
 
 def test_wrong_password():
     zk, proxy = digest()
-    jvm = [jaas_file(DIGEST_JAAS % "wrong")]
+    jvm = [digest_jaas("wrong")]
     for connect in (zk.connect_string, proxy.connect_string):
         assert clients.java("SaslWho", connect, "/none", jvm=jvm) == "AuthFailed\n"
 

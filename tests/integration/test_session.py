@@ -1,16 +1,13 @@
-#!/usr/bin/python3
 """Sessions through the proxy: handshakes, life by beats alone, death of a silent or frozen client,
 reattaching on every way, fencing.
 """
-
 import os
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
-from delay import Delay
+from relay import Relay
 from wire import Closed, Conn
 
 TICK = 500
@@ -262,7 +259,7 @@ def test_the_older_connection_is_fenced():
 def test_what_waits_on_the_older_connection_is_fenced():
     """Writes that wait behind a slow answer take effect before the new connection is confirmed, or never."""
     zk, _ = both()
-    far = rig.Pacekeeper(Delay(zk.addr, 0.05).start().connect_string).start()
+    far = rig.Pacekeeper(Relay(zk.addr, 0.05).start().connect_string).start()
     kept = dropped = 0
     for n in range(10):
         path = f"/m/waits{n}"

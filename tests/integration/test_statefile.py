@@ -1,18 +1,14 @@
-#!/usr/bin/python3
 """Stop and start: nothing that was held is lost, neither with a state file nor with a release, nor by a kill -9 in mode
 write-behind."""
-
 import os
 import re
 import signal
 import stat as stat_module
 import struct
-import sys
 import threading
 import time
 import zlib
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Closed, Conn
@@ -45,7 +41,7 @@ def start(file=None, more="", mounts=("/m",), port=0):
                           args=["--state-file", file] if file else []).start()
 
 
-def local(addr, base, count=20):
+def make_local(addr, base, count=20):
     """A topology with its workers, some beaten several times, one deleted. Returns path -> (data, Stat)."""
     conn = Conn(addr)
     ok(conn, wire.OP_CREATE, wire.create(base, b""))
@@ -66,7 +62,7 @@ def test_every_beat_is_there_after_a_restart():
     file = fresh_file()
     proxy = start(file)
     assert f"state file {file}: there is none" in proxy.log()
-    seen = local(proxy.addr, "/m/t")
+    seen = make_local(proxy.addr, "/m/t")
     conn = Conn(proxy.addr)
     parent = ok(conn, wire.OP_EXISTS, wire.exists("/m"))
     conn.close_session()
@@ -101,7 +97,7 @@ def test_zxids_do_not_go_back_even_if_the_ensembles_do():
     """The strictest case: the ensemble was set up anew, and its zxids begin at 1 again."""
     file = fresh_file()
     proxy = start(file)
-    newest = max(stat.czxid for _, stat in local(proxy.addr, "/m/zxid", 3).values())
+    newest = max(stat.czxid for _, stat in make_local(proxy.addr, "/m/zxid", 3).values())
     assert proxy.stop() == 0
     other = rig.zookeeper_with("/m")
     proxy = rig.Pacekeeper(other.connect_string, args=["--state-file", file]).start()
@@ -117,7 +113,7 @@ def test_zxids_do_not_go_back_even_if_the_ensembles_do():
 def test_a_crash_after_the_start_brings_nothing_old_back():
     file = fresh_file()
     proxy = start(file)
-    local(proxy.addr, "/m/crash", 3)
+    make_local(proxy.addr, "/m/crash", 3)
     assert proxy.stop() == 0
     proxy = start(file)
     conn = Conn(proxy.addr)
@@ -133,7 +129,7 @@ def test_a_crash_after_the_start_brings_nothing_old_back():
 def test_an_old_file_is_ignored_and_said():
     file = fresh_file()
     proxy = start(file)
-    local(proxy.addr, "/m/old", 3)
+    make_local(proxy.addr, "/m/old", 3)
     assert proxy.stop() == 0
     time.sleep(2.2)
     proxy = start(file, "state-max-age: 1s\n")
@@ -153,7 +149,7 @@ def test_a_damaged_file_is_put_aside():
     for damage in ("flip", "cut", "empty", "text"):
         file = fresh_file()
         proxy = start(file)
-        local(proxy.addr, f"/m/{damage}", 3)
+        make_local(proxy.addr, f"/m/{damage}", 3)
         assert proxy.stop() == 0
         with open(file, "rb") as f:
             raw = bytearray(f.read())
@@ -180,7 +176,7 @@ def test_a_folder_that_cannot_be_written():
     assert status == 1 and "state-file: the folder " in said and "install -d" in said, said
     os.mkdir(os.path.dirname(file))
     proxy = start(file)
-    local(proxy.addr, "/m/nowhere", 3)
+    make_local(proxy.addr, "/m/nowhere", 3)
     os.rmdir(os.path.dirname(file))
     assert proxy.stop() == 1, "a stop that lost something ends with status 1"
     assert re.search(r"error state file .* cannot be written: .*; 5 znodes are lost", proxy.log()), proxy.log()
@@ -224,7 +220,7 @@ def test_sigquit_writes_it_as_sigterm_does():
     """Once SIGQUIT ended the process with what it held."""
     file = fresh_file()
     proxy = start(file)
-    local(proxy.addr, "/m/quit", 3)
+    make_local(proxy.addr, "/m/quit", 3)
     assert proxy.process.stop(signal.SIGQUIT) == 0 and os.path.exists(file)
     assert "SIGQUIT: stops" in proxy.log()
 
@@ -232,8 +228,8 @@ def test_sigquit_writes_it_as_sigterm_does():
 def test_mounts_that_are_gone():
     file = fresh_file()
     proxy = start(file, mounts=("/m", "/x"))
-    local(proxy.addr, "/m/kept", 3)
-    local(proxy.addr, "/x/gone", 3)
+    make_local(proxy.addr, "/m/kept", 3)
+    make_local(proxy.addr, "/x/gone", 3)
     assert proxy.stop() == 0
     proxy = start(file)
     assert re.search(r"5 znodes restored", proxy.log()) and re.search(r"5 znodes .* left out", proxy.log())
@@ -246,7 +242,7 @@ def test_mounts_that_are_gone():
 def test_what_the_ensemble_has_meanwhile_wins():
     file = fresh_file()
     proxy = start(file)
-    local(proxy.addr, "/m/both", 3)
+    make_local(proxy.addr, "/m/both", 3)
     assert proxy.stop() == 0
     direct = Conn(server().addr)
     ok(direct, wire.OP_CREATE, wire.create("/m/both", b"direct"))
@@ -265,7 +261,7 @@ def test_a_second_process_does_not_take_the_file():
     file = fresh_file()
     port = rig.free_port()
     proxy = start(file, port=port)
-    local(proxy.addr, "/m/taken", 3)
+    make_local(proxy.addr, "/m/taken", 3)
     assert proxy.stop() == 0
     first = rig.Pacekeeper(server().connect_string, listen=f"127.0.0.1:{port}").start()
     status, said = rig.Pacekeeper(server().connect_string, listen=f"127.0.0.1:{port}",
@@ -349,7 +345,7 @@ def tree_of(conn, base):
 def test_release_moves_everything_into_the_ensemble():
     proxy = start(more="release: true\n")
     conn = Conn(proxy.addr)
-    seen = local(proxy.addr, "/m/rel", 200)
+    seen = make_local(proxy.addr, "/m/rel", 200)
     assert proxy.stop() == 0
     assert re.search(r"release: \d+ znodes and refreshes go to the ensemble, within 10s", proxy.log()), proxy.log()
     assert re.search(r"release: all of \d+ done in \d+ ms", proxy.log()), proxy.log()
@@ -367,7 +363,7 @@ def test_release_moves_everything_into_the_ensemble():
 def test_what_a_release_does_not_manage_goes_to_the_state_file():
     file = fresh_file()
     proxy = start(file, "release: true\nstop-timeout: 0\n")
-    seen = local(proxy.addr, "/m/half", 200)
+    seen = make_local(proxy.addr, "/m/half", 200)
     assert proxy.stop() == 0
     assert re.search(r"warn release: \d+ of \d+ are left after .*stop-timeout.*state file", proxy.log()), proxy.log()
     proxy = start(file)
@@ -398,7 +394,7 @@ def test_what_the_ensemble_refuses_is_said():
 def test_a_second_signal_ends_a_release():
     zk = rig.zookeeper_with("/m")
     proxy = rig.Pacekeeper(zk.connect_string, config="release: true\nstop-timeout: 60s\n").start()
-    local(proxy.addr, "/m/stuck", 20)
+    make_local(proxy.addr, "/m/stuck", 20)
     zk.process.freeze()
     proxy.process.send(signal.SIGTERM)
     rig.eventually(lambda: "release: " in proxy.log(), 5, "the release begins")

@@ -1,13 +1,8 @@
-#!/usr/bin/python3
 """Storm's request sequences: the same on the ensemble and through the proxy, and what the ensemble's
 transaction log says of both: no mounted path through the proxy, every beat directly.
 """
-
 import collections
-import os
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import clients
 import rig
 import txnlog

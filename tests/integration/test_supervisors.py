@@ -1,12 +1,8 @@
-#!/usr/bin/python3
 """The default mounts of --storm-yaml: heartbeats in mode pacemaker, supervisors in write-behind with a flush a minute.
 The ephemeral of a supervisor is the ensemble's and dies with its session; only its refreshes are kept here."""
-
 import os
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import txnlog
 import wire

@@ -1,13 +1,8 @@
-#!/usr/bin/python3
 """Two proxies that do not know each other, in mode write-behind: writers on one, a reader on the other; writers that
 change sides; and one that is killed. Never NONODE, never an older beat after a newer one.
 """
-
-import os
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from beaters import Beaters, Reader
@@ -79,7 +74,8 @@ def test_both_write_the_same_znode():
     while time.monotonic() < end:
         turn += 1
         i = turn // 5 % 2
-        data, stat = wire.parse_reply(wire.OP_GET_DATA, conns[i].call(wire.OP_GET_DATA, wire.get_data("/w/counter")).body)
+        reply = conns[i].call(wire.OP_GET_DATA, wire.get_data("/w/counter"))
+        data, stat = wire.parse_reply(wire.OP_GET_DATA, reply.body)
         err = conns[i].call(wire.OP_SET_DATA, wire.set_data("/w/counter", b"%d" % (int(data) + 1), stat.version)).err
         assert err in (0, wire.ERR["BADVERSION"]), err
         done[i] += err == 0

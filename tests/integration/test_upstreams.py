@@ -1,14 +1,9 @@
-#!/usr/bin/python3
 """Servers that misbehave, beside one that works: every client gets to the one that works, in time."""
-
-import os
 import re
 import socket
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rig
 import wire
 from wire import Closed, Conn
@@ -22,7 +17,7 @@ class Impostor:
     def __init__(self, manner):
         self.manner = manner
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=0 if manner == "full" else 64)
-        self.connect_string = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.connect_string = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.kept = []
         if manner == "refuses":
             self.listener.close()

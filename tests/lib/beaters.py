@@ -22,8 +22,8 @@ class Beater:
         self.acked = []                # when each number was acknowledged; what has no time was not
 
     def connect(self, addr=None, same=True):
-        """A new connection, of the same session if it still lives. A session that reattaches elsewhere ends the old uplink
-        before the flush: then the versions of what was absorbed may be given again."""
+        """A new connection, of the same session if it still lives. A session that reattaches elsewhere ends the old
+        uplink before the flush: then the versions of what was absorbed may be given again."""
         if not same:
             self.session, self.passwd = 0, b"\0" * 16
         self.versions = self.versions and not (self.session and addr and addr != self.addr)

@@ -4,7 +4,6 @@ Happy path: java("ZkBasics", "127.0.0.1:2181", "/base") compiles tests/integrati
 program and returns the standard output; client_mt(...) does the same with the C client. A program that
 fails or hangs raises AssertionError with all that it wrote.
 """
-
 import glob
 import os
 import shlex

@@ -4,12 +4,11 @@ Happy path: Pacekeeper(upstream).start() runs $PACEKEEPER on a free port, reads 
 `listening on HOST:PORT` of its log; stop() sends SIGTERM and returns the exit status. A sanitizer
 report in the log fails stop(), and the whole program at its end.
 """
-
 import os
 import re
 
 from procs import Process, eventually, need, temp_dir
-from wire import four_letter
+from wire import mntr
 
 SANITIZER = re.compile(r"ERROR: \w*Sanitizer|runtime error:|WARNING: ThreadSanitizer")
 _all = []
@@ -82,12 +81,7 @@ class Pacekeeper:
         return self.process.popen.returncode, self.log()
 
     def mntr(self):
-        """The lines of `mntr` as a dictionary; whole numbers as int."""
-        values = {}
-        for line in four_letter(self.addr, "mntr").splitlines():
-            name, _, value = line.partition("\t")
-            values[name] = int(value) if re.fullmatch(r"-?\d+", value) else value
-        return values
+        return mntr(self.addr)
 
     def stop(self, timeout=15.0):
         status = self.process.stop(timeout=timeout)

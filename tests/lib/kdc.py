@@ -3,7 +3,6 @@
 Happy path: Kdc().start() makes a realm with the service zookeeper/localhost and the user alice, their
 keytabs and a ticket cache for alice. Clients must use the host name localhost.
 """
-
 import os
 import socket
 import subprocess

@@ -4,7 +4,6 @@ Happy path: plain_reply(op, reply, "/m/x") == plain_reply(op, other, "/d/x") whe
 same. A Stat becomes (version, cversion, aversion, ephemeral, dataLength, numChildren); lists are sorted,
 since ZooKeeper lists children in any order.
 """
-
 import wire
 
 

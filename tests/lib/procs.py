@@ -4,7 +4,6 @@ Happy path: a Process starts its command with its output in a log file, the test
 ends it by pid and waits. Whatever is left at the end of the program is ended by cleanup(), newest
 first, also after a failure or a SIGTERM; a killed test program takes its children along (PDEATHSIG).
 """
-
 import atexit
 import ctypes
 import importlib

@@ -5,7 +5,6 @@ definition, each within a time limit; the last line is "N passed, N failed" and 
 the same. Names on the command line choose tests. Servers that a file's tests share come from
 rig.shared(key, maker). A missing component fails the test and names its Debian package.
 """
-
 import os
 import signal
 import sys

@@ -5,7 +5,6 @@ bytes), byte 'B'; zeros at the end (preallocated). The bytes are TxnHeader{long 
 zxid, long time, int type}, the record of that type, and from 3.6 on a digest that is ignored here.
 A half written last transaction ends the reading; a wrong checksum before the end is an error.
 """
-
 import os
 import struct
 import zlib

@@ -81,7 +81,7 @@ class Conn:
             if length is None and len(self._buf) >= 4:
                 length = int.from_bytes(self._buf[:4], "big", signed=True)
                 if length < 0:
-                    raise ValueError("frame of length %d" % length)
+                    raise ValueError(f"frame of length {length}")
                 need = 4 + length
             if len(self._buf) >= need and length is not None:
                 payload = bytes(self._buf[4:need])
@@ -104,7 +104,7 @@ class Conn:
         if payload is None:
             return None
         if len(payload) < 16:
-            raise ValueError("reply of %d bytes" % len(payload))
+            raise ValueError(f"reply of {len(payload)} bytes")
         xid, zxid, err = _HEADER.unpack_from(payload)
         if zxid > self.last_zxid:
             self.last_zxid = zxid
@@ -118,16 +118,16 @@ class Conn:
         try:
             self.send(xid, op, body)
         except ConnectionError as e:
-            raise Closed("closed before %s" % OP_NAMES.get(op, op)) from e
+            raise Closed(f"closed before {OP_NAMES.get(op, op)}") from e
         while True:
             reply = self.recv(timeout)
             if reply is None:
-                raise Closed("closed instead of a reply to %s" % OP_NAMES.get(op, op))
+                raise Closed(f"closed instead of a reply to {OP_NAMES.get(op, op)}")
             if reply.xid == XID_EVENT:
                 self.events.append(event(reply.body))
                 continue
             if reply.xid != (XID_PING if op == OP_PING else xid):
-                raise ValueError("xid %d answered instead of %d" % (reply.xid, xid))
+                raise ValueError(f"xid {reply.xid} answered instead of {xid}")
             return reply
 
     def drain_events(self, seconds=0.2):
@@ -140,7 +140,7 @@ class Conn:
             if reply is None:
                 return self.events
             if reply.xid != XID_EVENT:
-                raise ValueError("reply %d where only events were expected" % reply.xid)
+                raise ValueError(f"reply {reply.xid} where only events were expected")
             self.events.append(event(reply.body))
 
     def close(self):
@@ -173,3 +173,12 @@ def four_letter(addr, word, timeout=5.0):
             if not chunk:
                 return b"".join(chunks).decode("utf-8", "replace")
             chunks.append(chunk)
+
+
+def mntr(addr):
+    """The lines of `mntr` as a dictionary; whole numbers as int."""
+    values = {}
+    for line in four_letter(addr, "mntr").splitlines():
+        name, _, value = line.partition("\t")
+        values[name] = int(value) if value.lstrip("-").isdigit() else value
+    return values

@@ -45,6 +45,7 @@ MULTI_END = _MULTI_HEADER.pack(-1, 1, -1)
 
 # ---- encoders -------------------------------------------------------------------------------------------
 
+
 def i32(n):
     return _INT.pack(n)
 
@@ -165,6 +166,7 @@ def connect_request(timeout_ms, session=0, passwd=b"\0" * 16, last_zxid=0, read_
 
 # ---- decoders: each takes (body, offset) and returns (value, offset) -------------------------------------
 
+
 def read_int(body, off=0):
     _need(body, off, 4)
     return _INT.unpack_from(body, off)[0], off + 4
@@ -243,7 +245,7 @@ def _read_multi(body, off):
         off += _MULTI_HEADER.size
         if done:
             if (kind, err) != (-1, -1):
-                raise ValueError("multi ends with %d, %d" % (kind, err))
+                raise ValueError(f"multi ends with {kind}, {err}")
             return results, off
         value, off = REPLIES[kind](body, off)
         results.append(Result(kind, err, value))
@@ -268,7 +270,7 @@ def parse_reply(op, body):
     """The whole body of a reply without error as Python values; pairs such as (data, Stat) as tuples."""
     value, off = REPLIES[op](body, 0)
     if off != len(body):
-        raise ValueError("%d bytes left over in a reply of %s" % (len(body) - off, OP_NAMES.get(op, op)))
+        raise ValueError(f"{len(body) - off} bytes left over in a reply of {OP_NAMES.get(op, op)}")
     return value
 
 
@@ -278,10 +280,10 @@ def event(body):
     state, off = read_int(body, off)
     path, off = read_string(body, off)
     if off != len(body):
-        raise ValueError("%d bytes left over in an event" % (len(body) - off))
+        raise ValueError(f"{len(body) - off} bytes left over in an event")
     return kind, state, path
 
 
 def _need(body, off, n):
     if n < 0 or off + n > len(body):
-        raise ValueError("body of %d bytes ends inside a field at %d" % (len(body), off))
+        raise ValueError(f"body of {len(body)} bytes ends inside a field at {off}")

@@ -4,7 +4,6 @@ Happy path: ZooKeeper().start() writes a zoo.cfg into a scratch folder, starts a
 until the server says its mode (`ruok` answers before it serves). An Ensemble is n of them. A port that
 was taken meanwhile makes the JVM exit: a standalone server then tries another one.
 """
-
 import os
 import re
 import signal

@@ -89,8 +89,8 @@ static struct orc_op *newer(struct oracle *o, const struct orc_op *x, const stru
     return NULL;
 }
 
-/* What was written past the proxy until then is known to the core, or nothing to it any more; unless a write is still to
- * be answered that was sent before: its answer may tell of a state that was true earlier. */
+/* What was written past the proxy until then is known to the core, or nothing to it any more; unless a write is still
+ * to be answered that was sent before: its answer may tell of a state that was true earlier. */
 static void settle(struct oracle *o, int path, int64_t until)
 {
     for (int i = 0; i < o->n; i++)

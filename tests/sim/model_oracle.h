@@ -48,7 +48,7 @@ int orc_send(struct oracle *o, enum orc_kind kind, int path, int who, int asked)
 void orc_answer(struct oracle *o, int op, int err, const uint8_t *stat, int value);
 /* A write that went past the proxy, done. */
 void orc_foreign(struct oracle *o, int op, int err);
-/* A write of clients arrived in the ensemble: when it is answered, what was written past the proxy before it is known. */
+/* A write of clients arrived in the ensemble: when it is answered, what was written past the proxy before is known. */
 void orc_upstream(struct oracle *o, int path, int value);
 /* From now on what was written to the path may be lost. */
 void orc_drop(struct oracle *o, int path);

@@ -1,6 +1,6 @@
 /*
- * Cached znodes against an oracle: random schedules of several clients, the model ensemble, somebody who bypasses the proxy,
- * flush timers, lost uplinks, service sessions and servers that lag, in virtual time.
+ * Cached znodes against an oracle: random schedules of several clients, the model ensemble, somebody who bypasses the
+ * proxy, flush timers, lost uplinks, service sessions and servers that lag, in virtual time.
  *
  *   test_model                  a few thousand schedules, then one run with each deliberate defect (must be found)
  *   test_model everything       one kind of schedules only
@@ -282,8 +282,8 @@ static void calm(void)
                       m.actors[a].pending[m.actors[a].first % PENDING].xid);
 }
 
-/* What is in the ensemble is what was written last; local there, the proxy may have the newest, and what the service session
- * may not write waits for somebody who may, or for the end. */
+/* What is in the ensemble is what was written last; but of a local znode the proxy may have the newest, and what the
+ * service session may not write waits for somebody who may, or for the end. */
 static void compare_tree(int last_mount)
 {
     for (int path = 0; path < model_npaths && m.o.wrong[0] == 0; path++) {

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """What Storm's processes really send to ZooKeeper: every request of a small cluster, and summaries by role.
 
 Happy path: capture.py --storm 2.8 --cache DIR --out FILE runs a cluster directly on ZooKeeper, with relays in
@@ -8,10 +7,8 @@ which it sends them. Names that differ from run to run are replaced: TOPOLOGY, S
 
 It is for who wants to know, or to replay it (tools/pk-bench); no test. A frame that cannot be decoded is shown as "?".
 """
-
 import argparse
 import collections
-import os
 import re
 import signal
 import struct
@@ -19,18 +16,20 @@ import sys
 import threading
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
-
+import wirerec
 from cluster import Cluster
-from delay import Delay
 from home import Home
 from lines import LINES
 from procs import cleanup, free_port
+from relay import Frames, Relay
 from watch import Episode
-from wirerec import OP_NAMES
 
-PATH_FIRST = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 17, 18, 19, 20, 21, 103, 104, 106}
+WATCHING = {wirerec.OP_EXISTS, wirerec.OP_GET_DATA, wirerec.OP_GET_CHILDREN, wirerec.OP_GET_CHILDREN2}
+PATH_FIRST = WATCHING | {
+    wirerec.OP_CREATE, wirerec.OP_DELETE, wirerec.OP_SET_DATA, wirerec.OP_GET_ACL, wirerec.OP_SET_ACL, wirerec.OP_SYNC,
+    wirerec.OP_CREATE2, wirerec.OP_CHECK_WATCHES, wirerec.OP_REMOVE_WATCHES, wirerec.OP_CREATE_CONTAINER,
+    wirerec.OP_DELETE_CONTAINER, wirerec.OP_CREATE_TTL, wirerec.OP_GET_EPHEMERALS, wirerec.OP_GET_ALL_CHILDREN_NUMBER,
+    wirerec.OP_ADD_WATCH}
 PLAIN = [(re.compile(p), r) for p, r in (
     (r"/(workerbeats|storms|assignments|errors|credentials|logconfigs|profilerconfigs|backpressure)/[^/]+-\d+-\d+",
      r"/\1/TOPOLOGY"), (r"/workerbeats/TOPOLOGY/.+", "/workerbeats/TOPOLOGY/SUPERVISOR-PORT"),
@@ -46,22 +45,19 @@ class Recorder:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.buffers = collections.defaultdict(bytearray)
         self.connected = set()
         self.requests = []
 
-    def tap(self, peer, up, chunk):
-        if not up:
-            return
-        with self.lock:
-            buffer = self.buffers[peer]
-            buffer += chunk
-            while len(buffer) >= 4:
-                (length,) = struct.unpack_from(">i", buffer)
-                if len(buffer) < 4 + length:
-                    break
-                self._note(peer, bytes(buffer[4:4 + length]))
-                del buffer[:4 + length]
+    def way(self, peer, up):
+        frames = Frames()
+
+        def note(chunk):
+            with self.lock:
+                for frame in frames.feed(chunk):
+                    self._note(peer, frame)
+            return chunk
+
+        return note if up else None
 
     def _note(self, peer, frame):
         if peer not in self.connected:
@@ -73,8 +69,8 @@ class Recorder:
         if op in PATH_FIRST and len(frame) >= 12:
             (n,) = struct.unpack_from(">i", frame, 8)
             path = frame[12:12 + n].decode("utf-8", "replace")
-            watch = " watch" if op in (3, 4, 8, 12) and frame[-1] else ""
-        self.requests.append(Request(time.time(), peer, OP_NAMES.get(op, str(op)), path, len(frame), watch))
+            watch = " watch" if op in WATCHING and frame[-1] else ""
+        self.requests.append(Request(time.time(), peer, wirerec.OP_NAMES.get(op, str(op)), path, len(frame), watch))
 
 
 def plain(path):
@@ -140,7 +136,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     recorder, port = Recorder(), free_port()
     cluster = Cluster(Home(LINES[options.storm], options.cache).assemble(), False)
-    relays = [Delay(s.addr, 0, (s.host, port), recorder.tap).start() for s in cluster.ensemble.servers]
+    relays = [Relay(s.addr, listen=(s.host, port), way=recorder.way).start() for s in cluster.ensemble.servers]
     straight = cluster.direct_addresses
     cluster.direct_addresses = lambda: (straight()[0], port)
     try:

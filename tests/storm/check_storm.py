@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Real Storm clusters, directly on ZooKeeper and through pacekeeper: the driver behind contrib/check-storm.
 
 Happy path: for each line of Storm two clusters run side by side, one without and one with pacekeeper. A scenario is
@@ -9,7 +8,6 @@ one gets a new cluster.
 
 $PACEKEEPER is the daemon. --keep leaves the scratch folders, with all logs of Storm, for a look.
 """
-
 import argparse
 import ctypes
 import os
@@ -19,9 +17,6 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 
 import faults
 import hosts

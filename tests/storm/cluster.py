@@ -6,7 +6,6 @@ configuration knows one port of ZooKeeper for all servers, so the servers listen
 several pacekeepers. It also knows one port of Nimbus for all hosts, which two Nimbuses on one host cannot have: the
 port of storm.yaml is a plain relay on the address of each of them.
 """
-
 import base64
 import collections
 import hashlib
@@ -18,8 +17,8 @@ import hosts
 import rig
 import txnlog
 from daemon import Pacekeeper
-from delay import Delay
 from procs import eventually, free_ports
+from relay import Relay
 from ui import Ui, quietly
 from wire import OP_AUTH, OP_EXISTS, OP_GET_CHILDREN2, Conn, auth, exists, get_children2, parse_reply
 
@@ -163,7 +162,7 @@ class Cluster:
             self.start_proxy()
         self.use(self.through)
         for name, port in self.nimbus_ports.items():
-            self.relays.append(Delay(("127.0.0.1", port), 0, (hosts.ADDRESSES[name], self.nimbus_port)).start())
+            self.relays.append(Relay(("127.0.0.1", port), listen=(hosts.ADDRESSES[name], self.nimbus_port)).start())
         for name in self.hosts:
             self.start_role(name)
         self.start_operator()

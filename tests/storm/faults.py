@@ -6,7 +6,6 @@ first, and a new leader gives every session its whole time again; and now and th
 themselves. Where a supervisor's session was expired, Storm starts all of its workers anew, and daemons whose retries run
 out meanwhile end: both are counted, and a column that had bad luck is not held against the other.
 """
-
 import time
 
 import txnlog

@@ -4,13 +4,12 @@ Happy path: start = Moment(cluster); ...; figures(start, Moment(cluster)) is a l
 from the ensemble's transaction log, where each is logged once by each server (the longest log is taken); requests
 from `mntr` of the servers and of pacekeeper; CPU from /proc.
 """
-
 import collections
 import os
 import time
 
 import txnlog
-from wire import four_letter
+from wire import mntr
 
 CLASSES = ("workerbeats", "supervisors", "errors", "nimbuses", "leader-lock", "assignments", "storms", "blobstore")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,12 +34,6 @@ def transactions(cluster, after=0):
     return [t for t in max(logs, key=len) if t.zxid > after]
 
 
-def mntr(addr):
-    """{name: whole number} of a server or a pacekeeper."""
-    pairs = (line.partition("\t") for line in four_letter(addr, "mntr").splitlines())
-    return {name: int(value) for name, _, value in pairs if value.lstrip("-").isdigit()}
-
-
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
         fields = f.read().rpartition(")")[2].split()
@@ -57,7 +50,7 @@ class Moment:
         self.proxies = collections.Counter()
         self.proxies_cpu = 0.0
         for proxy in cluster.proxies.values():
-            self.proxies.update(mntr(proxy.addr))
+            self.proxies.update({k: v for k, v in mntr(proxy.addr).items() if isinstance(v, int)})
             self.proxies_cpu += cpu_seconds(proxy.pid)
 
 

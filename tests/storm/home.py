@@ -5,7 +5,6 @@ the line needs, and compiles tests/storm/java against them; host_folder(...) the
 own conf, logs and data, the jars by symbolic links. What cannot be fetched fails with the end of the tool's output.
 A folder of jars is complete when its stamp is there: an interrupted assembly starts anew.
 """
-
 import glob
 import os
 import shutil

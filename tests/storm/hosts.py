@@ -7,7 +7,6 @@ storm.zookeeper.servers and .port and nothing else: the daemon sees them at its 
 workers(folder) are the worker processes of all hosts below a folder: read from /proc, since a supervisor starts them
 and they outlive it. end_all(folder) ends whatever runs with that folder in its command line.
 """
-
 import os
 import signal
 import time

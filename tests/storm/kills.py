@@ -2,7 +2,6 @@
 
 Each measures until the cluster is whole again, and counts every other worker that was restarted meanwhile.
 """
-
 import time
 
 import hosts

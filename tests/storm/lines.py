@@ -3,7 +3,6 @@
 Happy path: LINES["2.8"] or LINES["1.2"]; nothing else in this folder asks for a version number. 2.8 is today's
 Storm, whose liveness is RPC; in 1.2 a worker lives as long as its heartbeat in ZooKeeper moves.
 """
-
 from collections import namedtuple
 
 Line = namedtuple("Line", "name version pom worker_lib release nimbus supervisor ui logviewer worker heartbeats "

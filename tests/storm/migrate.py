@@ -4,7 +4,6 @@ Every storm.yaml is changed first; then daemons and workers are started anew, in
 one before. A reader through pacekeeper watches all beats meanwhile: none may vanish and none may go back. In between
 one of the two pacekeepers is killed and stays away for a while.
 """
-
 import os
 import random
 import time

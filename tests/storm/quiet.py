@@ -1,5 +1,4 @@
 """Scenarios without faults: what a quiet cluster costs the ensemble, and how fresh its statistics are."""
-
 import re
 import time
 

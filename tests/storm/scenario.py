@@ -5,7 +5,6 @@ and once for the one with pacekeeper; then each rule says whether the second col
 A rule is broken or not; a difference that it allows is in its reason, which the table shows when it is broken. A
 measurement that fails (a cluster that does not recover) fails the scenario.
 """
-
 from collections import namedtuple
 
 Scenario = namedtuple("Scenario", "name title measure rules columns together", defaults=(True,))

@@ -3,7 +3,6 @@
 Two topologies run, each with a secret of its own. Requests are tried at the ensemble and at pacekeeper: by nobody, by
 one topology on the other's beat, and by a topology on its own.
 """
-
 import time
 
 from figures import Moment, by_class, rate

@@ -1,5 +1,4 @@
 """Topologies come and go: rebalance, kill, resubmit, and Nimbus' clean-up of their heartbeats."""
-
 import time
 
 from figures import mntr

@@ -3,7 +3,6 @@
 Happy path: Ui(port).topologies() and the others return plain dictionaries. They raise OSError while nobody answers,
 which is what the callers wait through; `quietly` makes that an empty answer.
 """
-
 import json
 import urllib.error
 import urllib.parse

@@ -5,7 +5,6 @@ has ended is started again a second later, as an init system does. A cluster is 
 supervisors are registered, every topology is active with all its workers, and each worker has beaten since the end of
 the fault: then nothing of the fault is left that could time anybody out. settle() fails when that does not happen.
 """
-
 import threading
 import time
 

@@ -202,7 +202,7 @@ static void config_without_addresses(void **state)
     }
 }
 
-/* A setData that is on its way may find the znode of a local create when that is promoted, and share a version with it. */
+/* A setData that is on its way may find a local znode when that is promoted, and share a version with it. */
 static void write_in_flight_keeps_local_creates_out(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /*
- * Two cores in one process share nothing: the same script on both, interleaved step by step, gives what one alone gives.
- * And two of them as loops of one proxy before the same ensemble stay out of each other's way.
+ * Two cores in one process share nothing: the same script on both, interleaved step by step, gives what one alone
+ * gives. And two of them as loops of one proxy before the same ensemble stay out of each other's way.
  */
 #include "tests/sim/steps.h"
 #include "tests/sim/wire.h"

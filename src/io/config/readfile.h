@@ -4,11 +4,10 @@
 #ifndef PK_IO_CONFIG_READFILE_H
 #define PK_IO_CONFIG_READFILE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "io/config/error.h"
+#include "io/config/config.h"
 
 /* Storm's own files are far smaller. */
 enum { PK_FILE_MAX = 4 << 20 };

@@ -4,9 +4,9 @@
 #ifndef PK_IO_DAEMON_RELOAD_H
 #define PK_IO_DAEMON_RELOAD_H
 
-struct pk_daemon;
+struct pk_io;
 
 /* Says line by line what was changed, and what was not and why. A configuration with a mistake changes nothing. */
-void pk_reload(struct pk_daemon *daemon);
+void pk_reload(struct pk_io *io);
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * Time that passes, for everybody in the process.
+ * What the loop does besides reading and writing: time, left-over work, and the pump between core and
+ * sockets.
  */
 #ifndef PK_IO_DAEMON_TICK_H
 #define PK_IO_DAEMON_TICK_H
 
-struct pk_daemon;
+struct pk_io;
 
-/* Starts the tick. */
-void pk_tick_start(struct pk_daemon *daemon);
+/* Sets the timers and the idle handle up and starts the tick. */
+void pk_ticks_open(struct pk_io *io);
 
 #endif
