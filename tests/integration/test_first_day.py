@@ -1,6 +1,7 @@
 """Traps of the first day: a storm.yaml that names the proxy by now, and what the log says to somebody who looks."""
 import os
 import re
+import signal
 import subprocess
 
 import rig
@@ -115,6 +116,83 @@ def test_a_credential_of_systemd():
     assert status == 1 and "LoadCredential=" in said, said
     proxy = rig.Pacekeeper(env={"CREDENTIALS_DIRECTORY": folder}, **run).start()
     assert ("runs as root" in proxy.log()) == (os.geteuid() == 0), proxy.log()
+    assert proxy.stop() == 0
+
+
+def test_the_log_says_who_connects_where():
+    """Once no level of the log said anything when clients came, and the end did not name the server."""
+    proxy = rig.Pacekeeper(server().connect_string, args=["--log-level", "debug"]).start()
+    conn = Conn(proxy.addr, 9000)
+    who = rf"\[0x{conn.session:x} 127\.0\.0\.1:\d+\]"
+    rig.eventually(lambda: re.search(rf"debug {who} has a session at server {server().connect_string}, timeout 9000 ms",
+                                     proxy.log()), 3, "the session and its server")
+    assert re.search(r"debug \[- 127\.0\.0\.1:\d+\] connected", proxy.log()), proxy.log()
+    conn.close_session()
+    rig.eventually(lambda: re.search(rf"{who} the client closed its session \(server {server().connect_string}\)",
+                                     proxy.log()), 3, "the server that it had")
+    assert proxy.stop() == 0
+
+
+def sessions(proxy, n):
+    return [Conn(proxy.addr) for _ in range(n)]
+
+
+def test_an_outage_of_the_ensemble_is_summed_up():
+    zk = rig.zookeeper_with("/m")
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    conns = sessions(proxy, 30)
+    zk.kill()
+    for conn in conns:
+        assert conn.recv_frame() is None
+    said = rig.eventually(lambda: re.search(r"warn the ensemble is out: 0 of 1 servers serve, (\d+) clients closed",
+                                            proxy.log()), 8, "the outage in one line")
+    assert int(said[1]) == 30, said[0]
+    assert re.search(rf"the ensemble closed the connection \(server {zk.connect_string}\)", proxy.log()), proxy.log()
+    zk.restart()
+    said = rig.eventually(lambda: re.search(r"info the ensemble is back after (\d+\.\d) s: 1 of 1 servers serve, (\d+) "
+                                            r"clients were closed", proxy.log()), 15, "its end in one line")
+    assert 1 <= float(said[1]) < 15 and int(said[2]) >= 30, said[0]
+    assert len(re.findall("the ensemble is ", proxy.log())) == 2, proxy.log()
+    assert proxy.stop() == 0
+    zk.stop()
+
+
+def test_one_of_several_servers_is_no_outage():
+    zk = rig.zookeeper_with("/m")
+    proxy = rig.Pacekeeper(f"{zk.connect_string},{server().connect_string}").start()
+    conns = sessions(proxy, 10)
+    zk.kill()
+    rig.eventually(lambda: f"server {zk.connect_string} does not serve" in proxy.log(), 15, "the server is down")
+    assert "the ensemble is out" not in proxy.log()
+    for conn in conns:
+        conn.close()
+    assert proxy.stop() == 0
+    zk.stop()
+
+
+def test_an_ensemble_that_is_not_there_at_the_start_is_said():
+    zk = rig.ZooKeeper(port=rig.free_port())
+    proxy = rig.Pacekeeper(zk.connect_string).start()
+    rig.eventually(lambda: "the ensemble is out: 0 of 1 servers serve, 0 clients closed" in proxy.log(), 6, "it is said")
+    zk.start()
+    rig.eventually(lambda: "the ensemble is back after" in proxy.log(), 15, "its end")
+    assert proxy.stop() == 0
+    zk.stop()
+
+
+def test_the_end_of_a_handover_is_said():
+    text = "listen: ['127.0.0.1:0']\n" + f"upstream: {server().connect_string}\nmounts: [/m=%s]\n"
+    proxy = rig.Pacekeeper(config=text % "pacemaker", listen=None, mounts=()).start()
+    conn = Conn(proxy.addr)
+    for n in range(1000):
+        assert conn.call(wire.OP_CREATE, wire.create(f"/m/handed{n}", b"x")).err == 0
+    with open(os.path.join(proxy.dir, "pacekeeper.yaml"), "w") as f:
+        f.write(text % "write-behind")
+    proxy.process.send(signal.SIGHUP)
+    rig.eventually(lambda: re.search(r"info mount /m: handed over, all of 1000 are the ensemble's after \d+\.\d s",
+                                     proxy.log()), 10, "its end")
+    assert proxy.mntr()["pk_left"] == 0
+    conn.close_session()
     assert proxy.stop() == 0
 
 

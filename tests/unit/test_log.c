@@ -76,9 +76,9 @@ static void too_much_is_counted(void **state)
     (void)state;
     begin(PK_LOG_INFO);
     for (int i = 0; i < 100; i++)
-        pk_log_close(&log_, NULL, PK_CLOSE_NO_UPSTREAM);
-    pk_log_close(&log_, NULL, PK_CLOSE_FENCED);
-    pk_log_close(&log_, NULL, PK_CLOSE_CLIENT_LEFT);
+        pk_log_close(&log_, NULL, PK_CLOSE_NO_UPSTREAM, NULL);
+    pk_log_close(&log_, NULL, PK_CLOSE_FENCED, "10.0.0.1:2181");
+    pk_log_close(&log_, NULL, PK_CLOSE_CLIENT_LEFT, NULL);
     for (int i = 0; i < 100; i++)
         pk_log(&log_, PK_LOG_INFO, PK_LOG_START, NULL, "never limited");
     pk_log_flush(&log_, true);
@@ -87,6 +87,7 @@ static void too_much_is_counted(void **state)
     assert_int_equal(shown, PK_LOG_BURST + 1);
     assert_non_null(strstr(text, "80 more lines left out"));
     assert_int_equal(count(text, pk_log_close_text(PK_CLOSE_FENCED)), 1);
+    assert_int_equal(count(text, " (server 10.0.0.1:2181)\n"), 1);
     assert_int_equal(count(text, pk_log_close_text(PK_CLOSE_CLIENT_LEFT)), 0);
     assert_int_equal(count(text, "never limited"), 100);
 }

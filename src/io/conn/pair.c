@@ -121,7 +121,14 @@ static void no_memory(struct pk_io *io, const union pk_address *peer)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
-    pk_log_close(&io->log, &who, PK_CLOSE_NO_MEMORY);
+    pk_log_close(&io->log, &who, PK_CLOSE_NO_MEMORY, NULL);
+}
+
+static void say_connected(const struct pk_pair *pair)
+{
+    char text[PK_ADDRESS_TEXT];
+    struct pk_log_who who = {0, pk_pair_name(pair, text)};
+    pk_log(&pair->io->log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "connected");
 }
 
 void pk_pair_open(struct pk_io *io, int fd, const union pk_address *peer)
@@ -151,6 +158,7 @@ void pk_pair_open(struct pk_io *io, int fd, const union pk_address *peer)
         return;
     }
     pk_side_read(&pair->client, true, pk_pair_alloc, client_bytes);
+    say_connected(pair);
 }
 
 struct pk_pair *pk_pair_service(struct pk_io *io, struct pk_id id)
@@ -201,19 +209,35 @@ static void answer_word(struct pk_pair *pair, const char *word)
     pk_list_add_tail(&io->answering, &pair->waiting);
 }
 
+static bool by_ensemble(enum pk_close why)
+{
+    return why == PK_CLOSE_UPLINK_LOST || why == PK_CLOSE_UPLINK_SILENT ||
+           why == PK_CLOSE_UPLINK_CLOSED_AT_ONCE || why == PK_CLOSE_CONNECT_UNANSWERED ||
+           why == PK_CLOSE_NO_UPSTREAM;
+}
+
 static void say_end(struct pk_pair *pair, enum pk_close why)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    pk_log_close(&pair->io->log, &who, why);
+    bool server = pair->server >= 0;
+    pk_log_close(&pair->io->log, &who, why,
+                 server ? pk_upstream_name(pair->io->upstream, pair->server) : NULL);
+    if (!pair->own && by_ensemble(why))
+        pk_outage_closed(pair->io->upstream);
 }
 
 /* The core forgets the session when it closes the connection; the log wants it then. */
 static void learn_session(struct pk_pair *pair)
 {
     struct core_conn_info info;
-    if (core_conn_info(pair->io->core, pair->id, &info))
-        pair->session = info.session_id;
+    char text[PK_ADDRESS_TEXT];
+    if (!core_conn_info(pair->io->core, pair->id, &info) || info.session_id == 0)
+        return;
+    pair->session = info.session_id;
+    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
+    pk_log(&pair->io->log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "has a session at server %s, timeout %d ms",
+           pk_upstream_name(pair->io->upstream, pair->server), (int)info.timeout_ms);
 }
 
 static void write_both(struct pk_pair *pair, const struct pk_update *update)

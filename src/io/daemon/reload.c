@@ -12,6 +12,7 @@
 
 #include "io/config/options.h"
 #include "io/daemon/daemon.h"
+#include "io/daemon/handover.h"
 #include "io/loop/loop.h"
 #include "io/state/persist.h"
 
@@ -132,7 +133,6 @@ static bool differs(const struct core_mount *a, const struct core_mount *b)
 static void change_mount(struct reload *r, size_t i, const struct core_mount *before)
 {
     struct core_mount after = pk_config_core_mount(r->old, i);
-    struct core_mount_info info;
     if (!differs(before, &after))
         return;
     if (core_mount_set(r->io->core, i, &after) != PK_OK) {
@@ -142,11 +142,8 @@ static void change_mount(struct reload *r, size_t i, const struct core_mount *be
         return;
     }
     say_differences(r, before, &after);
-    if (before->mode != after.mode && core_mount_info(r->io->core, i, &info) && info.left > 0)
-        pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL,
-               "reload: mount %s: %" PRIu64
-               " znodes and refreshes go to the ensemble, bit by bit (mntr: pk_left)",
-               after.path, info.left);
+    if (before->mode != after.mode)
+        pk_handover_begin(r->io, i);
 }
 
 /* The list of the core stays; entries that are still there take what they carry from the new list. */

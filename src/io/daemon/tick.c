@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "io/conn/pair.h"
+#include "io/daemon/handover.h"
 #include "io/daemon/stop.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
@@ -100,6 +101,7 @@ static void on_tick(uv_timer_t *timer)
     give_answers_up(io);
     pk_survey_tick(io);
     pk_marker_tick(io);
+    pk_handover_tick(io);
     pk_log_flush(&io->log, false);
     pk_listeners_resume(io);
     pk_io_pump(io);

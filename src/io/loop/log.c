@@ -88,6 +88,7 @@ static const char *about(enum pk_log_kind kind)
 {
     static const char *const own[] = {"start and stop",
                                       "clients that could not be accepted",
+                                      "clients that connected",
                                       "servers of the ensemble",
                                       "attempts at servers",
                                       "names",
@@ -153,9 +154,10 @@ void pk_log_flush(struct pk_log *log, bool force)
             say_suppressed(log, (enum pk_log_kind)kind, now);
 }
 
-void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why)
+void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *server)
 {
-    pk_log(log, closes[why].level, (enum pk_log_kind)why, who, "%s", closes[why].text);
+    pk_log(log, closes[why].level, (enum pk_log_kind)why, who, "%s%s%s%s", closes[why].text,
+           server != NULL ? " (server " : "", server != NULL ? server : "", server != NULL ? ")" : "");
 }
 
 void pk_log_event(struct pk_log *log, const struct pk_log_who *who, const struct core_log_event *note)

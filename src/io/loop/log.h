@@ -29,6 +29,7 @@ enum pk_log_kind {
 #undef X
     PK_LOG_START,     /* start, stop and configuration: never limited */
     PK_LOG_ACCEPT,    /* clients that could not be accepted */
+    PK_LOG_CLIENT,    /* clients that come */
     PK_LOG_UPSTREAM,  /* servers of the ensemble that come, go or are refused */
     PK_LOG_ATTEMPT,   /* one client's attempt at one server */
     PK_LOG_RESOLVE,   /* names */
@@ -60,8 +61,11 @@ void pk_log(struct pk_log *log, enum pk_log_level level, enum pk_log_kind kind, 
 /* Writes the counts of suppressed lines that are due; called now and then, and with force at the end. */
 void pk_log_flush(struct pk_log *log, bool force);
 
-/* How a connection ended, and what the core noted: levels and texts of close.def and log_events.def. */
-void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why);
+/*
+ * How a connection ended, and what the core noted: levels and texts of close.def and log_events.def. server: where its
+ * uplink went, NULL when it had none.
+ */
+void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *server);
 void pk_log_event(struct pk_log *log, const struct pk_log_who *who, const struct core_log_event *note);
 
 /* The text of close.def. */

@@ -69,6 +69,10 @@ struct pk_io {
     enum pk_stage stage;
     int64_t stop_us;  /* when the stage gives up waiting */
     int64_t stage_us; /* when it began */
+    struct {
+        int64_t left,
+            since_us; /* what had to go when its mode was changed, 0 when it is through; when that was */
+    } handovers[PK_MAX_MOUNTS];
     int64_t released; /* how much there was when a release began */
     bool restored;    /* from the state file */
     bool failed;      /* it must not go on, and ends with status 1 */

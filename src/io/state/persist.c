@@ -60,7 +60,7 @@ static void restore(struct pk_io *io, struct pk_state_reader *reader, const stru
     if (left_out > 0)
         pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
                "%" PRId64 " znodes of the state file are left out: no mount of now holds them, a bound is "
-                          "reached, or their "
+               "reached, or their "
                "parents count fewer children",
                left_out);
     io->restored = true;

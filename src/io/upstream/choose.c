@@ -172,6 +172,17 @@ static void probe_all(struct pk_upstream *upstream)
             pk_server_probe(&upstream->servers[i]);
 }
 
+static void ask_the_lost(struct pk_upstream *upstream)
+{
+    for (int i = 0; i < upstream->nservers; i++) {
+        struct pk_server *s = &upstream->servers[i];
+        if (!s->lost || upstream->io->now_us - s->asked_us < ASK_AGAIN_US)
+            continue;
+        s->lost = false;
+        pk_server_probe(s);
+    }
+}
+
 enum pk_err pk_upstream_open(struct pk_io *io)
 {
     struct pk_upstream *upstream = calloc(1, sizeof *upstream);
@@ -195,6 +206,8 @@ enum pk_err pk_upstream_open(struct pk_io *io)
 void pk_upstream_tick(struct pk_upstream *upstream)
 {
     int64_t interval = upstream->io->config->status_interval * 1000;
+    pk_outage_tick(upstream);
+    ask_the_lost(upstream);
     if (interval > ASK_AGAIN_US && pk_upstream_state(upstream).up == 0)
         interval = ASK_AGAIN_US;
     if (upstream->io->now_us - upstream->probed_us >= interval)
@@ -238,7 +251,6 @@ void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_list *
 
 void pk_upstream_lost(struct pk_upstream *upstream, int server)
 {
-    struct pk_server *s = &upstream->servers[server];
-    if (upstream->io->now_us - s->asked_us >= ASK_AGAIN_US)
-        pk_server_probe(s);
+    upstream->servers[server].lost = true;
+    ask_the_lost(upstream);
 }

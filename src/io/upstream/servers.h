@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "core/core.h"
 #include "io/config/selves.h"
+#include "io/upstream/outage.h"
 #include "io/upstream/probe.h"
 #include "io/upstream/resolve.h"
 
@@ -34,6 +35,7 @@ struct pk_server {
     bool asked;                    /* up is known */
     bool up;                       /* its newest probe was answered, or a client got through */
     bool warned;                   /* that it is a proxy */
+    bool lost;                     /* uplinks broke, and it was asked too lately to be asked again at once */
     unsigned fails;                /* in a row */
     int64_t asked_us;              /* start of the newest probe */
     int64_t retry_us;              /* until then it is tried after all others */
@@ -57,6 +59,7 @@ struct pk_upstream {
     struct pk_selves selves; /* where we listen ourselves */
     bool served;             /* a server that is not ourselves has answered once */
     bool itself;             /* the first lookup of a name led to ourselves */
+    struct pk_outage outage;
     bool closing;
 };
 
@@ -120,7 +123,7 @@ void pk_upstream_probed(struct pk_server *server, enum pk_probe_result result, c
 void pk_upstream_resolved(struct pk_upstream *upstream, int name, const struct addrinfo *found,
                           const char *failure);
 
-/* An established uplink was lost: the server is asked anew, at most once a second. */
+/* An established uplink was lost: the server is asked anew, at once or a second after the last time. */
 void pk_upstream_lost(struct pk_upstream *upstream, int server);
 
 /* What the ensemble is like, for four-letter words. */

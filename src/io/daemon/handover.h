@@ -1,0 +1,17 @@
+/*
+ * The way of a mount to the ensemble after a reload, from its beginning to its end, for the log.
+ */
+#ifndef PK_IO_DAEMON_HANDOVER_H
+#define PK_IO_DAEMON_HANDOVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pk_io;
+
+/* The i-th mount has another mode: says how much goes to the ensemble now, if anything does. */
+void pk_handover_begin(struct pk_io *io, size_t i);
+/* Time has passed: says which mounts are through, and what the ensemble refuses. */
+void pk_handover_tick(struct pk_io *io);
+
+#endif
