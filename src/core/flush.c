@@ -309,7 +309,14 @@ static bool last_stat(struct pk_bytes body, int32_t before, int32_t steps, struc
     return true;
 }
 
-/* Takes the results in; what was not at fault stays dirty. */
+/* The flush began at the version that the cached znode started from, and nobody came between its steps. */
+static bool adds_up(const struct pk_cached *l, int32_t steps, const struct pk_stat *st)
+{
+    return l->znode == NULL || (st->czxid == l->base.czxid &&
+                                (uint32_t)st->version == (uint32_t)l->base.version + (uint32_t)steps);
+}
+
+/* Takes the results in; what was not at fault stays dirty. Results that cannot be are somebody else's doing. */
 static void take_results(struct core *core, struct pk_conn *c, struct pk_flush *f, const struct pk_reply *r,
                          struct pk_bytes body)
 {
@@ -322,10 +329,10 @@ static void take_results(struct core *core, struct pk_conn *c, struct pk_flush *
         int32_t steps = f->v[i].steps;
         struct pk_stat st;
         bool at_fault = !one || (op >= (uint32_t)before && op < (uint32_t)(before + steps));
-        if (good && last_stat(body, before, steps, &st))
+        if (good && last_stat(body, before, steps, &st) && adds_up(l, steps, &st))
             flushed(core, l, steps, &st, r->zxid);
         else if (at_fault)
-            refused(core, c, l, r, code);
+            refused(core, c, l, r, good ? PK_Z_BAD_VERSION : code);
         before += steps;
     }
 }

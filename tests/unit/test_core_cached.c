@@ -60,6 +60,38 @@ static void a_flush_is_one_transaction(void **state)
     assert_int_equal(upstream(Z)->version, 6);
 }
 
+static void (*emit)(void *ctx, int link, const uint8_t *p, size_t len);
+
+/* The ensemble's answer to a flush, with another version in its last Stat. */
+static void emit_another_version(void *ctx, int link, const uint8_t *p, size_t len)
+{
+    static uint8_t changed[1000];
+    const size_t end = PK_MULTI_HEADER + PK_STAT_LEN, version = 4 * 8;
+    assert_true(len <= sizeof changed);
+    memcpy(changed, p, len);
+    if (len > end)
+        pk_put_int(changed + len - end + version, 70);
+    emit(ctx, link, changed, len);
+}
+
+/* Once such an answer made the number of steps that are left negative: then nothing was under way, and the flush was
+ * sent again and again in one turn, until memory ended. */
+static void a_flush_is_answered_with_another_version(void **state)
+{
+    (void)state;
+    cached(c, 5);
+    emit = s.zk.emit;
+    s.zk.emit = emit_another_version;
+    sup_mem_fail(&s.mem, 10000);
+    s.mem.all_after = true;
+    sim_advance(&s, FLUSH_US + 250000);
+    s.zk.emit = emit;
+    assert_int_equal(s.mem.failed, 0);
+    assert_int_equal(st()->dirty, 0);
+    assert_int_equal(set(c, Z, "relayed, since somebody else must have written"), 7);
+    expect_upstream(Z, "relayed, since somebody else must have written", 7);
+}
+
 static void others_read_what_was_absorbed(void **state)
 {
     (void)state;
@@ -325,6 +357,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, core_teardown)
     const struct CMUnitTest tests[] = {
         T(a_flush_is_one_transaction),
+        T(a_flush_is_answered_with_another_version),
         T(others_read_what_was_absorbed),
         T(named_twice_in_a_multi),
         T(children_after_a_flush),
