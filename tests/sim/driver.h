@@ -112,9 +112,9 @@ void sim_advance(struct sim *s, int64_t us);
 int sim_service(const struct sim *s);
 /* The wall clock of the core and of the ensemble. */
 int64_t sim_wall_ms(const struct sim *s);
-/* An event of a connection, -1 for none, and all that follows from it. */
 /* The place after c that may be used, -1 before the first one; SIM_CONNS after the last one. */
 int sim_after(const struct sim *s, int c);
+/* An event of a connection, -1 for none, and all that follows from it. */
 void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len);
 /* The one way by which events reach the core; times are filled in, and what follows is left to core_next. */
 void sim_event(struct sim *s, struct pk_id id, struct pk_event e);
