@@ -3,7 +3,7 @@
  */
 #include "io/config/adopt.h"
 #include "io/config/options.h"
-#include "io/daemon/daemon.h"
+#include "io/daemon/run.h"
 
 #include <fcntl.h>
 #include <stdio.h>

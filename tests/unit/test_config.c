@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/config/config.h"
+#include "io/config/check.h"
+#include "io/config/file.h"
+#include "io/config/mounts.h"
+#include "io/config/stormyaml.h"
 #include "io/loop/log.h"
 #include "tests/lib/support.h"
 

@@ -1,7 +1,8 @@
 /* What a marker says, and which other pacekeepers hold the same: text in, the mount that both hold out. */
 #include <stdlib.h>
 
-#include "io/instances/marker.h"
+#include "io/config/mounts.h"
+#include "io/instances/marker_text.h"
 #include "io/loop/text.h"
 #include "tests/lib/support.h"
 

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "io/config/config.h"
+#include "io/config/check.h"
+#include "io/config/mounts.h"
+#include "io/config/stormyaml.h"
 #include "tests/lib/support.h"
 
 static struct pk_config config;

@@ -1,34 +1,34 @@
 /* Which server a client is sent to, and what is learned from srvr, without a socket. */
-#include "io/upstream/servers.h"
-
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "io/loop/loop.h"
+#include "io/upstream/choose.h"
+#include "io/upstream/learn.h"
 #include "tests/lib/support.h"
 
-static struct pk_io *io;
+static struct pk_loop loop;
+static struct pk_log logger;
 static struct pk_upstream *upstream;
 static struct pk_config config;
 
 static int setup(void **state)
 {
     (void)state;
-    io = calloc(1, sizeof *io);
     upstream = calloc(1, sizeof *upstream);
-    io->upstream = upstream;
-    io->config = &config;
-    io->now_us = 1000000000;
-    pk_log_init(&io->log, PK_LOG_ERROR, -1);
-    pk_list_init(&io->nameless);
-    strcpy(io->instance, "0123456789abcdef0123456789abcdef");
-    upstream->io = io;
+    pk_log_init(&logger, PK_LOG_ERROR, -1);
+    loop = (struct pk_loop){.config = &config,
+                            .log = &logger,
+                            .instance = "0123456789abcdef0123456789abcdef",
+                            .now_us = 1000000000};
+    upstream->loop = &loop;
     upstream->random = 42;
-    upstream->resolved_us = io->now_us;
+    upstream->resolved_us = loop.now_us;
+    pk_list_init(&upstream->nameless);
     upstream->nservers = 4;
     for (int i = 0; i < 4; i++) {
         struct pk_server *s = &upstream->servers[i];
-        *s = (struct pk_server){.upstream = upstream, .names = 1, .verified = true};
+        *s = (struct pk_server){.upstream = upstream, .names = 1, .state = PK_SERVER_UP};
         pk_list_init(&s->waiters);
         pk_list_init(&s->queue);
     }
@@ -39,7 +39,6 @@ static int teardown(void **state)
 {
     (void)state;
     free(upstream);
-    free(io);
     return 0;
 }
 
@@ -74,14 +73,14 @@ static void failed_servers_come_last(void **state)
     (void)state;
     pk_server_back_off(&upstream->servers[1]);
     upstream->servers[2].names = 0;
-    upstream->servers[3].refused = true;
+    upstream->servers[3].state = PK_SERVER_ITSELF;
     spread(0, counts);
     assert_int_equal(counts[0], 4000);
     spread(1, counts);
     assert_int_equal(counts[1], 4000);
     spread(3, counts);
     assert_int_equal(counts[0] + counts[1] + counts[2] + counts[3], 0);
-    io->now_us = upstream->servers[1].retry_us;
+    loop.now_us = upstream->servers[1].retry_us;
     spread(0, counts);
     assert_in_range(counts[1], 1800, 2200);
 }
@@ -94,11 +93,11 @@ static void back_off_doubles_to_a_bound(void **state)
         int64_t full = INT64_C(500000) << (i < 5 ? i : 5);
         full = full > 15000000 ? 15000000 : full;
         pk_server_back_off(s);
-        assert_in_range(s->retry_us - io->now_us, full / 2 - 1000, full);
+        assert_in_range(s->retry_us - loop.now_us, full / 2 - 1000, full);
         int64_t until = s->retry_us;
         pk_server_back_off(s);
         assert_int_equal(s->retry_us, until);
-        io->now_us = until;
+        loop.now_us = until;
     }
 }
 
@@ -106,7 +105,7 @@ static void what_a_client_waits_for(void **state)
 {
     int server = -1;
     (void)state;
-    upstream->servers[2].verified = false;
+    upstream->servers[2].state = PK_SERVER_UNASKED;
     assert_int_equal(pk_upstream_pick(upstream, 11, &server), PK_PICK_PROBE);
     assert_int_equal(server, 2);
     assert_int_equal(pk_upstream_pick(upstream, 15, &server), PK_PICK_NONE);
@@ -119,48 +118,85 @@ static void answers_to_srvr(void **state)
     struct pk_server *s = upstream->servers;
     (void)state;
     for (int i = 0; i < 4; i++)
-        s[i].verified = false;
-    pk_upstream_probed(&s[0], PK_PROBE_TEXT,
-                       "Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC\n"
-                       "Latency min/avg/max: 0/0.0/0\nZxid: 0x2\nMode: read-only\nNode count: 6\n");
-    assert_true(s[0].verified && s[0].up);
+        s[i].state = PK_SERVER_UNASKED;
+    pk_server_probed(&s[0], PK_PROBE_TEXT,
+                     "Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC\n"
+                     "Latency min/avg/max: 0/0.0/0\nZxid: 0x2\nMode: read-only\nNode count: 6\n");
+    assert_int_equal(s[0].state, PK_SERVER_UP);
     assert_string_equal(s[0].version, "3.8.0");
     assert_string_equal(s[0].mode, "read-only");
     struct pk_ensemble_state ensemble = pk_upstream_state(upstream);
     assert_true(ensemble.read_only);
     assert_int_equal(ensemble.up, 1);
-    pk_upstream_probed(&s[1], PK_PROBE_TEXT, "srvr is not executed because it is not in the whitelist.\n");
-    assert_true(s[1].verified && s[1].up);
+    pk_server_probed(&s[1], PK_PROBE_TEXT, "srvr is not executed because it is not in the whitelist.\n");
+    assert_int_equal(s[1].state, PK_SERVER_UP);
     assert_string_equal(s[1].version, "");
     assert_false(pk_upstream_state(upstream).read_only);
-    pk_upstream_probed(&s[2], PK_PROBE_TEXT, "This ZooKeeper instance is not currently serving requests\n");
-    assert_true(s[2].verified && !s[2].up);
-    pk_upstream_probed(&s[3], PK_PROBE_TEXT,
-                       "Mode: proxy\nPacekeeper instance: 0123456789abcdef0123456789abcdef\n");
-    assert_true(s[3].refused && !s[3].verified);
+    pk_server_probed(&s[2], PK_PROBE_TEXT, "This ZooKeeper instance is not currently serving requests\n");
+    assert_int_equal(s[2].state, PK_SERVER_DOWN);
+    pk_server_probed(&s[3], PK_PROBE_TEXT,
+                     "Mode: proxy\nPacekeeper instance: 0123456789abcdef0123456789abcdef\n");
+    assert_int_equal(s[3].state, PK_SERVER_ITSELF);
     assert_int_equal(pk_upstream_state(upstream).servers, 3);
-    pk_upstream_probed(&s[3], PK_PROBE_TEXT, "Mode: proxy\nPacekeeper instance: ffff\n");
-    assert_true(!s[3].refused && s[3].verified && s[3].up);
-    pk_upstream_probed(&s[0], PK_PROBE_SILENT, "");
-    pk_upstream_probed(&s[1], PK_PROBE_FAILED, "refused");
-    pk_upstream_probed(&s[3], PK_PROBE_CLOSED, "");
+    pk_server_probed(&s[3], PK_PROBE_TEXT, "Mode: proxy\nPacekeeper instance: ffff\n");
+    assert_int_equal(s[3].state, PK_SERVER_UP);
+    pk_server_probed(&s[0], PK_PROBE_SILENT, "");
+    pk_server_probed(&s[1], PK_PROBE_FAILED, "refused");
+    pk_server_probed(&s[3], PK_PROBE_CLOSED, "");
     assert_int_equal(pk_upstream_state(upstream).up, 0);
-    assert_true(s[0].verified && s[1].verified);
+    assert_true(pk_server_told(&s[0]) && pk_server_told(&s[1]));
+}
+
+/* Whoever waits: how often it went on, and how often it was turned away. */
+struct waiter {
+    struct pk_wait wait;
+    int gone, away;
+};
+
+static void count(struct pk_wait *wait, bool turned_away)
+{
+    struct waiter *waiter = PK_CONTAINER(wait, struct waiter, wait);
+    waiter->gone++;
+    waiter->away += turned_away;
 }
 
 static void few_arrive_at_a_time(void **state)
 {
-    struct pk_list nodes[3];
+    struct waiter w = {0};
     (void)state;
+    pk_wait_init(&w.wait, count);
     for (int i = 0; i < PK_ARRIVING_MAX; i++)
-        assert_true(pk_upstream_arrive(upstream, 1, &nodes[0]));
-    pk_list_init(&nodes[0]);
-    assert_false(pk_upstream_arrive(upstream, 1, &nodes[0]));
+        assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
+    assert_false(pk_upstream_arrive(upstream, 1, &w.wait));
     assert_false(pk_list_empty(&upstream->servers[1].queue));
-    assert_true(pk_upstream_arrive(upstream, 2, &nodes[1]));
-    pk_list_del(&nodes[0]);
+    assert_true(pk_upstream_arrive(upstream, 2, &w.wait));
     pk_upstream_arrived(upstream, 1);
-    assert_true(pk_upstream_arrive(upstream, 1, &nodes[2]));
+    assert_true(pk_list_empty(&w.wait.list) && pk_list_empty(&upstream->servers[1].queue));
+    assert_true(w.gone == 1 && w.away == 0);
+    assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
+}
+
+static void waiters_go_on_or_elsewhere(void **state)
+{
+    struct waiter w[2] = {0};
+    struct pk_server *s = &upstream->servers[1];
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        pk_wait_init(&w[i].wait, count);
+    s->state = PK_SERVER_UNASKED;
+    pk_list_add_tail(&s->waiters, &w[0].wait.list);
+    pk_server_probed(s, PK_PROBE_FAILED, "refused");
+    assert_int_equal(s->state, PK_SERVER_UNREACHED);
+    assert_true(w[0].gone == 1 && w[0].away == 1);
+    pk_list_add_tail(&s->waiters, &w[0].wait.list);
+    pk_server_probed(s, PK_PROBE_CLOSED, "");
+    assert_int_equal(s->state, PK_SERVER_DOWN);
+    assert_true(w[0].gone == 2 && w[0].away == 1);
+    s->arriving = PK_ARRIVING_MAX;
+    for (int i = 0; i < 2; i++)
+        assert_false(pk_upstream_arrive(upstream, 1, &w[i].wait));
+    pk_upstream_failed(upstream, 1, "no connection in time");
+    assert_true(w[0].away == 2 && w[1].away == 1 && pk_list_empty(&s->queue));
 }
 
 int main(void)
@@ -172,6 +208,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_client_waits_for, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
         cmocka_unit_test_setup_teardown(few_arrive_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(waiters_go_on_or_elsewhere, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

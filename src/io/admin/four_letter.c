@@ -12,70 +12,65 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "io/admin/admin.h"
+#include "io/admin/four_letter_cons.h"
+#include "io/admin/four_letter_mntr.h"
+#include "io/config/config.h"
 #include "io/config/words.h"
-#include "io/loop/loop.h"
+#include "io/conn/conns.h"
 #include "io/loop/text.h"
 #include "io/upstream/servers.h"
 
-/* Servers whose srvr is not whitelisted by default are at least this. */
-#define OLDEST_SILENT "3.5.3"
-
-void pk_four_letter_version(const struct pk_io *io, char *out, size_t size)
-{
-    const char *version = pk_upstream_state(io->upstream).version;
-    snprintf(out, size, "%s-pacekeeper-%s", version[0] != '\0' ? version : OLDEST_SILENT, PACKAGE_VERSION);
-}
-
-static void version_line(struct pk_io *io, struct pk_text *out, const char *label)
+static void version_line(const struct pk_admin *admin, struct pk_text *out, const char *label)
 {
     char version[PK_VERSION_TEXT + 32];
-    pk_four_letter_version(io, version, sizeof version);
+    pk_admin_version(admin, version, sizeof version);
     pk_text_add(out, "%s%s, built on unknown date\n", label, version);
 }
 
-static void figures(struct pk_io *io, struct pk_text *out)
+static void figures(const struct pk_admin *admin, struct pk_text *out)
 {
-    const struct core_stats *s = core_stats(io->core);
+    const struct core *core = admin->conns->loop.core;
+    const struct core_stats *s = core_stats(core);
     int64_t received = s->requests_local + s->requests_relayed;
-    pk_text_add(out, "Latency min/avg/max: %" PRId64 "/%.1f/%" PRId64 "\n",
-                core_beat_latency(io->core, 0) / 1000, (double)core_beat_latency(io->core, 0.5) / 1000,
-                core_beat_latency(io->core, 1) / 1000);
+    pk_text_add(out, "Latency min/avg/max: %" PRId64 "/%.1f/%" PRId64 "\n", core_beat_latency(core, 0) / 1000,
+                (double)core_beat_latency(core, 0.5) / 1000, core_beat_latency(core, 1) / 1000);
     pk_text_add(
         out, "Received: %" PRId64 "\nSent: %" PRId64 "\nConnections: %" PRId64 "\nOutstanding: %" PRId64 "\n",
         received, received - s->queue_depth + s->events, s->connections, s->queue_depth);
     pk_text_add(out, "Zxid: 0x%" PRIx64 "\nMode: proxy\nNode count: %" PRId64 "\n", (uint64_t)s->newest_zxid,
                 s->znodes);
-    pk_text_add(out, "Pacekeeper instance: %s\n", io->instance);
+    pk_text_add(out, "Pacekeeper instance: %s\n", admin->conns->loop.instance);
 }
 
-static void ruok(struct pk_io *io, struct pk_text *out)
+static void ruok(const struct pk_admin *admin, struct pk_text *out)
 {
-    (void)io;
+    (void)admin;
     pk_text_add(out, "imok");
 }
 
-static void srvr(struct pk_io *io, struct pk_text *out)
+static void srvr(const struct pk_admin *admin, struct pk_text *out)
 {
-    version_line(io, out, "Zookeeper version: ");
-    figures(io, out);
+    version_line(admin, out, "Zookeeper version: ");
+    figures(admin, out);
 }
 
-static void stat_word(struct pk_io *io, struct pk_text *out)
+static void stat_word(const struct pk_admin *admin, struct pk_text *out)
 {
-    version_line(io, out, "Zookeeper version: ");
+    version_line(admin, out, "Zookeeper version: ");
     pk_text_add(out, "Clients:\n");
-    pk_four_letter_clients(io, out);
+    pk_four_letter_clients(admin, out);
     pk_text_add(out, "\n");
-    figures(io, out);
+    figures(admin, out);
 }
 
-static void isro(struct pk_io *io, struct pk_text *out)
+static void isro(const struct pk_admin *admin, struct pk_text *out)
 {
-    struct pk_ensemble_state state = pk_upstream_state(io->upstream);
+    struct pk_ensemble_state state = pk_upstream_state(admin->conns->upstream);
     pk_text_add(out, "%s", state.up == 0 ? "null" : state.read_only ? "ro" : "rw");
 }
 
-static void envi(struct pk_io *io, struct pk_text *out)
+static void envi(const struct pk_admin *admin, struct pk_text *out)
 {
     char host[256] = "", dir[1024] = "";
     struct utsname system;
@@ -85,9 +80,9 @@ static void envi(struct pk_io *io, struct pk_text *out)
     if (gethostname(host, sizeof host - 1) != 0 || getcwd(dir, sizeof dir) == NULL)
         dir[0] = '\0';
     pk_text_add(out, "Environment:\n");
-    version_line(io, out, "zookeeper.version=");
+    version_line(admin, out, "zookeeper.version=");
     pk_text_add(out, "host.name=%s\npacekeeper.version=%s\npacekeeper.instance=%s\n", host, PACKAGE_VERSION,
-                io->instance);
+                admin->conns->loop.instance);
     pk_text_add(out, "libuv.version=%s\nos.name=%s\nos.arch=%s\nos.version=%s\n", uv_version_string(),
                 system.sysname, system.machine, system.release);
     /* Looking the name up may ask a directory service, and everybody would wait. */
@@ -97,7 +92,7 @@ static void envi(struct pk_io *io, struct pk_text *out)
 
 static const struct {
     char name[5];
-    void (*answer)(struct pk_io *io, struct pk_text *out); /* NULL: refused */
+    void (*answer)(const struct pk_admin *admin, struct pk_text *out); /* NULL: refused */
 } words[] = {
     {"ruok", ruok},
     {"srvr", srvr},
@@ -119,14 +114,15 @@ static const struct {
     {"wchs", NULL},
 };
 
-char *pk_four_letter_answer(struct pk_io *io, const char *word, size_t *len)
+char *pk_four_letter_answer(const struct pk_admin *admin, const char *word, size_t *len)
 {
     struct pk_text out = {0};
+    int64_t answered = admin->conns->loop.config->four_letter_words;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(words[i].name, word) != 0)
             continue;
-        if (words[i].answer != NULL && (io->config->four_letter_words & pk_words_bit(word)) != 0)
-            words[i].answer(io, &out);
+        if (words[i].answer != NULL && (answered & pk_words_bit(word)) != 0)
+            words[i].answer(admin, &out);
         else
             pk_text_add(&out, "%s is not executed because it is not in the whitelist.\n", word);
     }

@@ -7,19 +7,10 @@
 
 #include <stddef.h>
 
-struct pk_io;
-struct pk_text;
+struct pk_admin;
 
 /* The whole answer; *len bytes that the caller frees. NULL with *len == 0 for an unknown word or without
  * memory. */
-char *pk_four_letter_answer(struct pk_io *io, const char *word, size_t *len);
-
-/* The version that we show: the ensemble's with our own behind it. */
-void pk_four_letter_version(const struct pk_io *io, char *out, size_t size);
-
-/* mntr (four_letter_mntr.c), cons and the list of stat (four_letter_cons.c). */
-void pk_four_letter_mntr(struct pk_io *io, struct pk_text *out);
-void pk_four_letter_cons(struct pk_io *io, struct pk_text *out);
-void pk_four_letter_clients(struct pk_io *io, struct pk_text *out);
+char *pk_four_letter_answer(const struct pk_admin *admin, const char *word, size_t *len);
 
 #endif

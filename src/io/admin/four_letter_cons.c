@@ -2,11 +2,13 @@
  * The connections, one a line, for cons and stat. Happy path: every client that the core knows, oldest first;
  * one without a session has the short line that ZooKeeper gives it.
  */
+#include "io/admin/four_letter_cons.h"
+
 #include <inttypes.h>
 
-#include "io/admin/four_letter.h"
+#include "io/admin/admin.h"
+#include "io/conn/conns.h"
 #include "io/conn/pair.h"
-#include "io/loop/loop.h"
 #include "io/loop/text.h"
 
 /* As ZooKeeper shows them: the first four letters of the name. */
@@ -30,11 +32,12 @@ static void op_name(int32_t op, char out[5])
     out[n] = '\0';
 }
 
-static void line(struct pk_pair *pair, struct pk_text *out, bool details)
+static void line(const struct pk_pair *pair, struct pk_text *out, bool details)
 {
     char address[PK_ADDRESS_TEXT];
     struct core_conn_info info;
-    if (pair->own || !pair->known || !core_conn_info(pair->io->core, pair->id, &info))
+    const struct pk_loop *loop = &pair->conns->loop;
+    if (pair->service || pair->state != PK_PAIR_KNOWN || !core_conn_info(loop->core, pair->id, &info))
         return;
     pk_text_add(out, " /%s[%d](queued=%" PRIu32 ",recved=%" PRIu64 ",sent=%" PRIu64,
                 pk_address_text(&pair->peer.any, address), pair->client.reading ? 1 : 0, info.queued,
@@ -42,8 +45,8 @@ static void line(struct pk_pair *pair, struct pk_text *out, bool details)
     /* Who knows the whole of an id can cut its client off, at the ensemble too; the log, which strangers do not read, has it
      * whole. */
     if (details && info.session_id != 0) {
-        int64_t opened_ms = pair->io->wall_ms - (pair->io->now_us - info.opened_us) / 1000;
-        int64_t heard_ms = pair->io->wall_ms - (pair->io->now_us - info.heard_us) / 1000;
+        int64_t opened_ms = loop->wall_ms - (loop->now_us - info.opened_us) / 1000;
+        int64_t heard_ms = loop->wall_ms - (loop->now_us - info.heard_us) / 1000;
         char op[5];
         op_name(info.last_op, op);
         pk_text_add(out,
@@ -56,20 +59,20 @@ static void line(struct pk_pair *pair, struct pk_text *out, bool details)
     pk_text_add(out, ")\n");
 }
 
-static void lines(struct pk_io *io, struct pk_text *out, bool details)
+static void lines(const struct pk_admin *admin, struct pk_text *out, bool details)
 {
-    PK_LIST_EACH(node, tmp, &io->pairs) {
+    PK_LIST_EACH(node, tmp, &admin->conns->pairs) {
         line(PK_CONTAINER(node, struct pk_pair, all), out, details);
     }
 }
 
-void pk_four_letter_clients(struct pk_io *io, struct pk_text *out)
+void pk_four_letter_clients(const struct pk_admin *admin, struct pk_text *out)
 {
-    lines(io, out, false);
+    lines(admin, out, false);
 }
 
-void pk_four_letter_cons(struct pk_io *io, struct pk_text *out)
+void pk_four_letter_cons(const struct pk_admin *admin, struct pk_text *out)
 {
-    lines(io, out, true);
+    lines(admin, out, true);
     pk_text_add(out, "\n");
 }

@@ -3,13 +3,16 @@
  * figure of metrics.def and what io knows, with pk_ before it. A mount's figures end in its path with slashes
  * as underscores: pk_mount_znodes_storm_workerbeats.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
+#include "io/admin/four_letter_mntr.h"
 
-#include "io/admin/four_letter.h"
+#include <inttypes.h>
+
+#include "io/admin/admin.h"
+#include "io/config/config.h"
+#include "io/conn/conns.h"
+#include "io/conn/listener.h"
 #include "io/instances/marker.h"
-#include "io/loop/loop.h"
+#include "io/loop/limits.h"
 #include "io/loop/text.h"
 #include "io/upstream/servers.h"
 
@@ -18,40 +21,43 @@ static void number(struct pk_text *out, const char *name, int64_t value)
     pk_text_add(out, "%s\t%" PRId64 "\n", name, value);
 }
 
-static void zookeeper_figures(struct pk_io *io, struct pk_text *out)
+static void zookeeper_figures(const struct pk_admin *admin, struct pk_text *out)
 {
-    const struct core_stats *s = core_stats(io->core);
+    const struct pk_loop *loop = &admin->conns->loop;
+    const struct core_stats *s = core_stats(loop->core);
     char version[PK_VERSION_TEXT + 32];
     int64_t received = s->requests_local + s->requests_relayed;
-    pk_four_letter_version(io, version, sizeof version);
+    pk_admin_version(admin, version, sizeof version);
     pk_text_add(out, "zk_version\t%s, built on unknown date\nzk_server_state\tproxy\n", version);
     number(out, "zk_num_alive_connections", s->connections);
-    pk_text_add(out, "zk_avg_latency\t%.1f\n", (double)core_beat_latency(io->core, 0.5) / 1000);
+    pk_text_add(out, "zk_avg_latency\t%.1f\n", (double)core_beat_latency(loop->core, 0.5) / 1000);
     number(out, "zk_outstanding_requests", s->queue_depth);
     number(out, "zk_znode_count", s->znodes);
     number(out, "zk_global_sessions", s->sessions);
     number(out, "zk_packets_sent", received - s->queue_depth + s->events);
     number(out, "zk_packets_received", received);
     number(out, "zk_watch_count", s->watched_paths);
-    number(out, "zk_min_latency", core_beat_latency(io->core, 0) / 1000);
-    number(out, "zk_max_file_descriptor_count", io->max_files);
+    number(out, "zk_min_latency", core_beat_latency(loop->core, 0) / 1000);
+    number(out, "zk_max_file_descriptor_count", admin->limits->max_files);
     number(out, "zk_approximate_data_size", s->bytes);
-    number(out, "zk_open_file_descriptor_count", io->files + (int64_t)pk_io_clients(io) + s->uplinks);
-    number(out, "zk_uptime", (io->now_us - io->started_us) / 1000);
-    number(out, "zk_max_latency", core_beat_latency(io->core, 1) / 1000);
-    number(out, "zk_connection_rejected", io->rejected);
+    number(out, "zk_open_file_descriptor_count",
+           admin->limits->files + (int64_t)pk_conns_clients(admin->conns) + s->uplinks);
+    number(out, "zk_uptime", (loop->now_us - loop->started_us) / 1000);
+    number(out, "zk_max_latency", core_beat_latency(loop->core, 1) / 1000);
+    number(out, "zk_connection_rejected", admin->listeners->rejected);
 }
 
-static void core_figures(struct pk_io *io, struct pk_text *out)
+static void core_figures(const struct pk_admin *admin, struct pk_text *out)
 {
-    const struct core_stats *s = core_stats(io->core);
+    const struct pk_loop *loop = &admin->conns->loop;
+    const struct core_stats *s = core_stats(loop->core);
 #define X(name, kind, help) number(out, "pk_" #name, s->name);
 #include "core/metrics.def"
 #undef X
     number(out, "pk_newest_zxid", s->newest_zxid);
-    number(out, "pk_beat_latency_p50_us", core_beat_latency(io->core, 0.5));
-    number(out, "pk_beat_latency_p99_us", core_beat_latency(io->core, 0.99));
-    number(out, "pk_beat_latency_p999_us", core_beat_latency(io->core, 0.999));
+    number(out, "pk_beat_latency_p50_us", core_beat_latency(loop->core, 0.5));
+    number(out, "pk_beat_latency_p99_us", core_beat_latency(loop->core, 0.99));
+    number(out, "pk_beat_latency_p999_us", core_beat_latency(loop->core, 0.999));
 }
 
 static void mount_figure(struct pk_text *out, const char *name, const char *path, uint64_t value)
@@ -67,30 +73,30 @@ static void mount_figure(struct pk_text *out, const char *name, const char *path
     pk_text_add(out, "%s%s\t%" PRIu64 "\n", name, flat, value);
 }
 
-static void mount_figures(struct pk_io *io, struct pk_text *out)
+static void mount_figures(const struct pk_admin *admin, struct pk_text *out)
 {
     struct core_mount_info info;
-    for (size_t i = 0; core_mount_info(io->core, i, &info); i++) {
+    for (size_t i = 0; core_mount_info(admin->conns->loop.core, i, &info); i++) {
         mount_figure(out, "pk_mount_znodes", info.path, info.znodes);
         mount_figure(out, "pk_mount_bytes", info.path, info.bytes);
         mount_figure(out, "pk_mount_cached_znodes", info.path, info.cached_znodes);
         mount_figure(out, "pk_mount_dirty", info.path, info.dirty);
         mount_figure(out, "pk_mount_left", info.path, info.left);
     }
-    number(out, "pk_left", core_left(io->core));
+    number(out, "pk_left", core_left(admin->conns->loop.core));
 }
 
-static void instance_figures(struct pk_io *io, struct pk_text *out)
+static void instance_figures(const struct pk_admin *admin, struct pk_text *out)
 {
     int seen = 0, conflicting = 0;
-    pk_marker_figures(io, &seen, &conflicting);
+    pk_marker_figures(admin->marker, &seen, &conflicting);
     number(out, "pk_instances", seen);
     number(out, "pk_instances_conflicting", conflicting);
 }
 
-static void upstream_figures(struct pk_io *io, struct pk_text *out)
+static void upstream_figures(const struct pk_admin *admin, struct pk_text *out)
 {
-    struct pk_ensemble_state state = pk_upstream_state(io->upstream);
+    struct pk_ensemble_state state = pk_upstream_state(admin->conns->upstream);
     pk_text_add(out, "pk_upstream_version\t%s\n", state.version[0] != '\0' ? state.version : "unknown");
     pk_text_add(out, "pk_upstream_state\t%s\n",
                 state.up == 0           ? "down"
@@ -100,12 +106,12 @@ static void upstream_figures(struct pk_io *io, struct pk_text *out)
     number(out, "pk_upstream_servers_up", state.up);
 }
 
-void pk_four_letter_mntr(struct pk_io *io, struct pk_text *out)
+void pk_four_letter_mntr(const struct pk_admin *admin, struct pk_text *out)
 {
-    zookeeper_figures(io, out);
+    zookeeper_figures(admin, out);
     pk_text_add(out, "pk_version\t%s\n", PACKAGE_VERSION);
-    core_figures(io, out);
-    mount_figures(io, out);
-    upstream_figures(io, out);
-    instance_figures(io, out);
+    core_figures(admin, out);
+    mount_figures(admin, out);
+    upstream_figures(admin, out);
+    instance_figures(admin, out);
 }

@@ -14,9 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/config/file.h"
 #include "io/config/newfile.h"
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
+#include "io/config/yamldoc.h"
 
 static const char usage[] =
     "Usage: pacekeeper adopt [OPTION]... STORM_YAML\n"

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/config/config.h"
+#include "io/config/error.h"
 
 /* As ssh and PostgreSQL do with keys: the owner alone, or root's file for a group. */
 static enum pk_err check_mode(FILE *in, const char *file, struct pk_config_error *error)

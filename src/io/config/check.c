@@ -2,12 +2,12 @@
  * What only the whole configuration can tell. Happy path: servers, listeners, a marker outside the mounts, a state file in
  * a folder that is there. Failure modes: each is named with what to write instead.
  */
+#include "io/config/check.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "io/config/config.h"
 
 /* Writing it comes at the stop: a mistake found then costs what is held. */
 static enum pk_err check_state_file(const struct pk_config *config, struct pk_config_error *error)

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "io/config/mounts.h"
+#include "io/config/nearest.h"
+
 #define OWN_LIVE(field)  0
 #define OWN_START(field) 0
 #define OWN_MOUNT(field) offsetof(struct pk_config_mount, field)
@@ -37,21 +40,6 @@ const struct pk_key *pk_config_key(size_t i)
 static const char *const list_names[] = {"listen", "upstream", "mounts"};
 
 enum { LISTS = sizeof list_names / sizeof *list_names };
-
-enum pk_err pk_config_fail(struct pk_config_error *error, const char *file, size_t line, const char *format,
-                           ...)
-{
-    size_t n = 0;
-    if (file != NULL && line > 0)
-        n = (size_t)snprintf(error->text, sizeof error->text, "%.200s:%zu: ", file, line);
-    else if (file != NULL)
-        n = (size_t)snprintf(error->text, sizeof error->text, "%.200s: ", file);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error->text + n, sizeof error->text - n, format, args);
-    va_end(args);
-    return PK_EINVAL;
-}
 
 void pk_config_note(struct pk_config *config, bool warn, const char *file, size_t line, const char *format,
                     ...)

@@ -13,6 +13,7 @@
 
 #include "core/core.h"
 #include "io/config/auth.h"
+#include "io/config/error.h"
 #include "io/config/hostport.h"
 #include "io/config/value.h"
 
@@ -59,14 +60,6 @@ struct pk_config {
     size_t nnotes;
 };
 
-struct pk_config_error {
-    char text[512];
-};
-
-/* Puts FILE:LINE: (file may be NULL, line 0) and a message into error; returns PK_EINVAL. */
-enum pk_err pk_config_fail(struct pk_config_error *error, const char *file, size_t line, const char *format,
-                           ...) __attribute__((format(printf, 4, 5))) PK_NODISCARD;
-
 /* Adds a note, FILE:LINE: in front as with pk_config_fail; beyond PK_MAX_NOTES they are dropped. */
 void pk_config_note(struct pk_config *config, bool warn, const char *file, size_t line, const char *format,
                     ...) __attribute__((format(printf, 5, 6)));
@@ -89,40 +82,9 @@ bool pk_config_has_server(const struct pk_config *config, const struct pk_hostpo
 /* One server or several with commas between; a missing port is default_port. */
 enum pk_err pk_config_add_servers(struct pk_config *config, const char *text, int default_port,
                                   struct pk_config_error *error) PK_NODISCARD;
-/* PATH, PATH=MODE or PATH=MODE,KEY=VALUE,... . */
-enum pk_err pk_config_add_mount(struct pk_config *config, const char *text,
-                                struct pk_config_error *error) PK_NODISCARD;
-/* The next entry of the list, with the defaults; not counted in nmounts before pk_config_mount_done. */
-enum pk_err pk_config_room(struct pk_config *config, struct pk_config_mount **out,
-                           struct pk_config_error *error) PK_NODISCARD;
-/* The entry of pk_config_room is complete: checks it beside those before it, and counts it. */
-enum pk_err pk_config_mount_done(struct pk_config *config, struct pk_config_error *error) PK_NODISCARD;
-/* Reads the mode of a mount. */
-enum pk_err pk_config_mode(enum pk_mount_mode *mode, const char *text,
-                           struct pk_config_error *error) PK_NODISCARD;
-/* Checks a mount's path: absolute, valid, neither "/" nor below /zookeeper. */
-enum pk_err pk_config_mount_path(struct pk_config_mount *mount, const char *text,
-                                 struct pk_config_error *error) PK_NODISCARD;
 /* Sets path, mode, or a key of config.def that a mount may have of its own. PK_ENOENT for others. */
 enum pk_err pk_config_mount_set(struct pk_config_mount *mount, const char *name, const char *text,
                                 struct pk_config_error *error) PK_NODISCARD;
-/* Takes everything of another entry of the same path; the path stays untouched, threads may be reading it. */
-void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_mount *from);
-/* The core's view of a mount, with the values that it takes from the whole. */
-struct core_mount pk_config_core_mount(const struct pk_config *config, size_t i);
-/* MODE, and what of the rest is not the default: write-behind,flush=60s. Returns out. */
-const char *pk_config_show_mount(const struct pk_config *config, size_t i, char out[PK_VALUE_TEXT]);
-/* True when a mount's mode is not relay. */
-bool pk_config_holds(const struct pk_config *config);
-
-/*
- * What only the whole can tell: servers are named, the marker lies outside the mounts, the state file has a folder.
- * Notes what a mount of Storm's leaves out.
- */
-enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *error) PK_NODISCARD;
-
-/* "relay", "pacemaker" or "write-behind". */
-const char *pk_config_mode_name(enum pk_mount_mode mode);
 /* True when b is a or lies below it. */
 bool pk_config_at_or_below(const char *a, const char *b);
 
@@ -139,20 +101,9 @@ struct pk_key {
 /* The i-th key; NULL beyond the last. */
 const struct pk_key *pk_config_key(size_t i);
 
-/* The name among n that text was probably meant to be, or NULL when none is near. */
-const char *pk_config_nearest(const char *text, const char *const *names, size_t n);
-/* The same among the keys of config.def and the lists, and among those of a mount. */
+/* The name that text was probably meant to be among the keys of config.def and the lists, and among those of a mount;
+ * NULL when none is near. */
 const char *pk_config_nearest_key(const char *text);
 const char *pk_config_nearest_mount_key(const char *text);
-
-/* Reads a configuration file (YAML). Lists in it replace what was there. */
-enum pk_err pk_config_file(struct pk_config *config, const char *path,
-                           struct pk_config_error *error) PK_NODISCARD;
-/* Only which storm.yaml a configuration file names; empty when it names none. */
-enum pk_err pk_config_file_storm(char out[PK_VALUE_TEXT], const char *path,
-                                 struct pk_config_error *error) PK_NODISCARD;
-/* Takes servers, port and root from a storm.yaml; replaces servers and mounts (heartbeats and supervisors). */
-enum pk_err pk_config_storm(struct pk_config *config, const char *path,
-                            struct pk_config_error *error) PK_NODISCARD;
 
 #endif

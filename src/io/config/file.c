@@ -3,10 +3,12 @@
  * of the lists listen, upstream and mounts; a list replaces what earlier sources gave. Unknown keys, keys
  * given twice and wrong values are errors with file and line.
  */
+#include "io/config/file.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "io/config/config.h"
+#include "io/config/mounts.h"
 #include "io/config/yamldoc.h"
 
 enum { DEFAULT_PORT = 2181 };

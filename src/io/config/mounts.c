@@ -2,10 +2,11 @@
  * Mounts in the configuration. Happy path: PATH=MODE,KEY=VALUE,... becomes an entry; what it does not say it takes from
  * the keys of the same name. Failure modes: a path that may be no mount, an unknown mode or key.
  */
+#include "io/config/mounts.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "io/config/config.h"
 #include "proto/path.h"
 
 static const char *const mode_names[] = {

@@ -2,9 +2,9 @@
  * Which name was meant: the one with the smallest edit distance, when that is at most a third of its length.
  * Long input is near nothing.
  */
-#include <string.h>
+#include "io/config/nearest.h"
 
-#include "io/config/config.h"
+#include <string.h>
 
 enum { LONGEST = 40 };
 

@@ -9,7 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/config/check.h"
+#include "io/config/file.h"
+#include "io/config/mounts.h"
 #include "io/config/selves.h"
+#include "io/config/stormyaml.h"
 
 enum { LISTEN = 256, UPSTREAM, MOUNT, STORM_YAML, STATE_FILE, LOG_LEVEL };
 

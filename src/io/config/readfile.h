@@ -4,10 +4,11 @@
 #ifndef PK_IO_CONFIG_READFILE_H
 #define PK_IO_CONFIG_READFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "io/config/config.h"
+#include "io/config/error.h"
 
 /* Storm's own files are far smaller. */
 enum { PK_FILE_MAX = 4 << 20 };

@@ -2,9 +2,12 @@
  * Settings of Storm that take heartbeats away from ZooKeeper, or keep them from being created here. Happy path: none of
  * them is set. Failure modes: none; each becomes a note with its line.
  */
+#include "io/config/stormnotes.h"
+
 #include <string.h>
 
-#include "io/config/stormyaml.h"
+#include "io/config/config.h"
+#include "io/config/yamldoc.h"
 
 static void state_store(struct pk_yaml *yaml, struct pk_config *config)
 {

@@ -3,12 +3,15 @@
  * storm.zookeeper.root (/storm), with Storm's own defaults. Happy path: the servers become the upstream, and
  * <root>/workerbeats and <root>/supervisors the mounts. All other keys are Storm's and are passed over.
  */
+#include "io/config/stormyaml.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "io/config/config.h"
-#include "io/config/stormyaml.h"
+#include "io/config/mounts.h"
+#include "io/config/stormnotes.h"
 #include "io/config/units.h"
+#include "io/config/yamldoc.h"
 
 /* Of two equal keys Storm takes the last, and so do we; somebody may believe in the first. */
 static yaml_node_t *find(struct pk_yaml *yaml, struct pk_config *config, const char *key)

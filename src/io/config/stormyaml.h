@@ -4,9 +4,10 @@
 #ifndef PK_IO_CONFIG_STORMYAML_H
 #define PK_IO_CONFIG_STORMYAML_H
 
-#include "io/config/yamldoc.h"
+#include "io/config/config.h"
 
-/* Notes the settings of Storm with which less is held than one would expect, or nothing works (stormnotes.c). */
-void pk_storm_notes(struct pk_yaml *yaml, struct pk_config *config);
+/* Takes servers, port and root from a storm.yaml; replaces servers and mounts (heartbeats and supervisors). */
+enum pk_err pk_config_storm(struct pk_config *config, const char *path,
+                            struct pk_config_error *error) PK_NODISCARD;
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <yaml.h>
 
-#include "io/config/config.h"
+#include "io/config/error.h"
 
 struct pk_yaml {
     const char *file; /* borrowed: the name for messages */

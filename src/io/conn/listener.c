@@ -13,8 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/conn/conns.h"
 #include "io/conn/pair.h"
-#include "io/loop/loop.h"
+#include "io/conn/pump.h"
 
 enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64, SAY_AGAIN_US = 60 * 1000000 };
 
@@ -53,150 +54,201 @@ static int open_every(uint16_t port)
     return open_socket(&a.any, sizeof a.v4, false);
 }
 
-static enum pk_err cannot(struct pk_io *io, const struct pk_hostport *where, const char *why)
+static enum pk_err cannot(struct pk_listeners *listeners, const struct pk_hostport *where, const char *why)
 {
     const char *hint = strcmp(why, strerror(EADDRINUSE)) == 0
                            ? ": is another pacekeeper, or a ZooKeeper, running there?"
                            : "";
     bool six = strchr(where->host, ':') != NULL;
-    pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL, "cannot listen on %s%s%s:%u: %s%s", six ? "[" : "",
-           every_address(where) ? "*" : where->host, six ? "]" : "", where->port, why, hint);
+    pk_log(listeners->conns->loop.log, PK_LOG_ERROR, PK_LOG_START, NULL, "cannot listen on %s%s%s:%u: %s%s",
+           six ? "[" : "", every_address(where) ? "*" : where->host, six ? "]" : "", where->port, why, hint);
     return PK_EINVAL;
 }
 
-static enum pk_err add(struct pk_io *io, int fd)
+static enum pk_err add(struct pk_listeners *listeners, int fd)
 {
-    if (io->nlisteners == PK_MAX_LISTENS) {
+    if (listeners->n == PK_MAX_LISTENS) {
         close(fd);
         return PK_ELIMIT;
     }
-    struct pk_listener *l = &io->listeners[io->nlisteners];
-    l->io = io;
+    struct pk_listener *l = &listeners->sockets[listeners->n];
+    l->all = listeners;
     l->fd = fd;
-    if (uv_poll_init(&io->loop, &l->poll, fd) != 0) {
+    if (uv_poll_init(&listeners->conns->loop.uv, &l->poll, fd) != 0) {
         close(fd);
         return PK_ENOMEM;
     }
     l->poll.data = l;
-    io->nlisteners++;
+    listeners->n++;
     return PK_OK;
 }
 
 /* A name may have several addresses; all of them are listened on, as far as there is room. */
-static enum pk_err open_one(struct pk_io *io, const struct pk_hostport *where)
+static enum pk_err open_one(struct pk_listeners *listeners, const struct pk_hostport *where)
 {
     if (every_address(where)) {
         int fd = open_every(where->port);
-        return fd < 0 ? cannot(io, where, strerror(errno)) : add(io, fd);
+        return fd < 0 ? cannot(listeners, where, strerror(errno)) : add(listeners, fd);
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     char port[8];
     snprintf(port, sizeof port, "%u", where->port);
     int err = getaddrinfo(where->host, port, &hints, &found);
     if (err != 0)
-        return cannot(io, where, gai_strerror(err));
+        return cannot(listeners, where, gai_strerror(err));
     enum pk_err result = PK_OK;
-    for (struct addrinfo *a = found; a != NULL && result == PK_OK && io->nlisteners < PK_MAX_LISTENS;
+    for (struct addrinfo *a = found; a != NULL && result == PK_OK && listeners->n < PK_MAX_LISTENS;
          a = a->ai_next) {
         int fd = open_socket(a->ai_addr, a->ai_addrlen, false);
         if (fd >= 0)
-            result = add(io, fd);
+            result = add(listeners, fd);
         else if (errno != EAFNOSUPPORT && (errno != EADDRNOTAVAIL || found->ai_next == NULL))
-            result = cannot(io, where, strerror(errno));
+            result = cannot(listeners, where, strerror(errno));
     }
     freeaddrinfo(found);
     return result;
 }
 
-enum pk_err pk_listeners_open(struct pk_io *io)
+static bool paused(const struct pk_listeners *listeners)
 {
-    for (size_t i = 0; i < io->config->nlistens; i++) {
-        size_t before = io->nlisteners;
-        enum pk_err err = open_one(io, &io->config->listens[i]);
-        if (err == PK_OK && io->nlisteners == before)
-            err = cannot(io, &io->config->listens[i], "no address of this machine");
+    return !pk_list_empty(&listeners->paused.list);
+}
+
+static void room(struct pk_wait *wait, bool turned_away)
+{
+    (void)turned_away;
+    struct pk_listeners *listeners = PK_CONTAINER(wait, struct pk_listeners, paused);
+    pk_list_add_tail(&listeners->conns->room, &wait->list);
+    pk_listeners_resume(listeners);
+}
+
+enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_conns *conns, size_t pair_limit)
+{
+    const struct pk_config *config = conns->loop.config;
+    listeners->conns = conns;
+    listeners->pair_limit = pair_limit;
+    pk_wait_init(&listeners->paused, room);
+    for (size_t i = 0; i < config->nlistens; i++) {
+        size_t before = listeners->n;
+        enum pk_err err = open_one(listeners, &config->listens[i]);
+        if (err == PK_OK && listeners->n == before)
+            err = cannot(listeners, &config->listens[i], "no address of this machine");
         if (err != PK_OK)
             return err;
     }
     return PK_OK;
 }
 
-static void pause_accept(struct pk_io *io, const char *why)
+static void pause_accept(struct pk_listeners *listeners, const char *why)
 {
-    for (size_t i = 0; i < io->nlisteners; i++)
-        uv_poll_stop(&io->listeners[i].poll);
-    io->accept_paused = true;
-    if (io->pause_said_us != 0 && io->now_us - io->pause_said_us < SAY_AGAIN_US)
+    struct pk_conns *conns = listeners->conns;
+    for (size_t i = 0; i < listeners->n; i++)
+        uv_poll_stop(&listeners->sockets[i].poll);
+    pk_list_del(&listeners->paused.list);
+    pk_list_add_tail(&conns->room, &listeners->paused.list);
+    if (listeners->pause_said_us != 0 && conns->loop.now_us - listeners->pause_said_us < SAY_AGAIN_US)
         return;
-    io->pause_said_us = io->now_us;
-    pk_log(&io->log, PK_LOG_WARN, PK_LOG_ACCEPT, NULL,
+    listeners->pause_said_us = conns->loop.now_us;
+    pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, NULL,
            "accepting pauses with %zu clients until one leaves: %s (raise the limit of file descriptors)",
-           pk_io_clients(io), why);
+           pk_conns_clients(conns), why);
+}
+
+/* One client more than max-connections. */
+static void reject(struct pk_listeners *listeners, int fd, const union pk_address *peer)
+{
+    char text[PK_ADDRESS_TEXT];
+    struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
+    listeners->rejected++;
+    pk_log(listeners->conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, &who,
+           "closed at once: max-connections (%zu) reached", pk_conns_clients(listeners->conns));
+    close(fd);
 }
 
 /* Accepts one client; false when there is none, or none can be taken now. */
-static bool accept_one(struct pk_io *io, int listener)
+static bool accept_one(struct pk_listener *l)
 {
     union pk_address peer;
     socklen_t len = sizeof peer;
-    if (io->npairs >= io->pair_limit) {
-        pause_accept(io, "no more descriptors than these are allowed");
+    struct pk_listeners *listeners = l->all;
+    struct pk_conns *conns = listeners->conns;
+    if (conns->npairs >= listeners->pair_limit) {
+        pause_accept(listeners, "no more descriptors than these are allowed");
         return false;
     }
-    int fd = accept4(listener, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            pause_accept(io, strerror(errno));
+            pause_accept(listeners, strerror(errno));
         return errno == ECONNABORTED || errno == EINTR;
     }
-    if (pk_io_clients(io) >= (size_t)io->config->max_connections) {
-        char text[PK_ADDRESS_TEXT];
-        struct pk_log_who who = {0, pk_address_text(&peer.any, text)};
-        io->rejected++;
-        pk_log(&io->log, PK_LOG_WARN, PK_LOG_ACCEPT, &who, "closed at once: max-connections (%zu) reached",
-               pk_io_clients(io));
-        close(fd);
-        return true;
-    }
-    pk_pair_open(io, fd, &peer);
+    if (pk_conns_clients(conns) >= (size_t)conns->loop.config->max_connections)
+        reject(listeners, fd, &peer);
+    else
+        pk_pair_open(conns, fd, &peer);
     return true;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct pk_listener *l = poll->data;
+    struct pk_conns *conns = l->all->conns;
     (void)events;
     if (status < 0)
         return;
-    pk_io_clock(l->io);
-    for (int i = 0; i < ACCEPTS_PER_TURN && !pk_io_stopping(l->io) && accept_one(l->io, l->fd); i++)
+    pk_loop_clock(&conns->loop);
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(l); i++)
         continue;
-    pk_io_pump(l->io);
+    pk_pump(conns);
 }
 
-enum pk_err pk_listeners_start(struct pk_io *io)
+static bool bound_to(const struct pk_listener *l, char text[PK_ADDRESS_TEXT])
+{
+    union pk_address bound = {.any = {0}};
+    socklen_t len = sizeof bound;
+    if (l->fd < 0 || getsockname(l->fd, &bound.any, &len) != 0)
+        return false;
+    pk_address_text(&bound.any, text);
+    return true;
+}
+
+static bool start(struct pk_listeners *listeners)
+{
+    bool started = true;
+    for (size_t i = 0; i < listeners->n; i++)
+        started &= uv_poll_start(&listeners->sockets[i].poll, UV_READABLE, on_readable) == 0;
+    return started;
+}
+
+enum pk_err pk_listeners_start(struct pk_listeners *listeners)
 {
     char text[PK_ADDRESS_TEXT];
-    for (size_t i = 0; i < io->nlisteners; i++) {
-        union pk_address bound = {.any = {0}};
-        socklen_t len = sizeof bound;
-        if (uv_poll_start(&io->listeners[i].poll, UV_READABLE, on_readable) != 0)
-            return PK_ENOMEM;
-        if (getsockname(io->listeners[i].fd, &bound.any, &len) == 0)
-            pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "listening on %s",
-                   pk_address_text(&bound.any, text));
-    }
+    if (!start(listeners))
+        return PK_ENOMEM;
+    for (size_t i = 0; i < listeners->n; i++)
+        if (bound_to(&listeners->sockets[i], text))
+            pk_log(listeners->conns->loop.log, PK_LOG_INFO, PK_LOG_START, NULL, "listening on %s", text);
     return PK_OK;
 }
 
-void pk_listeners_resume(struct pk_io *io)
+void pk_listeners_resume(struct pk_listeners *listeners)
 {
-    if (!io->accept_paused || pk_io_stopping(io) || io->npairs >= io->pair_limit)
+    if (!paused(listeners) || listeners->conns->npairs >= listeners->pair_limit)
         return;
-    io->accept_paused = false;
-    for (size_t i = 0; i < io->nlisteners; i++)
-        if (uv_poll_start(&io->listeners[i].poll, UV_READABLE, on_readable) != 0)
-            io->accept_paused = true;
+    pk_list_del(&listeners->paused.list);
+    if (!start(listeners))
+        pk_list_add_tail(&listeners->conns->room, &listeners->paused.list);
+}
+
+void pk_listeners_text(const struct pk_listeners *listeners, struct pk_text *out)
+{
+    char text[PK_ADDRESS_TEXT];
+    const char *between = "";
+    for (size_t i = 0; i < listeners->n; i++)
+        if (bound_to(&listeners->sockets[i], text)) {
+            pk_text_add(out, "%s%s", between, text);
+            between = ",";
+        }
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -206,9 +258,12 @@ static void on_closed(uv_handle_t *handle)
     l->fd = -1;
 }
 
-void pk_listeners_close(struct pk_io *io)
+void pk_listeners_close(struct pk_listeners *listeners)
 {
-    for (size_t i = 0; i < io->nlisteners; i++)
-        if (!uv_is_closing((uv_handle_t *)&io->listeners[i].poll))
-            uv_close((uv_handle_t *)&io->listeners[i].poll, on_closed);
+    /* None before they were opened. */
+    if (listeners->n > 0)
+        pk_list_del(&listeners->paused.list);
+    for (size_t i = 0; i < listeners->n; i++)
+        if (!uv_is_closing((uv_handle_t *)&listeners->sockets[i].poll))
+            uv_close((uv_handle_t *)&listeners->sockets[i].poll, on_closed);
 }

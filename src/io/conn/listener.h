@@ -8,23 +8,39 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "io/config/hostport.h"
+#include "io/config/config.h"
+#include "io/loop/text.h"
+#include "io/loop/wait.h"
 
-struct pk_io;
+struct pk_conns;
+struct pk_listeners;
 
 struct pk_listener {
-    struct pk_io *io;
+    struct pk_listeners *all;
     uv_poll_t poll;
     int fd; /* -1 when closed */
 };
 
+struct pk_listeners {
+    struct pk_conns *conns; /* where clients go, borrowed */
+    size_t pair_limit;      /* as many as descriptors allow */
+    struct pk_listener sockets[PK_MAX_LISTENS];
+    size_t n;
+    struct pk_wait paused; /* in conns->room while accepting pauses */
+    int64_t pause_said_us; /* when the log last heard of that */
+    int64_t rejected;      /* clients closed because of max-connections */
+};
+
 /* Binds and listens on every configured address; says why in the log and returns PK_EINVAL when one fails. */
-enum pk_err pk_listeners_open(struct pk_io *io) PK_NODISCARD;
+enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_conns *conns,
+                              size_t pair_limit) PK_NODISCARD;
 /* Starts accepting and says on which ports. */
-enum pk_err pk_listeners_start(struct pk_io *io) PK_NODISCARD;
+enum pk_err pk_listeners_start(struct pk_listeners *listeners) PK_NODISCARD;
 /* Accepts again after a pause when there is room; cheap when there was none. */
-void pk_listeners_resume(struct pk_io *io);
+void pk_listeners_resume(struct pk_listeners *listeners);
 /* Closes all. */
-void pk_listeners_close(struct pk_io *io);
+void pk_listeners_close(struct pk_listeners *listeners);
+/* Appends the addresses that are listened on, with commas between. */
+void pk_listeners_text(const struct pk_listeners *listeners, struct pk_text *out);
 
 #endif

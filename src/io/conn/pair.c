@@ -6,207 +6,247 @@
  */
 #include "io/conn/pair.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "io/admin/four_letter.h"
-#include "io/loop/loop.h"
-#include "io/upstream/servers.h"
+#include "io/config/config.h"
+#include "io/conn/conns.h"
+#include "io/conn/dial.h"
+#include "io/conn/pump.h"
+#include "io/loop/move.h"
+#include "io/upstream/choose.h"
+#include "io/upstream/learn.h"
+
+static const uint8_t edges[] = {
+    [PK_PAIR_NEW] = PK_TO(PK_PAIR_KNOWN) | PK_TO(PK_PAIR_LEAVING),
+    [PK_PAIR_KNOWN] = PK_TO(PK_PAIR_ANSWERING) | PK_TO(PK_PAIR_LEAVING),
+    [PK_PAIR_ANSWERING] = PK_TO(PK_PAIR_LEAVING),
+    [PK_PAIR_LEAVING] = 0,
+};
+
+static void move(struct pk_pair *pair, enum pk_pair_state to)
+{
+    if (pair->state == PK_PAIR_KNOWN)
+        pair->conns->by_slot[pair->id.slot] = NULL;
+    pair->state = pk_move("a client", edges, pair->state, to);
+}
 
 static void client_closed(uv_handle_t *handle)
 {
     struct pk_pair *pair = handle->data;
-    pair->client.state = PK_SIDE_NONE;
+    pk_side_closed(&pair->client);
     pk_pair_maybe_free(pair);
 }
 
 void pk_pair_maybe_free(struct pk_pair *pair)
 {
-    struct pk_io *io = pair->io;
-    if (pair->known || pair->client.state != PK_SIDE_NONE || pair->uplink.state != PK_SIDE_NONE)
+    struct pk_conns *conns = pair->conns;
+    if (pair->state != PK_PAIR_LEAVING || pair->client.state != PK_SIDE_NONE ||
+        pair->uplink.state != PK_SIDE_NONE)
         return;
     pk_list_del(&pair->all);
-    pk_list_del(&pair->waiting);
-    io->npairs--;
-    io->nservice -= pair->own;
+    pk_list_del(&pair->wait.list);
+    conns->npairs--;
+    conns->nservice -= pair->service;
     free(pair->answer);
     free(pair);
-    pk_listeners_resume(io);
-    pk_io_maybe_finish(io);
+    pk_wake_all(&conns->room, false);
 }
 
-static void forget(struct pk_pair *pair)
+static void abandon(struct pk_pair *pair)
 {
-    if (pair->known)
-        pair->io->by_slot[pair->id.slot] = NULL;
-    pair->known = false;
-}
-
-void pk_pair_abandon(struct pk_pair *pair)
-{
-    forget(pair);
-    pk_pair_uplink_close(pair);
+    if (pair->state != PK_PAIR_LEAVING)
+        move(pair, PK_PAIR_LEAVING);
+    pk_dial_close(pair);
     pk_side_close(&pair->client, client_closed);
     pk_pair_maybe_free(pair);
 }
 
-void pk_pair_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+void pk_pairs_abandon(struct pk_conns *conns)
+{
+    PK_LIST_EACH(node, tmp, &conns->pairs) {
+        abandon(PK_CONTAINER(node, struct pk_pair, all));
+    }
+}
+
+void pk_pairs_timeouts(struct pk_conns *conns)
+{
+    PK_LIST_EACH(node, tmp, &conns->answering) {
+        struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
+        if (pair->deadline_us > conns->loop.now_us)
+            break;
+        abandon(pair);
+    }
+}
+
+/* ---- bytes of both sides ---- */
+
+static bool is_client(const struct pk_pair *pair, const uv_stream_t *stream)
+{
+    return stream == (const uv_stream_t *)&pair->client.tcp;
+}
+
+static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct pk_pair *pair = handle->data;
     (void)suggested;
-    *buf = uv_buf_init((char *)pair->io->buffer, PK_READ_BUFFER);
+    *buf = uv_buf_init((char *)pair->conns->loop.buffer, PK_READ_BUFFER);
 }
 
-static void client_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void end_of(struct pk_pair *pair, bool client)
+{
+    pk_side_ended(client ? &pair->client : &pair->uplink);
+    if (client)
+        pk_side_close(&pair->client, client_closed);
+    else
+        pk_dial_close(pair);
+    if (pair->state == PK_PAIR_KNOWN)
+        pk_loop_step(&pair->conns->loop, pair->id, client ? PK_CLIENT_EOF : PK_UPLINK_EOF, NULL, 0);
+}
+
+static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct pk_pair *pair = stream->data;
-    struct pk_io *io = pair->io;
+    struct pk_conns *conns = pair->conns;
+    bool client = is_client(pair, stream);
     if (n == 0)
         return;
-    pk_io_clock(io);
-    pair->client.ended = n < 0;
+    pk_loop_clock(&conns->loop);
+    if (!client && n > 0)
+        pk_dial_heard(pair);
     if (n < 0)
-        pk_side_close(&pair->client, client_closed);
-    pk_io_step(io, pair->id, n > 0 ? PK_CLIENT_BYTES : PK_CLIENT_EOF, buf->base, n > 0 ? (size_t)n : 0);
-    pk_io_pump(io);
+        end_of(pair, client);
+    else if (pair->state == PK_PAIR_KNOWN)
+        pk_loop_step(&conns->loop, pair->id, client ? PK_CLIENT_BYTES : PK_UPLINK_BYTES, buf->base,
+                     (size_t)n);
+    pk_pump(conns);
 }
 
-static void client_written(uv_write_t *request, int status)
+static void written(uv_write_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
-    struct pk_io *io = pair->io;
-    int64_t sent = pk_side_written(&pair->client, status);
-    if (sent < 0 || !pair->known)
+    struct pk_conns *conns = pair->conns;
+    bool client = is_client(pair, request->handle);
+    int64_t sent = pk_side_written(client ? &pair->client : &pair->uplink, status);
+    if (sent < 0 || pair->state != PK_PAIR_KNOWN)
         return;
-    pk_io_clock(io);
-    pk_io_step(io, pair->id, PK_CLIENT_SENT, NULL, (size_t)sent);
-    pk_io_pump(io);
+    pk_loop_clock(&conns->loop);
+    pk_loop_step(&conns->loop, pair->id, client ? PK_CLIENT_SENT : PK_UPLINK_SENT, NULL, (size_t)sent);
+    pk_pump(conns);
 }
 
-static bool remember(struct pk_io *io, struct pk_pair *pair)
+void pk_pair_read_uplink(struct pk_pair *pair)
 {
-    if (pair->id.slot >= io->slots) {
-        size_t slots = io->slots == 0 ? 64 : io->slots * 2;
-        while (slots <= pair->id.slot)
-            slots *= 2;
-        struct pk_pair **bigger = realloc(io->by_slot, slots * sizeof(struct pk_pair *));
-        if (bigger == NULL)
-            return false;
-        memset(bigger + io->slots, 0, (slots - io->slots) * sizeof(struct pk_pair *));
-        io->by_slot = bigger;
-        io->slots = slots;
-    }
-    io->by_slot[pair->id.slot] = pair;
-    pair->known = true;
-    return true;
+    pk_side_read(&pair->uplink, true, alloc, bytes);
 }
 
-static struct pk_pair *make(struct pk_io *io, const union pk_address *peer)
+/* ---- a pair begins ---- */
+
+static struct pk_pair *make(struct pk_conns *conns, const union pk_address *peer)
 {
     struct pk_pair *pair = calloc(1, sizeof *pair);
     if (pair == NULL)
         return NULL;
-    pair->io = io;
+    pair->conns = conns;
     pair->peer = *peer;
     pair->server = -1;
-    pk_list_add_tail(&io->pairs, &pair->all);
-    pk_list_init(&pair->waiting);
-    io->npairs++;
+    pk_list_add_tail(&conns->pairs, &pair->all);
+    pk_wait_init(&pair->wait, pk_dial_go);
+    conns->npairs++;
     return pair;
 }
 
-static void no_memory(struct pk_io *io, const union pk_address *peer)
+static bool remember(struct pk_pair *pair)
+{
+    if (pk_conns_put(pair->conns, pair->id.slot, pair) != PK_OK)
+        return false;
+    move(pair, PK_PAIR_KNOWN);
+    return true;
+}
+
+static void no_memory(struct pk_conns *conns, const union pk_address *peer)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
-    pk_log_close(&io->log, &who, PK_CLOSE_NO_MEMORY, NULL);
+    pk_log_close(conns->loop.log, &who, PK_CLOSE_NO_MEMORY, NULL);
 }
 
 static void say_connected(const struct pk_pair *pair)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_log_who who = {0, pk_pair_name(pair, text)};
-    pk_log(&pair->io->log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "connected");
+    pk_log(pair->conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "connected");
 }
 
-void pk_pair_open(struct pk_io *io, int fd, const union pk_address *peer)
+void pk_pair_open(struct pk_conns *conns, int fd, const union pk_address *peer)
 {
-    struct pk_pair *pair = make(io, peer);
+    struct pk_pair *pair = make(conns, peer);
     if (pair == NULL) {
-        no_memory(io, peer);
+        no_memory(conns, peer);
         close(fd);
         return;
     }
-    uv_tcp_init(&io->loop, &pair->client.tcp);
-    pair->client.tcp.data = pair;
-    pair->client.state = PK_SIDE_OPEN;
+    pk_side_begin(&pair->client, &conns->loop.uv, pair, PK_SIDE_OPEN);
     bool opened = uv_tcp_open(&pair->client.tcp, fd) == 0;
     if (!opened)
         close(fd);
     uv_tcp_nodelay(&pair->client.tcp, 1);
-    if (!opened || core_open(io->core, io->now_us, &pair->id) != PK_OK) {
-        no_memory(io, peer);
-        pk_side_close(&pair->client, client_closed);
+    bool given = opened && core_open(conns->loop.core, conns->loop.now_us, &pair->id) == PK_OK;
+    if (!given || !remember(pair)) {
+        no_memory(conns, peer);
+        abandon(pair);
+        if (given)
+            pk_loop_step(&conns->loop, pair->id, PK_CLIENT_EOF, NULL, 0);
         return;
     }
-    if (!remember(io, pair)) {
-        no_memory(io, peer);
-        pk_side_close(&pair->client, client_closed);
-        pk_io_step(io, pair->id, PK_CLIENT_EOF, NULL, 0);
-        return;
-    }
-    pk_side_read(&pair->client, true, pk_pair_alloc, client_bytes);
+    pk_side_read(&pair->client, true, alloc, bytes);
     say_connected(pair);
 }
 
-struct pk_pair *pk_pair_service(struct pk_io *io, struct pk_id id)
+struct pk_pair *pk_pair_service(struct pk_conns *conns, struct pk_id id)
 {
     static const union pk_address nobody;
-    struct pk_pair *pair = make(io, &nobody);
+    struct pk_pair *pair = make(conns, &nobody);
     if (pair != NULL) {
-        pair->own = true;
+        pair->service = true;
         pair->id = id;
-        io->nservice++;
-        if (remember(io, pair))
+        conns->nservice++;
+        if (remember(pair))
             return pair;
-        pk_pair_maybe_free(pair);
+        abandon(pair);
     }
-    pk_log(&io->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "no service session: memory is short");
-    pk_io_step(io, id, PK_UPLINK_FAILED, NULL, 0);
+    pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "no service session: memory is short");
+    pk_loop_step(&conns->loop, id, PK_UPLINK_FAILED, NULL, 0);
     return NULL;
 }
 
 const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT])
 {
-    return pair->own ? "service session" : pk_address_text(&pair->peer.any, text);
+    return pair->service ? "service session" : pk_address_text(&pair->peer.any, text);
 }
+
+/* ---- what the core wants ---- */
 
 static void answered(uv_write_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
-    (void)status;
-    pair->client.writing = false;
-    pk_side_close(&pair->client, client_closed);
+    (void)pk_side_written(&pair->client, status);
+    if (pair->state == PK_PAIR_ANSWERING)
+        abandon(pair);
 }
 
-/* The core has let go of the connection or does so with this update; it lives until the answer is out. */
+/* The core lets go of the connection with this update; it lives until the answer is out. */
 static void answer_word(struct pk_pair *pair, const char *word)
 {
     size_t len = 0;
-    struct pk_io *io = pair->io;
-    pair->answer = pk_four_letter_answer(io, word, &len);
-    uv_buf_t buf = uv_buf_init(pair->answer, (unsigned)len);
-    pk_side_read(&pair->client, false, pk_pair_alloc, client_bytes);
-    if (len == 0 || pair->client.state != PK_SIDE_OPEN ||
-        uv_write(&pair->client.request.write, (uv_stream_t *)&pair->client.tcp, &buf, 1, answered) != 0) {
-        pk_side_close(&pair->client, client_closed);
+    struct pk_conns *conns = pair->conns;
+    pair->answer = conns->on_four_letter(conns->owner, word, &len);
+    pk_side_read(&pair->client, false, alloc, bytes);
+    if (!pk_side_write_all(&pair->client, pair->answer, len, answered))
         return;
-    }
-    pair->client.writing = true;
-    pair->deadline_us = io->now_us + io->config->handshake_timeout * 1000;
-    pk_list_add_tail(&io->answering, &pair->waiting);
+    move(pair, PK_PAIR_ANSWERING);
+    pair->deadline_us = conns->loop.now_us + conns->loop.config->handshake_timeout * 1000;
+    pk_list_add_tail(&conns->answering, &pair->wait.list);
 }
 
 static bool by_ensemble(enum pk_close why)
@@ -216,43 +256,57 @@ static bool by_ensemble(enum pk_close why)
            why == PK_CLOSE_NO_UPSTREAM;
 }
 
-static void say_end(struct pk_pair *pair, enum pk_close why)
+static void say_end(const struct pk_pair *pair, enum pk_close why)
 {
     char text[PK_ADDRESS_TEXT];
+    struct pk_conns *conns = pair->conns;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    bool server = pair->server >= 0;
-    pk_log_close(&pair->io->log, &who, why,
-                 server ? pk_upstream_name(pair->io->upstream, pair->server) : NULL);
-    if (!pair->own && by_ensemble(why))
-        pk_outage_closed(pair->io->upstream);
+    pk_log_close(conns->loop.log, &who, why,
+                 pair->server >= 0 ? pk_upstream_name(conns->upstream, pair->server) : NULL);
+    if (!pair->service && by_ensemble(why))
+        pk_outage_closed(conns->upstream);
+}
+
+static void end(struct pk_pair *pair, const struct pk_update *update)
+{
+    pk_dial_close(pair);
+    if (update->flags & PK_FOUR_LETTER)
+        answer_word(pair, update->word);
+    say_end(pair, update->why);
+    if (pair->server >= 0 && (update->why == PK_CLOSE_UPLINK_LOST || update->why == PK_CLOSE_UPLINK_SILENT))
+        pk_upstream_lost(pair->conns->upstream, pair->server);
+    if (pair->state != PK_PAIR_ANSWERING)
+        abandon(pair);
 }
 
 /* The core forgets the session when it closes the connection; the log wants it then. */
 static void learn_session(struct pk_pair *pair)
 {
     struct core_conn_info info;
+    struct pk_conns *conns = pair->conns;
     char text[PK_ADDRESS_TEXT];
-    if (!core_conn_info(pair->io->core, pair->id, &info) || info.session_id == 0)
+    if (!core_conn_info(conns->loop.core, pair->id, &info) || info.session_id == 0)
         return;
     pair->session = info.session_id;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    pk_log(&pair->io->log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "has a session at server %s, timeout %d ms",
-           pk_upstream_name(pair->io->upstream, pair->server), (int)info.timeout_ms);
+    pk_log(conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "has a session at server %s, timeout %d ms",
+           pk_upstream_name(conns->upstream, pair->server), (int)info.timeout_ms);
 }
 
 static void write_both(struct pk_pair *pair, const struct pk_update *update)
 {
+    struct pk_loop *loop = &pair->conns->loop;
     int64_t client = -1, uplink = -1;
     if (update->flags & PK_CLIENT_OUT)
-        client = pk_side_write(&pair->client, update->client, update->nclient, client_written);
+        client = pk_side_write(&pair->client, update->client, update->nclient, written);
     if (update->flags & PK_UPLINK_OUT)
-        uplink = pk_side_write(&pair->uplink, update->uplink, update->nuplink, pk_pair_uplink_written);
+        uplink = pk_side_write(&pair->uplink, update->uplink, update->nuplink, written);
     if (client >= 0) {
-        pair->io->now_us = (int64_t)(uv_hrtime() / 1000);
-        pk_io_step(pair->io, pair->id, PK_CLIENT_SENT, NULL, (size_t)client);
+        loop->now_us = (int64_t)(uv_hrtime() / 1000);
+        pk_loop_step(loop, pair->id, PK_CLIENT_SENT, NULL, (size_t)client);
     }
     if (uplink >= 0)
-        pk_io_step(pair->io, pair->id, PK_UPLINK_SENT, NULL, (size_t)uplink);
+        pk_loop_step(loop, pair->id, PK_UPLINK_SENT, NULL, (size_t)uplink);
 }
 
 void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
@@ -263,26 +317,16 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
     if (flags & (PK_CLIENT_OUT | PK_UPLINK_OUT))
         write_both(pair, update);
     if (flags & PK_UPLINK_CLOSE)
-        pk_pair_uplink_close(pair);
-    if (flags & PK_FOUR_LETTER)
-        answer_word(pair, update->word);
+        pk_dial_close(pair);
     if (flags & PK_CLIENT_CLOSE) {
-        say_end(pair, update->why);
-        if (pair->server >= 0 &&
-            (update->why == PK_CLOSE_UPLINK_LOST || update->why == PK_CLOSE_UPLINK_SILENT))
-            pk_upstream_lost(pair->io->upstream, pair->server);
-        forget(pair);
-        pk_pair_uplink_close(pair);
-        if (pair->answer == NULL || !pair->client.writing)
-            pk_side_close(&pair->client, client_closed);
-        pk_pair_maybe_free(pair);
+        end(pair, update);
         return;
     }
     if (flags & PK_UPLINK_OPEN) {
         if (pair->server >= 0)
-            pk_upstream_left(pair->io->upstream, pair->server, update->why);
-        pk_pair_uplink_open(pair);
+            pk_upstream_left(pair->conns->upstream, pair->server, update->why);
+        pk_dial_open(pair);
     }
-    pk_side_read(&pair->client, update->read_client, pk_pair_alloc, client_bytes);
-    pk_side_read(&pair->uplink, update->read_uplink, pk_pair_alloc, pk_pair_uplink_bytes);
+    pk_side_read(&pair->client, update->read_client, alloc, bytes);
+    pk_side_read(&pair->uplink, update->read_uplink, alloc, bytes);
 }

@@ -6,6 +6,45 @@
 
 #include <sys/socket.h>
 
+#include "io/loop/move.h"
+
+static const uint8_t edges[] = {
+    [PK_SIDE_NONE] = PK_TO(PK_SIDE_CONNECTING) | PK_TO(PK_SIDE_OPEN),
+    [PK_SIDE_CONNECTING] = PK_TO(PK_SIDE_OPEN) | PK_TO(PK_SIDE_CLOSING),
+    [PK_SIDE_OPEN] = PK_TO(PK_SIDE_ENDED) | PK_TO(PK_SIDE_CLOSING),
+    [PK_SIDE_ENDED] = PK_TO(PK_SIDE_CLOSING),
+    [PK_SIDE_CLOSING] = PK_TO(PK_SIDE_NONE),
+};
+
+static void move(struct pk_side *side, enum pk_side_state to)
+{
+    side->state = pk_move("a connection", edges, side->state, to);
+}
+
+void pk_side_begin(struct pk_side *side, uv_loop_t *loop, void *owner, enum pk_side_state state)
+{
+    move(side, state);
+    side->output = PK_OUTPUT_FREE;
+    side->reading = false;
+    uv_tcp_init(loop, &side->tcp);
+    side->tcp.data = owner;
+}
+
+void pk_side_connected(struct pk_side *side)
+{
+    move(side, PK_SIDE_OPEN);
+}
+
+void pk_side_ended(struct pk_side *side)
+{
+    move(side, PK_SIDE_ENDED);
+}
+
+void pk_side_closed(struct pk_side *side)
+{
+    move(side, PK_SIDE_NONE);
+}
+
 static size_t total(const struct pk_iov *iov, int n)
 {
     size_t sum = 0;
@@ -17,45 +56,43 @@ static size_t total(const struct pk_iov *iov, int n)
 static int64_t write_later(struct pk_side *side, const uv_buf_t *bufs, int n, size_t len, uv_write_cb written)
 {
     int err = uv_write(&side->request.write, (uv_stream_t *)&side->tcp, bufs, (unsigned)n, written);
-    side->stable = false;
-    if (err != 0) {
-        side->broken = true;
-        return (int64_t)len;
-    }
-    side->writing = true;
+    side->output = err != 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_WRITING;
     side->inflight = len;
-    return -1;
+    return err != 0 ? (int64_t)len : -1;
 }
 
 int64_t pk_side_write(struct pk_side *side, const struct pk_iov *iov, int n, uv_write_cb written)
 {
-    if (side->state != PK_SIDE_OPEN || side->writing)
+    if (side->state != PK_SIDE_OPEN || side->output == PK_OUTPUT_WRITING)
         return -1;
     size_t len = total(iov, n);
     const uv_buf_t *bufs = (const uv_buf_t *)(const void *)iov;
-    if (side->broken)
+    if (side->output == PK_OUTPUT_BROKEN)
         return (int64_t)len;
-    if (side->stable)
+    if (side->output == PK_OUTPUT_CUT)
         return write_later(side, bufs, n, len, written);
     int taken = uv_try_write((uv_stream_t *)&side->tcp, bufs, (unsigned)n);
     if (taken == UV_EAGAIN)
         taken = 0;
     if (taken < 0) {
-        side->broken = true;
+        side->output = PK_OUTPUT_BROKEN;
         return (int64_t)len;
     }
-    side->stable = (size_t)taken < len;
+    if ((size_t)taken < len)
+        side->output = PK_OUTPUT_CUT;
     return taken;
+}
+
+bool pk_side_write_all(struct pk_side *side, char *bytes, size_t len, uv_write_cb written)
+{
+    uv_buf_t buf = uv_buf_init(bytes, (unsigned)len);
+    return side->state == PK_SIDE_OPEN && len > 0 && write_later(side, &buf, 1, len, written) < 0;
 }
 
 int64_t pk_side_written(struct pk_side *side, int status)
 {
-    side->writing = false;
-    if (side->state != PK_SIDE_OPEN)
-        return -1;
-    if (status < 0)
-        side->broken = true;
-    return (int64_t)side->inflight;
+    side->output = status < 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_FREE;
+    return side->state == PK_SIDE_OPEN ? (int64_t)side->inflight : -1;
 }
 
 void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read)
@@ -85,9 +122,9 @@ void pk_side_close(struct pk_side *side, uv_close_cb closed)
 {
     if (side->state == PK_SIDE_NONE || side->state == PK_SIDE_CLOSING)
         return;
-    if (side->state == PK_SIDE_OPEN && !side->ended)
+    if (side->state == PK_SIDE_OPEN)
         throw_away(side);
-    side->state = PK_SIDE_CLOSING;
+    move(side, PK_SIDE_CLOSING);
     side->reading = false;
     uv_close((uv_handle_t *)&side->tcp, closed);
 }

@@ -1,7 +1,7 @@
 /*
  * One TCP connection of a pair: the client's or the uplink's.
  *
- *   NONE ──► CONNECTING ──► OPEN ──► CLOSING ──► NONE         (a client's side begins OPEN)
+ *   NONE ──► CONNECTING ──► OPEN ──► (ENDED) ──► CLOSING ──► NONE         (a client's side begins OPEN)
  *
  * Output is written at once; what the kernel does not take is the core's until the next update, whose bytes
  * stay where they are and go to an asynchronous write. A side that cannot be written to any more swallows its
@@ -14,15 +14,26 @@
 
 #include "core/core.h"
 
-enum pk_side_state { PK_SIDE_NONE, PK_SIDE_CONNECTING, PK_SIDE_OPEN, PK_SIDE_CLOSING };
+enum pk_side_state {
+    PK_SIDE_NONE,
+    PK_SIDE_CONNECTING,
+    PK_SIDE_OPEN,
+    PK_SIDE_ENDED, /* reading met the end */
+    PK_SIDE_CLOSING,
+};
+
+enum pk_output {
+    PK_OUTPUT_FREE,
+    PK_OUTPUT_CUT,     /* the kernel took a part: the next output stays where it is until it is sent */
+    PK_OUTPUT_WRITING, /* an asynchronous write is under way */
+    PK_OUTPUT_BROKEN,  /* writing failed; output is thrown away */
+};
 
 struct pk_side {
     size_t inflight; /* bytes of the asynchronous write */
-    uint8_t state;
-    bool reading, writing;
-    bool stable; /* the next output stays where it is until it is sent */
-    bool broken; /* writing failed; output is thrown away */
-    bool ended;  /* reading met the end */
+    uint8_t state;   /* enum pk_side_state */
+    uint8_t output;  /* enum pk_output */
+    bool reading;
     uv_tcp_t tcp;
     union {
         uv_write_t write;     /* OPEN */
@@ -30,17 +41,27 @@ struct pk_side {
     } request;
 };
 
+/* Makes the handle of a side that is NONE, for CONNECTING or OPEN; owner is what callbacks find in the handle. */
+void pk_side_begin(struct pk_side *side, uv_loop_t *loop, void *owner, enum pk_side_state state);
+/* A connect has succeeded. */
+void pk_side_connected(struct pk_side *side);
+/* Reading has met the end: close it next. */
+void pk_side_ended(struct pk_side *side);
+/* Closes the side if it is there; closed is called later. Throws away what was not read, so that no reset follows. */
+void pk_side_close(struct pk_side *side, uv_close_cb closed);
+/* What to do first in that callback. */
+void pk_side_closed(struct pk_side *side);
+
 /*
  * Writes output of an update. Returns how many bytes are to be reported as sent, or -1 when nothing is to be
  * reported now because a write is under way; written is called when that ends.
  */
 int64_t pk_side_write(struct pk_side *side, const struct pk_iov *iov, int n, uv_write_cb written);
+/* Writes bytes that stay where they are until written is called. False when that cannot be. */
+bool pk_side_write_all(struct pk_side *side, char *bytes, size_t len, uv_write_cb written);
 /* What to do first in the callback of an asynchronous write: returns the bytes to report, -1 for none. */
 int64_t pk_side_written(struct pk_side *side, int status);
 /* Starts or stops reading, where that changes anything. */
 void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read);
-/* Closes the side if it is there; closed is called later. Throws away what was not read, so that no reset
- * follows. */
-void pk_side_close(struct pk_side *side, uv_close_cb closed);
 
 #endif

@@ -1,20 +1,66 @@
 /*
- * The daemon: one loop from start to stop.
+ * The process: one loop with its connections, and what there is once whatever the number of loops.
  */
 #ifndef PK_IO_DAEMON_DAEMON_H
 #define PK_IO_DAEMON_DAEMON_H
 
-#include "io/config/options.h"
+#include "io/admin/admin.h"
+#include "io/conn/conns.h"
+#include "io/conn/listener.h"
+#include "io/loop/limits.h"
+#include "io/loop/log.h"
 
 /*
- * Serves until a signal stops it; config is read again from options at a reload. Returns the exit status: 0 after a
- * clean stop, 1 when it could not start, or not write the state file.
+ * SERVING ──► RELEASING ──► DRAINING ──► FINISHING      a signal begins it; without release RELEASING is left out;
+ *        stop-timeout each ┘          ┘                 a second signal goes to FINISHING from anywhere
  */
-int pk_daemon_run(struct pk_config *config, const struct pk_options *options);
+enum pk_stage { PK_SERVING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
 
-struct pk_io;
+enum { PK_SIGNALS = 13 };
 
-/* Says in the log what a configuration's notes say. */
-void pk_daemon_notes(struct pk_io *io, const struct pk_config *config);
+struct pk_marker;
+struct pk_options;
+struct pk_survey;
+
+struct pk_daemon {
+    struct pk_config *config;         /* changed by a reload only */
+    const struct pk_options *options; /* where it comes from */
+    struct pk_log log;
+    char instance[PK_INSTANCE_TEXT]; /* random */
+    struct pk_limits limits;
+    struct pk_conns conns;
+    struct pk_listeners listeners;
+    struct pk_survey *survey;
+    struct pk_marker *marker;
+    struct pk_admin admin;
+
+    uv_timer_t tick;
+    uv_prepare_t drained; /* looks once a turn whether a drain is over */
+    uv_signal_t signals[PK_SIGNALS];
+    enum pk_stage stage;
+    int64_t stop_us;  /* when the stage gives up waiting */
+    int64_t stage_us; /* when it began */
+    struct {
+        int64_t left;     /* what had to go when its mode was changed, 0 when it is through */
+        int64_t since_us; /* when that was */
+    } handovers[PK_MAX_MOUNTS];
+    bool failed;      /* it must not go on, and ends with status 1 */
+    int64_t released; /* how much there was when a release began */
+};
+
+/* Makes all parts, opens nothing: loop, core and handles. Memory is zero before. PK_ENOMEM, PK_ELIMIT. */
+enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
+                           const struct pk_options *options) PK_NODISCARD;
+/* Frees all parts, after the loop was closed. */
+void pk_daemon_free(struct pk_daemon *daemon);
+
+/* Says in the log what the notes of a configuration say. */
+void pk_daemon_notes(struct pk_daemon *daemon, const struct pk_config *config);
+
+/* No new work begins any more. */
+static inline bool pk_daemon_stopping(const struct pk_daemon *daemon)
+{
+    return daemon->stage != PK_SERVING;
+}
 
 #endif

@@ -6,43 +6,43 @@
 
 #include <inttypes.h>
 
-#include "io/loop/loop.h"
+#include "io/daemon/daemon.h"
 
-void pk_handover_begin(struct pk_io *io, size_t i)
+void pk_handover_begin(struct pk_daemon *daemon, size_t i)
 {
     struct core_mount_info info;
-    if (!core_mount_info(io->core, i, &info))
+    if (!core_mount_info(daemon->conns.loop.core, i, &info))
         return;
-    io->handovers[i].left = (int64_t)info.left;
-    io->handovers[i].since_us = io->now_us;
+    daemon->handovers[i].left = (int64_t)info.left;
+    daemon->handovers[i].since_us = daemon->conns.loop.now_us;
     if (info.left > 0)
-        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
                "reload: mount %s: %" PRIu64
                " znodes and refreshes go to the ensemble, bit by bit (mntr: pk_left)",
                info.path, info.left);
 }
 
-static void look(struct pk_io *io, size_t i, const struct core_mount_info *info)
+static void look(struct pk_daemon *daemon, size_t i, const struct core_mount_info *info)
 {
-    double seconds = (double)(io->now_us - io->handovers[i].since_us) / 1e6;
+    double seconds = (double)(daemon->conns.loop.now_us - daemon->handovers[i].since_us) / 1e6;
     if (info->left == 0)
-        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
                "mount %s: handed over, all of %" PRId64 " are the ensemble's after %.1f s", info->path,
-               io->handovers[i].left, seconds);
+               daemon->handovers[i].left, seconds);
     else
-        pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
+        pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL,
                "mount %s: %" PRIu64 " of %" PRId64
                " stay here after %.1f s, because the ensemble refuses them",
-               info->path, info->left, io->handovers[i].left, seconds);
-    io->handovers[i].left = 0;
+               info->path, info->left, daemon->handovers[i].left, seconds);
+    daemon->handovers[i].left = 0;
 }
 
-void pk_handover_tick(struct pk_io *io)
+void pk_handover_tick(struct pk_daemon *daemon)
 {
     struct core_mount_info info;
-    if (pk_io_stopping(io))
+    if (pk_daemon_stopping(daemon))
         return;
-    for (size_t i = 0; core_mount_info(io->core, i, &info); i++)
-        if (io->handovers[i].left > 0 && (info.left == 0 || core_left(io->core) == 0))
-            look(io, i, &info);
+    for (size_t i = 0; core_mount_info(daemon->conns.loop.core, i, &info); i++)
+        if (daemon->handovers[i].left > 0 && (info.left == 0 || core_left(daemon->conns.loop.core) == 0))
+            look(daemon, i, &info);
 }

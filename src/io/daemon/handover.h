@@ -5,13 +5,12 @@
 #define PK_IO_DAEMON_HANDOVER_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-struct pk_io;
+struct pk_daemon;
 
 /* The i-th mount has another mode: says how much goes to the ensemble now, if anything does. */
-void pk_handover_begin(struct pk_io *io, size_t i);
+void pk_handover_begin(struct pk_daemon *daemon, size_t i);
 /* Time has passed: says which mounts are through, and what the ensemble refuses. */
-void pk_handover_tick(struct pk_io *io);
+void pk_handover_tick(struct pk_daemon *daemon);
 
 #endif

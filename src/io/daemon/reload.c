@@ -10,14 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/config/mounts.h"
 #include "io/config/options.h"
+#include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/handover.h"
-#include "io/loop/loop.h"
 #include "io/state/persist.h"
 
 struct reload {
-    struct pk_io *io;
+    struct pk_daemon *daemon;
     struct pk_config *old, *new;
     int changed, kept; /* kept: differs, and takes a restart */
 };
@@ -25,10 +26,10 @@ struct reload {
 static void say(struct reload *r, const char *what, const char *before, const char *after, bool restart)
 {
     if (restart)
-        pk_log(&r->io->log, PK_LOG_WARN, PK_LOG_START, NULL, "reload: %s: %s -> %s takes a restart; %s stays",
-               what, before, after, before);
+        pk_log(&r->daemon->log, PK_LOG_WARN, PK_LOG_START, NULL,
+               "reload: %s: %s -> %s takes a restart; %s stays", what, before, after, before);
     else
-        pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: %s: %s -> %s", what, before, after);
+        pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: %s: %s -> %s", what, before, after);
     r->changed += !restart;
     r->kept += restart;
 }
@@ -36,7 +37,7 @@ static void say(struct reload *r, const char *what, const char *before, const ch
 /* A value that is not one of two texts: why it stays. */
 static void keep(struct reload *r, const char *what, const char *why)
 {
-    pk_log(&r->io->log, PK_LOG_WARN, PK_LOG_START, NULL, "reload: %s: %s", what, why);
+    pk_log(&r->daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "reload: %s: %s", what, why);
     r->kept++;
 }
 
@@ -61,12 +62,12 @@ static void credentials(struct reload *r)
     struct core_auth auths[PK_MAX_AUTHS];
     if (pk_auth_same(&r->old->auth, &r->new->auth))
         return;
-    if (core_auth_set(r->io->core, auths, pk_auth_view(&r->new->auth, auths)) != PK_OK) {
+    if (core_auth_set(r->daemon->conns.loop.core, auths, pk_auth_view(&r->new->auth, auths)) != PK_OK) {
         keep(r, "the credentials of auth-file", "memory is short; the old ones stay");
         return;
     }
-    pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: auth-file: %zu credentials instead of %zu",
-           r->new->auth.n, r->old->auth.n);
+    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
+           "reload: auth-file: %zu credentials instead of %zu", r->new->auth.n, r->old->auth.n);
     r->old->auth = r->new->auth;
     r->changed++;
 }
@@ -135,7 +136,7 @@ static void change_mount(struct reload *r, size_t i, const struct core_mount *be
     struct core_mount after = pk_config_core_mount(r->old, i);
     if (!differs(before, &after))
         return;
-    if (core_mount_set(r->io->core, i, &after) != PK_OK) {
+    if (core_mount_set(r->daemon->conns.loop.core, i, &after) != PK_OK) {
         char name[PK_MOUNT_PATH + 16];
         snprintf(name, sizeof name, "mount %s", after.path);
         keep(r, name, "memory is short; it stays as it is");
@@ -143,7 +144,7 @@ static void change_mount(struct reload *r, size_t i, const struct core_mount *be
     }
     say_differences(r, before, &after);
     if (before->mode != after.mode)
-        pk_handover_begin(r->io, i);
+        pk_handover_begin(r->daemon, i);
 }
 
 /* The list of the core stays; entries that are still there take what they carry from the new list. */
@@ -175,32 +176,33 @@ static void apply(struct reload *r)
         before[i] = pk_config_core_mount(r->old, i);
     /* What is said here is for both levels. */
     if (r->new->log_level < r->old->log_level)
-        r->io->log.level = (enum pk_log_level)r->new->log_level;
+        r->daemon->log.level = (enum pk_log_level)r->new->log_level;
     values(r);
     credentials(r);
     addresses(r);
     mounts(r, before);
-    pk_daemon_notes(r->io, r->new);
-    pk_persist_check(r->io);
-    pk_log(&r->io->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: done, %d changed, %d take a restart",
+    pk_daemon_notes(r->daemon, r->new);
+    pk_persist_check(&r->daemon->conns.loop);
+    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: done, %d changed, %d take a restart",
            r->changed, r->kept);
-    r->io->log.level = (enum pk_log_level)r->old->log_level;
+    r->daemon->log.level = (enum pk_log_level)r->old->log_level;
 }
 
-void pk_reload(struct pk_io *io)
+void pk_reload(struct pk_daemon *daemon)
 {
     struct pk_config_error error = {""};
-    struct reload r = {.io = io, .old = io->config, .new = calloc(1, sizeof *r.new)};
-    if (pk_io_stopping(io))
-        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "SIGHUP: it stops already, nothing is reloaded");
+    struct reload r = {.daemon = daemon, .old = daemon->config, .new = calloc(1, sizeof *r.new)};
+    if (pk_daemon_stopping(daemon))
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
+               "SIGHUP: it stops already, nothing is reloaded");
     else if (r.new == NULL)
-        pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: memory is short, nothing is changed");
-    else if (pk_options_again(io->options, r.new, &error) != PK_OK)
-        pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: nothing is changed: %s", error.text);
+        pk_log(&daemon->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: memory is short, nothing is changed");
+    else if (pk_options_again(daemon->options, r.new, &error) != PK_OK)
+        pk_log(&daemon->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: nothing is changed: %s", error.text);
     else {
-        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "SIGHUP: the configuration is read again");
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "SIGHUP: the configuration is read again");
         apply(&r);
-        pk_io_pump(io);
+        pk_pump(&daemon->conns);
     }
     if (r.new != NULL)
         explicit_bzero(&r.new->auth, sizeof r.new->auth);

@@ -8,190 +8,193 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "io/config/config.h"
 #include "io/conn/pair.h"
+#include "io/conn/pump.h"
+#include "io/daemon/daemon.h"
 #include "io/daemon/signals.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
-#include "io/loop/loop.h"
+#include "io/loop/move.h"
 #include "io/state/persist.h"
-#include "io/upstream/servers.h"
+#include "io/upstream/upstream.h"
 
 enum { LAST_WAIT_MS = 2500 };
 
-static void abandon_all(struct pk_io *io)
+static const uint8_t edges[] = {
+    [PK_SERVING] = PK_TO(PK_RELEASING) | PK_TO(PK_DRAINING) | PK_TO(PK_FINISHING),
+    [PK_RELEASING] = PK_TO(PK_DRAINING) | PK_TO(PK_FINISHING),
+    [PK_DRAINING] = PK_TO(PK_FINISHING),
+    [PK_FINISHING] = 0,
+};
+
+static void enter(struct pk_daemon *daemon, enum pk_stage stage)
 {
-    PK_LIST_EACH(node, tmp, &io->pairs) {
-        pk_pair_abandon(PK_CONTAINER(node, struct pk_pair, all));
-    }
+    daemon->stage = pk_move("the daemon", edges, daemon->stage, stage);
+    daemon->stage_us = daemon->conns.loop.now_us;
+    daemon->stop_us = daemon->stage_us + daemon->config->stop_timeout * 1000;
 }
 
-static void enter(struct pk_io *io, enum pk_stage stage)
+static void maybe_finish(struct pk_daemon *daemon)
 {
-    io->stage = stage;
-    io->stage_us = io->now_us;
-    io->stop_us = io->now_us + io->config->stop_timeout * 1000;
+    const struct pk_conns *conns = &daemon->conns;
+    bool done = conns->npairs == 0 && core_idle(conns->loop.core);
+    if (daemon->stage != PK_DRAINING || (!done && conns->loop.now_us < daemon->stop_us))
+        return;
+    if (pk_conns_clients(conns) > 0)
+        pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "%zu clients were not finished in time: closed",
+               pk_conns_clients(conns));
+    pk_stop_finish(daemon);
 }
 
-static void drain(struct pk_io *io)
+static void look(uv_prepare_t *handle)
 {
-    enter(io, PK_DRAINING);
-    pk_io_step(io, (struct pk_id){UINT32_MAX, 0}, PK_DRAIN, NULL, 0);
-    pk_io_pump(io);
-    pk_io_maybe_finish(io);
+    maybe_finish(handle->data);
 }
 
-static void begin_release(struct pk_io *io)
+static void drain(struct pk_daemon *daemon)
+{
+    enter(daemon, PK_DRAINING);
+    uv_prepare_start(&daemon->drained, look);
+    pk_loop_tell(&daemon->conns.loop, PK_DRAIN);
+    pk_pump(&daemon->conns);
+}
+
+static void begin_release(struct pk_daemon *daemon)
 {
     char limit[PK_VALUE_TEXT];
-    enter(io, PK_RELEASING);
-    pk_io_step(io, (struct pk_id){UINT32_MAX, 0}, PK_RELEASE, NULL, 0);
-    io->released = core_left(io->core);
-    pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
-           "release: %" PRId64 " znodes and refreshes go to the ensemble, within %s", io->released,
-           pk_value_show(PK_TYPE_TIME, &io->config->stop_timeout, limit));
-    pk_io_pump(io);
+    struct pk_loop *loop = &daemon->conns.loop;
+    enter(daemon, PK_RELEASING);
+    pk_loop_tell(loop, PK_RELEASE);
+    daemon->released = core_left(loop->core);
+    pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
+           "release: %" PRId64 " znodes and refreshes go to the ensemble, within %s", daemon->released,
+           pk_value_show(PK_TYPE_TIME, &daemon->config->stop_timeout, limit));
+    pk_pump(&daemon->conns);
 }
 
 /* What is still held: on its way, or refused by the ensemble. */
-static int64_t still_held(const struct pk_io *io)
+static int64_t still_held(const struct core *core)
 {
     struct core_mount_info info;
     int64_t held = 0;
-    for (size_t i = 0; core_mount_info(io->core, i, &info); i++)
+    for (size_t i = 0; core_mount_info(core, i, &info); i++)
         held += (int64_t)info.left;
     return held;
 }
 
 /* All is released, or the time for it is over. */
-static void end_release(struct pk_io *io)
+static void end_release(struct pk_daemon *daemon)
 {
-    int64_t held = still_held(io), ms = (io->now_us - io->stage_us) / 1000;
-    const char *why = core_left(io->core) == 0 ? "the ensemble refuses them" : "stop-timeout is over";
-    const char *then = io->config->state_file[0] != '\0' ? "they go to the state file" : "they are lost";
+    struct pk_loop *loop = &daemon->conns.loop;
+    int64_t held = still_held(loop->core), ms = (loop->now_us - daemon->stage_us) / 1000;
+    const char *why = core_left(loop->core) == 0 ? "the ensemble refuses them" : "stop-timeout is over";
+    const char *then = daemon->config->state_file[0] != '\0' ? "they go to the state file" : "they are lost";
     if (held == 0)
-        pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
-               "release: all of %" PRId64 " done in %" PRId64 " ms", io->released, ms);
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
+               "release: all of %" PRId64 " done in %" PRId64 " ms", daemon->released, ms);
     else
-        pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
+        pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL,
                "release: %" PRId64 " of %" PRId64 " are left after %" PRId64 " ms, because %s; %s", held,
-               io->released, ms, why, then);
-    drain(io);
+               daemon->released, ms, why, then);
+    drain(daemon);
 }
 
-static void begin_stop(struct pk_io *io, const char *why)
+static void begin_stop(struct pk_daemon *daemon, const char *why)
 {
-    pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: stops, %zu clients are finished first", why,
-           pk_io_clients(io));
-    pk_listeners_close(io);
-    pk_survey_cancel(io);
-    if (io->config->release)
-        begin_release(io);
+    pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: stops, %zu clients are finished first", why,
+           pk_conns_clients(&daemon->conns));
+    pk_listeners_close(&daemon->listeners);
+    pk_survey_cancel(daemon->survey);
+    if (daemon->config->release)
+        begin_release(daemon);
     else
-        drain(io);
-    pk_stop_tick(io);
+        drain(daemon);
+    pk_stop_tick(daemon);
 }
 
-void pk_stop_request(struct pk_io *io, const char *why)
+void pk_stop_request(struct pk_daemon *daemon, const char *why)
 {
-    if (!pk_io_stopping(io)) {
-        begin_stop(io, why);
-    } else if (io->stage != PK_FINISHING) {
-        pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "second signal: closes %zu clients at once",
-               pk_io_clients(io));
-        pk_stop_finish(io);
+    if (!pk_daemon_stopping(daemon)) {
+        begin_stop(daemon, why);
+    } else if (daemon->stage != PK_FINISHING) {
+        pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "second signal: closes %zu clients at once",
+               pk_conns_clients(&daemon->conns));
+        pk_stop_finish(daemon);
     }
-}
-
-void pk_io_maybe_finish(struct pk_io *io)
-{
-    bool done = io->npairs == 0 && core_idle(io->core);
-    if (io->stage != PK_DRAINING || (!done && io->now_us < io->stop_us))
-        return;
-    if (pk_io_clients(io) > 0)
-        pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "%zu clients were not finished in time: closed",
-               pk_io_clients(io));
-    pk_stop_finish(io);
 }
 
 /* Up and refusing everybody is worse than down, which somebody notices. */
-static void end_a_circle(struct pk_io *io)
+static void end_a_circle(struct pk_daemon *daemon)
 {
-    pk_log(&io->log, PK_LOG_ERROR, PK_LOG_START, NULL,
+    pk_log(&daemon->log, PK_LOG_ERROR, PK_LOG_START, NULL,
            "the upstream is this very pacekeeper: ends. Name the ensemble's own servers; where storm.yaml "
-           "names the "
-           "proxy by now, give a copy from before (pacekeeper adopt, key storm-yaml)");
-    io->failed = true;
-    pk_stop_finish(io);
+           "names the proxy by now, give a copy from before (pacekeeper adopt, key storm-yaml)");
+    daemon->failed = true;
+    pk_stop_finish(daemon);
 }
 
-void pk_stop_tick(struct pk_io *io)
+void pk_stop_tick(struct pk_daemon *daemon)
 {
-    if (io->stage == PK_SERVING && pk_upstream_itself(io->upstream)) {
-        end_a_circle(io);
+    const struct pk_loop *loop = &daemon->conns.loop;
+    if (daemon->stage == PK_SERVING && pk_upstream_itself(daemon->conns.upstream)) {
+        end_a_circle(daemon);
         return;
     }
-    if (io->stage == PK_RELEASING && (core_left(io->core) == 0 || io->now_us >= io->stop_us))
-        end_release(io);
-    pk_io_maybe_finish(io);
+    if (daemon->stage == PK_RELEASING && (core_left(loop->core) == 0 || loop->now_us >= daemon->stop_us))
+        end_release(daemon);
+    maybe_finish(daemon);
 }
 
 /* Something in a thread does not end: leave it. */
 static void last_wait_over(uv_timer_t *timer)
 {
-    struct pk_io *io = timer->data;
-    pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL,
+    struct pk_daemon *daemon = timer->data;
+    pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL,
            "a name lookup or a service session does not end: left behind");
-    uv_stop(&io->loop);
+    uv_stop(&daemon->conns.loop.uv);
 }
 
-static void close_quietly(uv_handle_t *handle)
+void pk_stop_finish(struct pk_daemon *daemon)
 {
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
+    struct pk_conns *conns = &daemon->conns;
+    enter(daemon, PK_FINISHING);
+    pk_listeners_close(&daemon->listeners);
+    pk_survey_cancel(daemon->survey);
+    pk_marker_close(daemon->marker);
+    pk_conns_close(conns);
+    pk_pairs_abandon(conns);
+    if (conns->upstream != NULL)
+        pk_upstream_close(conns->upstream);
+    uv_close((uv_handle_t *)&daemon->drained, NULL);
+    pk_signals_close(daemon);
+    uv_update_time(&conns->loop.uv);
+    uv_timer_start(&daemon->tick, last_wait_over, LAST_WAIT_MS, 0);
+    uv_unref((uv_handle_t *)&daemon->tick);
 }
 
-void pk_stop_finish(struct pk_io *io)
+/* Some thread has a reason not to have come back. */
+static bool thread_left(const struct pk_daemon *daemon)
 {
-    enter(io, PK_FINISHING);
-    pk_listeners_close(io);
-    pk_survey_cancel(io);
-    pk_marker_close(io);
-    abandon_all(io);
-    if (io->upstream != NULL)
-        pk_upstream_close(io->upstream);
-    uv_timer_stop(&io->connect_timer);
-    close_quietly((uv_handle_t *)&io->connect_timer);
-    close_quietly((uv_handle_t *)&io->more);
-    pk_signals_close(io);
-    uv_update_time(&io->loop);
-    uv_timer_start(&io->tick, last_wait_over, LAST_WAIT_MS, 0);
-    uv_unref((uv_handle_t *)&io->tick);
+    const struct pk_upstream *upstream = daemon->conns.upstream;
+    return upstream != NULL &&
+           (upstream->lookups > 0 || pk_survey_running(daemon->survey) || !pk_marker_off(daemon->marker));
 }
 
-static void free_all(struct pk_io *io)
+bool pk_stop_free(struct pk_daemon *daemon, bool served)
 {
-    core_free(io->core);
-    if (io->upstream != NULL)
-        pk_upstream_free(io->upstream);
-    free(io->by_slot);
-    free(io->buffer);
-    free(io);
-}
-
-bool pk_stop_free(struct pk_io *io, bool served)
-{
-    close_quietly((uv_handle_t *)&io->tick);
-    uv_run(&io->loop, UV_RUN_NOWAIT);
-    bool empty = uv_loop_close(&io->loop) == 0;
-    bool saved = !served || pk_persist_save(io);
-    pk_log_flush(&io->log, true);
-    pk_log(&io->log, empty ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_START, NULL, "stopped%s",
+    uv_loop_t *uv = &daemon->conns.loop.uv;
+    uv_close((uv_handle_t *)&daemon->tick, NULL);
+    uv_run(uv, UV_RUN_NOWAIT);
+    bool empty = uv_loop_close(uv) == 0;
+    bool saved = !served || pk_persist_save(&daemon->conns.loop);
+    pk_log_flush(&daemon->log, true);
+    pk_log(&daemon->log, empty ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_START, NULL, "stopped%s",
            empty ? "" : ", with work left behind");
     if (!empty) /* a thread may still use it all */
-        return saved && io->upstream != NULL &&
-               (io->upstream->lookups > 0 || io->survey != NULL || io->marker != NULL);
-    free_all(io);
+        return saved && thread_left(daemon);
+    pk_daemon_free(daemon);
+    free(daemon);
     return saved;
 }

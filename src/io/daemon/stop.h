@@ -1,5 +1,5 @@
 /*
- * Signals and the end.
+ * The end.
  *
  *   SIGTERM, SIGINT ──► stop accepting, release what is held where that is configured, drain ──► all connections
  *   gone, or stop-timeout, or a second signal ──► every handle closes ──► the loop ends ──► the state file
@@ -9,18 +9,18 @@
 
 #include <stdbool.h>
 
-struct pk_io;
+struct pk_daemon;
 
 /* Begins the stop, or cuts short the one that is under way; why is the signal's name. */
-void pk_stop_request(struct pk_io *io, const char *why);
+void pk_stop_request(struct pk_daemon *daemon, const char *why);
 /* Time has passed: a release or a drain may be over. */
-void pk_stop_tick(struct pk_io *io);
+void pk_stop_tick(struct pk_daemon *daemon);
 /* Closes every handle; the loop ends by itself when their callbacks have run. */
-void pk_stop_finish(struct pk_io *io);
+void pk_stop_finish(struct pk_daemon *daemon);
 /*
  * After the loop: writes the state file when clients were served, and frees everything. False when that failed, or when
  * handles were left without a reason; the log says so.
  */
-bool pk_stop_free(struct pk_io *io, bool served);
+bool pk_stop_free(struct pk_daemon *daemon, bool served);
 
 #endif

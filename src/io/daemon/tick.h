@@ -1,13 +1,12 @@
 /*
- * What the loop does besides reading and writing: time, left-over work, and the pump between core and
- * sockets.
+ * Time that passes, for everybody in the process.
  */
 #ifndef PK_IO_DAEMON_TICK_H
 #define PK_IO_DAEMON_TICK_H
 
-struct pk_io;
+struct pk_daemon;
 
-/* Sets the timers and the idle handle up and starts the tick. */
-void pk_ticks_open(struct pk_io *io);
+/* Starts the tick. */
+void pk_tick_start(struct pk_daemon *daemon);
 
 #endif

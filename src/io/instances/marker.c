@@ -6,13 +6,16 @@
  */
 #include "io/instances/marker.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zookeeper/zookeeper.h>
 
+#include "io/config/config.h"
+#include "io/config/mounts.h"
+#include "io/conn/listener.h"
+#include "io/instances/marker_text.h"
 #include "io/instances/zksession.h"
 #include "io/loop/loop.h"
 #include "io/loop/text.h"
@@ -31,10 +34,27 @@ struct other {
     char *text;
 };
 
+/*
+ * OFF ──► IDLE ◄──► WORKING        configured; a round every status-interval
+ *  ▲        └──► CLOSING ──┐       not configured any more, configured otherwise, or the process stops
+ *  └───────────────────────┘
+ */
+enum state { OFF, IDLE, WORKING, CLOSING };
+
+/* What is known of the others, from round to round. */
+struct known {
+    int64_t looked_us;
+    int said_error; /* the error that was said last */
+    bool said;      /* that the marker stands */
+    int seen, conflicting;
+    int64_t warned_us, ghost_us; /* ghost_us: since when one like us is there */
+};
+
 struct pk_marker {
-    struct pk_io *io;
+    struct pk_loop *loop;
+    const struct pk_listeners *listeners;
+    enum state state; /* while WORKING or CLOSING the thread has all below up to known */
     uv_work_t work;
-    bool busy;        /* the thread has all below up to the figures */
     atomic_bool stop; /* waits end */
     struct pk_ensemble *ensemble;
     struct pk_auth auth;
@@ -45,12 +65,7 @@ struct pk_marker {
     int count;            /* markers below parent, ours included */
     struct other others[MAX_OTHERS];
     int nothers;
-
-    int64_t looked_us;
-    int said_error; /* the error that was said last */
-    bool said;      /* that the marker stands */
-    int seen, conflicting;
-    int64_t warned_us, ghost_us; /* ghost_us: since when one like us is there */
+    struct known known;
 };
 
 /* ---- in the thread ---- */
@@ -119,7 +134,7 @@ static int look(struct pk_marker *m)
         return error;
     m->count = names.count;
     for (int i = 0; i < names.count; i++)
-        if (strcmp(names.data[i], m->io->instance) == 0)
+        if (strcmp(names.data[i], m->loop->instance) == 0)
             ours = true;
         else
             read_other(m, names.data[i]);
@@ -165,17 +180,18 @@ static void closed(uv_work_t *request, int status)
 {
     struct pk_marker *m = request->data;
     (void)status;
-    m->io->marker = NULL;
     forget_others(m);
     explicit_bzero(&m->auth, sizeof m->auth);
     free(m->text);
-    free(m);
+    m->text = NULL;
+    m->known = (struct known){0};
+    m->state = OFF;
 }
 
 static void begin_close(struct pk_marker *m)
 {
-    m->busy = true;
-    if (uv_queue_work(&m->io->loop, &m->work, close_work, closed) != 0) {
+    m->state = CLOSING;
+    if (uv_queue_work(&m->loop->uv, &m->work, close_work, closed) != 0) {
         close_work(&m->work);
         closed(&m->work, 0);
     }
@@ -200,7 +216,7 @@ static void warn(struct pk_marker *m, const struct other *other, const char *mou
     char host[PK_VALUE_TEXT], listen[PK_VALUE_TEXT];
     pk_marker_field(other->text, "host", host, sizeof host);
     pk_marker_field(other->text, "listen", listen, sizeof listen);
-    pk_log(&m->io->log, PK_LOG_WARN, PK_LOG_INSTANCES, NULL,
+    pk_log(m->loop->log, PK_LOG_WARN, PK_LOG_INSTANCES, NULL,
            "TWO PACEKEEPERS HOLD %s IN MODE pacemaker: this one and %.100s on %.100s (%s). Clients of one do "
            "not see "
            "the heartbeats of the other: run one, or give both the mode write-behind",
@@ -210,134 +226,146 @@ static void warn(struct pk_marker *m, const struct other *other, const char *mou
 static void compare(struct pk_marker *m)
 {
     const char *mounts[MAX_OTHERS] = {NULL};
-    int before = m->conflicting, now = 0;
+    int before = m->known.conflicting, now = 0;
     bool haunted = false;
     for (int i = 0; i < m->nothers; i++) {
         bool like_us = ghost(m, m->others[i].text);
         haunted |= like_us;
-        if (!like_us || (m->ghost_us != 0 && m->io->now_us - m->ghost_us > GHOST_US))
-            mounts[i] = pk_marker_conflict(m->others[i].text, m->io->config);
+        if (!like_us || (m->known.ghost_us != 0 && m->loop->now_us - m->known.ghost_us > GHOST_US))
+            mounts[i] = pk_marker_conflict(m->others[i].text, m->loop->config);
         now += mounts[i] != NULL;
     }
-    m->ghost_us = !haunted ? 0 : m->ghost_us != 0 ? m->ghost_us : m->io->now_us;
-    m->conflicting = now;
-    if (now > before || (now > 0 && m->io->now_us - m->warned_us >= WARN_AGAIN_US)) {
-        m->warned_us = m->io->now_us;
+    m->known.ghost_us = !haunted ? 0 : m->known.ghost_us != 0 ? m->known.ghost_us : m->loop->now_us;
+    m->known.conflicting = now;
+    if (now > before || (now > 0 && m->loop->now_us - m->known.warned_us >= WARN_AGAIN_US)) {
+        m->known.warned_us = m->loop->now_us;
         for (int i = 0; i < m->nothers; i++)
             if (mounts[i] != NULL)
                 warn(m, &m->others[i], mounts[i]);
     }
     if (now == 0 && before > 0)
-        pk_log(&m->io->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL,
+        pk_log(m->loop->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL,
                "no other pacekeeper holds our mounts in mode pacemaker any more");
 }
 
 static void say_state(struct pk_marker *m)
 {
-    if (m->error == ZOK && !m->said)
-        pk_log(&m->io->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL, "marker %s stands, %d other instances",
+    if (m->error == ZOK && !m->known.said)
+        pk_log(m->loop->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL, "marker %s stands, %d other instances",
                m->path, m->count - 1);
-    else if (m->error != ZOK && m->error != m->said_error)
-        pk_log(&m->io->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL,
+    else if (m->error != ZOK && m->error != m->known.said_error)
+        pk_log(m->loop->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL,
                "other pacekeepers cannot be looked for at %s: %s; tried again (instances: none turns it off)",
                m->parent, zerror(m->error));
-    m->said = m->error == ZOK;
-    m->said_error = m->error;
+    m->known.said = m->error == ZOK;
+    m->known.said_error = m->error;
 }
 
 static void round_done(uv_work_t *request, int status)
 {
     struct pk_marker *m = request->data;
     (void)status;
-    m->busy = false;
-    if (m->io->stage == PK_FINISHING) {
+    m->state = IDLE;
+    if (atomic_load(&m->stop)) {
         begin_close(m);
         return;
     }
-    pk_io_clock(m->io);
+    pk_loop_clock(m->loop);
     say_state(m);
-    m->seen = m->error == ZOK ? m->count : 0;
+    m->known.seen = m->error == ZOK ? m->count : 0;
     if (m->error == ZOK)
         compare(m);
 }
 
-static void our_text(struct pk_io *io, struct pk_text *out)
+static void our_text(const struct pk_marker *m, struct pk_text *out)
 {
     char host[256] = "?";
     struct pk_text listen = {0};
     if (gethostname(host, sizeof host - 1) != 0)
         strcpy(host, "?");
-    for (size_t i = 0; i < io->nlisteners; i++) {
-        union pk_address bound = {.any = {0}};
-        socklen_t len = sizeof bound;
-        char text[PK_ADDRESS_TEXT];
-        if (io->listeners[i].fd >= 0 && getsockname(io->listeners[i].fd, &bound.any, &len) == 0)
-            pk_text_add(&listen, "%s%s", listen.len > 0 ? "," : "", pk_address_text(&bound.any, text));
-    }
-    pk_marker_write(out, io->config, host, listen.len > 0 ? listen.p : "?");
+    pk_listeners_text(m->listeners, &listen);
+    pk_marker_write(out, m->loop->config, host, listen.len > 0 ? listen.p : "?");
     free(listen.p);
 }
 
-static struct pk_marker *make(struct pk_io *io)
+static void begin(struct pk_marker *m)
 {
-    struct pk_marker *m = calloc(1, sizeof *m);
-    if (m == NULL)
-        return NULL;
-    m->io = io;
-    m->work.data = m;
-    m->auth = io->config->auth;
-    strcpy(m->parent, io->config->instances);
-    snprintf(m->path, sizeof m->path, "%s/%s", m->parent, io->instance);
-    return m;
+    const struct pk_config *config = m->loop->config;
+    m->auth = config->auth;
+    strcpy(m->parent, config->instances);
+    snprintf(m->path, sizeof m->path, "%s/%s", m->parent, m->loop->instance);
+    m->state = IDLE;
 }
 
-static void begin_round(struct pk_marker *m)
+static void begin_round(struct pk_marker *m, const struct pk_upstream *upstream)
 {
     struct pk_text text = {0};
-    pk_upstream_list(m->io->upstream, m->servers, sizeof m->servers);
+    pk_upstream_list(upstream, m->servers, sizeof m->servers);
     if (m->servers[0] == '\0') { /* nobody could tell */
-        m->seen = 0;
+        m->known.seen = 0;
         return;
     }
-    m->looked_us = m->io->now_us;
-    our_text(m->io, &text);
+    m->known.looked_us = m->loop->now_us;
+    our_text(m, &text);
     if (text.failed || text.p == NULL) {
         free(text.p);
         return;
     }
     free(m->text);
     m->text = text.p;
-    m->busy = uv_queue_work(&m->io->loop, &m->work, round_work, round_done) == 0;
+    if (uv_queue_work(&m->loop->uv, &m->work, round_work, round_done) == 0)
+        m->state = WORKING;
 }
 
-void pk_marker_tick(struct pk_io *io)
+static bool due(const struct pk_marker *m)
 {
-    const struct pk_config *c = io->config;
-    struct pk_marker *m = io->marker;
+    int64_t looked_us = m->known.looked_us;
+    return looked_us == 0 || m->loop->now_us - looked_us >= m->loop->config->status_interval * 1000;
+}
+
+void pk_marker_tick(struct pk_marker *m, const struct pk_upstream *upstream)
+{
+    const struct pk_config *c = m->loop->config;
     bool wanted = c->instances[0] != '\0' && pk_config_holds(c);
-    if (pk_io_stopping(io) || (m != NULL && m->busy))
-        return;
-    if (m == NULL) {
-        if (wanted)
-            io->marker = make(io);
-    } else if (!wanted || strcmp(m->parent, c->instances) != 0 || !pk_auth_same(&m->auth, &c->auth)) {
+    if (m->state == OFF && wanted)
+        begin(m);
+    else if (m->state == IDLE &&
+             (!wanted || strcmp(m->parent, c->instances) != 0 || !pk_auth_same(&m->auth, &c->auth)))
         begin_close(m);
-    } else if (m->looked_us == 0 || io->now_us - m->looked_us >= c->status_interval * 1000) {
-        begin_round(m);
-    }
+    else if (m->state == IDLE && due(m))
+        begin_round(m, upstream);
 }
 
-void pk_marker_close(struct pk_io *io)
+void pk_marker_close(struct pk_marker *m)
 {
-    if (io->marker == NULL)
-        return;
-    atomic_store(&io->marker->stop, true);
-    if (!io->marker->busy)
-        begin_close(io->marker);
+    atomic_store(&m->stop, true);
+    if (m->state == IDLE)
+        begin_close(m);
 }
 
-void pk_marker_figures(const struct pk_io *io, int *seen, int *conflicting)
+bool pk_marker_off(const struct pk_marker *m)
 {
-    *seen = io->marker != NULL ? io->marker->seen : 0;
-    *conflicting = *seen > 0 ? io->marker->conflicting : 0;
+    return m->state == OFF;
+}
+
+struct pk_marker *pk_marker_new(struct pk_loop *loop, const struct pk_listeners *listeners)
+{
+    struct pk_marker *m = calloc(1, sizeof *m);
+    if (m == NULL)
+        return NULL;
+    m->loop = loop;
+    m->listeners = listeners;
+    m->work.data = m;
+    return m;
+}
+
+void pk_marker_free(struct pk_marker *m)
+{
+    free(m);
+}
+
+void pk_marker_figures(const struct pk_marker *m, int *seen, int *conflicting)
+{
+    *seen = m->known.seen;
+    *conflicting = *seen > 0 ? m->known.conflicting : 0;
 }

@@ -7,27 +7,24 @@
 #define PK_IO_INSTANCES_MARKER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-#include "io/config/config.h"
+struct pk_listeners;
+struct pk_loop;
+struct pk_marker;
+struct pk_upstream;
 
-struct pk_io;
-struct pk_text;
-
+/* No marker yet; the listeners' addresses are shown in it. NULL when memory is short. */
+struct pk_marker *pk_marker_new(struct pk_loop *loop, const struct pk_listeners *listeners);
 /* Begins, looks again or ends, as time and the configuration ask for. */
-void pk_marker_tick(struct pk_io *io);
+void pk_marker_tick(struct pk_marker *marker, const struct pk_upstream *upstream);
 /* Takes the marker away; the loop ends when that is done. */
-void pk_marker_close(struct pk_io *io);
+void pk_marker_close(struct pk_marker *marker);
+/* There is none, and no thread works on one. */
+bool pk_marker_off(const struct pk_marker *marker);
+/* When it is off; NULL is allowed. */
+void pk_marker_free(struct pk_marker *marker);
 /* How many instances were seen when last looked, ours included, and how many of them hold what we hold; 0 when that is
  * not known. */
-void pk_marker_figures(const struct pk_io *io, int *seen, int *conflicting);
-
-/* A marker's text (marker_text.c): one line, for people and for other instances. */
-void pk_marker_write(struct pk_text *out, const struct pk_config *config, const char *host,
-                     const char *listen);
-/* Copies a field of a marker's text ("host", "listen"), "?" when it has none. */
-void pk_marker_field(const char *text, const char *name, char *out, size_t size);
-/* The first mount of ours in mode pacemaker that overlaps one of the marker's in that mode, else NULL. */
-const char *pk_marker_conflict(const char *text, const struct pk_config *config);
+void pk_marker_figures(const struct pk_marker *marker, int *seen, int *conflicting);
 
 #endif

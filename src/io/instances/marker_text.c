@@ -3,10 +3,13 @@
  * spaces between; bytes of a path that would end a field are written as %XX. Failure modes: text of another kind has no
  * fields, and conflicts with nothing.
  */
+#include "io/instances/marker_text.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "io/instances/marker.h"
+#include "io/config/config.h"
+#include "io/config/mounts.h"
 #include "io/loop/text.h"
 
 static void escaped(struct pk_text *out, const char *text)

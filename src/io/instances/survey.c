@@ -11,6 +11,8 @@
 #include <string.h>
 #include <zookeeper/zookeeper.h>
 
+#include "io/config/config.h"
+#include "io/config/mounts.h"
 #include "io/instances/zksession.h"
 #include "io/loop/loop.h"
 #include "io/upstream/servers.h"
@@ -21,12 +23,15 @@ struct finding {
     bool cut; /* more children than were looked into */
 };
 
+/* DUE ──► RUNNING ──► DONE */
+enum state { DUE, RUNNING, DONE };
+
 struct pk_survey {
-    struct pk_io *io;
+    struct pk_loop *loop;
+    enum state state;
     uv_work_t work;
     atomic_bool stop;
     char servers[PK_MAX_ADDRESSES * PK_ADDRESS_TEXT];
-    const struct pk_config *config;
     struct pk_auth auth;
     int error;
     struct finding findings[PK_MAX_MOUNTS];
@@ -68,16 +73,17 @@ static void look(struct pk_ensemble *ensemble, const char *path, struct finding 
 static void work(uv_work_t *request)
 {
     struct pk_survey *survey = request->data;
+    const struct pk_config *config = survey->loop->config;
     struct pk_ensemble *ensemble = NULL;
     survey->error = pk_ensemble_open(&ensemble, survey->servers, &survey->auth, &survey->stop, CONNECT_MS);
-    for (size_t i = 0; i < survey->config->nmounts && survey->error == ZOK; i++)
-        look(ensemble, survey->config->mounts[i].path, &survey->findings[i]);
+    for (size_t i = 0; i < config->nmounts && survey->error == ZOK; i++)
+        look(ensemble, config->mounts[i].path, &survey->findings[i]);
     pk_ensemble_close(ensemble);
 }
 
 static void say(struct pk_survey *survey, const struct pk_config_mount *mount, const struct finding *finding)
 {
-    struct pk_log *log = &survey->io->log;
+    struct pk_log *log = survey->loop->log;
     if (finding->error == ZNONODE)
         pk_log(log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
                "mount %s does not exist in the ensemble yet: znodes are created in memory below it once "
@@ -101,43 +107,52 @@ static void say(struct pk_survey *survey, const struct pk_config_mount *mount, c
 static void done(uv_work_t *request, int status)
 {
     struct pk_survey *survey = request->data;
-    struct pk_io *io = survey->io;
+    const struct pk_config *config = survey->loop->config;
     if (status == 0 && !atomic_load(&survey->stop)) {
         if (survey->error != ZOK)
-            pk_log(&io->log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
+            pk_log(survey->loop->log, PK_LOG_INFO, PK_LOG_SURVEY, NULL,
                    "what exists below the mounts is not known: %s", zerror(survey->error));
-        for (size_t i = 0; i < io->config->nmounts && survey->error == ZOK; i++)
-            if (io->config->mounts[i].mode != PK_MODE_RELAY)
-                say(survey, &io->config->mounts[i], &survey->findings[i]);
+        for (size_t i = 0; i < config->nmounts && survey->error == ZOK; i++)
+            if (config->mounts[i].mode != PK_MODE_RELAY)
+                say(survey, &config->mounts[i], &survey->findings[i]);
     }
     explicit_bzero(&survey->auth, sizeof survey->auth);
-    free(survey);
-    io->survey = NULL;
+    survey->state = DONE;
 }
 
-void pk_survey_tick(struct pk_io *io)
+struct pk_survey *pk_survey_new(struct pk_loop *loop)
 {
-    if (io->surveyed || pk_io_stopping(io) || !pk_config_holds(io->config) ||
-        pk_upstream_state(io->upstream).up == 0)
-        return;
-    io->surveyed = true;
     struct pk_survey *survey = calloc(1, sizeof *survey);
     if (survey == NULL)
-        return;
-    survey->io = io;
-    survey->config = io->config;
-    survey->auth = io->config->auth;
+        return NULL;
+    survey->loop = loop;
     survey->work.data = survey;
-    pk_upstream_list(io->upstream, survey->servers, sizeof survey->servers);
-    if (survey->servers[0] == '\0' || uv_queue_work(&io->loop, &survey->work, work, done) != 0) {
-        free(survey);
-        return;
-    }
-    io->survey = survey;
+    return survey;
 }
 
-void pk_survey_cancel(struct pk_io *io)
+void pk_survey_tick(struct pk_survey *survey, const struct pk_upstream *upstream)
 {
-    if (io->survey != NULL)
-        atomic_store(&io->survey->stop, true);
+    const struct pk_config *config = survey->loop->config;
+    if (survey->state != DUE || !pk_config_holds(config) || pk_upstream_state(upstream).up == 0)
+        return;
+    survey->state = DONE;
+    survey->auth = config->auth;
+    pk_upstream_list(upstream, survey->servers, sizeof survey->servers);
+    if (survey->servers[0] != '\0' && uv_queue_work(&survey->loop->uv, &survey->work, work, done) == 0)
+        survey->state = RUNNING;
+}
+
+void pk_survey_cancel(struct pk_survey *survey)
+{
+    atomic_store(&survey->stop, true);
+}
+
+bool pk_survey_running(const struct pk_survey *survey)
+{
+    return survey->state == RUNNING;
+}
+
+void pk_survey_free(struct pk_survey *survey)
+{
+    free(survey);
 }

@@ -3,10 +3,13 @@
  * that waited for names go on. Failure modes: a failed lookup leaves what was known; addresses that a name no longer
  * has are passed over; beyond PK_MAX_ADDRESSES a forgotten one makes room.
  */
+#include "io/upstream/names.h"
+
 #include <string.h>
 
 #include "io/loop/loop.h"
-#include "io/upstream/servers.h"
+#include "io/loop/wait.h"
+#include "io/upstream/learn.h"
 
 enum { RESOLVE_AGAIN_US = 3000000 };
 
@@ -44,50 +47,70 @@ static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct 
 }
 
 /* At the start that is a mistake of the configuration; later the name was moved, and others may serve. */
-static void refuse_ourselves(struct pk_upstream *upstream, struct pk_server *server,
-                             const struct pk_name *name)
+static void refuse_ourselves(struct pk_server *server, const struct pk_name *name)
 {
-    if (!server->refused)
-        pk_log(&upstream->io->log, PK_LOG_ERROR, PK_LOG_START, NULL,
+    if (server->state != PK_SERVER_ITSELF)
+        pk_log(server->upstream->loop->log, PK_LOG_ERROR, PK_LOG_START, NULL,
                "%s is %s by now, where pacekeeper itself listens: refused", name->where->host, server->name);
-    server->refused = true;
-    upstream->itself |= !name->known;
+    pk_server_move(server, PK_SERVER_ITSELF, "");
+    server->upstream->itself |= !name->known;
 }
 
-void pk_upstream_resolved(struct pk_upstream *upstream, int name, const struct addrinfo *found,
-                          const char *failure)
+/* The addresses of a name, instead of those that it had. */
+static void take(struct pk_upstream *upstream, struct pk_name *name, const struct addrinfo *found)
 {
-    uint32_t bit = UINT32_C(1) << name;
-    const struct pk_hostport *where = upstream->names[name].where;
-    if (failure != NULL)
-        pk_log(&upstream->io->log, PK_LOG_WARN, PK_LOG_RESOLVE, NULL, "%s cannot be resolved: %s",
-               where->host, failure);
-    else
-        for (int i = 0; i < upstream->nservers; i++)
-            upstream->servers[i].names &= ~bit;
+    uint32_t bit = UINT32_C(1) << (name - upstream->names);
+    for (int i = 0; i < upstream->nservers; i++)
+        upstream->servers[i].names &= ~bit;
     for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
         struct pk_server *server = find_or_add(upstream, a->ai_addr);
         if (server == NULL)
             break;
         server->names |= bit;
         if (pk_selves_have(&upstream->selves, a->ai_addr))
-            refuse_ourselves(upstream, server, &upstream->names[name]);
-        else if (!server->verified)
+            refuse_ourselves(server, name);
+        else if (!pk_server_told(server))
             pk_server_probe(server);
     }
-    upstream->names[name].known |= found != NULL;
-    pk_upstream_retry_all(&upstream->io->nameless);
+    name->known = true;
+}
+
+static void resolved(struct pk_name *name, const struct addrinfo *found, const char *failure)
+{
+    struct pk_upstream *upstream = name->owner;
+    upstream->lookups--;
+    if (upstream->closing)
+        return;
+    pk_loop_clock(upstream->loop);
+    if (failure != NULL)
+        pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_RESOLVE, NULL, "%s cannot be resolved: %s",
+               name->where->host, failure);
+    else
+        take(upstream, name, found);
+    pk_wake_all(&upstream->nameless, false);
+    upstream->settled(upstream->owner);
+}
+
+void pk_upstream_name_add(struct pk_upstream *upstream, const struct pk_hostport *where)
+{
+    union pk_address address;
+    struct addrinfo one = {.ai_addr = &address.any};
+    struct pk_name *name = &upstream->names[upstream->nnames++];
+    name->done = resolved;
+    name->owner = upstream;
+    if (pk_resolve_init(name, where, &address))
+        take(upstream, name, &one);
 }
 
 void pk_upstream_resolve(struct pk_upstream *upstream)
 {
-    upstream->resolved_us = upstream->io->now_us;
+    upstream->resolved_us = upstream->loop->now_us;
     for (int i = 0; i < upstream->nnames; i++)
-        pk_resolve_start(&upstream->names[i]);
+        upstream->lookups += pk_resolve_start(&upstream->names[i], &upstream->loop->uv);
 }
 
 void pk_upstream_resolve_again(struct pk_upstream *upstream)
 {
-    if (upstream->lookups == 0 && upstream->io->now_us - upstream->resolved_us >= RESOLVE_AGAIN_US)
+    if (upstream->lookups == 0 && upstream->loop->now_us - upstream->resolved_us >= RESOLVE_AGAIN_US)
         pk_upstream_resolve(upstream);
 }

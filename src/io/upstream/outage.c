@@ -16,7 +16,7 @@ enum { FORGET_US = 5000000, SAY_US = 1000000, QUIET_US = 300000, LONGEST_WAIT_US
 void pk_outage_closed(struct pk_upstream *upstream)
 {
     struct pk_outage *o = &upstream->outage;
-    o->newest_us = upstream->io->now_us;
+    o->newest_us = upstream->loop->now_us;
     if (o->closed++ == 0)
         o->first_us = o->newest_us;
 }
@@ -25,7 +25,7 @@ void pk_outage_closed(struct pk_upstream *upstream)
 static bool known(const struct pk_upstream *upstream)
 {
     for (int i = 0; i < upstream->nservers; i++)
-        if (upstream->servers[i].names != 0 && !upstream->servers[i].refused && !upstream->servers[i].asked)
+        if (upstream->servers[i].names != 0 && upstream->servers[i].state == PK_SERVER_UNASKED)
             return false;
     return upstream->lookups == 0;
 }
@@ -33,8 +33,8 @@ static bool known(const struct pk_upstream *upstream)
 static void over(struct pk_upstream *upstream, const struct pk_ensemble_state *state)
 {
     struct pk_outage *o = &upstream->outage;
-    double seconds = (double)(upstream->io->now_us - o->since_us) / 1e6;
-    pk_log(&upstream->io->log, o->said ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
+    double seconds = (double)(upstream->loop->now_us - o->since_us) / 1e6;
+    pk_log(upstream->loop->log, o->said ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
            "the ensemble is back after %.1f s: %d of %d servers serve, %" PRId64 " clients were closed",
            seconds, state->up, state->servers, o->closed);
     *o = (struct pk_outage){0};
@@ -44,7 +44,7 @@ static void say(struct pk_upstream *upstream, const struct pk_ensemble_state *st
 {
     struct pk_outage *o = &upstream->outage;
     o->said = true;
-    pk_log(&upstream->io->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
+    pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
            "the ensemble is out: 0 of %d servers serve, %" PRId64 " clients closed", state->servers,
            o->closed);
 }
@@ -53,7 +53,7 @@ void pk_outage_tick(struct pk_upstream *upstream)
 {
     struct pk_outage *o = &upstream->outage;
     struct pk_ensemble_state state = pk_upstream_state(upstream);
-    int64_t now = upstream->io->now_us;
+    int64_t now = upstream->loop->now_us;
     if (state.up > 0) {
         if (o->since_us != 0)
             over(upstream, &state);

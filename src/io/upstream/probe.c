@@ -4,15 +4,13 @@
  */
 #include "io/upstream/probe.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
-
-#include "io/loop/loop.h"
-#include "io/upstream/servers.h"
 
 struct pk_probe {
-    struct pk_server *server; /* NULL: cancelled or reported */
+    pk_probe_done *done; /* NULL: cancelled or reported */
+    void *owner;
     uv_tcp_t tcp;
     uv_timer_t timer;
     uv_connect_t connect;
@@ -31,20 +29,16 @@ static void closed(uv_handle_t *handle)
 
 static void end(struct pk_probe *probe)
 {
-    probe->server->probe = NULL;
-    probe->server = NULL;
+    probe->done = NULL;
     uv_close((uv_handle_t *)&probe->tcp, closed);
     uv_close((uv_handle_t *)&probe->timer, closed);
 }
 
 static void report(struct pk_probe *probe, enum pk_probe_result result, const char *text)
 {
-    struct pk_server *server = probe->server;
-    struct pk_io *io = server->upstream->io;
+    pk_probe_done *done = probe->done;
     end(probe);
-    pk_io_clock(io);
-    pk_upstream_probed(server, result, text);
-    pk_io_pump(io);
+    done(probe->owner, result, text);
 }
 
 static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -70,7 +64,7 @@ static void connected(uv_connect_t *request, int status)
 {
     struct pk_probe *probe = request->handle->data;
     uv_buf_t word = uv_buf_init((char *)(uintptr_t) "srvr", 4);
-    if (probe->server == NULL)
+    if (probe->done == NULL)
         return;
     if (status < 0) {
         bool closed_at_once = status == UV_EPIPE || status == UV_ECONNRESET;
@@ -89,29 +83,29 @@ static void late(uv_timer_t *timer)
     report(probe, probe->connected ? PK_PROBE_SILENT : PK_PROBE_FAILED, "no connection in time");
 }
 
-enum pk_err pk_probe_start(struct pk_server *server, int64_t timeout_ms)
+struct pk_probe *pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t timeout_ms,
+                                pk_probe_done *done, void *owner)
 {
-    uv_loop_t *loop = &server->upstream->io->loop;
     struct pk_probe *probe = calloc(1, sizeof *probe);
     if (probe == NULL)
-        return PK_ENOMEM;
-    probe->server = server;
-    server->probe = probe;
+        return NULL;
+    probe->done = done;
+    probe->owner = owner;
     uv_tcp_init(loop, &probe->tcp);
     uv_timer_init(loop, &probe->timer);
     probe->tcp.data = probe->timer.data = probe;
     probe->handles = 2;
-    if (uv_tcp_connect(&probe->connect, &probe->tcp, &server->address.any, connected) != 0) {
+    if (uv_tcp_connect(&probe->connect, &probe->tcp, address, connected) != 0) {
         end(probe);
-        return PK_ELIMIT;
+        return NULL;
     }
     uv_update_time(loop);
     uv_timer_start(&probe->timer, late, (uint64_t)timeout_ms, 0);
-    return PK_OK;
+    return probe;
 }
 
-void pk_probe_cancel(struct pk_server *server)
+void pk_probe_cancel(struct pk_probe *probe)
 {
-    if (server->probe != NULL)
-        end(server->probe);
+    if (probe != NULL)
+        end(probe);
 }

@@ -4,11 +4,7 @@
 #ifndef PK_IO_UPSTREAM_PROBE_H
 #define PK_IO_UPSTREAM_PROBE_H
 
-#include <stdint.h>
-
-#include "base/err.h"
-
-struct pk_server;
+#include <uv.h>
 
 enum pk_probe_result {
     PK_PROBE_TEXT,   /* an answer */
@@ -19,12 +15,16 @@ enum pk_probe_result {
 
 struct pk_probe;
 
+/* How a probe ended; the probe is gone. text is the answer, or why there is none. */
+typedef void pk_probe_done(void *owner, enum pk_probe_result result, const char *text);
+
 /*
- * Starts a probe, which ends with pk_upstream_probed within timeout_ms, never before this returns. On failure
- * nothing follows.
+ * Starts a probe, which ends with one call of done within timeout_ms, never before this returns. NULL when that cannot
+ * be; nothing follows then.
  */
-enum pk_err pk_probe_start(struct pk_server *server, int64_t timeout_ms) PK_NODISCARD;
-/* Ends it without a result. */
-void pk_probe_cancel(struct pk_server *server);
+struct pk_probe *pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t timeout_ms,
+                                pk_probe_done *done, void *owner);
+/* Ends it without a result; NULL is allowed. */
+void pk_probe_cancel(struct pk_probe *probe);
 
 #endif

@@ -7,24 +7,29 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "base/err.h"
 #include "io/config/hostport.h"
 
-struct pk_upstream;
+enum pk_name_state {
+    PK_NAME_NUMERIC, /* needs no lookup */
+    PK_NAME_IDLE,
+    PK_NAME_BUSY, /* a lookup is under way */
+};
 
 struct pk_name {
-    struct pk_upstream *upstream;
     const struct pk_hostport *where; /* borrowed from the configuration */
-    bool numeric;                    /* needs no lookup */
-    bool busy;                       /* a lookup is under way */
-    bool known;                      /* a lookup has succeeded */
+    enum pk_name_state state;
+    bool known; /* it has had addresses */
+    /* A lookup has ended: addresses that are freed afterwards, or why there are none. */
+    void (*done)(struct pk_name *name, const struct addrinfo *found, const char *failure);
+    void *owner;
     uv_getaddrinfo_t request;
 };
 
-/* Sets the name up; a numeric address is reported with pk_upstream_resolved at once. */
-void pk_resolve_init(struct pk_name *name, struct pk_upstream *upstream, const struct pk_hostport *where);
-/* Starts a lookup unless the name is numeric or busy; ends with pk_upstream_resolved. True when one was
- * started. */
-bool pk_resolve_start(struct pk_name *name);
+/* Sets the name up, but for done and owner. True for a numeric address, which is then in *address. */
+bool pk_resolve_init(struct pk_name *name, const struct pk_hostport *where, union pk_address *address);
+/* Starts a lookup unless the name is numeric or busy; true when one was started, which ends with done. */
+bool pk_resolve_start(struct pk_name *name, uv_loop_t *loop);
+/* Has a lookup that waits for a thread end soon; done is called all the same. */
+void pk_resolve_cancel(struct pk_name *name);
 
 #endif

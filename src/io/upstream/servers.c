@@ -3,12 +3,13 @@
  * server answers its probe and clients get through. Failure modes: connects that fail, sessions that are
  * refused at once.
  */
+#include "io/upstream/servers.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/loop/loop.h"
-#include "io/upstream/servers.h"
+#include "io/loop/move.h"
 
 enum { BACKOFF_MIN_MS = 500, BACKOFF_MAX_MS = 15000, BACKOFF_STEPS = 5 };
 
@@ -24,24 +25,43 @@ uint64_t pk_upstream_roll(struct pk_upstream *upstream)
 
 void pk_server_back_off(struct pk_server *server)
 {
-    if (server->upstream->io->now_us < server->retry_us)
+    if (server->upstream->loop->now_us < server->retry_us)
         return;
     int64_t ms = BACKOFF_MIN_MS << (server->fails < BACKOFF_STEPS ? server->fails : BACKOFF_STEPS);
     if (ms > BACKOFF_MAX_MS)
         ms = BACKOFF_MAX_MS;
     ms -= (int64_t)(pk_upstream_roll(server->upstream) % (uint64_t)(ms / 2 + 1));
     server->fails++;
-    server->retry_us = server->upstream->io->now_us + ms * 1000;
+    server->retry_us = server->upstream->loop->now_us + ms * 1000;
 }
 
-void pk_server_say(struct pk_server *server, bool up, const char *why)
+static const uint8_t edges[] = {
+    [PK_SERVER_UNASKED] =
+        PK_TO(PK_SERVER_UNREACHED) | PK_TO(PK_SERVER_UP) | PK_TO(PK_SERVER_DOWN) | PK_TO(PK_SERVER_ITSELF),
+    [PK_SERVER_UNREACHED] = PK_TO(PK_SERVER_UP) | PK_TO(PK_SERVER_DOWN) | PK_TO(PK_SERVER_ITSELF),
+    [PK_SERVER_UP] = PK_TO(PK_SERVER_DOWN) | PK_TO(PK_SERVER_ITSELF),
+    [PK_SERVER_DOWN] = PK_TO(PK_SERVER_UP) | PK_TO(PK_SERVER_ITSELF),
+    [PK_SERVER_ITSELF] = PK_TO(PK_SERVER_UP) | PK_TO(PK_SERVER_DOWN),
+};
+
+void pk_server_move(struct pk_server *server, enum pk_server_state to, const char *why)
 {
-    bool news = !server->asked || server->up != up;
-    server->asked = true;
-    server->up = up;
-    if (news)
-        pk_log(&server->upstream->io->log, up ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
-               "server %s %s: %s", server->name, up ? "answers" : "does not serve", why);
+    struct pk_log *log = server->upstream->loop->log;
+    enum pk_server_state from = server->state;
+    if (from == to)
+        return;
+    server->state = pk_move("a server", edges, from, to);
+    if (to == PK_SERVER_UP)
+        pk_log(log, PK_LOG_INFO, PK_LOG_UPSTREAM, NULL, "server %s answers: %s", server->name, why);
+    else if (to != PK_SERVER_ITSELF && from != PK_SERVER_UNREACHED)
+        pk_log(log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "server %s does not serve: %s", server->name, why);
+}
+
+void pk_server_fail(struct pk_server *server, const char *why)
+{
+    pk_server_back_off(server);
+    if (server->state != PK_SERVER_ITSELF)
+        pk_server_move(server, pk_server_told(server) ? PK_SERVER_DOWN : PK_SERVER_UNREACHED, why);
 }
 
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server)
@@ -60,48 +80,10 @@ void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size
     out[0] = '\0';
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
-        if (s->names == 0 || !s->verified || !s->up || strcmp(s->mode, "proxy") == 0)
+        if (s->names == 0 || s->state != PK_SERVER_UP || strcmp(s->mode, "proxy") == 0)
             continue;
         n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "," : "", s->name);
     }
-}
-
-void pk_upstream_connected(struct pk_upstream *upstream, int server)
-{
-    struct pk_server *s = &upstream->servers[server];
-    if (s->up || s->probe != NULL)
-        return;
-    /* A frozen server accepts too: only its answer to srvr makes it one that serves. */
-    if (pk_probe_start(s, upstream->io->config->connect_timeout) != PK_OK)
-        s->retry_us = 0;
-}
-
-void pk_upstream_close(struct pk_upstream *upstream)
-{
-    upstream->closing = true;
-    for (int i = 0; i < upstream->nservers; i++)
-        pk_probe_cancel(&upstream->servers[i]);
-    for (int i = 0; i < upstream->nnames; i++)
-        if (upstream->names[i].busy)
-            uv_cancel((uv_req_t *)&upstream->names[i].request);
-}
-
-void pk_upstream_free(struct pk_upstream *upstream)
-{
-    free(upstream);
-}
-
-bool pk_upstream_itself(const struct pk_upstream *upstream)
-{
-    int servers = 0;
-    if (upstream->itself || upstream->served || upstream->lookups > 0)
-        return upstream->itself;
-    for (int i = 0; i < upstream->nservers; i++) {
-        if (upstream->servers[i].names != 0 && !upstream->servers[i].refused)
-            return false;
-        servers += upstream->servers[i].names != 0;
-    }
-    return servers > 0;
 }
 
 struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream)
@@ -110,10 +92,10 @@ struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream)
     int writable = 0;
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
-        if (s->names == 0 || s->refused)
+        if (s->names == 0 || s->state == PK_SERVER_ITSELF)
             continue;
         state.servers++;
-        if (!s->up)
+        if (s->state != PK_SERVER_UP)
             continue;
         state.up++;
         writable += strcmp(s->mode, "read-only") != 0;

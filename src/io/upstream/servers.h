@@ -1,18 +1,16 @@
 /*
- * The servers of the ensemble: their addresses, whether they answer, and which one a client should try next.
+ * The servers of the ensemble: their addresses, and what is known of each.
  *
- * An address is asked who it is (srvr) before a client is first sent there, so that a server that is this
- * very process is found and refused, and again every status-interval. Addresses keep their index for good;
- * one that its name no longer has is passed over.
+ *   UNASKED ──► UNREACHED        asked who it is (srvr) before a client is first sent there; no answer so far
+ *      └────────────┴──► UP ◄──► DOWN             it has told
+ *                        ITSELF ◄──┘              it is this very process: passed over until it answers otherwise
+ *
+ * Addresses keep their index for good; one that its name no longer has is passed over.
  */
 #ifndef PK_IO_UPSTREAM_SERVERS_H
 #define PK_IO_UPSTREAM_SERVERS_H
 
-#include <netinet/in.h>
-#include <stdbool.h>
-
 #include "base/list.h"
-#include "core/core.h"
 #include "io/config/selves.h"
 #include "io/upstream/outage.h"
 #include "io/upstream/probe.h"
@@ -23,18 +21,22 @@ enum { PK_ARRIVING_MAX = 32 };
 
 enum { PK_MAX_ADDRESSES = 64, PK_VERSION_TEXT = 48, PK_STATE_TEXT = 24 };
 
-struct pk_io;
+enum pk_server_state {
+    PK_SERVER_UNASKED,
+    PK_SERVER_UNREACHED, /* it was asked who it is, and has never told */
+    PK_SERVER_UP,        /* its newest probe was answered */
+    PK_SERVER_DOWN,      /* it has told who it is, and does not serve now */
+    PK_SERVER_ITSELF,    /* it is this process */
+};
+
+struct pk_loop;
 
 struct pk_server {
     struct pk_upstream *upstream;
     union pk_address address;
     char name[PK_ADDRESS_TEXT];
-    uint32_t names;                /* bit i: name i has this address; 0: passed over */
-    bool verified;                 /* it has been asked who it is */
-    bool refused;                  /* it is this process */
-    bool asked;                    /* up is known */
-    bool up;                       /* its newest probe was answered, or a client got through */
-    bool warned;                   /* that it is a proxy */
+    uint32_t names; /* bit i: name i has this address; 0: passed over */
+    enum pk_server_state state;
     bool lost;                     /* uplinks broke, and it was asked too lately to be asked again at once */
     unsigned fails;                /* in a row */
     int64_t asked_us;              /* start of the newest probe */
@@ -42,19 +44,23 @@ struct pk_server {
     char version[PK_VERSION_TEXT]; /* "3.8.0", empty when it does not tell */
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
     struct pk_probe *probe;        /* running, else NULL */
-    struct pk_list waiters;        /* pairs that wait for the probe */
-    struct pk_list queue;          /* pairs that wait until fewer are on their way in */
+    struct pk_list waiters;        /* of struct pk_wait: until the probe has ended */
+    struct pk_list queue;          /* of struct pk_wait: until fewer are on their way in */
     int arriving;                  /* uplinks that connect, or have not heard from it yet */
 };
 
 struct pk_upstream {
-    struct pk_io *io;
+    struct pk_loop *loop;
+    /* Called after a probe or a lookup has woken those that waited: what they asked of the core is to be done. */
+    void (*settled)(void *owner);
+    void *owner;
     struct pk_server servers[PK_MAX_ADDRESSES];
     int nservers;
     struct pk_name names[PK_MAX_SERVERS];
-    int nnames, lookups; /* lookups: under way */
-    int64_t resolved_us; /* start of the newest round of lookups */
-    int64_t probed_us;   /* start of the newest round of probes */
+    int nnames, lookups;     /* lookups: under way */
+    struct pk_list nameless; /* of struct pk_wait: until names are resolved */
+    int64_t resolved_us;     /* start of the newest round of lookups */
+    int64_t probed_us;       /* start of the newest round of probes */
     uint64_t random;
     struct pk_selves selves; /* where we listen ourselves */
     bool served;             /* a server that is not ourselves has answered once */
@@ -63,68 +69,25 @@ struct pk_upstream {
     bool closing;
 };
 
-enum pk_pick {
-    PK_PICK_SERVER, /* connect to it */
-    PK_PICK_PROBE,  /* it has to be probed first: pk_upstream_wait */
-    PK_PICK_NAMES,  /* no address yet: wait until names are resolved */
-    PK_PICK_NONE,   /* all have been tried */
-};
+/* It has told who it is: clients may be sent there. */
+static inline bool pk_server_told(const struct pk_server *server)
+{
+    return server->state == PK_SERVER_UP || server->state == PK_SERVER_DOWN;
+}
 
-/* Makes the list of servers and starts to resolve and probe them. PK_ENOMEM. */
-enum pk_err pk_upstream_open(struct pk_io *io) PK_NODISCARD;
-/* Ends probes and lookups; their handles close. */
-void pk_upstream_close(struct pk_upstream *upstream);
-/* After the loop has ended. */
-void pk_upstream_free(struct pk_upstream *upstream);
-/* True when nothing but ourselves was ever found, or a name led to ourselves from the start: no upstream to serve with. */
-bool pk_upstream_itself(const struct pk_upstream *upstream);
-/* Probes again when status-interval has passed; every second while no server serves. */
-void pk_upstream_tick(struct pk_upstream *upstream);
-
-/* A server for a client that has tried the ones in the set; at random among those that did not fail lately.
- */
-enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int *server);
-/* Puts a pair's node into the waiters of a server and starts its probe. */
-void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_list *waiting);
-const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
-const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
-
-/* Takes a place among those on their way in; false: the pair's node is in the queue and is retried later. */
-bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_list *waiting);
-/* Gives the place back; the next of the queue is retried. Not from within pk_pair_uplink_open. */
-void pk_upstream_arrived(struct pk_upstream *upstream, int server);
-
-/* What clients met. */
-void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *why);
-void pk_upstream_connected(struct pk_upstream *upstream, int server);
-/* The server accepted a client's connection but gave no session. */
-void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close why);
-
-/* Prechecks a server who it is, unless that is under way. */
-void pk_server_probe(struct pk_server *server);
-/* Has every pair of a list look for a server again. */
-void pk_upstream_retry_all(struct pk_list *waiters);
-/* Looks all names up (names.c), or only when the last time is a while ago. */
-void pk_upstream_resolve(struct pk_upstream *upstream);
-void pk_upstream_resolve_again(struct pk_upstream *upstream);
-
-/* The servers that answer, HOST:PORT with commas between, for a service session; empty when none does. */
-void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size);
-
-/* A number at random. */
-uint64_t pk_upstream_roll(struct pk_upstream *upstream);
+/* Notes what a server is now, and says in the log when it has begun or ceased to serve. */
+void pk_server_move(struct pk_server *server, enum pk_server_state to, const char *why);
+/* It does not serve: DOWN or UNREACHED, by what it was; tried last for a time. */
+void pk_server_fail(struct pk_server *server, const char *why);
 /* Has a server tried last for a time that doubles with each failure; many failures at once are one. */
 void pk_server_back_off(struct pk_server *server);
-/* Notes whether a server serves, and says so in the log when that is new. */
-void pk_server_say(struct pk_server *server, bool up, const char *why);
 
-/* From probe.c and resolve.c. */
-void pk_upstream_probed(struct pk_server *server, enum pk_probe_result result, const char *text);
-void pk_upstream_resolved(struct pk_upstream *upstream, int name, const struct addrinfo *found,
-                          const char *failure);
-
-/* An established uplink was lost: the server is asked anew, at once or a second after the last time. */
-void pk_upstream_lost(struct pk_upstream *upstream, int server);
+const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
+const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
+/* The servers that answer, HOST:PORT with commas between, for a service session; empty when none does. */
+void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size);
+/* A number at random. */
+uint64_t pk_upstream_roll(struct pk_upstream *upstream);
 
 /* What the ensemble is like, for four-letter words. */
 struct pk_ensemble_state {

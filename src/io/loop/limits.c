@@ -2,7 +2,7 @@
  * File descriptors. Happy path: the soft limit becomes the hard one. Failure modes: a limit too small for
  * max-connections is warned about; accepting pauses there (listener.c).
  */
-#include "io/daemon/limits.h"
+#include "io/loop/limits.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,11 +10,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "io/loop/loop.h"
-
 enum { KEPT_BACK = 64 };
 
-void pk_limits_count(struct pk_io *io)
+void pk_limits_count(struct pk_limits *limits)
 {
     DIR *dir = opendir("/proc/self/fd");
     int64_t n = -3; /* ".", ".." and the folder itself */
@@ -23,30 +21,28 @@ void pk_limits_count(struct pk_io *io)
     while (readdir(dir) != NULL)
         n++;
     closedir(dir);
-    io->files = n;
+    limits->files = n;
 }
 
-void pk_limits_raise(struct pk_io *io)
+void pk_limits_raise(struct pk_limits *limits, struct pk_log *log, size_t wanted)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        pk_log(&io->log, PK_LOG_WARN, PK_LOG_START, NULL, "the limit of file descriptors is unknown: %s",
+        pk_log(log, PK_LOG_WARN, PK_LOG_START, NULL, "the limit of file descriptors is unknown: %s",
                strerror(errno));
-        io->pair_limit = SIZE_MAX;
-        io->max_files = -1;
+        *limits = (struct pk_limits){.pairs = SIZE_MAX, .max_files = -1};
         return;
     }
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         limit.rlim_cur = before;
-    io->max_files = (int64_t)limit.rlim_cur;
     uint64_t files = limit.rlim_cur, kept = files / 4 < KEPT_BACK ? files / 4 : KEPT_BACK;
-    io->pair_limit = files - kept > UINT32_MAX ? UINT32_MAX : (size_t)((files - kept) / 2);
-    if (io->pair_limit < 1)
-        io->pair_limit = 1;
-    bool few = io->pair_limit < (size_t)io->config->max_connections;
-    pk_log(&io->log, PK_LOG_INFO, PK_LOG_START, NULL,
+    size_t room = files - kept > UINT32_MAX ? UINT32_MAX : (size_t)((files - kept) / 2);
+    *limits = (struct pk_limits){.pairs = room > 0 ? room : 1, .max_files = (int64_t)files};
+    pk_log(log, PK_LOG_INFO, PK_LOG_START, NULL,
            "file descriptors: %" PRIu64 " (was %" PRIu64 "), room for %zu clients%s", files, (uint64_t)before,
-           io->pair_limit, few ? ", less than max-connections (the hard limit: LimitNOFILE, ulimit -n)" : "");
+           limits->pairs,
+           limits->pairs < wanted ? ", less than max-connections (the hard limit: LimitNOFILE, ulimit -n)"
+                                  : "");
 }

@@ -1,0 +1,24 @@
+/*
+ * What the answers to four-letter words are made of.
+ */
+#ifndef PK_IO_ADMIN_ADMIN_H
+#define PK_IO_ADMIN_ADMIN_H
+
+#include <stddef.h>
+
+struct pk_conns;
+struct pk_limits;
+struct pk_listeners;
+struct pk_marker;
+
+struct pk_admin {
+    const struct pk_conns *conns;
+    const struct pk_listeners *listeners;
+    const struct pk_limits *limits;
+    const struct pk_marker *marker;
+};
+
+/* The version that we show: the ensemble's with our own behind it. */
+void pk_admin_version(const struct pk_admin *admin, char *out, size_t size);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * The uplink of a pair: a server is looked for, connected to and left.
+ *
+ *   pick a server ──► (wait for names, a probe, or a place in the queue) ──► CONNECTING ──► OPEN
+ *        ▲                                                                       │
+ *        └───────────────── refused, silent, or given up by the core ◄───────────┘
+ */
+#ifndef PK_IO_CONN_DIAL_H
+#define PK_IO_CONN_DIAL_H
+
+#include "io/loop/wait.h"
+
+struct pk_conns;
+struct pk_pair;
+
+/* Looks for a server not tried yet; reports PK_UPLINK_FAILED to the core when there is none. */
+void pk_dial_open(struct pk_pair *pair);
+/* Ends what the uplink is or waits for. */
+void pk_dial_close(struct pk_pair *pair);
+/* The server has sent something: another may come in its place. */
+void pk_dial_heard(struct pk_pair *pair);
+/* The go of a pair's wait: it looks for a server again; pump afterwards. */
+void pk_dial_go(struct pk_wait *wait, bool turned_away);
+/* Gives up connects and waits that have lasted too long; arms the timer for the next one. */
+void pk_dial_timeouts(struct pk_conns *conns);
+
+#endif

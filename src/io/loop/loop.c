@@ -1,0 +1,46 @@
+/*
+ * Time and events of a loop. Happy path: the clocks are read once for each batch, and every event of the batch carries
+ * them to the core. Failure modes: no memory at the start.
+ */
+#include "io/loop/loop.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum pk_err pk_loop_init(struct pk_loop *loop)
+{
+    loop->buffer = malloc(PK_READ_BUFFER);
+    if (loop->buffer == NULL || uv_loop_init(&loop->uv) != 0)
+        return PK_ENOMEM;
+    pk_loop_clock(loop);
+    loop->started_us = loop->now_us;
+    return PK_OK;
+}
+
+void pk_loop_free(struct pk_loop *loop)
+{
+    core_free(loop->core);
+    free(loop->buffer);
+}
+
+void pk_loop_clock(struct pk_loop *loop)
+{
+    struct timespec wall;
+    /* The coarse clock is as exact as a znode's times need. */
+    clock_gettime(CLOCK_REALTIME_COARSE, &wall);
+    loop->wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
+    loop->now_us = (int64_t)(uv_hrtime() / 1000);
+}
+
+void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, const void *bytes,
+                  size_t len)
+{
+    struct pk_event event = {
+        .type = type, .bytes = bytes, .len = len, .now_us = loop->now_us, .wall_ms = loop->wall_ms};
+    core_step(loop->core, id, &event);
+}
+
+void pk_loop_tell(struct pk_loop *loop, enum pk_event_type type)
+{
+    pk_loop_step(loop, (struct pk_id){UINT32_MAX, 0}, type, NULL, 0);
+}

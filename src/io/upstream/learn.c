@@ -1,0 +1,151 @@
+/*
+ * What a server tells of itself. Happy path: srvr is answered, version and mode are noted, those that waited are sent
+ * there. Failure modes: no answer, a server that closes at once, one that says that it does not serve: it is tried last
+ * for a while; one that is this very process turns everybody away.
+ */
+#include "io/upstream/learn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "io/loop/loop.h"
+#include "io/loop/wait.h"
+
+enum { ASK_AGAIN_US = 1000000 };
+
+static void probed(void *owner, enum pk_probe_result result, const char *text)
+{
+    struct pk_server *server = owner;
+    struct pk_upstream *upstream = server->upstream;
+    server->probe = NULL;
+    pk_loop_clock(upstream->loop);
+    pk_server_probed(server, result, text);
+    upstream->settled(upstream->owner);
+}
+
+static void start(struct pk_server *server)
+{
+    struct pk_loop *loop = server->upstream->loop;
+    server->probe =
+        pk_probe_start(&loop->uv, &server->address.any, loop->config->connect_timeout, probed, server);
+}
+
+void pk_server_probe(struct pk_server *server)
+{
+    struct pk_loop *loop = server->upstream->loop;
+    if (server->probe != NULL || server->upstream->closing)
+        return;
+    server->asked_us = loop->now_us;
+    start(server);
+    if (server->probe == NULL)
+        pk_log(loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "server %s cannot be probed now", server->name);
+}
+
+/* Copies what follows label up to one of ends. */
+static void field(const char *text, const char *label, const char *ends, char *out, size_t size)
+{
+    const char *p = strstr(text, label);
+    size_t n = p != NULL ? strcspn(p + strlen(label), ends) : 0;
+    if (n >= size)
+        n = size - 1;
+    if (p != NULL)
+        memcpy(out, p + strlen(label), n);
+    out[n] = '\0';
+}
+
+/* Notes the mode; says when it has become a proxy's. */
+static void learn_mode(struct pk_server *server, const char *text)
+{
+    bool proxy = strcmp(server->mode, "proxy") == 0;
+    field(text, "Mode: ", "\n", server->mode, sizeof server->mode);
+    if (!proxy && strcmp(server->mode, "proxy") == 0)
+        pk_log(server->upstream->loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
+               "server %s is another proxy, not a server of the ensemble: heartbeats held there stay there",
+               server->name);
+}
+
+static void refuse(struct pk_server *server)
+{
+    if (server->state != PK_SERVER_ITSELF)
+        pk_log(
+            server->upstream->loop->log, PK_LOG_ERROR, PK_LOG_START, NULL,
+            "server %s is this very pacekeeper: refused. The upstream must name the ensemble's own servers",
+            server->name);
+    pk_server_move(server, PK_SERVER_ITSELF, "");
+}
+
+/* Reads an answer to srvr. */
+static void learn(struct pk_server *server, const char *text)
+{
+    char instance[PK_INSTANCE_TEXT], what[PK_VERSION_TEXT + PK_STATE_TEXT + 64];
+    field(text, "Zookeeper version: ", "-, \n", server->version, sizeof server->version);
+    field(text, "Pacekeeper instance: ", "\n", instance, sizeof instance);
+    if (strcmp(instance, server->upstream->loop->instance) == 0) {
+        refuse(server);
+        return;
+    }
+    server->upstream->served = true;
+    learn_mode(server, text);
+    if (strstr(text, "not currently serving requests") != NULL) {
+        pk_server_move(server, PK_SERVER_DOWN, "it says that it serves no requests now");
+        pk_server_back_off(server);
+        return;
+    }
+    snprintf(what, sizeof what, "version %s, %s", server->version[0] != '\0' ? server->version : "unknown",
+             server->mode[0] != '\0' ? server->mode
+                                     : "state unknown (srvr is not in its 4lw.commands.whitelist)");
+    pk_server_move(server, PK_SERVER_UP, what);
+    server->fails = 0;
+    server->retry_us = 0;
+}
+
+void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text)
+{
+    static const char stopping[] = "it closes connections at once (stopping, or maxClientCnxns reached)";
+    switch (result) {
+    case PK_PROBE_TEXT:
+        learn(server, text);
+        break;
+    case PK_PROBE_CLOSED:
+        /* It is none of ours, which would have answered. */
+        if (server->state == PK_SERVER_UNASKED || server->state == PK_SERVER_UNREACHED)
+            pk_server_move(server, PK_SERVER_DOWN, stopping);
+        pk_server_fail(server, stopping);
+        break;
+    case PK_PROBE_SILENT:
+        pk_server_fail(server, "connected, but no answer in time");
+        break;
+    case PK_PROBE_FAILED:
+        pk_server_fail(server, text);
+        break;
+    }
+    pk_wake_all(&server->waiters, !pk_server_told(server));
+}
+
+void pk_upstream_connected(struct pk_upstream *upstream, int server)
+{
+    struct pk_server *s = &upstream->servers[server];
+    if (s->state == PK_SERVER_UP || s->probe != NULL)
+        return;
+    /* A frozen server accepts too: only its answer to srvr makes it one that serves. */
+    start(s);
+    if (s->probe == NULL)
+        s->retry_us = 0;
+}
+
+void pk_upstream_ask_lost(struct pk_upstream *upstream)
+{
+    for (int i = 0; i < upstream->nservers; i++) {
+        struct pk_server *s = &upstream->servers[i];
+        if (!s->lost || upstream->loop->now_us - s->asked_us < ASK_AGAIN_US)
+            continue;
+        s->lost = false;
+        pk_server_probe(s);
+    }
+}
+
+void pk_upstream_lost(struct pk_upstream *upstream, int server)
+{
+    upstream->servers[server].lost = true;
+    pk_upstream_ask_lost(upstream);
+}

@@ -1,0 +1,21 @@
+/*
+ * Asking a server who it is and what it serves, and what the answer changes.
+ */
+#ifndef PK_IO_UPSTREAM_LEARN_H
+#define PK_IO_UPSTREAM_LEARN_H
+
+#include "io/upstream/servers.h"
+
+/* Asks a server who it is, unless that is under way. */
+void pk_server_probe(struct pk_server *server);
+/* What a probe found: the server's state changes, and those that waited for it go on or are turned away. */
+void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text);
+
+/* An uplink got through to a server: one that is not up is asked anew. */
+void pk_upstream_connected(struct pk_upstream *upstream, int server);
+/* An established uplink was lost: the server is asked anew, at once or a second after the last time. */
+void pk_upstream_lost(struct pk_upstream *upstream, int server);
+/* Time has passed: asks those whose second is over. */
+void pk_upstream_ask_lost(struct pk_upstream *upstream);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * The ensemble from start to stop. Happy path: names become addresses, each is probed once, and again every
+ * status-interval. Failure modes: while no server serves, all are probed every second.
+ */
+#include "io/upstream/upstream.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "io/loop/loop.h"
+#include "io/upstream/learn.h"
+#include "io/upstream/names.h"
+
+enum { NONE_UP_US = 1000000 };
+
+enum pk_err pk_upstream_open(struct pk_upstream **out, struct pk_loop *loop, void (*settled)(void *owner),
+                             void *owner)
+{
+    struct pk_upstream *upstream = *out = calloc(1, sizeof *upstream);
+    if (upstream == NULL)
+        return PK_ENOMEM;
+    upstream->loop = loop;
+    upstream->settled = settled;
+    upstream->owner = owner;
+    pk_list_init(&upstream->nameless);
+    if (getrandom(&upstream->random, sizeof upstream->random, 0) != sizeof upstream->random)
+        upstream->random = (uint64_t)loop->now_us;
+    upstream->random |= 1;
+    pk_selves_find(&upstream->selves, loop->config);
+    for (size_t i = 0; i < loop->config->nservers; i++)
+        pk_upstream_name_add(upstream, &loop->config->servers[i]);
+    pk_upstream_resolve(upstream);
+    upstream->probed_us = loop->now_us;
+    return PK_OK;
+}
+
+void pk_upstream_close(struct pk_upstream *upstream)
+{
+    upstream->closing = true;
+    for (int i = 0; i < upstream->nservers; i++) {
+        pk_probe_cancel(upstream->servers[i].probe);
+        upstream->servers[i].probe = NULL;
+    }
+    for (int i = 0; i < upstream->nnames; i++)
+        pk_resolve_cancel(&upstream->names[i]);
+}
+
+void pk_upstream_free(struct pk_upstream *upstream)
+{
+    free(upstream);
+}
+
+bool pk_upstream_itself(const struct pk_upstream *upstream)
+{
+    int servers = 0;
+    if (upstream->itself || upstream->served || upstream->lookups > 0)
+        return upstream->itself;
+    for (int i = 0; i < upstream->nservers; i++) {
+        const struct pk_server *s = &upstream->servers[i];
+        if (s->names != 0 && s->state != PK_SERVER_ITSELF)
+            return false;
+        servers += s->names != 0;
+    }
+    return servers > 0;
+}
+
+static void probe_all(struct pk_upstream *upstream)
+{
+    upstream->probed_us = upstream->loop->now_us;
+    for (int i = 0; i < upstream->nservers; i++)
+        if (upstream->servers[i].names != 0)
+            pk_server_probe(&upstream->servers[i]);
+}
+
+void pk_upstream_tick(struct pk_upstream *upstream)
+{
+    int64_t interval = upstream->loop->config->status_interval * 1000;
+    pk_outage_tick(upstream);
+    pk_upstream_ask_lost(upstream);
+    if (interval > NONE_UP_US && pk_upstream_state(upstream).up == 0)
+        interval = NONE_UP_US;
+    if (upstream->loop->now_us - upstream->probed_us >= interval)
+        probe_all(upstream);
+}
