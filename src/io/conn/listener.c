@@ -260,9 +260,7 @@ static void on_closed(uv_handle_t *handle)
 
 void pk_listeners_close(struct pk_listeners *listeners)
 {
-    /* None before they were opened. */
-    if (listeners->n > 0)
-        pk_list_del(&listeners->paused.list);
+    pk_list_del(&listeners->paused.list);
     for (size_t i = 0; i < listeners->n; i++)
         if (!uv_is_closing((uv_handle_t *)&listeners->sockets[i].poll))
             uv_close((uv_handle_t *)&listeners->sockets[i].poll, on_closed);

@@ -38,7 +38,7 @@ enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_conns *c
 enum pk_err pk_listeners_start(struct pk_listeners *listeners) PK_NODISCARD;
 /* Accepts again after a pause when there is room; cheap when there was none. */
 void pk_listeners_resume(struct pk_listeners *listeners);
-/* Closes all. */
+/* Closes all that are open, after pk_listeners_open whatever came of it; may be called again. */
 void pk_listeners_close(struct pk_listeners *listeners);
 /* Appends the addresses that are listened on, with commas between. */
 void pk_listeners_text(const struct pk_listeners *listeners, struct pk_text *out);
