@@ -43,6 +43,12 @@ static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_sta
     store->losses++;
 }
 
+/* Stats may show any number; there is none after the last one. */
+static int64_t after(int64_t zxid)
+{
+    return zxid < INT64_MAX ? zxid + 1 : zxid;
+}
+
 static enum pk_err local_create(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode, *up = z->parent;
@@ -51,7 +57,7 @@ static enum pk_err local_create(struct pk_store *store, const struct pk_change *
         if (z->data == NULL)
             return PK_ENOMEM;
     }
-    int64_t zxid = max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid) + 1;
+    int64_t zxid = after(max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid));
     if (z->state == PK_ZNODE_PROMOTED)
         pk_list_del(&z->aux->recent);
     z->state = PK_ZNODE_LOCAL;
@@ -96,7 +102,7 @@ static enum pk_err set(struct pk_store *store, const struct pk_change *c)
     int32_t *version = l != NULL ? &l->version : &z->version;
     int64_t *mzxid = l != NULL ? &l->mzxid : &z->mzxid, *mtime = l != NULL ? &l->mtime : &z->mtime;
     *version = (int32_t)((uint32_t)*version + 1);
-    *mzxid = max64(store->stats->newest_zxid, *mzxid) + 1;
+    *mzxid = after(max64(store->stats->newest_zxid, *mzxid));
     *mtime = max64(c->wall_ms, *mtime);
     return PK_OK;
 }
@@ -146,7 +152,7 @@ static void uncached(struct pk_store *store, struct pk_znode *z)
 static void local_delete(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode, *up = z->parent;
-    int64_t zxid = max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid) + 1;
+    int64_t zxid = after(max64(max64(store->stats->newest_zxid, z->mzxid), up->pzxid));
     let_go(store, z, PK_ZNODE_TRACKED);
     z->cversion = 0;
     z->mzxid = zxid;

@@ -60,6 +60,12 @@ static void take_whole(struct core *core, struct pk_conn *c, struct pk_entry *e,
         pk_answer_arrived(core, c, e, f);
 }
 
+/* What is counted on from a zxid stays one: its upper half is the epoch, and no ensemble has had that many. */
+static bool plausible(int64_t zxid)
+{
+    return zxid >= -1 && zxid <= INT64_MAX / 2;
+}
+
 /* Whose frame starts here. False after closing. *e is NULL for frames that answer no request. */
 static bool identify(struct core *core, struct pk_conn *c, const uint8_t *head, size_t len,
                      struct pk_entry **e, struct pk_reply *r)
@@ -70,6 +76,10 @@ static bool identify(struct core *core, struct pk_conn *c, const uint8_t *head, 
     pk_reply_load(r, head + PK_LEN_WORD);
     if (r->xid == PK_XID_NOTIFICATION || r->xid == PK_XID_PING)
         return true;
+    if (!plausible(r->zxid)) {
+        pk_conn_close(core, c, PK_CLOSE_MALFORMED_UPSTREAM);
+        return false;
+    }
     note_zxid(core, c, r->zxid);
     *e = pk_queue_match(&c->queue, r, len == REPLY_LEN);
     if (*e == NULL) {

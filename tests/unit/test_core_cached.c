@@ -62,15 +62,30 @@ static void a_flush_is_one_transaction(void **state)
 
 static void (*emit)(void *ctx, int link, const uint8_t *p, size_t len);
 
+static uint8_t *copied(const uint8_t *p, size_t len)
+{
+    static uint8_t changed[1000];
+    assert_true(len <= sizeof changed);
+    memcpy(changed, p, len);
+    return changed;
+}
+
 /* The ensemble's answer to a flush, with another version in its last Stat. */
 static void emit_another_version(void *ctx, int link, const uint8_t *p, size_t len)
 {
-    static uint8_t changed[1000];
     const size_t end = PK_MULTI_HEADER + PK_STAT_LEN, version = 4 * 8;
-    assert_true(len <= sizeof changed);
-    memcpy(changed, p, len);
+    uint8_t *changed = copied(p, len);
     if (len > end)
         pk_put_int(changed + len - end + version, 70);
+    emit(ctx, link, changed, len);
+}
+
+/* An answer that is a Stat, with a mzxid after which there is none. */
+static void emit_highest_mzxid(void *ctx, int link, const uint8_t *p, size_t len)
+{
+    uint8_t *changed = copied(p, len);
+    if (len == PK_LEN_WORD + PK_REPLY_HEADER + PK_STAT_LEN)
+        pk_put_long(changed + len - PK_STAT_LEN + 8, INT64_MAX);
     emit(ctx, link, changed, len);
 }
 
@@ -90,6 +105,37 @@ static void a_flush_is_answered_with_another_version(void **state)
     assert_int_equal(st()->dirty, 0);
     assert_int_equal(set(c, Z, "relayed, since somebody else must have written"), 7);
     expect_upstream(Z, "relayed, since somebody else must have written", 7);
+}
+
+/* Once the next mzxid was computed past the highest one. */
+static void a_mzxid_that_has_no_next(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    emit = s.zk.emit;
+    s.zk.emit = emit_highest_mzxid;
+    cached(c, 1);
+    s.zk.emit = emit;
+    wire_set(&b, 8, Z, "absorbed too", -1);
+    sim_call(&s, c, &b, PK_Z_OK, &f);
+    assert_true(sim_stat(&f).mzxid == INT64_MAX);
+}
+
+/* Once the next mzxid of a local write was computed from an answer's zxid that has no next one. */
+static void a_zxid_that_no_ensemble_has(void **state)
+{
+    (void)state;
+    s.conns[c].hold = true;
+    wire_read(&b, 5, PK_OP_EXISTS, "/storm", false);
+    sim_go(&s, c, &b);
+    sim_answer(&s, c, 5, INT64_MAX, PK_Z_NO_NODE);
+    sim_pump(&s);
+    sim_expect_closed(&s, c, PK_CLOSE_MALFORMED_UPSTREAM);
+    struct sim_frame f;
+    cached(other, 1);
+    wire_set(&b, 8, Z, "absorbed too", -1);
+    sim_call(&s, other, &b, PK_Z_OK, &f);
+    assert_true(sim_stat(&f).mzxid > 0 && sim_stat(&f).mzxid < 1000);
 }
 
 static void others_read_what_was_absorbed(void **state)
@@ -358,6 +404,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_flush_is_one_transaction),
         T(a_flush_is_answered_with_another_version),
+        T(a_mzxid_that_has_no_next),
+        T(a_zxid_that_no_ensemble_has),
         T(others_read_what_was_absorbed),
         T(named_twice_in_a_multi),
         T(children_after_a_flush),
