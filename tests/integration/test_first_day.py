@@ -84,6 +84,17 @@ def test_adopt_makes_a_copy_that_outlives_the_change():
     assert proxy.stop() == 0
 
 
+def test_adopt_finds_a_proxy_on_another_machine():
+    """Its address is not ours; what it answers tells."""
+    copy = os.path.join(rig.temp_dir(), "copy.yaml")
+    proxy = rig.Pacekeeper(server().connect_string).start()
+    live = storm_yaml(proxy.port, "127.0.0.1")
+    status, said = adopt("--to", copy, "--listen", "127.0.0.1:1", live)
+    assert status == 1 and f"127.0.0.1:{proxy.port} is a pacekeeper" in said and not os.path.exists(copy), said
+    assert adopt("--to", copy, "--listen", "127.0.0.1:1", "--force", live)[0] == 0
+    assert proxy.stop() == 0
+
+
 def test_adopt_keeps_a_copy_that_names_other_servers():
     folder = rig.temp_dir()
     copy = os.path.join(folder, "copy.yaml")

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/config/adopt_ask.h"
 #include "io/config/file.h"
 #include "io/config/newfile.h"
 #include "io/config/selves.h"
@@ -27,7 +28,8 @@ static const char usage[] =
     "  -c, --config FILE        where listen stands (/etc/pacekeeper.yaml, if there is one)\n"
     "      --listen HOST:PORT   where pacekeeper listens; may be repeated\n"
     "      --to FILE            the copy (/etc/pacekeeper/storm.yaml)\n"
-    "      --force              also over a copy that names other servers\n";
+    "      --force              also over a copy that names other servers, and with a proxy among the "
+    "servers\n";
 
 struct adoption {
     const char *from, *to;
@@ -125,6 +127,21 @@ static enum pk_err check_copy(struct adoption *a)
     return PK_OK;
 }
 
+/* storm.yaml may name a proxy that is not on this machine. */
+static enum pk_err check_proxies(struct adoption *a)
+{
+    for (size_t i = 0; !a->force && i < a->config.nservers; i++) {
+        const struct pk_hostport *s = &a->config.servers[i];
+        if (pk_adopt_is_proxy(s))
+            return pk_config_fail(
+                &a->error, NULL, 0,
+                "%.150s names the proxy by now: %.100s:%u is a pacekeeper. Name the ensemble's own "
+                "servers, or a file from before; --force copies it all the same",
+                a->from, s->host, s->port);
+    }
+    return PK_OK;
+}
+
 static void quoted(FILE *out, const char *text)
 {
     fputc('"', out);
@@ -214,7 +231,7 @@ static enum pk_err adopt(struct adoption *a)
     struct pk_yaml yaml;
     if (pk_config_storm(&a->config, a->from, &a->error) != PK_OK ||
         pk_selves_check(&a->config, true, &a->error) != PK_OK || check_copy(a) != PK_OK ||
-        pk_yaml_load(&yaml, a->from, PK_YAML_ANY, &a->error) != PK_OK)
+        check_proxies(a) != PK_OK || pk_yaml_load(&yaml, a->from, PK_YAML_ANY, &a->error) != PK_OK)
         return PK_EINVAL;
     enum pk_err err = put(a, &yaml);
     pk_yaml_free(&yaml);

@@ -8,7 +8,12 @@
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* A resolver that hangs must not keep the daemon from its start, where the names are looked up again. */
+enum { LOOKUP_S = 5 };
 
 /* Reads a numeric address. */
 static bool number(const struct pk_hostport *where, union pk_address *out)
@@ -84,9 +89,10 @@ static bool unspecified(const union pk_address *a)
                                        : IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
 }
 
-static void add_name(struct pk_selves *selves, const struct pk_hostport *where)
+static void add_name(struct pk_selves *selves, const struct pk_hostport *where, bool name)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = name ? AI_PASSIVE : AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
     char port[8];
     snprintf(port, sizeof port, "%u", where->port);
     if (getaddrinfo(where->host, port, &hints, &found) != 0)
@@ -99,7 +105,7 @@ static void add_name(struct pk_selves *selves, const struct pk_hostport *where)
     freeaddrinfo(found);
 }
 
-void pk_selves_find(struct pk_selves *selves, const struct pk_config *config)
+void pk_selves_find(struct pk_selves *selves, const struct pk_config *config, bool names)
 {
     selves->n = 0;
     for (size_t i = 0; i < config->nlistens; i++) {
@@ -107,7 +113,7 @@ void pk_selves_find(struct pk_selves *selves, const struct pk_config *config)
         if (where->port == 0)
             continue;
         if (where->host[0] != '\0' && strcmp(where->host, "*") != 0) {
-            add_name(selves, where);
+            add_name(selves, where, names);
             continue;
         }
         union pk_address four = {.v4 = {.sin_family = AF_INET, .sin_port = htons(where->port)}};
@@ -144,39 +150,98 @@ static enum pk_err ourselves(const struct pk_hostport *server, const struct sock
                           server->host, server->port, pk_address_text(address, text));
 }
 
-static enum pk_err check_name(const struct pk_selves *selves, struct pk_config *config,
-                              const struct pk_hostport *server, struct pk_config_error *error)
+static enum pk_err check_found(const struct pk_selves *selves, const struct pk_hostport *server,
+                               const struct addrinfo *found, struct pk_config_error *error)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    char port[8];
-    snprintf(port, sizeof port, "%u", server->port);
-    int failed = getaddrinfo(server->host, port, &hints, &found);
-    if (failed != 0) {
-        pk_config_note(config, true, NULL, 0, "upstream: %.100s cannot be resolved now: %s", server->host,
-                       gai_strerror(failed));
-        return PK_OK;
-    }
-    enum pk_err err = PK_OK;
-    for (const struct addrinfo *a = found; a != NULL && err == PK_OK; a = a->ai_next)
+    for (const struct addrinfo *a = found; a != NULL; a = a->ai_next)
         if (pk_selves_have(selves, a->ai_addr))
-            err = ourselves(server, a->ai_addr, error);
-    freeaddrinfo(found);
+            return ourselves(server, a->ai_addr, error);
+    return PK_OK;
+}
+
+/* One lookup of a name, at the side of others. */
+struct lookup {
+    struct gaicb request, *one;
+    struct addrinfo hints;
+    char port[8];
+};
+
+static void begin(struct lookup *l, const struct pk_hostport *server)
+{
+    snprintf(l->port, sizeof l->port, "%u", server->port);
+    l->hints.ai_socktype = SOCK_STREAM;
+    l->one = &l->request;
+    l->request.ar_name = server->host;
+    l->request.ar_service = l->port;
+    l->request.ar_request = &l->hints;
+    getaddrinfo_a(GAI_NOWAIT, &l->one, 1, NULL);
+}
+
+/* Waits until end; EAI_INPROGRESS when that was not long enough. */
+static int wait_for(struct lookup *l, const struct timespec *end)
+{
+    const struct gaicb *const all[] = {&l->request};
+    struct timespec now, left;
+    while (gai_error(&l->request) == EAI_INPROGRESS) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        left.tv_sec = end->tv_sec - now.tv_sec;
+        left.tv_nsec = 0;
+        if (left.tv_sec < 0 || gai_suspend(all, 1, &left) == EAI_AGAIN)
+            break;
+    }
+    return gai_error(&l->request);
+}
+
+static enum pk_err check_name(const struct pk_selves *selves, struct pk_config *config, struct lookup *l,
+                              const struct pk_hostport *server, const struct timespec *end,
+                              struct pk_config_error *error)
+{
+    int failed = wait_for(l, end);
+    if (failed == 0)
+        return check_found(selves, server, l->request.ar_result, error);
+    pk_config_note(config, true, NULL, 0, "upstream: %.100s cannot be resolved now: %s", server->host,
+                   failed == EAI_INPROGRESS ? "no answer in time" : gai_strerror(failed));
+    return PK_OK;
+}
+
+static enum pk_err check_names(const struct pk_selves *selves, struct pk_config *config,
+                               struct pk_config_error *error)
+{
+    struct timespec end;
+    union pk_address address;
+    bool hangs = false;
+    enum pk_err err = PK_OK;
+    struct lookup *lookups = calloc(PK_MAX_SERVERS, sizeof *lookups);
+    if (lookups == NULL)
+        return pk_config_fail(error, NULL, 0, "out of memory");
+    for (size_t i = 0; i < config->nservers; i++)
+        if (!number(&config->servers[i], &address))
+            begin(&lookups[i], &config->servers[i]);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += LOOKUP_S;
+    for (size_t i = 0; i < config->nservers; i++) {
+        struct lookup *l = &lookups[i];
+        if (l->one == NULL)
+            continue;
+        if (err == PK_OK)
+            err = check_name(selves, config, l, &config->servers[i], &end, error);
+        hangs |= gai_error(&l->request) == EAI_INPROGRESS;
+        if (gai_error(&l->request) == 0)
+            freeaddrinfo(l->request.ar_result);
+    }
+    if (!hangs) /* else a thread may still write to it */
+        free(lookups);
     return err;
 }
 
 enum pk_err pk_selves_check(struct pk_config *config, bool names, struct pk_config_error *error)
 {
     struct pk_selves selves;
-    pk_selves_find(&selves, config);
+    pk_selves_find(&selves, config, names);
     for (size_t i = 0; i < config->nservers; i++) {
-        const struct pk_hostport *server = &config->servers[i];
         union pk_address address;
-        if (number(server, &address)) {
-            if (pk_selves_have(&selves, &address.any))
-                return ourselves(server, &address.any, error);
-        } else if (names && check_name(&selves, config, server, error) != PK_OK) {
-            return PK_EINVAL;
-        }
+        if (number(&config->servers[i], &address) && pk_selves_have(&selves, &address.any))
+            return ourselves(&config->servers[i], &address.any, error);
     }
-    return PK_OK;
+    return names ? check_names(&selves, config, error) : PK_OK;
 }

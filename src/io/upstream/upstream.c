@@ -26,7 +26,7 @@ enum pk_err pk_upstream_open(struct pk_upstream **out, struct pk_loop *loop, voi
     if (getrandom(&upstream->random, sizeof upstream->random, 0) != sizeof upstream->random)
         upstream->random = (uint64_t)loop->now_us;
     upstream->random |= 1;
-    pk_selves_find(&upstream->selves, loop->config);
+    pk_selves_find(&upstream->selves, loop->config, true);
     for (size_t i = 0; i < loop->config->nservers; i++)
         pk_upstream_name_add(upstream, &loop->config->servers[i]);
     pk_upstream_resolve(upstream);
