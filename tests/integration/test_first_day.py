@@ -184,7 +184,7 @@ def test_one_of_several_servers_is_no_outage():
 def test_an_ensemble_that_is_not_there_at_the_start_is_said():
     zk = rig.ZooKeeper(port=rig.free_port())
     proxy = rig.Pacekeeper(zk.connect_string).start()
-    rig.eventually(lambda: "the ensemble is out: 0 of 1 servers serve, 0 clients closed" in proxy.log(), 6, "it is said")
+    rig.eventually(lambda: "the ensemble is out: 0 of 1 servers serve, 0 clients closed" in proxy.log(), 6, "a line")
     zk.start()
     rig.eventually(lambda: "the ensemble is back after" in proxy.log(), 15, "its end")
     assert proxy.stop() == 0

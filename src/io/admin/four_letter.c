@@ -1,7 +1,7 @@
 /*
- * Four-letter words: a table of those that ZooKeeper knows. Happy path: the word is in four-letter-words, and its function
- * writes the text. Others are refused with the text of a server that has them not whitelisted; the upstream's state
- * changes nothing here but isro and the version. Nothing here may wait for anything.
+ * Four-letter words: a table of those that ZooKeeper knows. Happy path: the word is in four-letter-words, and its
+ * function writes the text. Others are refused with the text of a server that has them not whitelisted; the upstream's
+ * state changes nothing here but isro and the version. Nothing here may wait for anything.
  */
 #include "io/admin/four_letter.h"
 

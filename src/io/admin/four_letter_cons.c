@@ -42,8 +42,8 @@ static void line(const struct pk_pair *pair, struct pk_text *out, bool details)
     pk_text_add(out, " /%s[%d](queued=%" PRIu32 ",recved=%" PRIu64 ",sent=%" PRIu64,
                 pk_address_text(&pair->peer.any, address), pair->client.reading ? 1 : 0, info.queued,
                 info.received, info.sent);
-    /* Who knows the whole of an id can cut its client off, at the ensemble too; the log, which strangers do not read, has it
-     * whole. */
+    /* Who knows the whole of an id can cut its client off, at the ensemble too. The log, which strangers do not
+     * read, has it whole. */
     if (details && info.session_id != 0) {
         int64_t opened_ms = loop->wall_ms - (loop->now_us - info.opened_us) / 1000;
         int64_t heard_ms = loop->wall_ms - (loop->now_us - info.heard_us) / 1000;

@@ -1,8 +1,8 @@
 /*
- * Adopting a storm.yaml. Happy path: the servers that it names are not ourselves, the copy does not exist yet or names the
- * same ones, and is written anew as a whole. Only what concerns ZooKeeper is copied: the rest is nobody's business here,
- * secrets among it. Failure modes: storm.yaml names the proxy already; the copy names other servers, which --force
- * overrides; a file cannot be read or written.
+ * Adopting a storm.yaml. Happy path: the servers that it names are not ourselves, the copy does not exist yet or names
+ * the same ones, and is written anew as a whole. Only what concerns ZooKeeper is copied: the rest is nobody's business
+ * here, secrets among it. Failure modes: storm.yaml names the proxy already; the copy names other servers, which
+ * --force overrides; a file cannot be read or written.
  */
 #include "io/config/adopt.h"
 

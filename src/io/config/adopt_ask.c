@@ -1,6 +1,7 @@
 /*
- * Who answers there? Happy path: connect, send srvr, read to the end, look for the line that only pacekeeper has. Failure
- * modes: no address, no connection, no answer in time, a ZooKeeper without srvr: nobody of ours, as far as can be told.
+ * Who answers there? Happy path: connect, send srvr, read to the end, look for the line that only pacekeeper has.
+ * Failure modes: no address, no connection, no answer in time, a ZooKeeper without srvr: nobody of ours, as far as can
+ * be told.
  */
 #include "io/config/adopt_ask.h"
 

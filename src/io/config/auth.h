@@ -30,8 +30,8 @@ struct pk_auth {
 struct pk_config_error;
 
 /*
- * Where auth-file is: a path as it stands; a name without a slash among the credentials of systemd (LoadCredential). False
- * when there are none.
+ * Where auth-file is: a path as it stands; a name without a slash among the credentials of systemd (LoadCredential).
+ * False when there are none.
  */
 bool pk_auth_path(char *out, size_t size, const char *name) PK_NODISCARD;
 /* Reads a file; empty lines and lines that begin with # are passed over. PK_EINVAL with file, line and reason. */

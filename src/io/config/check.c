@@ -1,6 +1,6 @@
 /*
- * What only the whole configuration can tell. Happy path: servers, listeners, a marker outside the mounts, a state file in
- * a folder that is there. Failure modes: each is named with what to write instead.
+ * What only the whole configuration can tell. Happy path: servers, listeners, a marker outside the mounts, a state file
+ * in a folder that is there. Failure modes: each is named with what to write instead.
  */
 #include "io/config/check.h"
 

@@ -9,9 +9,9 @@
 enum { PK_NEWFILE_PATH = 608 };
 
 /*
- * Makes path.new, whose name goes to temporary, with this mode whatever the umask is. What a crash or somebody else left
- * under that name (a file, a link, a fifo) is removed and neither written to nor waited for. Returns a descriptor that
- * the caller closes, or -1 with errno.
+ * Makes path.new, whose name goes to temporary, with this mode whatever the umask is. What a crash or somebody else
+ * left under that name (a file, a link, a fifo) is removed and neither written to nor waited for. Returns a descriptor
+ * that the caller closes, or -1 with errno.
  */
 int pk_newfile_open(const char *path, mode_t mode, char temporary[PK_NEWFILE_PATH]);
 /*

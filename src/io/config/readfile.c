@@ -1,6 +1,7 @@
 /*
- * Reading a file. Happy path: open, ask what it is and how long, read to the end. Failure modes: it cannot be read, is a
- * folder, a fifo or a device, is larger than any configuration, or memory is short; each is said with the file's name.
+ * Reading a file. Happy path: open, ask what it is and how long, read to the end. Failure modes: it cannot be read, is
+ * a folder, a fifo or a device, is larger than any configuration, or memory is short; each is said with the file's
+ * name.
  */
 #include "io/config/readfile.h"
 

@@ -1,7 +1,7 @@
 /*
- * Is a server of the upstream ourselves? Happy path: no address of it is one of ours. Failure modes: it is one, directly,
- * by way of a wildcard and one of the machine's own addresses, or by name; a proxy of itself would serve nobody. Port 0
- * is decided by the kernel later and is nobody's upstream.
+ * Is a server of the upstream ourselves? Happy path: no address of it is one of ours. Failure modes: it is one,
+ * directly, by way of a wildcard and one of the machine's own addresses, or by name; a proxy of itself would serve
+ * nobody. Port 0 is decided by the kernel later and is nobody's upstream.
  */
 #include "io/config/selves.h"
 

@@ -22,8 +22,8 @@ void pk_selves_find(struct pk_selves *selves, const struct pk_config *config, bo
 bool pk_selves_have(const struct pk_selves *selves, const struct sockaddr *address);
 
 /*
- * Refuses a server that is one of our own addresses. With names their addresses are looked up, for a few seconds at most,
- * and those that have none become notes; else only numbers are compared, which never waits.
+ * Refuses a server that is one of our own addresses. With names their addresses are looked up, for a few seconds at
+ * most, and those that have none become notes; else only numbers are compared, which never waits.
  */
 enum pk_err pk_selves_check(struct pk_config *config, bool names, struct pk_config_error *error) PK_NODISCARD;
 

@@ -1,6 +1,6 @@
 /*
- * Sets of four-letter words. Happy path: names with commas between. Failure modes: a name that is none of ours, which is
- * said with those that are.
+ * Sets of four-letter words. Happy path: names with commas between. Failure modes: a name that is none of ours, which
+ * is said with those that are.
  */
 #include "io/config/words.h"
 

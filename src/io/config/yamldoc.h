@@ -33,8 +33,8 @@ const char *pk_yaml_text(const yaml_node_t *node);
 enum pk_err pk_yaml_unique(struct pk_yaml *yaml, const yaml_node_t *mapping,
                            struct pk_config_error *error) PK_NODISCARD;
 /*
- * The value of a key of the root, NULL when it has none. Of several the last; *twice, where it is asked for, is then the
- * key's node, else NULL.
+ * The value of a key of the root, NULL when it has none. Of several the last; *twice, where it is asked for, is then
+ * the key's node, else NULL.
  */
 yaml_node_t *pk_yaml_find(struct pk_yaml *yaml, const char *key, const yaml_node_t **twice);
 

@@ -1,7 +1,7 @@
 /*
  * The text of a YAML file. Happy path: all of it is UTF-8. Failure modes: bytes of another encoding (Latin-1 in a
- * comment), and the usual slips at which libyaml only says what it did not expect: an address that begins with a star, a
- * tab, a sign that means something in YAML.
+ * comment), and the usual slips at which libyaml only says what it did not expect: an address that begins with a star,
+ * a tab, a sign that means something in YAML.
  */
 #include "io/config/yamltext.h"
 

@@ -1,6 +1,7 @@
 /*
- * Handing a mount over. Happy path: what the new mode does not hold goes to the ensemble bit by bit until nothing is left.
- * Failure modes: another reload changes the mode back, and the end is not said; the ensemble refuses some, which stay here.
+ * Handing a mount over. Happy path: what the new mode does not hold goes to the ensemble bit by bit until nothing is
+ * left. Failure modes: another reload changes the mode back, and the end is not said; the ensemble refuses some, which
+ * stay here.
  */
 #include "io/daemon/handover.h"
 
