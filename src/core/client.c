@@ -9,11 +9,10 @@
 
 #include <string.h>
 
-#include "core/answer.h"
-#include "core/flush.h"
-#include "core/request.h"
-#include "core/service.h"
+#include "core/serve/answer.h"
+#include "core/serve/route.h"
 #include "core/session.h"
+#include "core/sync/flush.h"
 
 enum {
     READ_AHEAD = 64 * 1024, /* bytes received behind a request that waits */
@@ -34,60 +33,66 @@ static bool is_word(const uint8_t *p)
 }
 
 /* Length of the frame at p with its length word; 0 when the word itself is incomplete, or after closing. */
-static size_t frame_len(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
+static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     if (n < PK_LEN_WORD)
         return 0;
     uint32_t len = pk_load32(p);
-    if (len <= core->config.max_frame)
+    if (len <= core->conns.limits.max_frame)
         return PK_LEN_WORD + (size_t)len;
-    if (c->client == PK_CLIENT_HANDSHAKE && is_word(p)) {
-        memcpy(c->word, p, 4);
-        pk_conn_close(core, c, PK_CLOSE_FOUR_LETTER);
+    if (c->state == PK_CLIENT_HANDSHAKE && is_word(p)) {
+        memcpy(c->four_letter, p, 4);
+        pk_conn_close(&core->conns, &c->up, PK_CLOSE_FOUR_LETTER);
     } else {
-        pk_conn_close(core, c, PK_CLOSE_MALFORMED_LENGTH);
+        pk_conn_close(&core->conns, &c->up, PK_CLOSE_MALFORMED_LENGTH);
     }
     return 0;
 }
 
-static enum pk_decision take(struct core *core, struct pk_conn *c, const struct pk_frame *f)
+static enum pk_decision take(struct core *core, struct pk_client *c, const struct pk_frame *f)
 {
-    if (c->client == PK_CLIENT_HANDSHAKE) {
+    if (c->state == PK_CLIENT_HANDSHAKE) {
         pk_session_request(core, c, f);
         return PK_TAKEN;
     }
-    if (c->uplink != PK_UPLINK_UP)
+    if (c->up.state != PK_UPLINK_UP)
         return PK_WAITS;
-    enum pk_decision v = pk_route(core, c, f);
-    if (v == PK_TAKEN)
+    enum pk_decision decision = pk_route_frame(&core->sync, c, f);
+    if (decision == PK_TAKEN)
         c->received++;
-    return v;
+    return decision;
+}
+
+/* The oldest request waits, and what follows with it. */
+static void block(struct core *core, struct pk_client *c)
+{
+    c->blocked = true;
+    if (c->blocked_us == 0)
+        c->blocked_us = core->conns.now_us;
 }
 
 /* Judges the frames in p[0..n); returns how many bytes were taken. */
-static size_t judge_span(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n, bool borrowed)
+static size_t judge_span(struct core *core, struct pk_client *c, const uint8_t *p, size_t n, bool borrowed)
 {
     size_t off = 0;
-    c->blocked = false;
-    for (int i = 0; !c->ending; i++) {
+    c->blocked = c->pending != NULL;
+    for (int i = 0; !c->up.ending && !c->blocked; i++) {
         size_t len = frame_len(core, c, p + off, n - off);
         if (len == 0 || n - off < len)
             return off;
         if (!borrowed && i == TURN_FRAMES) {
             c->blocked = true;
-            pk_conn_wake(core, c);
+            pk_client_wake(&core->conns, c);
             return off;
         }
         struct pk_frame f = {p + off, len, borrowed};
-        if (take(core, c, &f) == PK_WAITS) {
-            c->blocked = true;
-            if (c->blocked_us == 0)
-                c->blocked_us = core->now_us;
-            return off;
-        }
-        off += len;
+        enum pk_decision decision = take(core, c, &f);
+        if (decision != PK_WAITS)
+            off += len;
+        if (decision != PK_TAKEN)
+            block(core, c);
     }
-    return n;
+    return c->up.ending ? n : off;
 }
 
 static enum pk_err keep(struct core *core, struct pk_backlog *b, const uint8_t *p, size_t n)
@@ -112,23 +117,26 @@ static enum pk_err keep(struct core *core, struct pk_backlog *b, const uint8_t *
     return PK_OK;
 }
 
-static void release_if_empty(struct core *core, struct pk_conn *c)
-{
-    struct pk_backlog *b = &c->backlog;
-    if (waiting(b) > 0)
-        return;
-    c->blocked_us = 0;
-    pk_free(core->mem, b->p);
-    *b = (struct pk_backlog){0};
-}
-
-static void judge_backlog(struct core *core, struct pk_conn *c)
+static void judge_backlog(struct core *core, struct pk_client *c)
 {
     struct pk_backlog *b = &c->backlog;
     b->off += judge_span(core, c, b->p + b->off, waiting(b), false);
     if (!c->blocked)
         c->blocked_us = 0;
-    release_if_empty(core, c);
+    if (waiting(b) == 0) {
+        pk_free(core->mem, b->p);
+        *b = (struct pk_backlog){0};
+    }
+}
+
+/* Judges the request that is pending again, then what came behind it. */
+static void go_on(struct core *core, struct pk_client *c)
+{
+    if (c->pending != NULL && pk_route_pending(&core->sync, c) == PK_TAKEN)
+        c->received++;
+    if (c->pending != NULL || c->up.ending)
+        return;
+    judge_backlog(core, c);
 }
 
 /* How many bytes of the read buffer complete the partial frame in the backlog. */
@@ -139,21 +147,21 @@ static size_t missing(const struct pk_backlog *b, size_t n)
     return want - have < n ? want - have : n;
 }
 
-void pk_client_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n)
+void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     struct pk_backlog *b = &c->backlog;
-    c->heard_us = core->now_us;
-    while (n > 0 && !c->ending) {
+    c->heard_us = core->conns.now_us;
+    while (n > 0 && !c->up.ending) {
         size_t done;
         if (waiting(b) == 0) {
             done = judge_span(core, c, p, n, true);
-            if (done < n && !c->ending && keep(core, b, p + done, n - done) != PK_OK)
-                pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+            if (done < n && !c->up.ending && keep(core, b, p + done, n - done) != PK_OK)
+                pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
             return;
         }
         done = c->blocked ? n : missing(b, n);
         if (keep(core, b, p, done) != PK_OK) {
-            pk_conn_close(core, c, PK_CLOSE_NO_MEMORY);
+            pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
             return;
         }
         p += done;
@@ -168,56 +176,55 @@ static bool has_whole_frame(const struct core *core, const struct pk_backlog *b)
     if (waiting(b) < PK_LEN_WORD)
         return false;
     uint32_t len = pk_load32(b->p + b->off);
-    return len <= core->config.max_frame && waiting(b) >= PK_LEN_WORD + (size_t)len;
+    return len <= core->conns.limits.max_frame && waiting(b) >= PK_LEN_WORD + (size_t)len;
 }
 
 /* A client that left, or is to leave, has its last words finished first. */
-static void finish(struct core *core, struct pk_conn *c)
+static void finish(struct core *core, struct pk_client *c)
 {
-    if (has_whole_frame(core, &c->backlog) || c->queue.depth > 0 || c->promotion != NULL)
+    if (has_whole_frame(core, &c->backlog) || c->queue.depth > 0 || c->pending != NULL)
         return;
-    if (!pk_flush_conn(core, c) || pk_queue_outstanding(&c->queue) || c->uplink_out.bytes > 0)
+    if (!pk_flush_client(&core->sync, c) || pk_awaited_any(&c->up.awaited) || c->up.out.bytes > 0)
         return;
-    pk_conn_close(core, c, c->client == PK_CLIENT_GONE ? PK_CLOSE_CLIENT_LEFT : PK_CLOSE_DRAINED);
+    pk_conn_close(&core->conns, &c->up, c->state == PK_CLIENT_GONE ? PK_CLOSE_CLIENT_LEFT : PK_CLOSE_DRAINED);
 }
 
-void pk_client_run(struct core *core, struct pk_conn *c)
+void pk_client_run(struct core *core, struct pk_client *c)
 {
-    pk_list_del(&c->runnable);
-    if (c->own) {
-        pk_service_run(core, c);
+    pk_list_del(&c->up.runnable);
+    pk_answers_advance(&core->sync, c);
+    if (c->up.ending)
         return;
-    }
-    pk_answers_advance(core, c);
-    pk_list_del(&c->runnable); /* what advanced is judged right here */
-    if (waiting(&c->backlog) > 0 && !c->ending)
-        judge_backlog(core, c);
-    if (c->client == PK_CLIENT_GONE || (core->draining && c->client == PK_CLIENT_OPEN))
+    pk_list_del(&c->up.runnable); /* what advanced is judged right here */
+    go_on(core, c);
+    if (c->up.ending)
+        return;
+    if (c->state == PK_CLIENT_GONE || (core->conns.draining && c->state == PK_CLIENT_OPEN))
         finish(core, c);
-    pk_conn_changed(core, c);
+    pk_conn_changed(&core->conns, &c->up);
 }
 
-void pk_client_eof(struct core *core, struct pk_conn *c)
+void pk_client_eof(struct core *core, struct pk_client *c)
 {
-    if (c->client == PK_CLIENT_HANDSHAKE || c->client == PK_CLIENT_LAST) {
-        pk_out_drop(&core->out, &c->client_out);
-        pk_conn_close(core, c, PK_CLOSE_CLIENT_LEFT);
-        pk_conn_changed(core, c);
+    if (c->state == PK_CLIENT_HANDSHAKE || c->state == PK_CLIENT_LAST) {
+        pk_out_drop(&core->conns.out, &c->out);
+        pk_conn_close(&core->conns, &c->up, PK_CLOSE_CLIENT_LEFT);
+        pk_conn_changed(&core->conns, &c->up);
         return;
     }
-    c->client = PK_CLIENT_GONE;
-    pk_out_drop(&core->out, &c->client_out);
-    pk_conn_wake(core, c);
+    pk_client_move(c, PK_CLIENT_GONE);
+    pk_out_drop(&core->conns.out, &c->out);
+    pk_client_wake(&core->conns, c);
 }
 
-bool pk_client_wants(const struct core *core, const struct pk_conn *c)
+bool pk_client_wants(const struct core *core, const struct pk_client *c)
 {
-    if (c->client == PK_CLIENT_HANDSHAKE)
+    if (c->state == PK_CLIENT_HANDSHAKE)
         return true;
-    if (c->client != PK_CLIENT_OPEN || core->draining)
+    if (c->state != PK_CLIENT_OPEN || core->conns.draining)
         return false;
-    if (c->client_out.bytes > core->config.client_high_water ||
-        c->uplink_out.bytes > core->config.uplink_high_water)
+    if (c->out.bytes > core->conns.limits.client_high_water ||
+        c->up.out.bytes > core->conns.limits.uplink_high_water)
         return false;
     return !c->blocked || waiting(&c->backlog) < READ_AHEAD;
 }

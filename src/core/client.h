@@ -6,11 +6,11 @@
 
 #include "core/state.h"
 
-void pk_client_bytes(struct core *core, struct pk_conn *c, const uint8_t *p, size_t n);
-void pk_client_eof(struct core *core, struct pk_conn *c);
-/* Judges the backlog again, within a budget; a connection that has nothing left to finish is closed. */
-void pk_client_run(struct core *core, struct pk_conn *c);
+void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n);
+void pk_client_eof(struct core *core, struct pk_client *c);
+/* Judges what waits again, within a budget; a connection that has nothing left to finish is closed. */
+void pk_client_run(struct core *core, struct pk_client *c);
 /* Whether the driver should read from the client. */
-bool pk_client_wants(const struct core *core, const struct pk_conn *c);
+bool pk_client_wants(const struct core *core, const struct pk_client *c);
 
 #endif

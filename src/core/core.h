@@ -6,8 +6,7 @@
  * nothing is left. The core calls nobody back, reads no clock, opens no socket; only ids cross the seam, and
  * an id whose connection is gone is ignored.
  *
- *   bytes from a client ──► core_step ──► held znodes, reply queues ──► core_next ──► bytes to client and
- * uplink
+ *   bytes from a client ──► core_step ──► held znodes, reply queues ──► core_next ──► bytes to client and uplink
  *
  * Output is borrowed: the driver writes what it can at once and reports how much with ..._SENT (0 is fine,
  * and must be reported too unless a write of that side is still under way). What was not taken is copied by
@@ -22,29 +21,30 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/id.h"
+#include "base/iov.h"
 #include "base/mem.h"
+#include "core/conn/close.h"
+#include "core/conn/log_event.h"
+#include "core/store/mount.h"
+#include "core/store/stats.h"
+#include "core/sync/auth.h"
 
 struct core;
 
-struct pk_id {
-    uint32_t slot, gen;
-};
-
 enum pk_event_type {
-    PK_CLIENT_BYTES,  /* bytes, len: read from the client; the bytes stay where they are until core_next says
-                         false */
-    PK_CLIENT_EOF,    /* the client closed or reset its connection; no client event follows */
+    PK_CLIENT_BYTES, /* bytes, len: read from the client; they stay where they are until core_next says false */
+    PK_CLIENT_EOF,   /* the client closed or reset its connection; no client event follows */
     PK_CLIENT_SENT,   /* len bytes of the client's output have been taken by the kernel */
     PK_UPLINK_READY,  /* the connection asked for with PK_UPLINK_OPEN is up */
     PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
     PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
-    PK_UPLINK_EOF,    /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new
-                         READY */
-    PK_UPLINK_SENT,   /* as PK_CLIENT_SENT */
-    PK_CONTINUE,      /* id is ignored: go on with what a budget left over (core_pending) */
-    PK_TICK,          /* id is ignored: time has passed; at least twice a second */
-    PK_RELEASE, /* id is ignored: every mount goes to mode relay, and what is held to the ensemble, as fast as
-                         it takes it (core_left) */
+    PK_UPLINK_EOF, /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new READY */
+    PK_UPLINK_SENT, /* as PK_CLIENT_SENT */
+    PK_CONTINUE,    /* id is ignored: go on with what a budget left over (core_pending) */
+    PK_TICK,        /* id is ignored: time has passed; at least twice a second */
+    PK_RELEASE, /* id is ignored: every mount goes to mode relay, what is held to the ensemble, as fast as it
+                         takes it (core_left) */
     PK_DRAIN,   /* id is ignored: finish what has been received, then close every connection */
 };
 
@@ -54,19 +54,6 @@ struct pk_event {
     size_t len;
     int64_t now_us;  /* monotonic, microseconds; taken once per read batch */
     int64_t wall_ms; /* Unix time, milliseconds: only for ctime and mtime */
-};
-
-/* Why a connection ended (close.def). */
-enum pk_close {
-#define X(name, level, text) PK_CLOSE_##name,
-#include "core/close.def"
-#undef X
-};
-
-/* Same layout as uv_buf_t and struct iovec on Unix. */
-struct pk_iov {
-    const void *base;
-    size_t len;
 };
 
 enum { PK_UPDATE_IOV = 16 };
@@ -86,32 +73,9 @@ struct pk_update {
     struct pk_iov client[PK_UPDATE_IOV], uplink[PK_UPDATE_IOV];
     int nclient, nuplink;
     bool read_client, read_uplink; /* whether the driver should read from that side now */
-    bool own; /* a service session: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
-    enum pk_close why; /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
-    char word[5];      /* with PK_FOUR_LETTER, null-terminated */
-};
-
-enum pk_mount_mode {
-    PK_MODE_RELAY, /* nothing is absorbed */
-    PK_MODE_PACEMAKER, /* local creates and refreshes are absorbed; nothing is flushed unless something unusual asks */
-    PK_MODE_WRITE_BEHIND /* refreshes are absorbed and flushed every flush_us */
-};
-
-struct core_mount {
-    const char *path; /* absolute, valid, not "/" and not below /zookeeper */
-    enum pk_mount_mode mode;
-    uint64_t max_znodes; /* local creates beyond are relayed */
-    uint64_t max_bytes;  /* data and names; local creates and growth beyond are relayed */
-    uint32_t max_znode;  /* bytes of data of one held znode; larger ones are the ensemble's */
-    int64_t flush_us; /* write-behind: how long a write may be absorbed before it is flushed; 0 means never */
-    bool absorb_watched; /* a watch does not end absorbing: watchers see changes at the flush */
-};
-
-/* Credentials that service sessions show the ensemble (addauth). */
-struct core_auth {
-    const char *scheme;
-    const uint8_t *secret;
-    size_t len;
+    bool service; /* a service session: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
+    enum pk_close why;   /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
+    char four_letter[5]; /* with PK_FOUR_LETTER, null-terminated */
 };
 
 struct core_config {
@@ -155,28 +119,10 @@ enum pk_err core_auth_set(struct core *core, const struct core_auth *auths, size
 /* How much is still on its way to the ensemble after PK_RELEASE or core_mount_set: znodes and dirty cached znodes. */
 int64_t core_left(const struct core *core);
 
-/* What the log should hear (log_events.def). */
-enum pk_log_event_kind {
-#define X(name, level, text) PK_LOG_EVENT_##name,
-#include "core/log_events.def"
-#undef X
-};
-struct core_log_event {
-    enum pk_log_event_kind kind;
-    struct pk_id id; /* the connection on whose behalf, slot UINT32_MAX when none */
-    char path[200];  /* null-terminated, cut when longer */
-    int64_t number;
-};
-/* Takes the oldest note out; false when there is none. Notes beyond a small number are dropped. */
-bool core_take_log_event(struct core *core, struct core_log_event *note);
+/* Takes the oldest log event out; false when there is none. Those beyond a small number are dropped. */
+bool core_take_log_event(struct core *core, struct core_log_event *event);
 
-/* Figures (metrics.def). */
-struct core_stats {
-#define X(name, kind, help) int64_t name;
-#include "core/metrics.def"
-#undef X
-    int64_t newest_zxid; /* highest header zxid seen from the ensemble, 0 when none */
-};
+/* Figures (store/stats.h). */
 const struct core_stats *core_stats(const struct core *core);
 /* Latency of absorbed beats, from the read to the write of the reply: microseconds at a quantile (0..1), 0 if
  * none. */

@@ -4,40 +4,23 @@
  * Happy path: a client that left is marked; at the end of the step its queue, watches, permits and uplink go, in this
  * order, and core_next tells the driver.
  * Failure modes: replies that are already written are still flushed to a client that is there, for a while
- * (core.lasting); those who waited for this connection's promotions and flushes are woken.
+ * (conns.closing); those who waited for this connection's promotions and flushes are woken.
  */
 #include "core/end.h"
 
-#include "core/cached.h"
-#include "core/intent.h"
-#include "core/precheck.h"
-#include "core/promote.h"
-#include "core/relay.h"
-#include "core/service.h"
+#include "core/serve/answer.h"
+#include "core/serve/pending.h"
+#include "core/sync/promote.h"
+#include "core/sync/service.h"
+#include "core/sync/writeback.h"
 
-/* What is awaited, asked and promoted on the connection's behalf will not be answered. */
-static void abandon(struct core *core, struct pk_conn *c)
-{
-    PK_LIST_EACH(at, tmp, &c->queue.client)
-        pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, client));
-    PK_LIST_EACH(at, tmp, &c->queue.uplink)
-        pk_entry_free(core, c, PK_CONTAINER(at, struct pk_entry, uplink));
-    pk_queue_init(&c->queue);
-    pk_precheck_drop(core, c);
-    pk_promotion_drop(core, c);
-    pk_cached_release(core, c);
-    pk_blob_unref(core->mem, c->in.frame);
-    c->in = (struct pk_incoming){0};
-    pk_out_drop(&core->out, &c->uplink_out);
-}
-
-static void count_close(struct core *core, enum pk_close why)
+static void count_close(struct core_stats *stats, enum pk_close why)
 {
     switch (why) {
     case PK_CLOSE_MALFORMED_LENGTH:
     case PK_CLOSE_MALFORMED_REQUEST:
     case PK_CLOSE_MALFORMED_CONNECT:
-        core->stats.closed_malformed++;
+        stats->closed_malformed++;
         break;
     case PK_CLOSE_UPLINK_LOST:
     case PK_CLOSE_UPLINK_SILENT:
@@ -46,85 +29,93 @@ static void count_close(struct core *core, enum pk_close why)
     case PK_CLOSE_NO_UPSTREAM:
     case PK_CLOSE_MALFORMED_UPSTREAM:
     case PK_CLOSE_UNEXPECTED_REPLY:
-        core->stats.closed_uplink++;
+        stats->closed_uplink++;
         break;
     case PK_CLOSE_HANDSHAKE_TIMEOUT:
-        core->stats.closed_handshake++;
+        stats->closed_handshake++;
         break;
     case PK_CLOSE_NO_MEMORY:
-        core->stats.closed_memory++;
+        stats->closed_memory++;
         break;
     case PK_CLOSE_FENCED:
-        core->stats.fenced++;
+        stats->fenced++;
         break;
     default:
         break;
     }
 }
 
-static void leave_session(struct core *core, struct pk_conn *c)
+/* What is awaited, and what is being promoted here, will not be answered. */
+static void end_uplink(struct core *core, struct pk_uplink *u)
 {
-    if (c->session_id == 0 || c->own)
-        return;
-    core->stats.sessions--;
-    pk_map_del(&core->sessions, &c->by_session);
-    c->session_id = 0;
+    PK_LIST_EACH(at, tmp, &u->awaited.entries)
+        pk_answer_lost(&core->sync, u, PK_CONTAINER(at, struct pk_entry, uplink));
+    pk_awaited_init(&u->awaited);
+    pk_promote_drop(&core->sync, u);
+    pk_blob_unref(core->mem, u->in.frame);
+    u->in = (struct pk_incoming){0};
+    pk_out_drop(&core->conns.out, &u->out);
+    if (u->state == PK_UPLINK_HANDSHAKE || u->state == PK_UPLINK_UP)
+        core->stats.uplinks--;
+    if (u->state != PK_UPLINK_NONE && u->state != PK_UPLINK_LOST)
+        u->want_close = true;
+    u->want_open = false;
+    if (u->state != PK_UPLINK_LOST)
+        pk_uplink_move(u, PK_UPLINK_LOST);
 }
 
-static void tear_down(struct core *core, struct pk_conn *c)
+static void leave_session(struct core *core, struct pk_uplink *u)
 {
-    bool gone = c->client == PK_CLIENT_GONE;
-    c->ending = false;
-    c->client = PK_CLIENT_LAST;
-    count_close(core, c->why);
-    abandon(core, c);
-    pk_watches_end(core, c);
-    pk_cached_conn_ends(core, c);
-    leave_session(core, c);
-    if (c->uplink != PK_UPLINK_NONE && c->uplink != PK_UPLINK_LOST)
-        c->uplink_close = true;
-    c->uplink_open = false;
-    if (c->uplink == PK_UPLINK_HANDSHAKE || c->uplink == PK_UPLINK_UP)
-        core->stats.uplinks--;
-    c->uplink = PK_UPLINK_LOST;
-    if (gone || c->why == PK_CLOSE_FOUR_LETTER)
-        pk_out_drop(&core->out, &c->client_out);
-    pk_list_del(&c->waiting);
-    pk_list_del(&c->timed);
-    c->timed_us = core->now_us;
-    pk_list_add_tail(&core->lasting, &c->timed);
-    pk_conn_changed(core, c);
-    if (c->own)
-        pk_service_closed(core, c);
+    if (u->session_id == 0)
+        return;
+    core->stats.sessions--;
+    pk_map_del(&core->conns.sessions, &u->by_session);
+    u->session_id = 0;
+}
+
+/* The client's own: the answers that it was owed, its request, watches, permits and session. */
+static void end_client(struct core *core, struct pk_client *c)
+{
+    bool gone = c->state == PK_CLIENT_GONE;
+    pk_client_move(c, PK_CLIENT_LAST);
+    PK_LIST_EACH(at, tmp, &c->queue.entries)
+        pk_answer_lost(&core->sync, &c->up, PK_CONTAINER(at, struct pk_entry, client));
+    pk_pending_drop(&core->sync, c);
+    pk_list_del(&c->answer_wait.list);
+    pk_watches_end(&core->store, &c->watcher);
+    pk_writeback_client_ends(&core->sync, c);
+    leave_session(core, &c->up);
+    if (gone || c->up.why == PK_CLOSE_FOUR_LETTER)
+        pk_out_drop(&core->conns.out, &c->out);
+}
+
+static void tear_down(struct core *core, struct pk_uplink *u)
+{
+    u->ending = false;
+    count_close(&core->stats, (enum pk_close)u->why);
+    if (u->client != NULL)
+        end_client(core, u->client);
+    end_uplink(core, u);
+    if (u->client == NULL)
+        pk_service_ended(&core->sync, u);
+    pk_list_del(&u->timed);
+    u->timed_us = core->conns.now_us;
+    pk_list_add_tail(&core->conns.closing, &u->timed);
+    pk_conn_changed(&core->conns, u);
 }
 
 void pk_end_marked(struct core *core)
 {
-    while (!pk_list_empty(&core->ending)) {
-        struct pk_conn *c = PK_CONTAINER(core->ending.next, struct pk_conn, runnable);
-        pk_list_del(&c->runnable);
-        tear_down(core, c);
+    while (!pk_list_empty(&core->conns.ending)) {
+        struct pk_uplink *u = PK_CONTAINER(core->conns.ending.next, struct pk_uplink, runnable);
+        pk_list_del(&u->runnable);
+        tear_down(core, u);
     }
 }
 
-void pk_end_free(struct core *core, struct pk_conn *c)
+void pk_end_free(struct core *core, struct pk_uplink *u)
 {
-    pk_conn_close(core, c, PK_CLOSE_CLIENT_LEFT);
+    pk_conn_close(&core->conns, u, PK_CLOSE_CLIENT_LEFT);
     pk_end_marked(core);
-    pk_out_drop(&core->out, &c->client_out);
-    pk_blob_unref(core->mem, c->connect_request);
-    pk_free(core->mem, c->backlog.p);
-    pk_free(core->mem, c->holds.v);
-    pk_list_del(&c->changed);
-    pk_list_del(&c->timed);
-    core->slots[c->id.slot] = NULL;
-    core->gens[c->id.slot]++;
-    if (c->id.slot < core->free_hint)
-        core->free_hint = c->id.slot;
-    if (core->given == c)
-        core->given = NULL;
-    core->nconns--;
-    if (!c->own)
-        core->stats.connections--;
-    pk_free(core->mem, c);
+    pk_conn_free(&core->conns, u);
 }

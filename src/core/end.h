@@ -10,6 +10,6 @@
  * answer, their watches and permits end, their uplinks close; the client's last replies are still flushed. */
 void pk_end_marked(struct core *core);
 /* Ends a connection now and frees it; its id is dead from here on. */
-void pk_end_free(struct core *core, struct pk_conn *c);
+void pk_end_free(struct core *core, struct pk_uplink *u);
 
 #endif

@@ -1,19 +1,19 @@
 /*
- * The handshake: connect request, a server that takes it, connect response, and the fence around a session
- * that reattaches.
+ * The handshake: connect request, a server that takes it, connect response, and the fence around a session that
+ * reattaches.
  */
 #ifndef PK_CORE_SESSION_H
 #define PK_CORE_SESSION_H
 
-#include "core/relay.h"
+#include "core/state.h"
 
 /* The client's first frame: kept for every server that is tried, and an uplink is asked for. */
-void pk_session_request(struct core *core, struct pk_conn *c, const struct pk_frame *f);
+void pk_session_request(struct core *core, struct pk_client *c, const struct pk_frame *f);
 /* The uplink is up: the connect request goes there as it came. */
-void pk_session_connect(struct core *core, struct pk_conn *c);
+void pk_session_connect(struct core *core, struct pk_uplink *u);
 /* The server's first frame. */
-void pk_session_response(struct core *core, struct pk_conn *c, const struct pk_frame *f);
+void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk_frame *f);
 /* This server does not take the session; another is asked for. why: of this one's failure. */
-void pk_session_elsewhere(struct core *core, struct pk_conn *c, enum pk_close why);
+void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close why);
 
 #endif

@@ -4,12 +4,13 @@
  * Happy path: a walk over each mount, parents first; each record becomes the znode that it was.
  * Failure modes: a record that does not fit in (no mount, no parent, twice, no room) changes nothing.
  */
+#include "core/core.h"
 #include "core/state.h"
 #include "proto/path.h"
 
 static bool worth_saving(const struct pk_znode *z)
 {
-    return pk_znode_held(z) || z->nlocal > 0 || z->cversion > 0;
+    return pk_znode_held(z) || z->held.nlocal > 0 || z->held.cversion > 0;
 }
 
 static struct pk_znode *next_znode(struct core *core, struct core_cursor *cursor)
@@ -39,13 +40,13 @@ bool core_save_next(struct core *core, struct core_cursor *cursor, struct core_r
                                    .has_data = z->data != NULL,
                                    .data = z->data != NULL ? z->data->bytes : NULL,
                                    .data_len = z->data != NULL ? z->data->len : 0,
-                                   .czxid = z->czxid,
-                                   .mzxid = z->mzxid,
-                                   .pzxid = z->pzxid,
-                                   .ctime = z->ctime,
-                                   .mtime = z->mtime,
-                                   .version = z->version,
-                                   .cversion = z->cversion};
+                                   .czxid = z->held.czxid,
+                                   .mzxid = z->held.mzxid,
+                                   .pzxid = z->held.pzxid,
+                                   .ctime = z->held.ctime,
+                                   .mtime = z->held.mtime,
+                                   .version = z->held.version,
+                                   .cversion = z->held.cversion};
     return true;
 }
 
@@ -76,55 +77,34 @@ void core_restore_zxid(struct core *core, int64_t newest_zxid)
         core->stats.newest_zxid = newest_zxid;
 }
 
-/* What it was; the local creates of children that follow count themselves. */
-static void set_counters(struct pk_znode *z, const struct core_record *r)
-{
-    z->czxid = r->czxid;
-    z->mzxid = r->mzxid;
-    z->pzxid = r->pzxid;
-    z->ctime = r->ctime;
-    z->mtime = r->mtime;
-    z->version = r->version;
-    z->cversion = r->cversion;
-}
-
-/* Of an upstream parent only the share of memory is kept. */
-static void set_parent(struct pk_znode *z, const struct core_record *r)
-{
-    z->czxid = r->czxid;
-    z->pzxid = r->pzxid;
-    z->cversion = r->cversion;
-}
-
-/* A local create counts at its parent, whose own record has counted it already. */
 static enum pk_err restore_local(struct core *core, struct pk_mount *m, struct pk_znode *z,
-                                 const struct core_record *r)
+                                 const struct core_record *r, const struct pk_held *held)
 {
-    struct pk_znode *up = z->parent;
-    if (z->state != PK_ZNODE_TRACKED || z->nlocal > 0)
+    const struct pk_znode *up = z->parent;
+    if (z->held.state != PK_ZNODE_TRACKED || z->held.nlocal > 0)
         return PK_EINVAL;
-    if (pk_znode_held(up) &&
-        up->cversion <= up->nlocal) /* its parent counts fewer creates than it has children */
-        return PK_EINVAL;
+    if (pk_znode_held(up) && up->held.nlocal >= up->held.cversion)
+        return PK_EINVAL; /* each child was counted there when it was created */
     if (!pk_store_has_room(m, true, z->len + r->data_len, r->data_len))
         return PK_ELIMIT;
-    int64_t up_pzxid = up->pzxid;
-    int32_t up_cversion = up->cversion;
-    struct pk_bytes data = {NULL, 0};
+    struct pk_change change = {.kind = PK_CHANGE_RESTORED, .znode = z, .held = held};
     if (r->has_data)
-        data = (struct pk_bytes){r->data != NULL ? r->data : (const uint8_t *)"", (uint32_t)r->data_len};
-    struct pk_change change = {.kind = PK_CHANGE_LOCAL_CREATE, .znode = z, .data = data};
+        change.data =
+            (struct pk_bytes){r->data != NULL ? r->data : (const uint8_t *)"", (uint32_t)r->data_len};
     enum pk_err err = pk_store_apply(&core->store, &change);
     if (err != PK_OK)
         return err;
-    core->stats.local_creates--;
-    up->pzxid = up_pzxid;
-    up->cversion = up_cversion;
-    set_counters(z, r);
     z->restored = true;
-    core->to_look = true;
     m->unpromoted = true;
+    core->sync.service.to_compare = core->sync.service.to_hand_over = true;
     return PK_OK;
+}
+
+/* Of an upstream parent only the share of memory is kept. */
+static enum pk_err restore_share(struct core *core, struct pk_znode *z, const struct pk_held *held)
+{
+    struct pk_change change = {.kind = PK_CHANGE_SHARE_RESTORED, .znode = z, .held = held};
+    return z->held.state == PK_ZNODE_TRACKED ? pk_store_apply(&core->store, &change) : PK_EINVAL;
 }
 
 enum pk_err core_restore(struct core *core, const struct core_record *r)
@@ -139,13 +119,14 @@ enum pk_err core_restore(struct core *core, const struct core_record *r)
     struct pk_znode *z = pk_store_track(&core->store, m, path);
     if (z == NULL)
         return PK_ENOMEM;
-    enum pk_err err = PK_OK;
-    if (r->local)
-        err = restore_local(core, m, z, r);
-    else if (z->state != PK_ZNODE_TRACKED)
-        err = PK_EINVAL;
-    else
-        set_parent(z, r);
+    struct pk_held held = {.czxid = r->czxid,
+                           .mzxid = r->mzxid,
+                           .pzxid = r->pzxid,
+                           .ctime = r->ctime,
+                           .mtime = r->mtime,
+                           .version = r->version,
+                           .cversion = r->cversion};
+    enum pk_err err = r->local ? restore_local(core, m, z, r, &held) : restore_share(core, z, &held);
     if (err != PK_OK)
         pk_store_tidy(&core->store, z);
     return err;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/pool.h"
+#include "core/inspect.h"
 
 static const struct core_mount beats = {
     .path = "/storm/workerbeats",
@@ -87,6 +88,7 @@ void sim_event(struct sim *s, struct pk_id id, struct pk_event e)
     e.now_us = s->now_us;
     e.wall_ms = sim_wall_ms(s);
     core_step(s->core, id, &e);
+    core_check(s->core);
 }
 
 static void report_sent(struct sim *s, struct sim_conn *c, bool client, size_t n)
@@ -168,7 +170,7 @@ static struct sim_conn *by_id(struct sim *s, struct pk_id id, const struct pk_up
         if (s->conns[c].used && !s->conns[c].closed && s->conns[c].id.slot == id.slot &&
             s->conns[c].id.gen == id.gen)
             return &s->conns[c];
-    if (u->own && (u->flags & PK_UPLINK_OPEN))
+    if (u->service && (u->flags & PK_UPLINK_OPEN))
         return service_conn(s, id);
     fail_msg("an update for a connection that is closed");
     return NULL;
@@ -187,11 +189,11 @@ static void drain(struct sim *s)
         if (u.flags & PK_UPLINK_OUT)
             offered(s, c, false, u.uplink, u.nuplink, &again[c - s->conns][0]);
         if (c->service)
-            assert_true(u.own && (u.flags & (PK_CLIENT_OUT | PK_FOUR_LETTER)) == 0);
+            assert_true(u.service && (u.flags & (PK_CLIENT_OUT | PK_FOUR_LETTER)) == 0);
         if (u.flags & PK_CLIENT_OUT)
             offered(s, c, true, u.client, u.nclient, &again[c - s->conns][1]);
         if (u.flags & PK_FOUR_LETTER)
-            memcpy(c->word, u.word, sizeof c->word);
+            memcpy(c->word, u.four_letter, sizeof c->word);
         if (u.flags & (PK_UPLINK_CLOSE | PK_UPLINK_OPEN | PK_CLIENT_CLOSE))
             c->uplink.under_way = false;
         if (u.flags & PK_UPLINK_CLOSE)

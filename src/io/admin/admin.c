@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "io/conn/conns.h"
+#include "io/conn/pairs.h"
 #include "io/upstream/servers.h"
 
 /* Servers whose srvr is not whitelisted by default are at least this. */

@@ -17,7 +17,7 @@
 #include "io/admin/four_letter_mntr.h"
 #include "io/config/config.h"
 #include "io/config/words.h"
-#include "io/conn/conns.h"
+#include "io/conn/pairs.h"
 #include "io/loop/text.h"
 #include "io/upstream/servers.h"
 

@@ -7,8 +7,8 @@
 #include <inttypes.h>
 
 #include "io/admin/admin.h"
-#include "io/conn/conns.h"
 #include "io/conn/pair.h"
+#include "io/conn/pairs.h"
 #include "io/loop/text.h"
 
 /* As ZooKeeper shows them: the first four letters of the name. */

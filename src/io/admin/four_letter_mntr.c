@@ -9,8 +9,8 @@
 
 #include "io/admin/admin.h"
 #include "io/config/config.h"
-#include "io/conn/conns.h"
 #include "io/conn/listener.h"
+#include "io/conn/pairs.h"
 #include "io/instances/marker.h"
 #include "io/loop/limits.h"
 #include "io/loop/text.h"
@@ -41,7 +41,7 @@ static void zookeeper_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "zk_max_file_descriptor_count", admin->limits->max_files);
     number(out, "zk_approximate_data_size", s->bytes);
     number(out, "zk_open_file_descriptor_count",
-           admin->limits->files + (int64_t)pk_conns_clients(admin->conns) + s->uplinks);
+           admin->limits->files + (int64_t)pk_pairs_clients(admin->conns) + s->uplinks);
     number(out, "zk_uptime", (loop->now_us - loop->started_us) / 1000);
     number(out, "zk_max_latency", core_beat_latency(loop->core, 1) / 1000);
     number(out, "zk_connection_rejected", admin->listeners->rejected);
@@ -52,7 +52,7 @@ static void core_figures(const struct pk_admin *admin, struct pk_text *out)
     const struct pk_loop *loop = &admin->conns->loop;
     const struct core_stats *s = core_stats(loop->core);
 #define X(name, kind, help) number(out, "pk_" #name, s->name);
-#include "core/metrics.def"
+#include "core/store/metrics.def"
 #undef X
     number(out, "pk_newest_zxid", s->newest_zxid);
     number(out, "pk_beat_latency_p50_us", core_beat_latency(loop->core, 0.5));

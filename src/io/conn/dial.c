@@ -8,8 +8,8 @@
 #include "io/conn/dial.h"
 
 #include "io/config/config.h"
-#include "io/conn/conns.h"
 #include "io/conn/pair.h"
+#include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
@@ -27,7 +27,7 @@ void pk_dial_heard(struct pk_pair *pair)
 static void uplink_closed(uv_handle_t *handle)
 {
     struct pk_pair *pair = handle->data;
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     pk_side_closed(&pair->uplink);
     pk_loop_clock(&conns->loop);
     pk_dial_heard(pair);
@@ -61,7 +61,7 @@ static void next_server(struct pk_pair *pair, const char *why)
 /* The server had accepted, and closed before we looked: an uplink that came and went. */
 static void closed_at_once(struct pk_pair *pair)
 {
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     pk_dial_close(pair);
     pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, 0);
     pk_loop_step(&conns->loop, pair->id, PK_UPLINK_EOF, NULL, 0);
@@ -71,7 +71,7 @@ static void closed_at_once(struct pk_pair *pair)
 static void connected(uv_connect_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     if (pair->uplink.state != PK_SIDE_CONNECTING)
         return;
     pk_loop_clock(&conns->loop);
@@ -93,9 +93,9 @@ static void connected(uv_connect_t *request, int status)
 
 static void connect_timer(uv_timer_t *timer);
 
-static void arm_timer(struct pk_conns *conns)
+static void arm_timer(struct pk_pairs *conns)
 {
-    if (uv_is_active((uv_handle_t *)&conns->connect_timer) || pk_conns_closing(conns) ||
+    if (uv_is_active((uv_handle_t *)&conns->connect_timer) || pk_pairs_closing(conns) ||
         pk_list_empty(&conns->connecting))
         return;
     struct pk_pair *oldest = PK_CONTAINER(conns->connecting.next, struct pk_pair, wait.list);
@@ -106,7 +106,7 @@ static void arm_timer(struct pk_conns *conns)
 
 static void connect_to(struct pk_pair *pair)
 {
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     struct pk_side *side = &pair->uplink;
     if (!pk_upstream_arrive(conns->upstream, pair->server, &pair->wait))
         return;
@@ -127,7 +127,7 @@ static void connect_to(struct pk_pair *pair)
 
 void pk_dial_open(struct pk_pair *pair)
 {
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     int server = -1;
     if (pair->uplink.state != PK_SIDE_NONE) {
         pk_side_close(&pair->uplink, uplink_closed);
@@ -168,13 +168,13 @@ void pk_dial_go(struct pk_wait *wait, bool turned_away)
 
 static void connect_timer(uv_timer_t *timer)
 {
-    struct pk_conns *conns = timer->data;
+    struct pk_pairs *conns = timer->data;
     pk_loop_clock(&conns->loop);
     pk_dial_timeouts(conns);
     pk_pump(conns);
 }
 
-void pk_dial_timeouts(struct pk_conns *conns)
+void pk_dial_timeouts(struct pk_pairs *conns)
 {
     PK_LIST_EACH(node, tmp, &conns->connecting) {
         struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);

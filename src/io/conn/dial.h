@@ -10,7 +10,7 @@
 
 #include "io/loop/wait.h"
 
-struct pk_conns;
+struct pk_pairs;
 struct pk_pair;
 
 /* Looks for a server not tried yet; reports PK_UPLINK_FAILED to the core when there is none. */
@@ -22,6 +22,6 @@ void pk_dial_heard(struct pk_pair *pair);
 /* The go of a pair's wait: it looks for a server again; pump afterwards. */
 void pk_dial_go(struct pk_wait *wait, bool turned_away);
 /* Gives up connects and waits that have lasted too long; arms the timer for the next one. */
-void pk_dial_timeouts(struct pk_conns *conns);
+void pk_dial_timeouts(struct pk_pairs *conns);
 
 #endif

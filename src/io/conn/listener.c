@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "io/conn/conns.h"
 #include "io/conn/pair.h"
+#include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 
 enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64, SAY_AGAIN_US = 60 * 1000000 };
@@ -122,7 +122,7 @@ static void room(struct pk_wait *wait, bool turned_away)
     pk_listeners_resume(listeners);
 }
 
-enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_conns *conns, size_t pair_limit)
+enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns, size_t pair_limit)
 {
     const struct pk_config *config = conns->loop.config;
     listeners->conns = conns;
@@ -141,7 +141,7 @@ enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_conns *c
 
 static void pause_accept(struct pk_listeners *listeners, const char *why)
 {
-    struct pk_conns *conns = listeners->conns;
+    struct pk_pairs *conns = listeners->conns;
     for (size_t i = 0; i < listeners->n; i++)
         uv_poll_stop(&listeners->sockets[i].poll);
     pk_list_del(&listeners->paused.list);
@@ -151,7 +151,7 @@ static void pause_accept(struct pk_listeners *listeners, const char *why)
     listeners->pause_said_us = conns->loop.now_us;
     pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, NULL,
            "accepting pauses with %zu clients until one leaves: %s (raise the limit of file descriptors)",
-           pk_conns_clients(conns), why);
+           pk_pairs_clients(conns), why);
 }
 
 /* One client more than max-connections. */
@@ -161,7 +161,7 @@ static void reject(struct pk_listeners *listeners, int fd, const union pk_addres
     struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
     listeners->rejected++;
     pk_log(listeners->conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, &who,
-           "closed at once: max-connections (%zu) reached", pk_conns_clients(listeners->conns));
+           "closed at once: max-connections (%zu) reached", pk_pairs_clients(listeners->conns));
     close(fd);
 }
 
@@ -171,7 +171,7 @@ static bool accept_one(struct pk_listener *l)
     union pk_address peer;
     socklen_t len = sizeof peer;
     struct pk_listeners *listeners = l->all;
-    struct pk_conns *conns = listeners->conns;
+    struct pk_pairs *conns = listeners->conns;
     if (conns->npairs >= listeners->pair_limit) {
         pause_accept(listeners, "no more descriptors than these are allowed");
         return false;
@@ -182,7 +182,7 @@ static bool accept_one(struct pk_listener *l)
             pause_accept(listeners, strerror(errno));
         return errno == ECONNABORTED || errno == EINTR;
     }
-    if (pk_conns_clients(conns) >= (size_t)conns->loop.config->max_connections)
+    if (pk_pairs_clients(conns) >= (size_t)conns->loop.config->max_connections)
         reject(listeners, fd, &peer);
     else
         pk_pair_open(conns, fd, &peer);
@@ -192,7 +192,7 @@ static bool accept_one(struct pk_listener *l)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct pk_listener *l = poll->data;
-    struct pk_conns *conns = l->all->conns;
+    struct pk_pairs *conns = l->all->conns;
     (void)events;
     if (status < 0)
         return;

@@ -12,7 +12,7 @@
 #include "io/loop/text.h"
 #include "io/loop/wait.h"
 
-struct pk_conns;
+struct pk_pairs;
 struct pk_listeners;
 
 struct pk_listener {
@@ -22,7 +22,7 @@ struct pk_listener {
 };
 
 struct pk_listeners {
-    struct pk_conns *conns; /* where clients go, borrowed */
+    struct pk_pairs *conns; /* where clients go, borrowed */
     size_t pair_limit;      /* as many as descriptors allow */
     struct pk_listener sockets[PK_MAX_LISTENS];
     size_t n;
@@ -32,7 +32,7 @@ struct pk_listeners {
 };
 
 /* Binds and listens on every configured address; says why in the log and returns PK_EINVAL when one fails. */
-enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_conns *conns,
+enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns,
                               size_t pair_limit) PK_NODISCARD;
 /* Starts accepting and says on which ports. */
 enum pk_err pk_listeners_start(struct pk_listeners *listeners) PK_NODISCARD;

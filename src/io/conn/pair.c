@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "io/config/config.h"
-#include "io/conn/conns.h"
 #include "io/conn/dial.h"
+#include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 #include "io/loop/move.h"
 #include "io/upstream/choose.h"
@@ -40,7 +40,7 @@ static void client_closed(uv_handle_t *handle)
 
 void pk_pair_maybe_free(struct pk_pair *pair)
 {
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     if (pair->state != PK_PAIR_LEAVING || pair->client.state != PK_SIDE_NONE ||
         pair->uplink.state != PK_SIDE_NONE)
         return;
@@ -62,14 +62,14 @@ static void abandon(struct pk_pair *pair)
     pk_pair_maybe_free(pair);
 }
 
-void pk_pairs_abandon(struct pk_conns *conns)
+void pk_pairs_abandon(struct pk_pairs *conns)
 {
     PK_LIST_EACH(node, tmp, &conns->pairs) {
         abandon(PK_CONTAINER(node, struct pk_pair, all));
     }
 }
 
-void pk_pairs_timeouts(struct pk_conns *conns)
+void pk_pairs_timeouts(struct pk_pairs *conns)
 {
     PK_LIST_EACH(node, tmp, &conns->answering) {
         struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
@@ -107,7 +107,7 @@ static void end_of(struct pk_pair *pair, bool client)
 static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct pk_pair *pair = stream->data;
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     bool client = is_client(pair, stream);
     if (n == 0)
         return;
@@ -125,7 +125,7 @@ static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void written(uv_write_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     bool client = is_client(pair, request->handle);
     int64_t sent = pk_side_written(client ? &pair->client : &pair->uplink, status);
     if (sent < 0 || pair->state != PK_PAIR_KNOWN)
@@ -142,7 +142,7 @@ void pk_pair_read_uplink(struct pk_pair *pair)
 
 /* ---- a pair begins ---- */
 
-static struct pk_pair *make(struct pk_conns *conns, const union pk_address *peer)
+static struct pk_pair *make(struct pk_pairs *conns, const union pk_address *peer)
 {
     struct pk_pair *pair = calloc(1, sizeof *pair);
     if (pair == NULL)
@@ -158,13 +158,13 @@ static struct pk_pair *make(struct pk_conns *conns, const union pk_address *peer
 
 static bool remember(struct pk_pair *pair)
 {
-    if (pk_conns_put(pair->conns, pair->id.slot, pair) != PK_OK)
+    if (pk_pairs_put(pair->conns, pair->id.slot, pair) != PK_OK)
         return false;
     move(pair, PK_PAIR_KNOWN);
     return true;
 }
 
-static void no_memory(struct pk_conns *conns, const union pk_address *peer)
+static void no_memory(struct pk_pairs *conns, const union pk_address *peer)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
@@ -178,7 +178,7 @@ static void say_connected(const struct pk_pair *pair)
     pk_log(pair->conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "connected");
 }
 
-void pk_pair_open(struct pk_conns *conns, int fd, const union pk_address *peer)
+void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer)
 {
     struct pk_pair *pair = make(conns, peer);
     if (pair == NULL) {
@@ -203,7 +203,7 @@ void pk_pair_open(struct pk_conns *conns, int fd, const union pk_address *peer)
     say_connected(pair);
 }
 
-struct pk_pair *pk_pair_service(struct pk_conns *conns, struct pk_id id)
+struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id)
 {
     static const union pk_address nobody;
     struct pk_pair *pair = make(conns, &nobody);
@@ -239,7 +239,7 @@ static void answered(uv_write_t *request, int status)
 static void answer_word(struct pk_pair *pair, const char *word)
 {
     size_t len = 0;
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     pair->answer = conns->on_four_letter(conns->owner, word, &len);
     pk_side_read(&pair->client, false, alloc, bytes);
     if (!pk_side_write_all(&pair->client, pair->answer, len, answered))
@@ -259,7 +259,7 @@ static bool by_ensemble(enum pk_close why)
 static void say_end(const struct pk_pair *pair, enum pk_close why)
 {
     char text[PK_ADDRESS_TEXT];
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
     pk_log_close(conns->loop.log, &who, why,
                  pair->server >= 0 ? pk_upstream_name(conns->upstream, pair->server) : NULL);
@@ -271,7 +271,7 @@ static void end(struct pk_pair *pair, const struct pk_update *update)
 {
     pk_dial_close(pair);
     if (update->flags & PK_FOUR_LETTER)
-        answer_word(pair, update->word);
+        answer_word(pair, update->four_letter);
     say_end(pair, update->why);
     if (pair->server >= 0 && (update->why == PK_CLOSE_UPLINK_LOST || update->why == PK_CLOSE_UPLINK_SILENT))
         pk_upstream_lost(pair->conns->upstream, pair->server);
@@ -283,7 +283,7 @@ static void end(struct pk_pair *pair, const struct pk_update *update)
 static void learn_session(struct pk_pair *pair)
 {
     struct core_conn_info info;
-    struct pk_conns *conns = pair->conns;
+    struct pk_pairs *conns = pair->conns;
     char text[PK_ADDRESS_TEXT];
     if (!core_conn_info(conns->loop.core, pair->id, &info) || info.session_id == 0)
         return;

@@ -12,7 +12,7 @@
 #include "io/conn/side.h"
 #include "io/loop/wait.h"
 
-struct pk_conns;
+struct pk_pairs;
 
 enum pk_pair_state {
     PK_PAIR_NEW,
@@ -22,7 +22,7 @@ enum pk_pair_state {
 };
 
 struct pk_pair {
-    struct pk_conns *conns;
+    struct pk_pairs *conns;
     struct pk_id id;
     struct pk_side client, uplink;
     struct pk_list all;  /* conns->pairs */
@@ -40,9 +40,9 @@ struct pk_pair {
 };
 
 /* Takes an accepted socket over. Closes it when memory is short. */
-void pk_pair_open(struct pk_conns *conns, int fd, const union pk_address *peer);
+void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer);
 /* A service session of the core begins: makes its pair, or tells the core that there will be no uplink. */
-struct pk_pair *pk_pair_service(struct pk_conns *conns, struct pk_id id);
+struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id);
 /* Who it is, for the log: the client's address, or that it is our own. */
 const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT]);
 /* Does what the core wants. */
@@ -53,8 +53,8 @@ void pk_pair_read_uplink(struct pk_pair *pair);
 void pk_pair_maybe_free(struct pk_pair *pair);
 
 /* Gives up answers to four-letter words that clients have not taken in time. */
-void pk_pairs_timeouts(struct pk_conns *conns);
+void pk_pairs_timeouts(struct pk_pairs *conns);
 /* Ends all without asking the core. */
-void pk_pairs_abandon(struct pk_conns *conns);
+void pk_pairs_abandon(struct pk_pairs *conns);
 
 #endif

@@ -5,16 +5,16 @@
  */
 #include "io/conn/pump.h"
 
-#include "io/conn/conns.h"
 #include "io/conn/pair.h"
+#include "io/conn/pairs.h"
 
-static struct pk_pair *find(struct pk_conns *conns, struct pk_id id)
+static struct pk_pair *find(struct pk_pairs *conns, struct pk_id id)
 {
     struct pk_pair *pair = id.slot < conns->slots ? conns->by_slot[id.slot] : NULL;
     return pair != NULL && pair->id.gen == id.gen ? pair : NULL;
 }
 
-static void say_log_events(struct pk_conns *conns)
+static void say_log_events(struct pk_pairs *conns)
 {
     struct core_log_event event;
     while (core_take_log_event(conns->loop.core, &event)) {
@@ -30,25 +30,25 @@ static void say_log_events(struct pk_conns *conns)
 
 static void go_on(uv_idle_t *idle)
 {
-    struct pk_conns *conns = idle->data;
+    struct pk_pairs *conns = idle->data;
     pk_loop_clock(&conns->loop);
     pk_loop_tell(&conns->loop, PK_CONTINUE);
     pk_pump(conns);
 }
 
-void pk_pump(struct pk_conns *conns)
+void pk_pump(struct pk_pairs *conns)
 {
     struct pk_id id;
     struct pk_update update;
     while (core_next(conns->loop.core, &id, &update)) {
         struct pk_pair *pair = find(conns, id);
-        if (pair == NULL && update.own)
+        if (pair == NULL && update.service)
             pair = pk_pair_service(conns, id);
         if (pair != NULL)
             pk_pair_update(pair, &update);
     }
     say_log_events(conns);
-    if (pk_conns_closing(conns))
+    if (pk_pairs_closing(conns))
         return;
     if (core_pending(conns->loop.core))
         uv_idle_start(&conns->more, go_on);

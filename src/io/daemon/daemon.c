@@ -57,7 +57,7 @@ static char *answer(void *owner, const char *word, size_t *len)
 static void make_handles(struct pk_daemon *daemon)
 {
     uv_loop_t *uv = &daemon->conns.loop.uv;
-    pk_conns_init(&daemon->conns);
+    pk_pairs_init(&daemon->conns);
     uv_timer_init(uv, &daemon->tick);
     uv_prepare_init(uv, &daemon->drained);
     daemon->tick.data = daemon->drained.data = daemon;
@@ -66,7 +66,7 @@ static void make_handles(struct pk_daemon *daemon)
 enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
                            const struct pk_options *options)
 {
-    struct pk_conns *conns = &daemon->conns;
+    struct pk_pairs *conns = &daemon->conns;
     struct pk_loop *loop = &conns->loop;
     daemon->config = config;
     daemon->options = options;
@@ -100,6 +100,6 @@ void pk_daemon_free(struct pk_daemon *daemon)
     pk_upstream_free(daemon->conns.upstream);
     pk_marker_free(daemon->marker);
     pk_survey_free(daemon->survey);
-    pk_conns_free(&daemon->conns);
+    pk_pairs_free(&daemon->conns);
     pk_loop_free(&daemon->conns.loop);
 }

@@ -5,8 +5,8 @@
 #define PK_IO_DAEMON_DAEMON_H
 
 #include "io/admin/admin.h"
-#include "io/conn/conns.h"
 #include "io/conn/listener.h"
+#include "io/conn/pairs.h"
 #include "io/loop/limits.h"
 #include "io/loop/log.h"
 
@@ -28,7 +28,7 @@ struct pk_daemon {
     struct pk_log log;
     char instance[PK_INSTANCE_TEXT]; /* random */
     struct pk_limits limits;
-    struct pk_conns conns;
+    struct pk_pairs conns;
     struct pk_listeners listeners;
     struct pk_survey *survey;
     struct pk_marker *marker;

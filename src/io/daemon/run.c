@@ -27,7 +27,7 @@ static void upstream_settled(void *owner)
 
 static enum pk_err open_all(struct pk_daemon *daemon)
 {
-    struct pk_conns *conns = &daemon->conns;
+    struct pk_pairs *conns = &daemon->conns;
     struct pk_loop *loop = &conns->loop;
     pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "pacekeeper %s starts, process %d", PACKAGE_VERSION,
            (int)getpid());

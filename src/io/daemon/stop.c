@@ -38,13 +38,13 @@ static void enter(struct pk_daemon *daemon, enum pk_stage stage)
 
 static void maybe_finish(struct pk_daemon *daemon)
 {
-    const struct pk_conns *conns = &daemon->conns;
+    const struct pk_pairs *conns = &daemon->conns;
     bool done = conns->npairs == 0 && core_idle(conns->loop.core);
     if (daemon->stage != PK_DRAINING || (!done && conns->loop.now_us < daemon->stop_us))
         return;
-    if (pk_conns_clients(conns) > 0)
+    if (pk_pairs_clients(conns) > 0)
         pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "%zu clients were not finished in time: closed",
-               pk_conns_clients(conns));
+               pk_pairs_clients(conns));
     pk_stop_finish(daemon);
 }
 
@@ -104,7 +104,7 @@ static void end_release(struct pk_daemon *daemon)
 static void begin_stop(struct pk_daemon *daemon, const char *why)
 {
     pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: stops, %zu clients are finished first", why,
-           pk_conns_clients(&daemon->conns));
+           pk_pairs_clients(&daemon->conns));
     pk_listeners_close(&daemon->listeners);
     pk_survey_cancel(daemon->survey);
     if (daemon->config->release)
@@ -120,7 +120,7 @@ void pk_stop_request(struct pk_daemon *daemon, const char *why)
         begin_stop(daemon, why);
     } else if (daemon->stage != PK_FINISHING) {
         pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "second signal: closes %zu clients at once",
-               pk_conns_clients(&daemon->conns));
+               pk_pairs_clients(&daemon->conns));
         pk_stop_finish(daemon);
     }
 }
@@ -158,12 +158,12 @@ static void last_wait_over(uv_timer_t *timer)
 
 void pk_stop_finish(struct pk_daemon *daemon)
 {
-    struct pk_conns *conns = &daemon->conns;
+    struct pk_pairs *conns = &daemon->conns;
     enter(daemon, PK_FINISHING);
     pk_listeners_close(&daemon->listeners);
     pk_survey_cancel(daemon->survey);
     pk_marker_close(daemon->marker);
-    pk_conns_close(conns);
+    pk_pairs_close(conns);
     pk_pairs_abandon(conns);
     if (conns->upstream != NULL)
         pk_upstream_close(conns->upstream);

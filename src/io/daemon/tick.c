@@ -18,7 +18,7 @@ enum { TICK_MS = 250 };
 static void on_tick(uv_timer_t *timer)
 {
     struct pk_daemon *daemon = timer->data;
-    struct pk_conns *conns = &daemon->conns;
+    struct pk_pairs *conns = &daemon->conns;
     pk_loop_clock(&conns->loop);
     pk_loop_tell(&conns->loop, PK_TICK);
     pk_upstream_tick(conns->upstream);

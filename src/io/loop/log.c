@@ -20,12 +20,12 @@ static const struct {
 } closes[] =
     {
 #define X(name, level, text) {PK_LOG_##level, text},
-#include "core/close.def"
+#include "core/conn/close.def"
 #undef X
 },
   notes[] = {
 #define X(name, level, text) {PK_LOG_##level, text},
-#include "core/log_events.def"
+#include "core/conn/log_events.def"
 #undef X
 };
 

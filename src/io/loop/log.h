@@ -22,10 +22,10 @@ enum { PK_LOG_BURST = 20 };
 /* Kinds of messages: each way a connection ends, each note of the core, then what io itself says. */
 enum pk_log_kind {
 #define X(name, level, text) PK_LOG_CLOSE_##name,
-#include "core/close.def"
+#include "core/conn/close.def"
 #undef X
 #define X(name, level, text) PK_LOG_CORE_##name,
-#include "core/log_events.def"
+#include "core/conn/log_events.def"
 #undef X
     PK_LOG_START,     /* start, stop and configuration: never limited */
     PK_LOG_ACCEPT,    /* clients that could not be accepted */

@@ -1,0 +1,92 @@
+/*
+ * A client's connection. It contains its uplink, whose state is its own matter: a client may be without one for a while.
+ *
+ *   HANDSHAKE ──connect request──► OPEN ──EOF──► GONE (its last words are finished)
+ *       │                            │              │
+ *       └──────────reason────────────┴──────────────┴──► LAST (its last replies are flushed) ──► closed
+ */
+#ifndef PK_CORE_CONN_CLIENT_H
+#define PK_CORE_CONN_CLIENT_H
+
+#include "core/conn/uplink.h"
+#include "core/conn/wait.h"
+#include "core/store/watch.h"
+
+enum pk_client_state {
+    PK_CLIENT_HANDSHAKE,
+    PK_CLIENT_OPEN,
+    PK_CLIENT_GONE,
+    PK_CLIENT_LAST,
+    PK_CLIENT_STATES
+};
+
+/* Bytes received that could not be judged yet: a partial frame, or frames behind one that waits. */
+struct pk_backlog {
+    uint8_t *p;
+    size_t off, len, cap; /* p[off..len) */
+};
+
+/* How far a request has come for which something has been begun. */
+enum pk_stage {
+    PK_STAGE_BUSY,     /* a znode that it names is being promoted for somebody else */
+    PK_STAGE_PRECHECK, /* the ensemble is asked whether memory may create the znode */
+    PK_STAGE_PROMOTE,  /* what it names is being promoted */
+    PK_STAGE_FLUSH,    /* what it names is being flushed, and nothing is absorbed there meanwhile */
+    PK_STAGE_UPSTREAM, /* the ensemble is to decide it, when it is its turn */
+};
+
+/* A request for which something has been begun: taken out of the backlog, and judged again when what it waits for is
+ * over. One that only waits for its turn has none and stays in the backlog. */
+struct pk_pending {
+    enum pk_stage stage;
+    uint8_t promotions; /* made for it */
+    bool flushed;       /* counted as one that needed a flush */
+    bool
+        upstream; /* memory could have taken it, but for a bound or a precheck: it is the ensemble's for good */
+    struct pk_blob *frame;
+    struct pk_request req; /* decoded from frame */
+    struct pk_wait wait;   /* on what the stage says */
+    struct pk_precheck *precheck;
+    struct pk_cached **holds; /* cached znodes that are to be clean and kept so */
+    uint32_t nholds, holds_cap;
+};
+
+/* In order of use: a beat meets the first part only, which keeps the work on thousands of connections in cache. */
+struct pk_client {
+    struct pk_uplink up;
+    uint8_t state;   /* enum pk_client_state */
+    bool want_close; /* an update not yet taken by the driver */
+    bool blocked;    /* the first frame of the backlog waits for something */
+    struct pk_out out;
+    struct pk_queue queue;
+    struct pk_backlog backlog;
+    struct pk_pending *pending; /* NULL: the oldest request not taken, if any, is in the backlog */
+    int32_t refusal;            /* error to answer the request that waits with, 0 none */
+    struct pk_list permits;     /* struct pk_permit.of_client */
+    struct pk_list dirty;       /* struct pk_writeback.of_writer */
+    struct pk_znode *last;      /* the znode of the newest local request, */
+    uint32_t last_freed_epoch;  /* valid while the store's counter is this */
+    uint32_t
+        invalidations_seen; /* pk_store.invalidations when all queued local reads could still be answered */
+    uint32_t beats;
+    int64_t beats_us;     /* arrival of the oldest beat whose reply is not out yet */
+    int64_t emitted_zxid; /* highest header zxid sent to the client */
+    int64_t heard_us;
+    int64_t blocked_us; /* since when the backlog has held a whole frame */
+    uint64_t received, sent, local;
+    int32_t last_xid, last_op;
+
+    struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
+    struct pk_watcher watcher;
+    char four_letter[5];
+};
+
+static inline bool pk_client_is_head(const struct pk_client *c)
+{
+    return pk_list_empty(&c->queue.entries);
+}
+
+/* Moves the client to a state that the drawing allows; anything else ends the process. */
+void pk_client_move(struct pk_client *c, enum pk_client_state to);
+
+#endif

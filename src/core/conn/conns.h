@@ -1,0 +1,75 @@
+/*
+ * All connections of a core: who is there, who has changed, who may go on, who is to end.
+ */
+#ifndef PK_CORE_CONN_CONNS_H
+#define PK_CORE_CONN_CONNS_H
+
+#include "core/conn/client.h"
+#include "core/conn/log_event.h"
+
+/* Bounds and seeds, from core_config. */
+struct pk_limits {
+    uint32_t max_frame;       /* bytes of a client's frame, as jute.maxbuffer */
+    size_t client_high_water; /* bytes waiting for a slow reader before its sources are no longer read */
+    size_t uplink_high_water; /* the same towards the ensemble */
+    size_t max_parked;        /* bytes of answers that wait for an earlier one, per connection */
+    int64_t handshake_us;     /* from core_open to the end of the connect request */
+    uint64_t hash_seed;       /* random */
+};
+
+struct pk_conns {
+    const struct pk_mem *mem;
+    struct core_stats *stats;
+    struct pk_limits limits;
+    int64_t now_us, wall_ms; /* of the event that is being taken in */
+    bool draining;
+    struct pk_out_shared out;
+    struct pk_pool entries, pendings;
+    struct pk_list changed;     /* that core_next visits */
+    struct pk_list runnable;    /* clients whose backlog may be judged again */
+    struct pk_list ending;      /* marked by pk_conn_close (pk_uplink.runnable) */
+    struct pk_list handshaking; /* without a connect request, oldest first */
+    struct pk_list connecting;  /* connect request sent, no response yet */
+    struct pk_list outstanding; /* something is awaited from the uplink */
+    struct pk_list closing;     /* ended, the client's last replies are being flushed; oldest first */
+    struct pk_uplink *current;  /* of the newest update */
+    struct pk_map sessions;     /* session id -> newest connection */
+    struct pk_uplink **slots;
+    uint32_t *gens;
+    uint32_t nslots, slots_cap, free_hint;
+    uint32_t nconns;
+    int32_t internal_xid; /* of the newest internal request */
+    struct pk_log_events log_events;
+};
+
+void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core_stats *stats,
+                   const struct pk_limits *limits);
+/* Frees what is left when every connection has been freed. */
+void pk_conns_drop(struct pk_conns *conns);
+
+/* A client in handshake, or an uplink without a client; NULL when out of memory. */
+struct pk_client *pk_client_new(struct pk_conns *conns) PK_NODISCARD;
+struct pk_uplink *pk_uplink_new(struct pk_conns *conns) PK_NODISCARD;
+/* Frees a connection that holds nothing any more; its id is dead from here on. */
+void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u);
+/* The connection of an id, NULL for a stale one. */
+struct pk_uplink *pk_conns_find(const struct pk_conns *conns, struct pk_id id);
+
+/* The driver should look at this connection. */
+void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u);
+/* The client's backlog should be judged again within this step. */
+void pk_client_wake(struct pk_conns *conns, struct pk_client *c);
+/*
+ * Marks a connection that is to end, at the end of this step, and why; the first reason stands. Frees nothing: whoever
+ * noticed may go on to the end of what it does, and what is still written for it goes nowhere.
+ */
+void pk_conn_close(struct pk_conns *conns, struct pk_uplink *u, enum pk_close why);
+
+/* Says something of a path in the log, on u's behalf (NULL: nobody's). */
+void pk_conns_log(struct pk_conns *conns, enum pk_log_event_kind kind, const struct pk_uplink *u,
+                  struct pk_bytes path, int64_t number);
+
+/* True when counters equal what they count: called by tests after every step. */
+void pk_conns_check(const struct pk_conns *conns);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * The out chain.
+ *
+ * Happy path: replies grow one arena segment, the driver writes it in the same turn, nothing is copied or
+ * allocated. Failure modes: out of memory is reported and ends that connection; a slow reader's rest is
+ * copied once, and its owner stops producing at the high-water mark.
+ */
+#include "core/conn/out.h"
+
+#include <string.h>
+
+enum {
+    CHUNK = 64 * 1024,     /* arena chunk */
+    LARGE = 16 * 1024,     /* from here a reply gets a block of its own */
+    SHARE = 2 * 1024,      /* data from here on is referred to, not copied */
+    KEPT_BLOCK = 4 * 1024, /* least size of a block for kept bytes */
+};
+
+struct pk_arena_chunk {
+    struct pk_arena_chunk *next;
+    uint8_t bytes[CHUNK];
+};
+
+void pk_out_shared_init(struct pk_out_shared *shared, const struct pk_mem *mem)
+{
+    *shared = (struct pk_out_shared){.mem = mem, .arena = {.mem = mem}};
+    pk_pool_init(&shared->segs, mem, sizeof(struct pk_seg));
+}
+
+void pk_out_shared_drop(struct pk_out_shared *shared)
+{
+    for (struct pk_arena_chunk *c = shared->arena.first, *next; c != NULL; c = next) {
+        next = c->next;
+        pk_free(shared->mem, c);
+    }
+    shared->arena = (struct pk_arena){.mem = shared->mem};
+    pk_pool_drop(&shared->segs);
+}
+
+void pk_out_end_turn(struct pk_out_shared *shared)
+{
+    shared->arena.at = shared->arena.first;
+    shared->arena.used = 0;
+}
+
+static uint8_t *arena_room(struct pk_arena *a, size_t len)
+{
+    if (a->at != NULL && CHUNK - a->used >= len) {
+        a->used += len;
+        return a->at->bytes + a->used - len;
+    }
+    struct pk_arena_chunk *next = a->at != NULL ? a->at->next : a->first;
+    if (next == NULL) {
+        next = pk_alloc(a->mem, sizeof *next);
+        if (next == NULL)
+            return NULL;
+        next->next = NULL;
+        if (a->at != NULL)
+            a->at->next = next;
+        else
+            a->first = next;
+    }
+    a->at = next;
+    a->used = len;
+    return next->bytes;
+}
+
+static struct pk_seg *append(struct pk_out_shared *shared, struct pk_out *out, const uint8_t *p, size_t len,
+                             struct pk_blob *blob)
+{
+    struct pk_seg *seg = pk_pool_get(&shared->segs);
+    if (seg == NULL)
+        return NULL;
+    seg->p = p;
+    seg->len = len;
+    seg->blob = blob;
+    if (out->tail != NULL)
+        out->tail->next = seg;
+    else
+        out->head = seg;
+    out->tail = seg;
+    out->bytes += len;
+    return seg;
+}
+
+/* A blob of our own at the tail with len bytes of room behind what it holds, or NULL. */
+static uint8_t *grow_block(struct pk_out *out, size_t len)
+{
+    struct pk_seg *seg = out->tail;
+    if (seg == NULL || seg->blob == NULL || seg->blob->refs != 1)
+        return NULL;
+    struct pk_blob *b = seg->blob;
+    if (seg->p + seg->len != b->bytes + b->len || b->cap - b->len < len)
+        return NULL;
+    b->len += (uint32_t)len;
+    seg->len += len;
+    out->bytes += len;
+    return b->bytes + b->len - len;
+}
+
+static uint8_t *block_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
+{
+    uint8_t *p = grow_block(out, len);
+    if (p != NULL)
+        return p;
+    size_t cap = len > KEPT_BLOCK ? len : KEPT_BLOCK;
+    struct pk_blob *b = pk_alloc(shared->mem, sizeof *b + cap);
+    if (b == NULL)
+        return NULL;
+    b->refs = 1;
+    b->len = (uint32_t)len;
+    b->cap = (uint32_t)cap;
+    if (append(shared, out, b->bytes, len, b) == NULL) {
+        pk_blob_unref(shared->mem, b);
+        return NULL;
+    }
+    return b->bytes;
+}
+
+uint8_t *pk_out_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
+{
+    if (out->kept || len >= LARGE)
+        return block_room(shared, out, len);
+    uint8_t *p = arena_room(&shared->arena, len);
+    if (p == NULL || pk_out_borrow(shared, out, p, len) != PK_OK)
+        return NULL;
+    return p;
+}
+
+enum pk_err pk_out_borrow(struct pk_out_shared *shared, struct pk_out *out, const uint8_t *p, size_t len)
+{
+    if (out->kept)
+        return pk_out_copy(shared, out, p, len);
+    struct pk_seg *tail = out->tail;
+    if (tail != NULL && tail->blob == NULL && tail->p + tail->len == p) {
+        tail->len += len;
+        out->bytes += len;
+        return PK_OK;
+    }
+    return append(shared, out, p, len, NULL) != NULL ? PK_OK : PK_ENOMEM;
+}
+
+enum pk_err pk_out_copy(struct pk_out_shared *shared, struct pk_out *out, const uint8_t *p, size_t len)
+{
+    if (len == 0)
+        return PK_OK;
+    uint8_t *to = pk_out_room(shared, out, len);
+    if (to == NULL)
+        return PK_ENOMEM;
+    memcpy(to, p, len);
+    return PK_OK;
+}
+
+enum pk_err pk_out_blob(struct pk_out_shared *shared, struct pk_out *out, struct pk_blob *blob)
+{
+    if (blob->len < SHARE)
+        return pk_out_copy(shared, out, blob->bytes, blob->len);
+    if (append(shared, out, blob->bytes, blob->len, pk_blob_ref(blob)) != NULL)
+        return PK_OK;
+    pk_blob_unref(shared->mem, blob);
+    return PK_ENOMEM;
+}
+
+enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out)
+{
+    if (out->head == NULL || out->kept)
+        return PK_OK;
+    struct pk_seg *borrowed = out->head;
+    *out = (struct pk_out){.kept = true};
+    enum pk_err err = PK_OK;
+    for (struct pk_seg *seg = borrowed, *next; seg != NULL; seg = next) {
+        next = seg->next;
+        if (seg->blob == NULL) {
+            if (err == PK_OK)
+                err = pk_out_copy(shared, out, seg->p, seg->len);
+        } else if (err != PK_OK || append(shared, out, seg->p, seg->len, seg->blob) == NULL) {
+            pk_blob_unref(shared->mem, seg->blob);
+            err = PK_ENOMEM;
+        }
+        pk_pool_put(&shared->segs, seg);
+    }
+    return err;
+}
+
+void pk_out_sent(struct pk_out_shared *shared, struct pk_out *out, size_t n)
+{
+    out->bytes -= n;
+    while (n > 0 || (out->head != NULL && out->head->len == 0)) {
+        struct pk_seg *seg = out->head;
+        if (n < seg->len) {
+            seg->p += n;
+            seg->len -= n;
+            return;
+        }
+        n -= seg->len;
+        out->head = seg->next;
+        pk_blob_unref(shared->mem, seg->blob);
+        pk_pool_put(&shared->segs, seg);
+    }
+    if (out->head == NULL)
+        *out = (struct pk_out){0};
+}
+
+int pk_out_iov(const struct pk_out *out, struct pk_iov *iov, int max)
+{
+    int n = 0;
+    for (const struct pk_seg *seg = out->head; seg != NULL && n < max; seg = seg->next)
+        iov[n++] = (struct pk_iov){seg->p, seg->len};
+    return n;
+}
+
+void pk_out_drop(struct pk_out_shared *shared, struct pk_out *out)
+{
+    pk_out_sent(shared, out, out->bytes);
+}

@@ -1,0 +1,73 @@
+/*
+ * The out chain of one side of a connection: what waits to be written, as segments that are either borrowed
+ * for this turn (the arena, or the driver's read buffer that a relayed frame passes through) or references to
+ * blobs.
+ *
+ *   head ──► [turn: reply reply][blob: 900 KiB of data, shared][turn: 68 bytes of Stat] ◄── tail
+ *
+ * Borrowed segments live until the end of the turn. What the kernel did not take by then is copied
+ * (pk_out_keep); from there until the chain is empty everything appended is copied too, so that an
+ * asynchronous write may hold it.
+ */
+#ifndef PK_CORE_CONN_OUT_H
+#define PK_CORE_CONN_OUT_H
+
+#include <stdbool.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "base/iov.h"
+#include "base/pool.h"
+
+/* Room for replies that leaves with the turn. */
+struct pk_arena {
+    const struct pk_mem *mem;
+    struct pk_arena_chunk *first, *at;
+    size_t used; /* of the chunk `at` */
+};
+
+struct pk_seg {
+    struct pk_seg *next;
+    const uint8_t *p;
+    size_t len;
+    struct pk_blob *blob; /* NULL: borrowed for this turn */
+};
+
+/* What the chains of a core share. */
+struct pk_out_shared {
+    const struct pk_mem *mem;
+    struct pk_pool segs;
+    struct pk_arena arena;
+};
+
+struct pk_out {
+    struct pk_seg *head, *tail;
+    size_t bytes;
+    bool kept; /* everything in the chain is ours; stays true until it is empty */
+};
+
+void pk_out_shared_init(struct pk_out_shared *shared, const struct pk_mem *mem);
+void pk_out_shared_drop(struct pk_out_shared *shared);
+/* End of the turn: no chain may hold a borrowed segment any more. */
+void pk_out_end_turn(struct pk_out_shared *shared);
+
+/* Appends len bytes that the caller fills in before anything else is appended. NULL when out of memory. */
+uint8_t *pk_out_room(struct pk_out_shared *shared, struct pk_out *out, size_t len) PK_NODISCARD;
+/* Appends bytes that stay where they are until the end of the turn. */
+enum pk_err pk_out_borrow(struct pk_out_shared *shared, struct pk_out *out, const uint8_t *p,
+                          size_t len) PK_NODISCARD;
+/* Appends a copy. */
+enum pk_err pk_out_copy(struct pk_out_shared *shared, struct pk_out *out, const uint8_t *p,
+                        size_t len) PK_NODISCARD;
+/* Appends the whole blob; takes a reference of its own where copying would cost more. */
+enum pk_err pk_out_blob(struct pk_out_shared *shared, struct pk_out *out, struct pk_blob *blob) PK_NODISCARD;
+/* Copies what is borrowed. PK_ENOMEM: the chain must not be used any more but for pk_out_drop. */
+enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out) PK_NODISCARD;
+/* Removes n bytes from the head; n is at most out->bytes. */
+void pk_out_sent(struct pk_out_shared *shared, struct pk_out *out, size_t n);
+/* Fills in up to max parts from the head; returns how many. */
+int pk_out_iov(const struct pk_out *out, struct pk_iov *iov, int max);
+/* Forgets everything. */
+void pk_out_drop(struct pk_out_shared *shared, struct pk_out *out);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * Sending.
+ *
+ * Happy path: a relayed frame is borrowed from the read buffer and leaves with the turn, one pooled entry waits for its
+ * answer. Failure modes: out of memory marks the connection to end; nothing is freed before the end of the step.
+ */
+#include "core/conn/send.h"
+
+#include <string.h>
+
+#include "core/store/stats.h"
+
+static void note_outstanding(struct pk_conns *conns, struct pk_uplink *u)
+{
+    if (pk_list_empty(&u->timed)) {
+        u->timed_us = conns->now_us;
+        pk_list_add_tail(&conns->outstanding, &u->timed);
+    }
+}
+
+struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum pk_answer answer, int32_t xid,
+                              int32_t op, struct pk_bytes path)
+{
+    struct pk_entry *e = pk_pool_get(&conns->entries);
+    if (e != NULL && path.p != NULL) {
+        e->path = pk_blob_new(conns->mem, path.p, path.len);
+        if (e->path == NULL) {
+            pk_pool_put(&conns->entries, e);
+            e = NULL;
+        }
+    }
+    if (e == NULL) {
+        pk_conn_close(conns, u, PK_CLOSE_NO_MEMORY);
+        return NULL;
+    }
+    pk_list_init(&e->client);
+    pk_list_init(&e->uplink);
+    e->xid = xid;
+    e->op = op;
+    e->answer = (uint8_t)answer;
+    e->state = PK_ENTRY_AWAITED;
+    return e;
+}
+
+void pk_entry_free(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
+{
+    if (!pk_list_empty(&e->client)) {
+        c->queue.depth--;
+        conns->stats->queue_depth--;
+        if (e->state == PK_ENTRY_LOCAL)
+            c->queue.locals--;
+    }
+    if (e->parked != NULL)
+        c->queue.parked_bytes -= e->parked->len;
+    pk_list_del(&e->client);
+    pk_list_del(&e->uplink);
+    pk_blob_unref(conns->mem, e->path);
+    pk_blob_unref(conns->mem, e->parked);
+    pk_blob_unref(conns->mem, e->data);
+    pk_pool_put(&conns->entries, e);
+}
+
+void pk_entry_queue(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
+{
+    pk_list_add_tail(&c->queue.entries, &e->client);
+    c->queue.depth++;
+    conns->stats->queue_depth++;
+    if (e->state == PK_ENTRY_LOCAL)
+        c->queue.locals++;
+}
+
+static void await(struct pk_conns *conns, struct pk_uplink *u, struct pk_entry *e)
+{
+    e->state = PK_ENTRY_AWAITED;
+    pk_list_add_tail(&u->awaited.entries, &e->uplink);
+    note_outstanding(conns, u);
+}
+
+/* Room for len bytes on their way to the ensemble, or NULL when the connection is to end. */
+static uint8_t *uplink_room(struct pk_conns *conns, struct pk_uplink *u, size_t len)
+{
+    uint8_t *p = pk_out_room(&conns->out, &u->out, len);
+    if (p == NULL)
+        pk_conn_close(conns, u, PK_CLOSE_NO_MEMORY);
+    u->wrote_us = conns->now_us;
+    pk_conn_changed(conns, u);
+    return p;
+}
+
+static bool send_frame(struct pk_conns *conns, struct pk_uplink *u, const struct pk_frame *f)
+{
+    enum pk_err err = f->borrowed ? pk_out_borrow(&conns->out, &u->out, f->p, f->len)
+                                  : pk_out_copy(&conns->out, &u->out, f->p, f->len);
+    if (err != PK_OK) {
+        pk_conn_close(conns, u, PK_CLOSE_NO_MEMORY);
+        return false;
+    }
+    u->wrote_us = conns->now_us;
+    pk_conn_changed(conns, u);
+    return true;
+}
+
+void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, const struct pk_frame *f)
+{
+    pk_entry_queue(conns, c, e);
+    await(conns, &c->up, e);
+    conns->stats->requests_relayed++;
+    send_frame(conns, &c->up, f);
+}
+
+void pk_relay_ping(struct pk_conns *conns, struct pk_client *c, const struct pk_frame *f)
+{
+    conns->stats->requests_relayed++;
+    if (send_frame(conns, &c->up, f)) {
+        pk_awaited_ping(&c->up.awaited, false);
+        note_outstanding(conns, &c->up);
+    }
+}
+
+/* A fresh xid for an internal request: negative, so that servers do not count it in their throttling. */
+static int32_t internal_xid(struct pk_conns *conns)
+{
+    enum { FIRST = -0x40000000, LAST = -0x20000000 };
+    int32_t xid = conns->internal_xid;
+    conns->internal_xid = xid < FIRST || xid >= LAST ? FIRST : xid + 1;
+    return conns->internal_xid;
+}
+
+struct pk_entry *pk_send_internal_body(struct pk_conns *conns, struct pk_uplink *u, enum pk_answer answer,
+                                       int32_t op, size_t len, void *owner, uint8_t **body)
+{
+    struct pk_entry *e = pk_entry_new(conns, u, answer, internal_xid(conns), op, (struct pk_bytes){NULL, 0});
+    if (e == NULL)
+        return NULL;
+    uint8_t *p = uplink_room(conns, u, PK_LEN_WORD + PK_REQUEST_HEADER + len);
+    if (p == NULL) {
+        pk_entry_free(conns, NULL, e);
+        return NULL;
+    }
+    e->owner = owner;
+    await(conns, u, e);
+    *body = pk_put_request(p, len, e->xid, op);
+    conns->stats->swallowed++;
+    return e;
+}
+
+/* Body of exists, getData, getChildren, getACL and sync. */
+static bool has_watch_byte(int32_t op)
+{
+    const struct pk_opcode *info = pk_opcode(op);
+    return info != NULL && info->record == PK_REC_PATH_WATCH;
+}
+
+struct pk_entry *pk_send_internal(struct pk_conns *conns, struct pk_uplink *u, enum pk_answer answer,
+                                  int32_t op, struct pk_bytes path, void *owner)
+{
+    bool watch = has_watch_byte(op);
+    uint8_t *p;
+    struct pk_entry *e = pk_send_internal_body(conns, u, answer, op, pk_bytes_len(path) + watch, owner, &p);
+    if (e == NULL)
+        return NULL;
+    p = pk_put_bytes(p, path);
+    if (watch)
+        pk_put_bool(p, false);
+    return e;
+}
+
+void pk_send_ping(struct pk_conns *conns, struct pk_uplink *u)
+{
+    uint8_t *p = uplink_room(conns, u, PK_LEN_WORD + PK_REQUEST_HEADER);
+    if (p == NULL)
+        return;
+    pk_put_request(p, 0, PK_XID_PING, PK_OP_PING);
+    pk_awaited_ping(&u->awaited, true);
+    note_outstanding(conns, u);
+    conns->stats->swallowed++;
+}
+
+void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
+{
+    struct pk_bytes path = pk_entry_path(e);
+    bool watch = has_watch_byte(e->op);
+    size_t len = pk_bytes_len(path) + watch;
+    if (e->state == PK_ENTRY_LOCAL)
+        c->queue.locals--;
+    await(conns, &c->up, e);
+    uint8_t *p = uplink_room(conns, &c->up, PK_LEN_WORD + PK_REQUEST_HEADER + len);
+    if (p == NULL)
+        return;
+    p = pk_put_bytes(pk_put_request(p, len, e->xid, e->op), path);
+    if (watch)
+        pk_put_bool(p, e->watch);
+}
+
+static void send_create(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path)
+{
+    uint8_t *p;
+    size_t len = pk_bytes_len(path) + 4 + PK_OPEN_ACL_LEN + 4;
+    if (pk_send_internal_body(conns, u, PK_ANSWER_DROP, PK_OP_CREATE, len, NULL, &p) == NULL)
+        return;
+    p = pk_put_bytes(pk_put_bytes(p, path), PK_BYTES(""));
+    pk_put_int(pk_put_open_acl(p), PK_CREATE_PERSISTENT);
+}
+
+void pk_send_ancestors(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path)
+{
+    for (uint32_t end = 1; end <= path.len; end++)
+        if (end == path.len || path.p[end] == '/')
+            send_create(conns, u, (struct pk_bytes){path.p, end});
+    pk_conns_log(conns, PK_LOG_EVENT_PARENT_RECREATED, u, path, 0);
+}
+
+void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path, int64_t zxid)
+{
+    if (zxid > u->zxid)
+        (void)!pk_send_internal(conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL);
+}
+
+uint8_t *pk_client_room(struct pk_conns *conns, struct pk_client *c, size_t len)
+{
+    if (c->up.ending)
+        return NULL;
+    if (c->state == PK_CLIENT_GONE)
+        pk_out_drop(&conns->out, &c->out);
+    uint8_t *p = pk_out_room(&conns->out, &c->out, len);
+    if (p == NULL)
+        pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
+    pk_conn_changed(conns, &c->up);
+    return p;
+}
+
+void pk_client_lift_zxid(const struct pk_client *c, uint8_t *p)
+{
+    struct pk_reply r;
+    pk_reply_load(&r, p + PK_LEN_WORD);
+    if (r.zxid > 0 && r.zxid < c->emitted_zxid)
+        pk_put_long(p + PK_LEN_WORD + 4, c->emitted_zxid);
+}

@@ -1,0 +1,89 @@
+/*
+ * What a core says of itself: figures, log events, mounts, connections, and whether its parts agree.
+ *
+ * Happy path: copies.
+ * Failure modes: a stale id or a mount beyond the last is said to be so.
+ */
+#include "core/inspect.h"
+#include "core/state.h"
+#include "core/sync/handover.h"
+#include "core/sync/parts.h"
+
+bool core_take_log_event(struct core *core, struct core_log_event *event)
+{
+    return pk_log_events_take(&core->conns.log_events, event);
+}
+
+const struct core_stats *core_stats(const struct core *core)
+{
+    return &core->stats;
+}
+
+int64_t core_beat_latency(const struct core *core, double quantile)
+{
+    return pk_histogram_quantile(&core->beat_latency, quantile);
+}
+
+int64_t core_left(const struct core *core)
+{
+    int64_t left = 0;
+    for (size_t i = 0; i < core->store.nmounts; i++) {
+        const struct pk_mount *m = &core->store.mounts[i];
+        left += m->blocked ? 0 : (int64_t)pk_handover_left(m);
+    }
+    return left;
+}
+
+bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *info)
+{
+    if (i >= core->store.nmounts)
+        return false;
+    const struct pk_mount *m = &core->store.mounts[i];
+    *info = (struct core_mount_info){.path = m->config.path,
+                                     .mode = m->config.mode,
+                                     .znodes = m->znodes,
+                                     .bytes = m->bytes,
+                                     .cached_znodes = m->cached_znodes,
+                                     .dirty = m->dirty,
+                                     .left = pk_handover_left(m)};
+    return true;
+}
+
+bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_info *info)
+{
+    const struct pk_uplink *u = pk_conns_find(&core->conns, id);
+    if (u == NULL || u->client == NULL)
+        return false;
+    const struct pk_client *c = u->client;
+    *info = (struct core_conn_info){
+        .session_id = u->session_id,
+        .timeout_ms = u->timeout_ms,
+        .received = c->received,
+        .sent = c->sent,
+        .local = c->local,
+        .queued = c->queue.depth,
+        .last_xid = c->last_xid,
+        .last_op = c->last_op,
+        .last_zxid = c->emitted_zxid,
+        .opened_us = u->opened_us,
+        .heard_us = c->heard_us,
+    };
+    return true;
+}
+
+void core_check(const struct core *core)
+{
+    pk_store_check(&core->store);
+    pk_conns_check(&core->conns);
+    pk_sync_check(&core->sync);
+}
+
+void core_listen(struct core *core, const struct pk_listener *listener)
+{
+    core->store.listener = *listener;
+}
+
+const struct pk_store *core_store(const struct core *core)
+{
+    return &core->store;
+}

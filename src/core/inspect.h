@@ -1,0 +1,17 @@
+/*
+ * What tests and copies see of a core beside its seam: whether its parts agree, and every change of what it holds.
+ */
+#ifndef PK_CORE_INSPECT_H
+#define PK_CORE_INSPECT_H
+
+#include "core/core.h"
+#include "core/store/store.h"
+
+/* Ends the process when a counter is not what it counts, or a list does not hold what states say. Between steps only. */
+void core_check(const struct core *core);
+/* Every change from now on is told to the listener, which must not call the core. */
+void core_listen(struct core *core, const struct pk_listener *listener);
+/* What is held, to be read. */
+const struct pk_store *core_store(const struct core *core);
+
+#endif

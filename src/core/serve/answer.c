@@ -1,0 +1,369 @@
+/*
+ * Answers on their way to the client.
+ *
+ * Happy path: the answer of the head is forwarded from the read buffer, then local reads behind it are executed.
+ * Failure modes: an answer that comes early is parked, within a bound; one that memory or a lagging server makes doubtful is
+ * asked again (merge.h) while later ones are parked.
+ */
+#include "core/serve/answer.h"
+
+#include <string.h>
+
+#include "core/serve/local.h"
+#include "core/serve/merge.h"
+#include "core/sync/internal.h"
+#include "core/sync/keepalive.h"
+#include "core/sync/seen.h"
+#include "proto/ensemble_config.h"
+#include "proto/path.h"
+
+static void forward(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a)
+{
+    const struct pk_frame *f = &a->frame;
+    if (c->state == PK_CLIENT_GONE || c->up.ending)
+        return;
+    if (a->header.zxid > 0 && a->header.zxid < c->emitted_zxid) {
+        uint8_t *p = pk_client_room(sync->conns, c, f->len);
+        if (p == NULL)
+            return;
+        memcpy(p, f->p, f->len);
+        pk_client_lift_zxid(c, p);
+        return;
+    }
+    enum pk_err err = f->borrowed ? pk_out_borrow(&sync->conns->out, &c->out, f->p, f->len)
+                                  : pk_out_copy(&sync->conns->out, &c->out, f->p, f->len);
+    if (err != PK_OK)
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+    pk_conn_changed(sync->conns, &c->up);
+}
+
+static void note_emitted(struct pk_client *c, int64_t zxid)
+{
+    c->sent++;
+    if (zxid > c->emitted_zxid)
+        c->emitted_zxid = zxid;
+}
+
+/* Writes the answer with its client addresses taken out. */
+static bool emit_config(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
+                        const struct pk_answer_frame *a)
+{
+    const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
+    uint8_t *to = pk_alloc(sync->mem, a->frame.len);
+    if (to == NULL) {
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+        return true;
+    }
+    size_t n = e->answer == PK_ANSWER_CONFIG ? pk_config_answer(to, a->body)
+                                             : pk_config_multi_answer(to, a->body, pk_entry_path(e));
+    uint8_t *p = n > 0 ? pk_client_room(sync->conns, c, head + n) : NULL;
+    if (p != NULL) {
+        memcpy(p, a->frame.p, head);
+        pk_put32(p, (uint32_t)(head + n - PK_LEN_WORD));
+        memcpy(p + head, to, n);
+    }
+    pk_free(sync->mem, to);
+    return n > 0;
+}
+
+enum emitted { EMITTED, STAYS };
+
+static enum emitted emit_merged(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e,
+                                const struct pk_answer_frame *a)
+{
+    switch (pk_merge(sync, c, e, a)) {
+    case PK_MERGE_NOTHING:
+        forward(sync, c, a);
+        return EMITTED;
+    case PK_MERGE_DONE:
+        return EMITTED;
+    case PK_MERGE_LOCAL:
+        if (!pk_local_read(sync, c, e->xid, e->op, pk_entry_path(e)))
+            forward(sync, c, a);
+        return EMITTED;
+    case PK_MERGE_LATER:
+        return STAYS;
+    case PK_MERGE_RECREATE:
+        pk_send_ancestors(sync->conns, &c->up, pk_entry_path(e));
+        break;
+    case PK_MERGE_AGAIN:
+        (void)!pk_send_internal(sync->conns, &c->up, PK_ANSWER_DROP, PK_OP_SYNC, pk_entry_path(e), NULL);
+        break;
+    }
+    sync->stats->retries++;
+    e->retried = true;
+    pk_send_again(sync->conns, c, e);
+    return STAYS;
+}
+
+/* Ends the intents of a request that was answered, or never will be. known: so that its end is known. */
+static void end_intents(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e, bool known,
+                        bool success, uint8_t watches_stand)
+{
+    bool may_have_written = (success || !known) && !c->up.read_only;
+    for (struct pk_intent *t = may_have_written ? e->intents : NULL; t != NULL; t = t->next)
+        pk_seen_written(sync, t->znode, t->kinds, e->op, known);
+    pk_intents_end(sync->store, &c->watcher, &e->intents, success, watches_stand);
+}
+
+/* Requests whose intents end when their replies leave, not when they arrive. */
+static bool resolves_late(const struct pk_entry *e)
+{
+    return e->op == PK_OP_SET_DATA || e->op == PK_OP_MULTI_READ;
+}
+
+/* A relayed setData ends its intent, and makes its znode cached, when its reply leaves: what was read before it must not be
+ * brought up to what it wrote. Nothing is absorbed before the answer to a multiRead has left. */
+static void resolve_late(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e,
+                         const struct pk_answer_frame *a)
+{
+    if (e->intents == NULL || !resolves_late(e))
+        return;
+    bool success = a->header.err == PK_Z_OK;
+    if (e->op == PK_OP_SET_DATA) {
+        struct pk_znode *z = e->intents->znode;
+        if (success && a->body.len == PK_STAT_LEN) {
+            struct pk_stat st;
+            pk_stat_load(&st, a->body.p);
+            /* out of memory: goes on relaying */
+            (void)!pk_cached_written(sync, c, z, e->data, &st, a->header.zxid);
+        }
+        if (a->header.err == PK_Z_NO_AUTH)
+            pk_cached_denied(sync, c, z);
+    }
+    end_intents(sync, c, e, true, success, 0);
+}
+
+/* Emits the answer of the head. STAYS: the entry is still the head. */
+static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e,
+                         const struct pk_answer_frame *a)
+{
+    resolve_late(sync, c, e, a);
+    switch ((enum pk_answer)e->answer) {
+    case PK_ANSWER_READ:
+    case PK_ANSWER_COUNT:
+        if (emit_merged(sync, c, e, a) == STAYS)
+            return STAYS;
+        break;
+    case PK_ANSWER_CONFIG:
+    case PK_ANSWER_CONFIGS:
+        if (a->header.err != PK_Z_OK || !emit_config(sync, c, e, a))
+            forward(sync, c, a);
+        break;
+    default:
+        forward(sync, c, a);
+        break;
+    }
+    note_emitted(c, a->header.zxid);
+    return EMITTED;
+}
+
+static void park(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e, const struct pk_frame *f)
+{
+    e->parked = pk_blob_new(sync->mem, f->p, f->len);
+    if (e->parked == NULL) {
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+        return;
+    }
+    e->state = PK_ENTRY_PARKED;
+    c->queue.parked_bytes += f->len;
+    if (c->queue.parked_bytes > sync->conns->limits.max_parked)
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_PARKED_TOO_MUCH);
+}
+
+static void finish(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e)
+{
+    bool close = e->answer == PK_ANSWER_CLOSE;
+    pk_entry_free(sync->conns, c, e);
+    if (close)
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_SESSION_CLOSED);
+}
+
+/* The first result of a failed multi is an error; that of a successful one never is. */
+static bool succeeded(const struct pk_entry *e, const struct pk_reply *r, struct pk_bytes body)
+{
+    if (e->op == PK_OP_MULTI)
+        return r->err == PK_Z_OK && body.len >= 4 &&
+               (body.len <= PK_MULTI_HEADER || pk_load32(body.p) != UINT32_MAX);
+    return r->err == PK_Z_OK;
+}
+
+/* Watches that stand although the request failed: exists watches a missing znode, and setWatches has registered what comes
+ * before the list that it could not read. */
+static uint8_t watches_despite(const struct pk_entry *e, const struct pk_reply *r)
+{
+    if (e->op == PK_OP_SET_WATCHES || e->op == PK_OP_SET_WATCHES2)
+        return PK_INTENT_WATCHES;
+    return e->op == PK_OP_EXISTS && r->err == PK_Z_NO_NODE ? PK_INTENT_DATA : 0;
+}
+
+static void resolve(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e, const struct pk_reply *r,
+                    struct pk_bytes body)
+{
+    if (e->intents != NULL && !resolves_late(e))
+        end_intents(sync, c, e, true, succeeded(e, r, body), watches_despite(e, r));
+}
+
+/* The ensemble has answered an ordinary request: it does not insist on authentication first. */
+static void admit(struct pk_sync *sync, struct pk_uplink *u, const struct pk_entry *e,
+                  const struct pk_reply *r)
+{
+    if (u->admitted || e->answer == PK_ANSWER_AUTH || r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH)
+        return;
+    u->admitted = true;
+    if (u->client != NULL)
+        pk_client_wake(sync->conns, u->client);
+}
+
+void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entry *e,
+                       const struct pk_answer_frame *a)
+{
+    struct pk_client *c = u->client;
+    pk_list_del(&e->uplink);
+    admit(sync, u, e, &a->header);
+    if (pk_answer_is_internal(e->answer)) {
+        pk_internal_answer(sync, u, e, &a->header, a->body);
+        return;
+    }
+    resolve(sync, c, e, &a->header, a->body);
+    if (e != pk_queue_head(&c->queue)) {
+        park(sync, c, e, &a->frame);
+        return;
+    }
+    if (emit(sync, c, e, a) == EMITTED)
+        finish(sync, c, e);
+    else if (pk_list_empty(&e->uplink))
+        park(sync, c, e, &a->frame);
+    pk_answers_advance(sync, c);
+}
+
+bool pk_answer_may_pass(const struct pk_sync *sync, const struct pk_uplink *u, const struct pk_entry *e,
+                        const struct pk_reply *r)
+{
+    if (pk_answer_is_internal(e->answer) || e != pk_queue_head(&u->client->queue))
+        return false;
+    switch ((enum pk_answer)e->answer) {
+    case PK_ANSWER_READ:
+        return r->err == PK_Z_OK && pk_merge_needless(sync, e);
+    case PK_ANSWER_COUNT:
+    case PK_ANSWER_CONFIG:
+    case PK_ANSWER_CONFIGS:
+        return false;
+    default:
+        return e->op != PK_OP_MULTI || e->intents == NULL;
+    }
+}
+
+void pk_answer_passes(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e, const struct pk_reply *r)
+{
+    pk_list_del(&e->uplink);
+    admit(sync, &c->up, e, r);
+    resolve(sync, c, e, r, (struct pk_bytes){NULL, 0});
+    note_emitted(c, r->zxid);
+}
+
+void pk_answer_passed(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e)
+{
+    if (e->intents != NULL) /* of a multiRead: it shows what it shows until its last byte has left */
+        end_intents(sync, c, e, true, true, 0);
+    finish(sync, c, e);
+    pk_answers_advance(sync, c);
+}
+
+/* The newest answer that waits although it came in its turn: no event may overtake it. One that came too early waits for
+ * answers which an event may have to precede. */
+static struct pk_entry *last_parked(const struct pk_queue *q)
+{
+    for (struct pk_list *at = q->entries.prev; at != &q->entries; at = at->prev) {
+        struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
+        if (e->state == PK_ENTRY_PARKED && !e->overtook)
+            return e;
+    }
+    return NULL;
+}
+
+static void take_event(struct pk_sync *sync, struct pk_client *c, const struct pk_watcher_event *event)
+{
+    struct pk_target t = pk_store_target(sync->store, event->path);
+    pk_seen_event(sync, t.znode, t.parent, event->type);
+    if (t.znode == NULL)
+        return;
+    pk_watches_fired(sync->store, &c->watcher, t.znode, event->type);
+    pk_store_tidy(sync->store, t.znode);
+}
+
+void pk_event_arrived(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a)
+{
+    struct pk_watcher_event event;
+    sync->stats->events++;
+    if (pk_watcher_event_decode(a->body.p, a->body.len, &event) == PK_OK)
+        take_event(sync, c, &event);
+    struct pk_entry *before = last_parked(&c->queue);
+    if (before == NULL) {
+        forward(sync, c, a);
+        c->sent++;
+        return;
+    }
+    struct pk_bytes no_path = {NULL, 0};
+    struct pk_entry *e = pk_entry_new(sync->conns, &c->up, PK_ANSWER_EVENT, PK_XID_NOTIFICATION, 0, no_path);
+    if (e == NULL)
+        return;
+    pk_entry_queue(sync->conns, c, e);
+    pk_list_del(&e->client);
+    pk_list_add_before(before->client.next, &e->client);
+    park(sync, c, e, &a->frame);
+}
+
+static bool advance_parked(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e)
+{
+    if (pk_waits(&c->answer_wait))
+        return false;
+    struct pk_blob *blob = pk_blob_ref(e->parked);
+    struct pk_answer_frame a = pk_answer_frame((struct pk_frame){blob->bytes, blob->len, false});
+    enum emitted done = emit(sync, c, e, &a);
+    if (done == EMITTED) {
+        finish(sync, c, e);
+    } else if (!pk_list_empty(&e->uplink)) {
+        c->queue.parked_bytes -= blob->len;
+        pk_blob_unref(sync->mem, e->parked);
+        e->parked = NULL;
+    }
+    pk_blob_unref(sync->mem, blob);
+    return done == EMITTED;
+}
+
+static bool advance_local(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e)
+{
+    if (c->state != PK_CLIENT_GONE && c->out.bytes > sync->conns->limits.client_high_water)
+        return false;
+    if (pk_local_read(sync, c, e->xid, e->op, pk_entry_path(e))) {
+        pk_entry_free(sync->conns, c, e);
+        pk_keepalive(sync, c);
+        return true;
+    }
+    e->answer = e->op == PK_OP_GET_ALL_CHILDREN_NUMBER ? PK_ANSWER_COUNT : PK_ANSWER_READ;
+    sync->stats->late_relays++;
+    sync->stats->requests_relayed++;
+    pk_send_again(sync->conns, c, e);
+    return false;
+}
+
+void pk_answers_advance(struct pk_sync *sync, struct pk_client *c)
+{
+    bool more = true;
+    while (more && !c->up.ending) {
+        struct pk_entry *e = pk_queue_head(&c->queue);
+        if (e == NULL || e->state == PK_ENTRY_AWAITED)
+            break;
+        more = e->state == PK_ENTRY_PARKED ? advance_parked(sync, c, e) : advance_local(sync, c, e);
+    }
+    if (c->blocked || c->state == PK_CLIENT_GONE || sync->conns->draining)
+        pk_client_wake(sync->conns, c);
+}
+
+void pk_answer_lost(struct pk_sync *sync, struct pk_uplink *u, struct pk_entry *e)
+{
+    if (e->intents != NULL)
+        end_intents(sync, u->client, e, false, false, 0);
+    pk_internal_lost(sync, u, e);
+}

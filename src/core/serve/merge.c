@@ -1,0 +1,338 @@
+/*
+ * Merged answers.
+ *
+ * Happy path: most paths have no local children; one look-up says so and the answer streams through.
+ * Failure modes: an answer that does not decode is forwarded as it is; out of memory marks the client to end.
+ */
+#include "core/serve/merge.h"
+
+#include <string.h>
+
+#include "core/sync/seen.h"
+#include "proto/path.h"
+
+/* What memory adds to a parent as the server at the answer's zxid sees it. */
+struct share {
+    int32_t children, cversion;
+    struct pk_znode *unsure; /* a child, or a parent whose local deletes are being promoted; NULL: sure */
+};
+
+/* One answer about a path of which something is known. */
+struct merge {
+    struct pk_sync *sync;
+    struct pk_client *c;
+    const struct pk_entry *e;
+    const struct pk_answer_frame *a;
+    struct pk_znode *z;
+    struct share share;
+    const struct pk_cached *newest; /* what the answer is to be brought up to date from; NULL: it is */
+    bool has_stat;                  /* it decoded, and stands in st */
+    struct pk_stat st;
+};
+
+static bool is_read(int32_t op)
+{
+    const struct pk_opcode *info = pk_opcode(op);
+    return info != NULL && info->route == PK_ROUTE_READ;
+}
+
+bool pk_merge_needless(const struct pk_sync *sync, const struct pk_entry *e)
+{
+    return e->answer == PK_ANSWER_READ && pk_store_find(sync->store, pk_entry_path(e)) == NULL;
+}
+
+static bool child_counts(const struct pk_znode *k, int64_t zxid)
+{
+    if (k->held.state == PK_ZNODE_REPLAYING || k->held.state == PK_ZNODE_PROMOTED)
+        return k->held.czxid > zxid;
+    return pk_znode_held(k);
+}
+
+static struct share share_of(const struct pk_sync *sync, struct pk_znode *z, int64_t zxid)
+{
+    struct share s = {.unsure = z->replaying_pairs ? z : NULL};
+    if (sync->promotions == 0 && pk_list_empty(&sync->store->recent)) {
+        s.children = z->held.nlocal;
+    } else {
+        for (struct pk_znode *k = z->children; k != NULL; k = k->next) {
+            s.children += child_counts(k, zxid);
+            if (k->held.state == PK_ZNODE_PROMOTING)
+                s.unsure = k;
+        }
+    }
+    int32_t deletes = z->held.cversion;
+    if (z->tracking != NULL && zxid < z->tracking->replayed_zxid)
+        deletes += z->tracking->replayed_pairs;
+    s.cversion = s.children + 2 * deletes;
+    return s;
+}
+
+/* The client's answer waits for the end of this znode's promotion, or of the replay below it. */
+static enum pk_merge wait_for(struct pk_sync *sync, struct pk_client *c, struct pk_znode *z)
+{
+    struct pk_tracking *t = pk_store_tracking(sync->store, z);
+    if (t == NULL)
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+    else
+        pk_wait_on(&c->answer_wait, &t->waiters);
+    return PK_MERGE_LATER;
+}
+
+/* What the ensemble says may be any number; it wraps as a server's own counters do. */
+static int32_t add(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
+/* The Stat with what memory adds: so many children. */
+static void put_stat(uint8_t *p, const struct merge *m, int32_t children)
+{
+    struct pk_stat st = m->st;
+    if (m->newest != NULL)
+        pk_cached_patch(m->newest, &st);
+    st.num_children = add(st.num_children, children);
+    st.cversion = add(st.cversion, m->share.cversion - m->share.children + children);
+    if (st.pzxid < m->z->held.pzxid)
+        st.pzxid = m->z->held.pzxid;
+    pk_stat_put(p, &st);
+}
+
+static void note_czxid(const struct merge *m)
+{
+    struct pk_change seen = {.kind = PK_CHANGE_SHARE_SEEN, .znode = m->z, .zxid = m->st.czxid};
+    if (m->z->held.czxid != m->st.czxid)
+        (void)!pk_store_apply(m->sync->store, &seen); /* cannot fail */
+}
+
+/* Room for an answer of len bytes, its first `same` copied and the length word set; NULL when the client is to end. */
+static uint8_t *begin(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a, size_t same,
+                      size_t len)
+{
+    uint8_t *p = pk_client_room(sync->conns, c, len);
+    if (p == NULL)
+        return NULL;
+    memcpy(p, a->frame.p, same);
+    pk_client_lift_zxid(c, p);
+    pk_put32(p, (uint32_t)(len - PK_LEN_WORD));
+    sync->stats->merges++;
+    return p;
+}
+
+/* The Stat is the last thing in the answers of exists, getData, getACL, setData and setACL. */
+static enum pk_merge merge_stat(const struct merge *m)
+{
+    size_t len = m->a->frame.len;
+    if (!m->has_stat)
+        return PK_MERGE_NOTHING;
+    note_czxid(m);
+    uint8_t *p = begin(m->sync, m->c, m->a, len, len);
+    if (p != NULL)
+        put_stat(p + len - PK_STAT_LEN, m, m->share.children);
+    return PK_MERGE_DONE;
+}
+
+/* getData of a cached znode: the ensemble has let the client read, memory has the newest data. */
+static enum pk_merge merge_data(const struct merge *m)
+{
+    const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
+    struct pk_bytes data = pk_blob_view(m->newest->value.data);
+    note_czxid(m);
+    uint8_t *p = begin(m->sync, m->c, m->a, head, head + pk_bytes_len(data) + PK_STAT_LEN);
+    if (p != NULL)
+        put_stat(pk_put_bytes(p + head, data), m, m->share.children);
+    return PK_MERGE_DONE;
+}
+
+/* Marks the children that upstream's listing names, so that none is named twice; returns where the names end. */
+static const uint8_t *meet_listed(struct pk_sync *sync, const struct pk_znode *z, struct pk_in *in,
+                                  uint32_t *count)
+{
+    int32_t n = pk_get_count(in, 4);
+    *count = n > 0 ? (uint32_t)n : 0;
+    pk_store_walk_begin(sync->store);
+    for (int32_t i = 0; i < n; i++) {
+        struct pk_bytes name = pk_get_bytes(in);
+        if (in->bad)
+            return NULL;
+        struct pk_znode *k = pk_store_child(sync->store, z, name);
+        if (k != NULL)
+            (void)pk_store_meets(sync->store, k);
+    }
+    return in->bad ? NULL : in->p;
+}
+
+static bool adds_name(const struct pk_sync *sync, const struct pk_znode *k, int64_t zxid)
+{
+    return k->seen_by != sync->store->walk && child_counts(k, zxid);
+}
+
+static size_t added_names(const struct merge *m, uint32_t *added)
+{
+    size_t len = 0;
+    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next)
+        if (adds_name(m->sync, k, m->a->header.zxid)) {
+            len += pk_bytes_len(pk_znode_name(k));
+            ++*added;
+        }
+    return len;
+}
+
+static enum pk_merge merge_names(const struct merge *m)
+{
+    const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
+    const uint8_t *frame = m->a->frame.p;
+    bool stat = m->e->op == PK_OP_GET_CHILDREN2;
+    struct pk_in in = pk_in(m->a->body.p, m->a->body.len);
+    uint32_t count, added = 0;
+    const uint8_t *end = meet_listed(m->sync, m->z, &in, &count);
+    if (end == NULL || pk_in_left(&in) != (stat ? PK_STAT_LEN : 0))
+        return PK_MERGE_NOTHING;
+    size_t more = added_names(m, &added);
+    uint8_t *p = begin(m->sync, m->c, m->a, (size_t)(end - frame), m->a->frame.len + more);
+    if (p == NULL)
+        return PK_MERGE_DONE;
+    pk_put32(p + head, count + added);
+    p += end - frame;
+    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next)
+        if (adds_name(m->sync, k, m->a->header.zxid))
+            p = pk_put_bytes(p, pk_znode_name(k));
+    if (stat) {
+        note_czxid(m);
+        put_stat(p, m, (int32_t)added);
+    }
+    return PK_MERGE_DONE;
+}
+
+/* Where the count of a path begins in a mount; NULL: the mount has no part in it. */
+static struct pk_znode *counted_from(const struct pk_sync *sync, const struct pk_mount *m,
+                                     struct pk_bytes path)
+{
+    if (pk_path_below(m->path, path) || pk_bytes_eq(m->path, path))
+        return m->root;
+    return pk_path_below(path, m->path) ? pk_store_find(sync->store, path) : NULL;
+}
+
+static enum pk_merge merge_count(struct pk_sync *sync, struct pk_client *c, struct pk_bytes path,
+                                 const struct pk_answer_frame *a)
+{
+    uint32_t local = 0;
+    if (a->body.len < 4)
+        return PK_MERGE_NOTHING;
+    for (size_t i = 0; i < sync->store->nmounts; i++) {
+        struct pk_znode *root = counted_from(sync, &sync->store->mounts[i], path);
+        for (struct pk_znode *k = root; k != NULL; k = pk_znode_walk(root, k)) {
+            if (k->held.state == PK_ZNODE_PROMOTING)
+                return wait_for(sync, c, k); /* the answer may count it already */
+            local += k != root && child_counts(k, a->header.zxid);
+        }
+    }
+    size_t len = a->frame.len;
+    uint8_t *p = begin(sync, c, a, len, len);
+    if (p != NULL)
+        pk_put32(p + len - 4, pk_load32(p + len - 4) + local);
+    return PK_MERGE_DONE;
+}
+
+static enum pk_merge judge_missing(struct pk_sync *sync, const struct pk_entry *e, struct pk_znode *z,
+                                   int64_t zxid)
+{
+    if (z == NULL)
+        return PK_MERGE_NOTHING;
+    pk_seen_changed(z, zxid);
+    bool behind = z->cached != NULL && pk_seen_missing(sync, z, zxid);
+    if (e->retried || !is_read(e->op))
+        return PK_MERGE_NOTHING;
+    if (pk_znode_held(z))
+        return e->watch ? PK_MERGE_NOTHING : PK_MERGE_LOCAL;
+    if (behind || (z->held.state == PK_ZNODE_PROMOTED && zxid < z->held.czxid))
+        return PK_MERGE_AGAIN;
+    return z->held.nlocal > 0 ? PK_MERGE_RECREATE : PK_MERGE_NOTHING;
+}
+
+/* What a read's Stat says of the cached value, and whether the answer is to be brought up to date from it. */
+static enum pk_seen judge_cached(struct merge *m)
+{
+    struct pk_in in = pk_in(m->a->body.p, m->a->body.len);
+    struct pk_bytes data = pk_get_bytes(&in);
+    bool has_data = m->e->op == PK_OP_GET_DATA && !in.bad;
+    enum pk_seen seen = pk_seen_stat(m->sync, m->z, &m->st, has_data ? &data : NULL, m->a->header.zxid);
+    if (seen != PK_SEEN_OURS)
+        return seen;
+    if (m->e->op == PK_OP_EXISTS)
+        pk_cached_read(m->c, m->z);
+    const struct pk_value *v = &m->z->cached->value;
+    if (m->st.version != v->version || m->st.mzxid != v->mzxid || m->st.mtime != v->mtime)
+        m->newest = m->z->cached;
+    return seen;
+}
+
+/* The reply to the setData that the cached value stands at shows the mzxid that readers will see. */
+static bool just_written(const struct merge *m)
+{
+    const struct pk_value *v = &m->z->cached->value;
+    return m->a->body.len == PK_STAT_LEN && m->st.czxid == v->base.czxid && m->st.version == v->version &&
+           m->st.mzxid != v->mzxid;
+}
+
+/* The server had not yet seen what clients have seen here. */
+static bool lags(const struct pk_znode *z, int64_t zxid)
+{
+    return (z->held.state == PK_ZNODE_PROMOTED && zxid < z->held.mzxid) ||
+           (z->tracking != NULL && zxid < z->tracking->floor_zxid);
+}
+
+/* True when the server that answered has not seen what clients have seen here. */
+static bool is_old(struct merge *m)
+{
+    struct pk_znode *z = m->z;
+    if (!is_read(m->e->op))
+        return false;
+    if (z->cached == NULL)
+        return !m->e->watch && lags(z, m->a->header.zxid);
+    return m->has_stat && judge_cached(m) == PK_SEEN_OLDER;
+}
+
+/* An answer about a path of which something is known. */
+static enum pk_merge merge_known(struct merge *m)
+{
+    struct pk_znode *z = m->z;
+    int32_t op = m->e->op;
+    m->has_stat = op != PK_OP_GET_CHILDREN && m->a->body.len >= PK_STAT_LEN;
+    if (m->has_stat) {
+        pk_stat_load(&m->st, m->a->body.p + m->a->body.len - PK_STAT_LEN);
+        pk_seen_changed(
+            z, m->st.mzxid); /* an earlier write's answer that is still on its way says nothing of this */
+    }
+    if (z->cached != NULL && op == PK_OP_SET_DATA && m->has_stat && just_written(m))
+        m->newest = z->cached;
+    if (is_old(m) && !m->e->retried)
+        return PK_MERGE_AGAIN;
+    m->share = share_of(m->sync, z, m->a->header.zxid);
+    if (m->share.unsure != NULL)
+        return wait_for(m->sync, m->c, m->share.unsure);
+    if (m->share.children == 0 && m->share.cversion == 0 && m->newest == NULL)
+        return PK_MERGE_NOTHING;
+    if (op == PK_OP_GET_CHILDREN || op == PK_OP_GET_CHILDREN2)
+        return merge_names(m);
+    if (op == PK_OP_GET_DATA && m->newest != NULL)
+        return merge_data(m);
+    return merge_stat(m);
+}
+
+enum pk_merge pk_merge(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
+                       const struct pk_answer_frame *a)
+{
+    if (e->answer == PK_ANSWER_COUNT && a->header.err == PK_Z_OK)
+        return merge_count(sync, c, pk_entry_path(e), a);
+    struct pk_znode *z = pk_store_find(sync->store, pk_entry_path(e));
+    enum pk_merge what = PK_MERGE_NOTHING;
+    if (a->header.err == PK_Z_NO_NODE) {
+        what = judge_missing(sync, e, z, a->header.zxid);
+    } else if (a->header.err == PK_Z_OK && z != NULL && e->answer == PK_ANSWER_READ) {
+        struct merge m = {.sync = sync, .c = c, .e = e, .a = a, .z = z};
+        what = merge_known(&m);
+    }
+    pk_cached_end_unused(sync, z);
+    pk_store_tidy(sync->store, z);
+    return what;
+}

@@ -1,0 +1,209 @@
+/*
+ * What the ensemble decides.
+ *
+ * Happy path: a request that targets nothing held is relayed at once.
+ * Failure modes: what it targets cannot be promoted or flushed: the request is answered with that error, or relayed as
+ * things stand after a few attempts.
+ */
+#include "core/serve/relayed.h"
+
+#include "core/serve/targets.h"
+#include "core/sync/flush.h"
+#include "core/sync/precheck.h"
+#include "core/sync/promote.h"
+#include "proto/path.h"
+
+enum { MAX_PROMOTIONS = 4 /* per request: afterwards it is relayed as things stand */ };
+
+enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, struct pk_bytes path)
+{
+    const struct pk_request *req = j->req;
+    struct pk_entry *e = pk_entry_new(j->sync->conns, &j->c->up, answer, req->xid, req->op, path);
+    if (e != NULL) {
+        e->watch = req->watch;
+        pk_relay(j->sync->conns, j->c, e, &j->f);
+    }
+    pk_pending_drop(j->sync, j->c);
+    return PK_TAKEN;
+}
+
+/* Collects what must be promoted, replayed and flushed first. */
+static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan)
+{
+    struct pk_targets targets;
+    struct pk_request_target t;
+    enum pk_err err = PK_OK;
+    pk_targets_begin(&targets, j->req);
+    pk_store_walk_begin(j->sync->store);
+    while (err == PK_OK && pk_targets_next(&targets, &t))
+        err = pk_plan_add(j->sync->store, plan, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
+    return err;
+}
+
+static void begin_promotion(struct pk_judged *j, struct pk_plan *plan)
+{
+    struct pk_client *c = j->c;
+    struct pk_pending *p = pk_pending_enter(j, PK_STAGE_PROMOTE);
+    if (p == NULL)
+        return;
+    if (p->promotions++ == 0)
+        j->sync->stats->requests_promoted++;
+    if (pk_promote_begin(j->sync, &c->up, plan) != PK_OK)
+        pk_conn_close(j->sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+    else if (c->up.promotion != NULL)
+        pk_wait_on(&p->wait, &c->up.promotion->waiters);
+    else
+        pk_client_wake(j->sync->conns, c);
+}
+
+/* True when nothing of what is planned is (left) to be promoted; else that is begun when its turn has come. */
+static bool promoted(struct pk_judged *j, struct pk_plan *plan)
+{
+    const struct pk_pending *p = j->c->pending;
+    if ((plan->promote.n == 0 && plan->pairs.n == 0) || (p != NULL && p->promotions >= MAX_PROMOTIONS))
+        return true;
+    if (plan->busy != NULL)
+        pk_pending_wait_for(j, plan->busy);
+    else if (pk_pending_admitted(j) && pk_client_is_head(j->c))
+        begin_promotion(j, plan);
+    return false;
+}
+
+/* True when the request may pass cached znodes that the connection was not let flush: its write will be refused as well,
+ * its read brought up to date. */
+static bool may_pass(const struct pk_request *req)
+{
+    return req->op == PK_OP_SET_DATA || req->info->route == PK_ROUTE_READ;
+}
+
+/* The last of the planned znodes that must be flushed before the request is relayed; NULL: none. */
+static struct pk_writeback *last_dirty(const struct pk_judged *j, const struct pk_plan *plan)
+{
+    for (uint32_t i = plan->cached.n; i-- > 0;) {
+        struct pk_writeback *w = pk_writeback_of(plan->cached.v[i]);
+        if (pk_writeback_dirty(w) && !(may_pass(j->req) && pk_writeback_refused(w, &j->c->up)))
+            return w;
+    }
+    return NULL;
+}
+
+/* True when every cached znode that is planned is clean; they are kept so until the request has been relayed. */
+static bool flushed(struct pk_judged *j, const struct pk_plan *plan)
+{
+    struct pk_writeback *dirty = last_dirty(j, plan);
+    if (dirty == NULL)
+        return true;
+    struct pk_pending *p = pk_pending_enter(j, PK_STAGE_FLUSH);
+    if (p == NULL)
+        return false;
+    if (pk_writeback_hold(j->sync, p, plan->cached.v, plan->cached.n) != PK_OK) {
+        pk_conn_close(j->sync->conns, &j->c->up, PK_CLOSE_NO_MEMORY);
+        return false;
+    }
+    if (!p->flushed)
+        j->sync->stats->requests_flushed++;
+    p->flushed = true;
+    pk_wait_on(&p->wait, &dirty->waiters);
+    pk_flush_for(j->sync, j->c, p);
+    return false;
+}
+
+/* A queued local exists of a cached znode must not be overtaken by what may change its answer, or its parent's. */
+static bool overtakes(const struct pk_judged *j)
+{
+    if (j->c->queue.locals == 0 || pk_list_empty(&j->c->permits))
+        return false;
+    enum pk_route route = j->req->info->route;
+    return route == PK_ROUTE_CREATE || route == PK_ROUTE_DELETE || route == PK_ROUTE_SET_DATA ||
+           route == PK_ROUTE_UNUSUAL;
+}
+
+/* Promotes and flushes what the request targets; true when it may be relayed. */
+static bool prepared(struct pk_judged *j)
+{
+    struct pk_plan plan = {0};
+    bool ready = false;
+    if (overtakes(j))
+        return false;
+    if (make_plan(j, &plan) != PK_OK)
+        pk_conn_close(j->sync->conns, &j->c->up, PK_CLOSE_NO_MEMORY);
+    else
+        ready = promoted(j, &plan) && flushed(j, &plan);
+    pk_plan_free(j->sync->store, &plan);
+    return ready;
+}
+
+/* A recursive watch above the mounts marks each of them whole. */
+static enum pk_err intend_below(struct pk_judged *j, struct pk_entry *e, struct pk_bytes path)
+{
+    struct pk_store *store = j->sync->store;
+    for (size_t i = 0; i < store->nmounts; i++) {
+        struct pk_mount *m = &store->mounts[i];
+        if (!pk_path_below(m->path, path))
+            continue;
+        if (m->config.mode != PK_MODE_RELAY && !m->config.absorb_watched)
+            pk_conns_log(j->sync->conns, PK_LOG_EVENT_RECURSIVE_WATCH, &j->c->up, path, 0);
+        enum pk_err err = pk_intent_add(store, &j->c->watcher, &e->intents, m->root, PK_INTENT_RECURSIVE);
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}
+
+static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct pk_request_target *target)
+{
+    struct pk_store *store = j->sync->store;
+    struct pk_target t = pk_store_target(store, target->path);
+    if (t.place == PK_OUTSIDE)
+        return target->intents & PK_INTENT_RECURSIVE ? intend_below(j, e, target->path) : PK_OK;
+    if (t.znode != NULL)
+        pk_catch_up(j->sync->conns, &j->c->up, target->path, pk_znode_told_zxid(t.znode));
+    if (target->intents == 0)
+        return PK_OK;
+    struct pk_znode *z = t.znode != NULL ? t.znode : pk_store_track(store, t.mount, target->path);
+    return z != NULL ? pk_intent_add(store, &j->c->watcher, &e->intents, z, target->intents) : PK_ENOMEM;
+}
+
+/* Ties the entry to everything that the request may change or watch, and lets the uplink catch up (sync) where it may not
+ * have seen a recent promotion of that. */
+static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
+{
+    struct pk_targets targets;
+    struct pk_request_target t;
+    enum pk_err err = PK_OK;
+    pk_targets_begin(&targets, j->req);
+    while (err == PK_OK && pk_targets_next(&targets, &t))
+        err = intend(j, e, &t);
+    return err;
+}
+
+/* The data of a setData below a mount, for the cached value that its success may bring. */
+static enum pk_err keep_data(struct pk_judged *j, struct pk_entry *e)
+{
+    if (j->req->op != PK_OP_SET_DATA || j->req->data.p == NULL)
+        return PK_OK;
+    e->data = pk_blob_new(j->sync->mem, j->req->data.p, j->req->data.len);
+    return e->data != NULL ? PK_OK : PK_ENOMEM;
+}
+
+enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, struct pk_bytes path)
+{
+    struct pk_client *c = j->c;
+    if (!c->up.read_only && !prepared(j))
+        return pk_not_now(j);
+    if (c->pending != NULL)
+        pk_precheck_drop(j->sync, c);
+    struct pk_entry *e = pk_entry_new(j->sync->conns, &c->up, answer, j->req->xid, j->req->op, path);
+    if (e == NULL)
+        return PK_TAKEN;
+    e->watch = j->req->watch;
+    if (keep_data(j, e) != PK_OK || intend_all(j, e) != PK_OK) {
+        pk_intents_end(j->sync->store, &c->watcher, &e->intents, false, 0);
+        pk_entry_free(j->sync->conns, c, e);
+        pk_conn_close(j->sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+        return PK_TAKEN;
+    }
+    pk_relay(j->sync->conns, c, e, &j->f);
+    pk_pending_drop(j->sync, c);
+    return PK_TAKEN;
+}

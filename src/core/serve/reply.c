@@ -1,0 +1,109 @@
+/*
+ * Replies from memory.
+ *
+ * Happy path: a header and a Stat in the arena, data as a reference to its blob.
+ * Failure modes: out of memory marks the client to end; what was begun is never sent.
+ */
+#include "core/serve/reply.h"
+
+#include "core/store/cached.h"
+#include "core/store/stats.h"
+
+static void count(struct pk_conns *conns, struct pk_client *c)
+{
+    c->sent++;
+    c->local++;
+    conns->stats->requests_local++;
+}
+
+static uint8_t *room(struct pk_conns *conns, struct pk_client *c, int32_t xid, int32_t err, size_t body)
+{
+    uint8_t *p = pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER + body);
+    if (p == NULL)
+        return NULL;
+    count(conns, c);
+    return pk_put_reply(p, body, xid, c->emitted_zxid, err);
+}
+
+static uint8_t *put_stat(uint8_t *p, const struct pk_znode *z)
+{
+    struct pk_stat st;
+    pk_znode_stat(z, &st);
+    return pk_stat_put(p, &st);
+}
+
+void pk_reply_header(struct pk_conns *conns, struct pk_client *c, int32_t xid, int32_t err)
+{
+    (void)!room(conns, c, xid, err, 0);
+}
+
+void pk_reply_stat(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z)
+{
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, PK_STAT_LEN);
+    if (p != NULL)
+        put_stat(p, z);
+}
+
+void pk_reply_data(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z)
+{
+    size_t len = z->data != NULL ? z->data->len : 0;
+    uint8_t *p = pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER + 4);
+    if (p == NULL)
+        return;
+    p = pk_put_reply(p, 4 + len + PK_STAT_LEN, xid, c->emitted_zxid, PK_Z_OK);
+    pk_put_int(p, z->data != NULL ? (int32_t)len : -1);
+    bool written = len == 0 || pk_out_blob(&conns->out, &c->out, z->data) == PK_OK;
+    p = written ? pk_out_room(&conns->out, &c->out, PK_STAT_LEN) : NULL;
+    if (p == NULL) {
+        pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
+        return;
+    }
+    put_stat(p, z);
+    count(conns, c);
+}
+
+void pk_reply_children(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z,
+                       bool stat)
+{
+    size_t len = 4 + (stat ? PK_STAT_LEN : 0);
+    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
+        if (pk_znode_held(k))
+            len += pk_bytes_len(pk_znode_name(k));
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, len);
+    if (p == NULL)
+        return;
+    p = pk_put_int(p, z->held.nlocal);
+    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
+        if (pk_znode_held(k))
+            p = pk_put_bytes(p, pk_znode_name(k));
+    if (stat)
+        put_stat(p, z);
+}
+
+void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z)
+{
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, PK_OPEN_ACL_LEN + PK_STAT_LEN);
+    if (p != NULL)
+        put_stat(pk_put_open_acl(p), z);
+}
+
+void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_znode *z)
+{
+    int32_t n = 0;
+    for (struct pk_znode *k = pk_znode_walk(z, z); k != NULL; k = pk_znode_walk(z, k))
+        n += pk_znode_held(k);
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, 4);
+    if (p != NULL)
+        pk_put_int(p, n);
+}
+
+void pk_reply_create(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_bytes path,
+                     const struct pk_znode *z, bool stat)
+{
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, pk_bytes_len(path) + (stat ? PK_STAT_LEN : 0));
+    if (p == NULL)
+        return;
+    p = pk_put_bytes(p, path);
+    if (stat)
+        put_stat(p, z);
+}

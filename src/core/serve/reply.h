@@ -1,0 +1,27 @@
+/*
+ * The bytes of replies from memory. Each is one reply whose header zxid is the highest already sent to the client, so that
+ * no client ever shows a server a zxid that the server has not seen.
+ */
+#ifndef PK_CORE_SERVE_REPLY_H
+#define PK_CORE_SERVE_REPLY_H
+
+#include "core/conn/send.h"
+
+/* A reply without a body. */
+void pk_reply_header(struct pk_conns *conns, struct pk_client *c, int32_t xid, int32_t err);
+/* exists, setData: the Stat. */
+void pk_reply_stat(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
+/* getData of a local znode. */
+void pk_reply_data(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
+/* getChildren(2) of a local znode. */
+void pk_reply_children(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z,
+                       bool stat);
+/* getACL of a local znode. */
+void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
+/* getAllChildrenNumber of a local znode. */
+void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_znode *z);
+/* create, create2 (with the Stat). */
+void pk_reply_create(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_bytes path,
+                     const struct pk_znode *z, bool stat);
+
+#endif

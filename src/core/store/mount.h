@@ -1,0 +1,45 @@
+/*
+ * A mount: a path below which memory may hold znodes, its mode and its bounds.
+ */
+#ifndef PK_CORE_STORE_MOUNT_H
+#define PK_CORE_STORE_MOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "proto/jute.h"
+
+enum pk_mount_mode {
+    PK_MODE_RELAY,     /* nothing is absorbed */
+    PK_MODE_PACEMAKER, /* local creates and refreshes are absorbed; flushed only when something unusual asks */
+    PK_MODE_WRITE_BEHIND /* refreshes are absorbed and flushed every flush_us */
+};
+
+/* What is configured. */
+struct core_mount {
+    const char *path; /* absolute, valid, not "/" and not below /zookeeper */
+    enum pk_mount_mode mode;
+    uint64_t max_znodes; /* local creates beyond are relayed */
+    uint64_t max_bytes;  /* data and names; local creates and growth beyond are relayed */
+    uint32_t max_znode;  /* bytes of data of one held znode; larger ones are the ensemble's */
+    int64_t flush_us; /* write-behind: how long a write may be absorbed before it is flushed; 0 means never */
+    bool absorb_watched; /* a watch does not end absorbing: watchers see changes at the flush */
+};
+
+struct pk_mount {
+    struct core_mount config; /* path owned */
+    struct pk_bytes path;
+    struct pk_znode *root;
+    uint64_t znodes; /* local and promoting */
+    uint64_t cached_znodes, dirty;
+    uint64_t bytes;     /* data and names of both */
+    uint32_t recursive; /* recursive watches at or above the root */
+    struct pk_list due; /* dirty cached znodes (pk_writeback.due), oldest first */
+    int64_t credit_us;  /* of flushes: flush_us buys one */
+    bool full_said;
+    bool unpromoted; /* there may be local znodes that the mode does not hold */
+    bool blocked;    /* what the mode does not hold is refused by the ensemble: not tried again */
+};
+
+#endif

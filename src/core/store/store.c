@@ -1,0 +1,388 @@
+/*
+ * What memory knows of paths below the mounts.
+ *
+ * Happy path: a beat finds its znode with one hash look-up a name and overwrites its data in place.
+ * Failure modes: out of memory leaves the tree as it was; bounds are asked about before (pk_store_has_room).
+ */
+#include "core/store/store.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "core/store/watch.h"
+#include "proto/path.h"
+
+static uint32_t name_hash(const struct pk_store *store, const struct pk_znode *parent, struct pk_bytes name)
+{
+    return pk_hash(store->seed ^ (uint64_t)(uintptr_t)parent, name.p, name.len);
+}
+
+struct pk_znode *pk_store_child(const struct pk_store *store, const struct pk_znode *z, struct pk_bytes name)
+{
+    uint32_t hash = name_hash(store, z, name);
+    for (struct pk_map_node *n = pk_map_chain(&store->map, hash); n != NULL; n = n->next) {
+        struct pk_znode *k = PK_CONTAINER(n, struct pk_znode, map);
+        if (n->hash == hash && k->parent == z && pk_bytes_eq(pk_znode_name(k), name))
+            return k;
+    }
+    return NULL;
+}
+
+/* Splits the next name off what follows a znode's path; false at the end. *rest starts at a slash or is empty. */
+static bool next_name(struct pk_bytes *rest, struct pk_bytes *name)
+{
+    if (rest->len == 0)
+        return false;
+    const uint8_t *start = rest->p + 1, *slash = memchr(start, '/', rest->len - 1);
+    uint32_t len = slash != NULL ? (uint32_t)(slash - start) : rest->len - 1;
+    *name = (struct pk_bytes){start, len};
+    *rest = (struct pk_bytes){start + len, rest->len - 1 - len};
+    return true;
+}
+
+static struct pk_bytes behind(const struct pk_mount *mount, struct pk_bytes path)
+{
+    return (struct pk_bytes){path.p + mount->path.len, path.len - mount->path.len};
+}
+
+struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(store, path, &mount) == PK_OUTSIDE)
+        return NULL;
+    struct pk_znode *z = mount->root;
+    struct pk_bytes rest = behind(mount, path), name;
+    while (z != NULL && next_name(&rest, &name))
+        z = pk_store_child(store, z, name);
+    return z;
+}
+
+struct pk_bytes pk_store_path(struct pk_store *store, const struct pk_znode *z)
+{
+    return (struct pk_bytes){store->scratch,
+                             (uint32_t)(pk_znode_path_put(store->scratch, z) - store->scratch)};
+}
+
+/* Room for the full path of every znode, so that pk_store_path cannot fail. */
+static enum pk_err reserve_path(struct pk_store *store, const struct pk_znode *parent, size_t name)
+{
+    size_t len = (parent != NULL ? pk_znode_path_len(parent) + 1 : 0) + name;
+    if (len <= store->scratch_cap)
+        return PK_OK;
+    uint8_t *grown = pk_resize(store->mem, store->scratch, len * 2);
+    if (grown == NULL)
+        return PK_ENOMEM;
+    store->scratch = grown;
+    store->scratch_cap = len * 2;
+    return PK_OK;
+}
+
+static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, uint8_t mount,
+                             struct pk_bytes name)
+{
+    if (pk_map_reserve(store->mem, &store->map) != PK_OK || reserve_path(store, parent, name.len) != PK_OK)
+        return NULL;
+    struct pk_znode *z = pk_alloc(store->mem, offsetof(struct pk_znode, name) + name.len);
+    if (z == NULL)
+        return NULL;
+    memset(z, 0, offsetof(struct pk_znode, name));
+    if (name.len > 0)
+        memcpy(z->name, name.p, name.len);
+    z->len = name.len;
+    z->mount = mount;
+    z->parent = parent;
+    if (parent != NULL) {
+        z->next = parent->children;
+        if (z->next != NULL)
+            z->next->pprev = &z->next;
+        z->pprev = &parent->children;
+        parent->children = z;
+    }
+    pk_map_put(&store->map, &z->map, name_hash(store, parent, name));
+    return z;
+}
+
+static void forget(struct pk_store *store, struct pk_znode *z)
+{
+    pk_map_del(&store->map, &z->map);
+    if (z->pprev != NULL) {
+        *z->pprev = z->next;
+        if (z->next != NULL)
+            z->next->pprev = z->pprev;
+    }
+    if (z->tracking != NULL)
+        pk_list_del(&z->tracking->recent);
+    pk_free(store->mem, z->tracking);
+    pk_blob_unref(store->mem, z->data);
+    pk_free(store->mem, z);
+    store->freed_epoch++;
+}
+
+static enum pk_err add_mount(struct pk_store *store, const struct core_mount *config)
+{
+    struct pk_bytes path = {(const uint8_t *)config->path, (uint32_t)strlen(config->path)};
+    struct pk_bytes own = PK_BYTES("/zookeeper");
+    if (!pk_path_valid(path) || path.len == 1 || pk_bytes_eq(path, own) || pk_path_below(path, own))
+        return PK_EINVAL;
+    for (size_t i = 0; i < store->nmounts; i++) {
+        struct pk_bytes other = store->mounts[i].path;
+        if (pk_bytes_eq(path, other) || pk_path_below(path, other) || pk_path_below(other, path))
+            return PK_EINVAL;
+    }
+    struct pk_mount *m = &store->mounts[store->nmounts];
+    char *copy = pk_alloc(store->mem, path.len + 1);
+    if (copy == NULL)
+        return PK_ENOMEM;
+    memcpy(copy, config->path, path.len + 1);
+    *m = (struct pk_mount){.config = *config, .path = {(const uint8_t *)copy, path.len}};
+    m->config.path = copy;
+    pk_list_init(&m->due);
+    m->root = make(store, NULL, (uint8_t)store->nmounts, m->path);
+    store->nmounts++;
+    return m->root != NULL ? PK_OK : PK_ENOMEM;
+}
+
+void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core_stats *stats, uint64_t seed,
+                   size_t cached_size)
+{
+    *store = (struct pk_store){.mem = mem, .stats = stats, .seed = seed};
+    pk_list_init(&store->recent);
+    pk_pool_init(&store->cached, mem, cached_size);
+    pk_pool_init(&store->intents, mem, sizeof(struct pk_intent));
+    pk_pool_init(&store->watches, mem, sizeof(struct pk_watch));
+}
+
+enum pk_err pk_store_add_mounts(struct pk_store *store, const struct core_mount *mounts, size_t n)
+{
+    if (n > UINT8_MAX)
+        return PK_EINVAL;
+    if (n > 0) {
+        store->mounts = pk_zalloc(store->mem, n * sizeof *store->mounts);
+        if (store->mounts == NULL)
+            return PK_ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        enum pk_err err = add_mount(store, &mounts[i]);
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}
+
+/* Children first. */
+static void drop_tree(struct pk_store *store, struct pk_znode *root)
+{
+    struct pk_znode *z = root;
+    while (z != NULL) {
+        while (z->children != NULL)
+            z = z->children;
+        struct pk_znode *up = z->parent;
+        struct pk_change change = {.kind = PK_CHANGE_UNCACHED, .znode = z};
+        if (z->cached != NULL)
+            (void)!pk_store_apply(store, &change); /* cannot fail */
+        forget(store, z);
+        z = up;
+    }
+}
+
+void pk_store_drop(struct pk_store *store)
+{
+    store->listener.listen = NULL;
+    for (size_t i = 0; i < store->nmounts; i++) {
+        drop_tree(store, store->mounts[i].root);
+        pk_free(store->mem, (void *)(uintptr_t)store->mounts[i].config.path);
+    }
+    pk_free(store->mem, store->mounts);
+    pk_map_free(store->mem, &store->map);
+    pk_free(store->mem, store->scratch);
+    pk_pool_drop(&store->cached);
+    pk_pool_drop(&store->intents);
+    pk_pool_drop(&store->watches);
+    store->mounts = NULL;
+    store->nmounts = 0;
+}
+
+static bool too_deep(struct pk_bytes below)
+{
+    if (below.len <= 2 * PK_DEPTH_MAX)
+        return false;
+    int levels = 0;
+    for (uint32_t i = 0; i < below.len && levels <= PK_DEPTH_MAX; i++)
+        levels += below.p[i] == '/';
+    return levels > PK_DEPTH_MAX;
+}
+
+enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount)
+{
+    for (size_t i = 0; i < store->nmounts; i++) {
+        struct pk_mount *m = &store->mounts[i];
+        if (path.len < m->path.len)
+            continue;
+        *mount = m;
+        if (pk_path_below(path, m->path) && !too_deep(behind(m, path)))
+            return PK_BELOW;
+        if (pk_bytes_eq(path, m->path))
+            return PK_AT_ROOT;
+    }
+    *mount = NULL;
+    return PK_OUTSIDE;
+}
+
+struct pk_target pk_store_target(const struct pk_store *store, struct pk_bytes path)
+{
+    struct pk_target t = {.place = PK_OUTSIDE};
+    t.place = pk_store_place(store, path, &t.mount);
+    if (t.place == PK_OUTSIDE)
+        return t;
+    struct pk_znode *z = t.mount->root, *up = NULL;
+    struct pk_bytes rest = behind(t.mount, path), name;
+    while (z != NULL && next_name(&rest, &name)) {
+        up = z;
+        z = pk_store_child(store, z, name);
+    }
+    t.znode = z;
+    t.parent = rest.len == 0 ? up : NULL;
+    t.deepest = z != NULL ? z : up;
+    return t;
+}
+
+struct pk_znode *pk_store_track(struct pk_store *store, struct pk_mount *mount, struct pk_bytes path)
+{
+    struct pk_znode *z = mount->root;
+    struct pk_bytes rest = behind(mount, path), name;
+    while (next_name(&rest, &name)) {
+        struct pk_znode *child = pk_store_child(store, z, name);
+        if (child == NULL)
+            child = make(store, z, mount->root->mount, name);
+        if (child == NULL) {
+            pk_store_tidy(store, z);
+            return NULL;
+        }
+        z = child;
+    }
+    return z;
+}
+
+struct pk_tracking *pk_store_tracking(struct pk_store *store, struct pk_znode *z)
+{
+    if (z->tracking != NULL)
+        return z->tracking;
+    struct pk_tracking *t = pk_zalloc(store->mem, sizeof *t);
+    if (t == NULL)
+        return NULL;
+    pk_list_init(&t->watches);
+    pk_list_init(&t->waiters);
+    pk_list_init(&t->recent);
+    t->znode = z;
+    return z->tracking = t;
+}
+
+static void tidy_tracking(struct pk_store *store, struct pk_znode *z)
+{
+    struct pk_tracking *t = z->tracking;
+    if (t == NULL || t->inflight > 0 || t->pins > 0 || !pk_list_empty(&t->recent))
+        return;
+    if (pk_list_empty(&t->watches) && pk_list_empty(&t->waiters)) {
+        pk_free(store->mem, t);
+        z->tracking = NULL;
+    }
+}
+
+void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
+{
+    while (z != NULL) {
+        tidy_tracking(store, z);
+        if (z->held.state != PK_ZNODE_TRACKED || z->tracking != NULL || z->children != NULL ||
+            z->held.cversion > 0 || z->no_local_creates || z->replaying_pairs || z->cached != NULL ||
+            z->parent == NULL)
+            return;
+        struct pk_znode *up = z->parent;
+        forget(store, z);
+        z = up;
+    }
+}
+
+enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us)
+{
+    struct pk_tracking *t = pk_store_tracking(store, z);
+    if (t == NULL)
+        return PK_ENOMEM;
+    t->recent_us = now_us;
+    pk_list_del(&t->recent);
+    pk_list_add_tail(&store->recent, &t->recent);
+    return PK_OK;
+}
+
+void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
+{
+    while (!pk_list_empty(&store->recent)) {
+        struct pk_tracking *t = PK_CONTAINER(store->recent.next, struct pk_tracking, recent);
+        if (now_us - t->recent_us < keep_us)
+            return;
+        struct pk_change change = {.kind = PK_CHANGE_AGED, .znode = t->znode};
+        t->floor_zxid = 0;
+        (void)!pk_store_apply(store, &change); /* cannot fail */
+        pk_store_tidy(store, change.znode);
+    }
+}
+
+bool pk_store_has_room(const struct pk_mount *mount, bool create, uint64_t more, size_t data)
+{
+    if (data > mount->config.max_znode)
+        return false;
+    if (create && mount->znodes + mount->cached_znodes >= mount->config.max_znodes)
+        return false;
+    return more == 0 || mount->bytes + more <= mount->config.max_bytes;
+}
+
+void pk_cached_unref(struct pk_store *store, struct pk_cached *l)
+{
+    if (--l->refs == 0 && l->znode == NULL)
+        pk_pool_put(&store->cached, l);
+}
+
+/* What a walk over a mount counts. */
+struct counted {
+    uint64_t znodes, cached, bytes;
+};
+
+static void check_znode(const struct pk_znode *z, struct counted *n)
+{
+    int32_t nlocal = 0;
+    for (const struct pk_znode *k = z->children; k != NULL; k = k->next) {
+        nlocal += pk_znode_held(k);
+        PK_BUG_ON(k->parent != z || *k->pprev != k);
+    }
+    PK_BUG_ON(nlocal != z->held.nlocal);
+    PK_BUG_ON(z->cached != NULL && (z->cached->znode != z || pk_znode_held(z)));
+    PK_BUG_ON(z->data != NULL && !pk_znode_held(z));
+    PK_BUG_ON(z->tracking != NULL && z->tracking->znode != z);
+    PK_BUG_ON(pk_znode_local_deletes(z) < 0);
+    if (pk_znode_held(z)) {
+        n->znodes++;
+        n->bytes += z->len + (z->data != NULL ? z->data->len : 0);
+    }
+    if (z->cached != NULL) {
+        const struct pk_blob *data = z->cached->value.data;
+        n->cached++;
+        n->bytes += z->len + (data != NULL ? data->len : 0);
+    }
+}
+
+void pk_store_check(const struct pk_store *store)
+{
+    uint64_t znodes = 0, cached = 0, bytes = 0;
+    for (size_t i = 0; i < store->nmounts; i++) {
+        const struct pk_mount *m = &store->mounts[i];
+        struct counted n = {0, 0, 0};
+        for (struct pk_znode *z = m->root; z != NULL; z = pk_znode_walk(m->root, z))
+            check_znode(z, &n);
+        PK_BUG_ON(n.znodes != m->znodes || n.cached != m->cached_znodes || n.bytes != m->bytes);
+        znodes += n.znodes;
+        cached += n.cached;
+        bytes += n.bytes;
+    }
+    const struct core_stats *st = store->stats;
+    PK_BUG_ON((int64_t)znodes != st->znodes || (int64_t)cached != st->cached_znodes ||
+              (int64_t)bytes != st->bytes);
+}

@@ -1,0 +1,74 @@
+/*
+ * Who watches, and what is on its way to the ensemble, path by path below the mounts.
+ *
+ * An *intent* ties a relayed request to a znode from the moment it is sent: what it may change there, or watch. While it
+ * stands, local creates at that path and directly below it are relayed (the ensemble decides who comes first), and
+ * prechecks that look at it are worthless. Intents that watch become standing watches with a good reply. A watched path is
+ * never absorbed; over-approximation costs speed only.
+ *
+ *   request sent ──intent──► in flight ──good reply──► standing ──its event, the watcher's end──► gone
+ */
+#ifndef PK_CORE_STORE_WATCH_H
+#define PK_CORE_STORE_WATCH_H
+
+#include "core/store/store.h"
+
+enum pk_intent_kind {
+    PK_INTENT_WRITE = 1,     /* may create, write, delete or protect the znode */
+    PK_INTENT_DELETE = 2,    /* a success means that it is gone: local deletes below it are forgotten */
+    PK_INTENT_TRANSIENT = 4, /* a success makes it a container or TTL znode: no local creates below it */
+    PK_INTENT_DATA = 8,      /* a one-shot data or exists watch */
+    PK_INTENT_CHILD = 16,    /* a one-shot child watch */
+    PK_INTENT_PERSISTENT = 32,
+    PK_INTENT_RECURSIVE = 64,
+    PK_INTENT_SHOW =
+        128, /* the answer shows the znode and is not brought up to date: nothing is absorbed meanwhile */
+    PK_INTENT_WATCHES = 8 | 16 | 32 | 64,
+};
+
+struct pk_intent {
+    struct pk_intent *next;
+    struct pk_znode *znode;
+    uint8_t kinds;
+};
+
+/* Whoever has watches: a client embeds one. */
+struct pk_watcher {
+    struct pk_list watches; /* struct pk_watch.of_watcher */
+};
+
+struct pk_watch {
+    struct pk_list of_watcher, of_znode;
+    struct pk_watcher *watcher;
+    struct pk_znode *znode;
+    uint8_t standing;     /* PK_INTENT_WATCHES bits */
+    uint16_t inflight[4]; /* per bit, in order */
+};
+
+/* Adds an intent to a request's (*intents) and counts it at the znode. PK_ENOMEM: nothing was added, and the znode is
+ * tidied. */
+enum pk_err pk_intent_add(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
+                          struct pk_znode *z, uint8_t kinds) PK_NODISCARD;
+/* The request is over: with success watches stand and deletes forget. watches_stand: watch bits that stand although it
+ * failed (an exists watch on a missing znode). */
+void pk_intents_end(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents, bool success,
+                    uint8_t watches_stand);
+
+/* A notification: one-shot watches that it consumes are cleared. The caller tidies z. */
+void pk_watches_fired(struct pk_store *store, struct pk_watcher *w, struct pk_znode *z, int32_t event);
+/* The watcher ends, and its watches with it. */
+void pk_watches_end(struct pk_store *store, struct pk_watcher *w);
+
+/* True when a local create of the target would be seen by a watch, now or in flight: at the znode, as a child of its
+ * parent, or through a recursive watch above. */
+bool pk_watched(const struct pk_target *target);
+/* True when a watch may depend on the data of a znode below a mount. */
+bool pk_data_watched(const struct pk_store *store, const struct pk_znode *z);
+/* True when a relayed request is under way that may create, write, delete or protect the znode, or shows it. NULL is
+ * allowed. */
+static inline bool pk_intended(const struct pk_znode *z)
+{
+    return z != NULL && z->tracking != NULL && z->tracking->inflight > 0;
+}
+
+#endif

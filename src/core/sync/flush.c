@@ -1,0 +1,503 @@
+/*
+ * Flushing.
+ *
+ * Happy path: the due values of one client leave in one multi; its answer makes them clean.
+ * Failure modes: a znode that was written, deleted or protected by others makes its value end, and is taken out of the
+ * multi; a lost uplink leaves its values uncertain, and the ensemble is asked before the next attempt; a Stat that our
+ * flush cannot have left is somebody else's.
+ */
+#include "core/sync/flush.h"
+
+#include "core/sync/multi.h"
+#include "core/sync/permit.h"
+#include "core/sync/seen.h"
+#include "proto/multi.h"
+
+enum { BATCH = 128 /* cached znodes in one multi */ };
+
+enum what {
+    FLUSH,  /* absorbed writes */
+    LOOK,   /* exists */
+    VERIFY, /* getData behind a sync: the truth about a flush that was never answered */
+};
+
+/* What one internal request is about. */
+struct pk_flush {
+    enum what what;
+    uint32_t n;
+    struct {
+        struct pk_writeback *w;
+        int32_t steps; /* of a flush */
+    } v[];
+};
+
+/* Those that are to leave on one connection. */
+struct batch {
+    struct pk_writeback *v[BATCH];
+    uint32_t n;
+};
+
+static bool sendable(const struct pk_uplink *u)
+{
+    return u != NULL && pk_uplink_usable(u);
+}
+
+static struct pk_uplink *writer_of(const struct pk_writeback *w)
+{
+    return w->writer != NULL ? &w->writer->up : NULL;
+}
+
+/* The i-th step of a flush: the first finds a foreign write, the last brings the newest data. */
+static struct pk_multi_op flush_op(const struct pk_cached *l, int32_t i, int32_t steps)
+{
+    return (struct pk_multi_op){.type = PK_OP_SET_DATA,
+                                .znode = l->znode,
+                                .data = i == steps - 1 ? pk_blob_view(l->value.data) : PK_BYTES(""),
+                                .version = i == 0 ? l->value.base.version : -1};
+}
+
+/* Bytes of the operations that flush everything that is pending. */
+static size_t flush_len(const struct pk_cached *l)
+{
+    int32_t steps = pk_cached_pending(l);
+    struct pk_multi_op first = flush_op(l, 0, steps + 1), last = flush_op(l, steps - 1, steps);
+    return (size_t)(steps - 1) * pk_multi_op_len(&first) + pk_multi_op_len(&last);
+}
+
+static uint8_t *flush_put(uint8_t *p, const struct pk_cached *l)
+{
+    int32_t steps = pk_cached_pending(l);
+    for (int32_t i = 0; i < steps; i++) {
+        struct pk_multi_op o = flush_op(l, i, steps);
+        p = pk_multi_op_put(p, &o);
+    }
+    return p;
+}
+
+/* How many of a batch fit into one multi, and their bytes. */
+static uint32_t measure(const struct pk_sync *sync, struct pk_writeback *const *v, uint32_t n, size_t *len)
+{
+    int32_t ops = 0;
+    uint32_t count = 0;
+    *len = PK_MULTI_HEADER;
+    for (; count < n; count++) {
+        size_t more = flush_len(&v[count]->cached);
+        int32_t steps = pk_cached_pending(&v[count]->cached);
+        if (count > 0 && (ops + steps > PK_MULTI_OPS || *len + more > pk_multi_room(&sync->conns->limits)))
+            break;
+        *len += more;
+        ops += steps;
+    }
+    return count;
+}
+
+/* A job about n znodes, which it refers to. */
+static struct pk_flush *new_job(struct pk_sync *sync, enum what what, struct pk_writeback *const *v,
+                                uint32_t n)
+{
+    struct pk_flush *f = pk_alloc(sync->mem, sizeof *f + n * sizeof f->v[0]);
+    if (f == NULL)
+        return NULL;
+    f->what = what;
+    f->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        f->v[i].w = v[i];
+        f->v[i].steps = what == FLUSH ? pk_cached_pending(&v[i]->cached) : 0;
+        v[i]->cached.refs++;
+    }
+    return f;
+}
+
+static void free_job(struct pk_sync *sync, struct pk_flush *f)
+{
+    for (uint32_t i = 0; i < f->n; i++)
+        pk_cached_unref(sync->store, &f->v[i].w->cached);
+    pk_free(sync->mem, f);
+}
+
+/* Sends the first of a batch in one multi; returns how many, 0 when the connection is to end. */
+static uint32_t send_multi(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *const *v,
+                           uint32_t n)
+{
+    size_t len;
+    uint32_t count = measure(sync, v, n, &len);
+    struct pk_flush *f = new_job(sync, FLUSH, v, count);
+    uint8_t *p;
+    if (f == NULL) {
+        pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
+        return 0;
+    }
+    if (pk_send_internal_body(sync->conns, u, PK_ANSWER_FLUSH, PK_OP_MULTI, len, f, &p) == NULL) {
+        free_job(sync, f);
+        return 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        p = flush_put(p, &v[i]->cached);
+        pk_writeback_sent(sync, v[i]);
+    }
+    pk_put_multi(p, -1, true, -1);
+    return count;
+}
+
+/* What cannot leave after all finds its list again. */
+static void send_batch(struct pk_sync *sync, struct pk_uplink *u, const struct batch *b)
+{
+    uint32_t sent = 0, n = 1;
+    while (sent < b->n && n > 0 && sendable(u)) {
+        n = send_multi(sync, u, b->v + sent, b->n - sent);
+        sent += n;
+    }
+    for (; sent < b->n; sent++)
+        pk_writeback_requeue(sync, b->v[sent]);
+}
+
+/* Asks what the ensemble has; false when that is under way, or the connection is to end. */
+static bool ask(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w, enum what what)
+{
+    if (w->verifying)
+        return false;
+    struct pk_bytes path = pk_store_path(sync->store, w->cached.znode);
+    struct pk_flush *f = new_job(sync, what, &w, 1);
+    int32_t op = what == VERIFY ? PK_OP_GET_DATA : PK_OP_EXISTS;
+    if (f == NULL) {
+        pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
+        return false;
+    }
+    if ((what == VERIFY &&
+         pk_send_internal(sync->conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL) == NULL) ||
+        pk_send_internal(sync->conns, u, PK_ANSWER_VERIFY, op, path, f) == NULL) {
+        free_job(sync, f);
+        return false;
+    }
+    w->verifying = true;
+    return true;
+}
+
+bool pk_flush_look(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w)
+{
+    return ask(sync, u, w, LOOK);
+}
+
+/* Adds what may leave now; for what is uncertain the ensemble is asked instead. */
+static void add(struct pk_sync *sync, struct pk_uplink *u, struct batch *b, struct pk_writeback *w)
+{
+    if (pk_writeback_on_its_way(w) || pk_cached_pending(&w->cached) == 0 || w->state == PK_WRITEBACK_BATCHED)
+        return;
+    if (w->uncertain == 0) {
+        b->v[b->n++] = w;
+        pk_writeback_batch(sync, w);
+        return;
+    }
+    (void)ask(sync, u, w, VERIFY);
+    pk_writeback_requeue(sync, w);
+}
+
+bool pk_flush_client(struct pk_sync *sync, struct pk_client *c)
+{
+    while (pk_uplink_usable(&c->up)) {
+        struct batch b = {.n = 0};
+        for (struct pk_list *at = c->dirty.next, *next;
+             at != &c->dirty && b.n < BATCH && pk_uplink_usable(&c->up); at = next) {
+            next = at->next;
+            add(sync, &c->up, &b, PK_CONTAINER(at, struct pk_writeback, of_writer));
+        }
+        if (b.n == 0)
+            break;
+        send_batch(sync, &c->up, &b);
+    }
+    return pk_list_empty(&c->dirty) || !pk_uplink_usable(&c->up);
+}
+
+/* Of v[0..n) those that leave by the same connection as v[0]. */
+static void collect(struct pk_sync *sync, struct pk_uplink *via, struct batch *b, struct pk_cached *const *v,
+                    uint32_t n)
+{
+    const struct pk_client *writer = ((struct pk_writeback *)v[0])->writer;
+    for (uint32_t i = 0; i < n && i < 4 * BATCH && b->n < BATCH && sendable(via); i++) {
+        struct pk_writeback *w = (struct pk_writeback *)v[i];
+        if (w->cached.znode != NULL && w->writer == writer && !pk_writeback_refused(w, via))
+            add(sync, via, b, w);
+    }
+}
+
+void pk_flush_for(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p)
+{
+    for (uint32_t i = 0; i < p->nholds; i++) {
+        struct pk_writeback *w = (struct pk_writeback *)p->holds[i];
+        if (w->cached.znode == NULL || pk_cached_pending(&w->cached) == 0 || pk_writeback_on_its_way(w))
+            continue;
+        struct pk_uplink *via = w->writer != NULL ? &w->writer->up : &c->up;
+        struct batch b = {.n = 0};
+        if (sendable(via))
+            collect(sync, via, &b, p->holds + i, p->nholds - i);
+        send_batch(sync, via, &b);
+    }
+}
+
+void pk_flush_hurried(struct pk_sync *sync)
+{
+    PK_LIST_EACH(at, tmp, &sync->hurried) {
+        struct pk_writeback *w = PK_CONTAINER(at, struct pk_writeback, due);
+        struct pk_uplink *u = writer_of(w);
+        struct batch b = {.n = 0};
+        if (!sendable(u))
+            continue;
+        add(sync, u, &b, w);
+        send_batch(sync, u, &b);
+    }
+}
+
+bool pk_flush_orphans(struct pk_sync *sync, struct pk_uplink *service)
+{
+    struct batch b = {.n = 0};
+    bool any = !pk_list_empty(&sync->orphans);
+    PK_LIST_EACH(at, tmp, &sync->orphans) {
+        if (b.n == BATCH || !sendable(service))
+            break;
+        add(sync, service, &b, PK_CONTAINER(at, struct pk_writeback, due));
+    }
+    send_batch(sync, service, &b);
+    return any;
+}
+
+/* The oldest and what else its writer has in the same mount; returns how many. */
+static uint32_t flush_oldest(struct pk_sync *sync, struct pk_mount *m)
+{
+    struct pk_list *first = m->due.next;
+    struct pk_writeback *w = PK_CONTAINER(first, struct pk_writeback, due);
+    struct pk_client *c = w->writer;
+    struct batch b = {.n = 0};
+    if (pk_uplink_usable(&c->up)) /* else it is on its way out: flushed or orphaned there */
+        add(sync, &c->up, &b, w);
+    for (struct pk_list *at = c->dirty.next, *next;
+         at != &c->dirty && b.n < BATCH && pk_uplink_usable(&c->up); at = next) {
+        next = at->next;
+        struct pk_writeback *k = PK_CONTAINER(at, struct pk_writeback, of_writer);
+        if (k->cached.znode->mount == m->root->mount)
+            add(sync, &c->up, &b, k);
+    }
+    send_batch(sync, &c->up, &b);
+    if (m->due.next == first) { /* it waits for an answer: the others need not */
+        pk_list_del(first);
+        pk_list_add_tail(&m->due, first);
+    }
+    return b.n;
+}
+
+/* How many of the mount may leave in this turn beyond those that are overdue. */
+static int64_t quota(struct pk_mount *m, int64_t elapsed_us, int64_t handover)
+{
+    int64_t every = m->config.flush_us;
+    if (m->config.mode == PK_MODE_RELAY)
+        return handover;
+    if (m->config.mode == PK_MODE_PACEMAKER || every <= 0)
+        return 0;
+    m->credit_us += (int64_t)m->dirty * elapsed_us;
+    int64_t n = m->credit_us / every;
+    m->credit_us -= n * every;
+    return n;
+}
+
+static bool overdue(const struct pk_sync *sync, const struct pk_mount *m)
+{
+    const struct pk_writeback *w = PK_CONTAINER(m->due.next, struct pk_writeback, due);
+    return m->config.mode == PK_MODE_WRITE_BEHIND && m->config.flush_us > 0 &&
+           sync->conns->now_us - w->since_us >= m->config.flush_us;
+}
+
+/* Paced: in one interval as many leave as are dirty, the oldest first, so that none waits longer and none wait for the
+ * same moment. */
+static void mount_due(struct pk_sync *sync, struct pk_mount *m, int64_t elapsed_us, int64_t handover)
+{
+    if (pk_list_empty(&m->due)) {
+        m->credit_us = 0;
+        return;
+    }
+    int64_t left = quota(m, elapsed_us, handover);
+    for (uint64_t tries = m->dirty; tries > 0 && !pk_list_empty(&m->due) && (left > 0 || overdue(sync, m));
+         tries--)
+        left -= flush_oldest(sync, m);
+}
+
+void pk_flush_due(struct pk_sync *sync, int64_t elapsed_us, int64_t handover)
+{
+    for (size_t i = 0; i < sync->store->nmounts; i++)
+        mount_due(sync, &sync->store->mounts[i], elapsed_us, handover);
+}
+
+static void flushed(struct pk_sync *sync, struct pk_writeback *w, int32_t steps, const struct pk_stat *st,
+                    int64_t zxid)
+{
+    sync->stats->flushes++;
+    sync->stats->writes_flushed += steps;
+    struct pk_znode *z = w->cached.znode;
+    if (z == NULL)
+        return;
+    const struct pk_stat *base = &w->cached.value.base;
+    if (st->czxid != base->czxid || (uint32_t)st->version != (uint32_t)base->version + (uint32_t)steps) {
+        pk_cached_end(sync, z, PK_CACHED_FOREIGN);
+        return;
+    }
+    if (st->aversion != base->aversion)
+        pk_permits_take_all(sync, w); /* somebody has changed the ACL */
+    struct pk_change change = {.kind = PK_CHANGE_FLUSHED, .znode = z, .stat = st, .zxid = zxid};
+    (void)!pk_store_apply(sync->store, &change); /* cannot fail */
+    w->since_us = sync->conns->now_us;
+}
+
+/* The ensemble does not let the connection read the znode or write it: others may be let. */
+static void not_allowed(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w)
+{
+    if (u->client == NULL)
+        w->refused_us = sync->conns->now_us;
+    else
+        w->refused = u->id;
+}
+
+/* The ensemble does not take this one. */
+static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w,
+                    const struct pk_reply *r, int32_t code)
+{
+    sync->stats->flush_failures++;
+    struct pk_znode *z = w->cached.znode;
+    bool writers = w->writer != NULL && w->writer == u->client;
+    if (z == NULL)
+        return;
+    if (r->err != PK_Z_OK) { /* about the session, not about the znode */
+        w->inflight = 0;
+        if (writers)
+            pk_writeback_orphan(sync, w);
+        if (u->client != NULL)
+            w->refused = u->id;
+    } else if (code == PK_Z_BAD_VERSION) {
+        pk_cached_end(sync, z, PK_CACHED_FOREIGN);
+    } else if (code == PK_Z_NO_NODE) {
+        pk_cached_end(sync, z, PK_CACHED_GONE);
+    } else if (writers) {
+        pk_cached_end(sync, z, PK_CACHED_DROPPED);
+    } else if (w->writer == NULL) { /* else that one may, and will */
+        not_allowed(sync, u, w);
+    }
+}
+
+/* The Stat that the last of a znode's steps left; every result of a flush is one of setData. */
+static bool last_stat(struct pk_bytes body, int32_t before, int32_t steps, struct pk_stat *st)
+{
+    const size_t result = PK_MULTI_HEADER + PK_STAT_LEN;
+    size_t at = result * (size_t)(before + steps - 1) + PK_MULTI_HEADER;
+    if (body.len < at + PK_STAT_LEN)
+        return false;
+    pk_stat_load(st, body.p + at);
+    return true;
+}
+
+/* The flush began at the version that the value started from, and nobody came between its steps. */
+static bool adds_up(const struct pk_cached *l, int32_t steps, const struct pk_stat *st)
+{
+    const struct pk_stat *base = &l->value.base;
+    return l->znode == NULL ||
+           (st->czxid == base->czxid && (uint32_t)st->version == (uint32_t)base->version + (uint32_t)steps);
+}
+
+/* Takes the results in; what was not at fault stays dirty. Results that cannot be are somebody else's doing. */
+static void take_results(struct pk_sync *sync, struct pk_uplink *u, const struct pk_flush *f,
+                         const struct pk_reply *r, struct pk_bytes body)
+{
+    uint32_t op = UINT32_MAX;
+    int32_t code = r->err, before = 0;
+    bool good = pk_multi_succeeded(r, body);
+    bool one = !good && r->err == PK_Z_OK && pk_multi_first_error(body, &op, &code);
+    for (uint32_t i = 0; i < f->n; i++) {
+        struct pk_writeback *w = f->v[i].w;
+        int32_t steps = f->v[i].steps;
+        struct pk_stat st;
+        bool at_fault = !one || (op >= (uint32_t)before && op < (uint32_t)(before + steps));
+        if (good && last_stat(body, before, steps, &st) && adds_up(&w->cached, steps, &st))
+            flushed(sync, w, steps, &st, r->zxid);
+        else if (at_fault)
+            refused(sync, u, w, r, good ? PK_Z_BAD_VERSION : code);
+        before += steps;
+    }
+}
+
+/* What the ensemble has: certain for VERIFY. */
+static void take_look(struct pk_sync *sync, struct pk_uplink *u, const struct pk_flush *f,
+                      const struct pk_reply *r, struct pk_bytes body)
+{
+    struct pk_writeback *w = f->v[0].w;
+    struct pk_in in = pk_in(body.p, body.len);
+    struct pk_bytes data = {NULL, 0};
+    bool certain = f->what == VERIFY;
+    if (w->cached.znode == NULL)
+        return;
+    if (r->err == PK_Z_OK && certain)
+        data = pk_get_bytes(&in);
+    if (r->err == PK_Z_OK && !in.bad && pk_in_left(&in) == PK_STAT_LEN) {
+        struct pk_stat st;
+        pk_stat_load(&st, in.p);
+        (void)pk_seen_stat(sync, w->cached.znode, &st, certain ? &data : NULL, r->zxid);
+    } else if (r->err == PK_Z_NO_NODE) {
+        (void)!pk_seen_missing(sync, w->cached.znode, r->zxid);
+    }
+    if (!certain || w->cached.znode == NULL)
+        return;
+    bool writers = w->writer != NULL && w->writer == u->client;
+    if (r->err == PK_Z_OK || writers) { /* its writer may not read: the flush will tell */
+        w->uncertain = 0;
+        pk_writeback_forget_sent(sync, w);
+    } else if (r->err == PK_Z_NO_AUTH && w->writer == NULL) {
+        not_allowed(sync, u, w);
+    }
+}
+
+/* The work on it is over: it finds its list again, those who wait for it are woken. */
+static void let_go(struct pk_sync *sync, struct pk_writeback *w, bool flush)
+{
+    struct pk_znode *z = w->cached.znode;
+    if (flush)
+        w->inflight = 0;
+    else
+        w->verifying = false;
+    if (flush && w->uncertain == 0)
+        pk_writeback_forget_sent(sync, w);
+    pk_wake_all(sync->conns, &w->waiters);
+    if (w->writer != NULL)
+        pk_client_wake(sync->conns, w->writer);
+    if (z == NULL)
+        return;
+    pk_writeback_requeue(sync, w);
+    pk_cached_end_unused(sync, z);
+    pk_store_tidy(sync->store, z);
+}
+
+void pk_flush_answer(struct pk_sync *sync, struct pk_uplink *u, void *owner, const struct pk_reply *r,
+                     struct pk_bytes body)
+{
+    struct pk_flush *f = owner;
+    bool flush = f->what == FLUSH;
+    if (flush)
+        take_results(sync, u, f, r, body);
+    else
+        take_look(sync, u, f, r, body);
+    for (uint32_t i = 0; i < f->n; i++)
+        let_go(sync, f->v[i].w, flush);
+    free_job(sync, f);
+    bool about_node = r->err == PK_Z_NO_NODE || r->err == PK_Z_NO_AUTH;
+    if (u->client == NULL && r->err != PK_Z_OK && (flush || !about_node))
+        pk_conn_close(sync->conns, u, PK_CLOSE_SERVICE_REFUSED);
+    if (u->client != NULL)
+        pk_client_wake(sync->conns, u->client);
+}
+
+void pk_flush_lost(struct pk_sync *sync, void *owner)
+{
+    struct pk_flush *f = owner;
+    bool flush = f->what == FLUSH;
+    for (uint32_t i = 0; i < f->n; i++) {
+        struct pk_writeback *w = f->v[i].w;
+        if (flush)
+            w->uncertain = w->inflight;
+        let_go(sync, w, flush);
+    }
+    free_job(sync, f);
+}

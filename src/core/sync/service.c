@@ -1,0 +1,156 @@
+/*
+ * The service session.
+ *
+ * Happy path: opened by a step that leaves orphans; addauth, one multi, closeSession two seconds later.
+ * Failure modes: no server, or one that insists on authentication, ends it; it is tried again a second later, then less
+ * often. A request that waits for an orphaned flush does not wait for that: the absorbed writes are dropped, counted and
+ * said.
+ */
+#include "core/sync/service.h"
+
+#include <string.h>
+
+#include "core/sync/flush.h"
+#include "core/sync/handover.h"
+
+enum {
+    TIMEOUT_MS = 30000,
+    RETRY_US = 1000 * 1000,
+    RETRY_DOUBLED = 5,
+    LINGER_US = 2 * 1000 * 1000,
+    PASSWD = 16
+};
+
+static bool has_work(const struct pk_sync *sync)
+{
+    const struct pk_service *s = &sync->service;
+    return !pk_list_empty(&sync->orphans) || (!sync->conns->draining && (s->to_compare || s->to_hand_over));
+}
+
+/* A connect request for a new session, as every client's first frame. */
+static struct pk_blob *connect_request(struct pk_sync *sync)
+{
+    const uint8_t passwd[PASSWD] = {0};
+    uint8_t frame[PK_LEN_WORD + 45], *p = frame;
+    p = pk_put_int(pk_put32(p, sizeof frame - PK_LEN_WORD), 0);
+    p = pk_put_int(pk_put_long(p, 0), TIMEOUT_MS);
+    p = pk_put_bytes(pk_put_long(p, 0), (struct pk_bytes){passwd, PASSWD});
+    pk_put_bool(p, false);
+    return pk_blob_new(sync->mem, frame, sizeof frame);
+}
+
+static void open_session(struct pk_sync *sync)
+{
+    struct pk_blob *hello = connect_request(sync);
+    struct pk_uplink *u = hello != NULL ? pk_uplink_new(sync->conns) : NULL;
+    if (u == NULL) {
+        pk_blob_unref(sync->mem, hello);
+        return;
+    }
+    u->connect_request = hello;
+    u->timeout_ms = TIMEOUT_MS;
+    pk_uplink_move(u, PK_UPLINK_OPENING);
+    u->want_open = true;
+    sync->service.uplink = u;
+    sync->stats->service_sessions++;
+}
+
+static bool send_auth(struct pk_sync *sync, const struct core_auth *auth)
+{
+    struct pk_bytes scheme = {(const uint8_t *)auth->scheme, (uint32_t)strlen(auth->scheme)};
+    struct pk_bytes secret = {auth->secret, (uint32_t)auth->len};
+    uint8_t *p;
+    if (pk_send_internal_body(sync->conns, sync->service.uplink, PK_ANSWER_DROP, PK_OP_AUTH,
+                              4 + pk_bytes_len(scheme) + pk_bytes_len(secret), NULL, &p) == NULL)
+        return false;
+    pk_put_bytes(pk_put_bytes(pk_put_int(p, 0), scheme), secret);
+    return true;
+}
+
+void pk_service_up(struct pk_sync *sync)
+{
+    struct pk_service *s = &sync->service;
+    s->worked_us = sync->conns->now_us;
+    for (size_t i = 0; i < s->nauths; i++)
+        if (!send_auth(sync, &s->auths[i]))
+            return;
+}
+
+static void leave(struct pk_sync *sync, struct pk_uplink *u)
+{
+    uint8_t *none;
+    (void)!pk_send_internal_body(sync->conns, u, PK_ANSWER_LEAVE, PK_OP_CLOSE_SESSION, 0, NULL, &none);
+    u->session_closing = true;
+}
+
+void pk_service_step(struct pk_sync *sync)
+{
+    struct pk_service *s = &sync->service;
+    struct pk_uplink *u = s->uplink;
+    int64_t now_us = sync->conns->now_us;
+    if (u == NULL) {
+        if (has_work(sync) && now_us >= s->next_us)
+            open_session(sync);
+        return;
+    }
+    if (!pk_uplink_usable(u) || u->promotion != NULL || pk_awaited_any(&u->awaited))
+        return;
+    if (pk_flush_orphans(sync, u) || (!sync->conns->draining && pk_handover_step(sync, u)))
+        s->worked_us = now_us;
+    else if (sync->conns->draining || now_us - s->worked_us > LINGER_US)
+        leave(sync, u);
+}
+
+void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
+{
+    struct pk_service *s = &sync->service;
+    bool done = u->session_closing;
+    s->uplink = NULL;
+    s->fails = done ? 0 : s->fails + (s->fails < RETRY_DOUBLED);
+    s->next_us = sync->conns->now_us + (s->fails > 0 ? RETRY_US << (s->fails - 1) : 0);
+    PK_LIST_EACH(at, tmp, &sync->orphans) {
+        struct pk_writeback *w = PK_CONTAINER(at, struct pk_writeback, due);
+        struct pk_znode *z = w->cached.znode;
+        if (done || (w->holds == 0 && !sync->conns->draining))
+            continue;
+        pk_cached_end(sync, z, PK_CACHED_DROPPED);
+        pk_store_tidy(sync->store, z);
+    }
+}
+
+static void free_auths(struct pk_sync *sync, struct core_auth *auths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        pk_free(sync->mem, (void *)(uintptr_t)auths[i].scheme);
+        pk_free(sync->mem, (void *)(uintptr_t)auths[i].secret);
+    }
+    pk_free(sync->mem, auths);
+}
+
+static void *copy(struct pk_sync *sync, const void *p, size_t len)
+{
+    uint8_t *to = pk_alloc(sync->mem, len > 0 ? len : 1);
+    if (to != NULL && len > 0)
+        memcpy(to, p, len);
+    return to;
+}
+
+enum pk_err pk_service_set_auths(struct pk_sync *sync, const struct core_auth *auths, size_t n)
+{
+    struct core_auth *fresh = n > 0 ? pk_zalloc(sync->mem, n * sizeof *fresh) : NULL;
+    if (n > 0 && fresh == NULL)
+        return PK_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        fresh[i].scheme = copy(sync, auths[i].scheme, strlen(auths[i].scheme) + 1);
+        fresh[i].secret = copy(sync, auths[i].secret, auths[i].len);
+        fresh[i].len = auths[i].len;
+        if (fresh[i].scheme == NULL || fresh[i].secret == NULL) {
+            free_auths(sync, fresh, n);
+            return PK_ENOMEM;
+        }
+    }
+    free_auths(sync, sync->service.auths, sync->service.nauths);
+    sync->service.auths = fresh;
+    sync->service.nauths = n;
+    return PK_OK;
+}

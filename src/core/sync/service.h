@@ -1,0 +1,26 @@
+/*
+ * The service session: an uplink without a client, opened when there is something to do that no client's uplink can do,
+ * closed when that is done.
+ *
+ *   orphaned flushes, restored znodes to compare, mounts to hand over
+ *        │ none open
+ *        ▼
+ *   OPENING ──► session, addauth ──► work, one step at a time ──nothing left for a while──► closeSession
+ *        └── fails ──► again after a second
+ */
+#ifndef PK_CORE_SYNC_SERVICE_H
+#define PK_CORE_SYNC_SERVICE_H
+
+#include "core/sync/sync.h"
+
+/* Once per step: opens the session when there is work, or sends the next step when nothing is awaited. */
+void pk_service_step(struct pk_sync *sync);
+/* The session is there: the credentials are shown. */
+void pk_service_up(struct pk_sync *sync);
+/* It has ended. What waits for a flush that nobody can do now is dropped. */
+void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u);
+
+/* Replaces the credentials of service sessions; those that are open keep theirs. PK_ENOMEM: nothing changed. */
+enum pk_err pk_service_set_auths(struct pk_sync *sync, const struct core_auth *auths, size_t n) PK_NODISCARD;
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * Time in the core.
+ *
+ * Happy path: a tick looks only at connections that wait for something.
+ * Failure modes: an uplink that owes an answer and has said nothing for two thirds of the session timeout is lost; a server
+ * that does not answer the connect request is left for another; a tick that is late itself judges nobody.
+ */
+#include "core/tick.h"
+
+#include "core/session.h"
+#include "core/sync/flush.h"
+#include "core/sync/handover.h"
+
+enum {
+    CONNECT_LEAST_US = 1000 * 1000,
+    LINGER_US = 5 * 1000 * 1000,
+    LATE_TICK_US = 1000 * 1000,
+};
+
+static void check_handshakes(struct core *core)
+{
+    struct pk_conns *conns = &core->conns;
+    PK_LIST_EACH(at, tmp, &conns->handshaking) {
+        struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
+        if (conns->now_us - u->timed_us < conns->limits.handshake_us)
+            break;
+        pk_conn_close(conns, u, PK_CLOSE_HANDSHAKE_TIMEOUT);
+    }
+}
+
+static void check_connecting(struct core *core)
+{
+    PK_LIST_EACH(at, tmp, &core->conns.connecting) {
+        struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
+        int64_t patience = (int64_t)u->timeout_ms * 1000 / 6;
+        if (core->conns.now_us - u->timed_us >= (patience > CONNECT_LEAST_US ? patience : CONNECT_LEAST_US))
+            pk_session_elsewhere(core, u, PK_CLOSE_CONNECT_UNANSWERED);
+    }
+}
+
+static void check_outstanding(struct core *core)
+{
+    struct pk_conns *conns = &core->conns;
+    PK_LIST_EACH(at, tmp, &conns->outstanding) {
+        struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
+        if (!pk_awaited_any(&u->awaited)) {
+            pk_list_del(&u->timed);
+            continue;
+        }
+        int64_t since = u->heard_us > u->timed_us ? u->heard_us : u->timed_us;
+        if (conns->now_us - since > (int64_t)u->timeout_ms * 1000 * 2 / 3)
+            pk_conn_close(conns, u, PK_CLOSE_UPLINK_SILENT);
+    }
+}
+
+static void check_closing(struct core *core)
+{
+    struct pk_conns *conns = &core->conns;
+    PK_LIST_EACH(at, tmp, &conns->closing) {
+        struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
+        if (conns->now_us - u->timed_us < LINGER_US)
+            break;
+        if (u->client != NULL)
+            pk_out_drop(&conns->out, &u->client->out);
+        pk_conn_changed(conns, u);
+    }
+}
+
+void pk_times_up(struct core *core)
+{
+    int64_t now_us = core->conns.now_us;
+    int64_t elapsed = core->ticked_us != 0 ? now_us - core->ticked_us : 0;
+    core->ticked_us = now_us;
+    core->sync.service.handed_over = 0;
+    pk_flush_due(&core->sync, elapsed, pk_handover_quota(&core->sync));
+    pk_writeback_give_up(&core->sync);
+    if (elapsed >
+        LATE_TICK_US) /* it is we who slept: what came meanwhile has yet to be read, the next tick judges */
+        return;
+    check_handshakes(core);
+    check_connecting(core);
+    check_outstanding(core);
+    check_closing(core);
+    pk_store_age(&core->store, now_us, core->keep_promoted_us);
+    pk_cached_age(&core->sync, core->keep_promoted_us);
+}

@@ -1,0 +1,57 @@
+/*
+ * A loop with its connections: one for each thread.
+ *
+ *   listener ──accept──► pair (client tcp + uplink tcp) ──events──► core
+ *                          ▲                                        │
+ *                          └────────────── pk_pump ◄───updates──────┘
+ */
+#ifndef PK_IO_CONN_PAIRS_H
+#define PK_IO_CONN_PAIRS_H
+
+#include "base/list.h"
+#include "io/loop/loop.h"
+
+struct pk_pair;
+struct pk_upstream;
+
+struct pk_pairs {
+    struct pk_loop loop;
+    struct pk_upstream *upstream; /* its servers, borrowed; NULL before it is opened */
+    /* The answer to a four-letter word: *len bytes that the caller frees, or NULL. */
+    char *(*on_four_letter)(void *owner, const char *word, size_t *len);
+    void *owner; /* on_four_letter's */
+
+    struct pk_pair **by_slot; /* index: pk_id.slot */
+    size_t slots;
+    struct pk_list pairs;      /* all that are allocated */
+    size_t npairs, nservice;   /* nservice: of these without a client */
+    struct pk_list connecting; /* pairs whose uplink connects, oldest first */
+    struct pk_list answering;  /* pairs whose four-letter word is being written, oldest first */
+    struct pk_list room;       /* of struct pk_wait: until a pair has ended */
+
+    uv_timer_t connect_timer;
+    uv_idle_t more; /* runs while the core has work left over */
+};
+
+/* Sets lists and handles up, in a loop that is there. */
+void pk_pairs_init(struct pk_pairs *conns);
+/* Closes the timer and the idle handle: neither is started any more. */
+void pk_pairs_close(struct pk_pairs *conns);
+/* Frees the table, after the loop has ended. */
+void pk_pairs_free(struct pk_pairs *conns);
+/* The pair of that slot from now on. PK_ENOMEM. */
+enum pk_err pk_pairs_put(struct pk_pairs *conns, uint32_t slot, struct pk_pair *pair) PK_NODISCARD;
+
+/* The loop ends: no handle may be started. */
+static inline bool pk_pairs_closing(const struct pk_pairs *conns)
+{
+    return uv_is_closing((const uv_handle_t *)&conns->more);
+}
+
+/* How many clients are connected. */
+static inline size_t pk_pairs_clients(const struct pk_pairs *conns)
+{
+    return conns->npairs - conns->nservice;
+}
+
+#endif
