@@ -6,8 +6,8 @@
     diff.py --replay FILE [--times N]          a script that an earlier run printed; shortened if that was not done
     diff.py --selftest                         two servers, no proxy (must be equal), then faults (must be noticed)
 
-A difference is shortened to its smallest script, printed, and kept in --save FILE. Servers are started and ended
-by the driver; $PACEKEEPER names the daemon. --proxy HOST:PORT,HOST:PORT,HOST:PORT uses running ones instead: the
+By hand: tests/run tests/diff/diff.py. A difference is shortened to its smallest script, printed, and kept in --save
+FILE. Servers are started and ended by the driver; $PACEKEEPER names the daemon. --proxy HOST:PORT,HOST:PORT,HOST:PORT uses running ones instead: the
 direct server, the proxy, the server behind it (superDigest and extendedTypesEnabled as in SERVER_JVM).
 """
 import argparse

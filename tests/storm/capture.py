@@ -1,9 +1,9 @@
 """What Storm's processes really send to ZooKeeper: every request of a small cluster, and summaries by role.
 
-Happy path: capture.py --storm 2.8 --cache DIR --out FILE runs a cluster directly on ZooKeeper, with relays in
-between that decode the requests, for --seconds after its topologies are up. FILE gets a line for each request (time,
-connection, role, what, path, bytes); the standard output gets, for each role, its requests per second and the order in
-which it sends them. Names that differ from run to run are replaced: TOPOLOGY, SUPERVISOR, NIMBUS.
+Happy path: tests/run tests/storm/capture.py --storm 2.8 --cache DIR --out FILE runs a cluster directly on ZooKeeper,
+with relays in between that decode the requests, for --seconds after its topologies are up. FILE gets a line for each
+request (time, connection, role, what, path, bytes); the standard output gets, for each role, its requests per second
+and the order in which it sends them. Names that differ from run to run are replaced: TOPOLOGY, SUPERVISOR, NIMBUS.
 
 It is for who wants to know, or to replay it (tools/pk-bench); no test. A frame that cannot be decoded is shown as "?".
 """
