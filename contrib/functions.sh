@@ -1,4 +1,4 @@
-# Shared by contrib/check and contrib/quickstart: missing Debian packages, configure and make, counting results.
+# Shared by the scripts in contrib and .ci/run: missing Debian packages, configure and make, counting results.
 # Sourced with the current folder anywhere; defines functions and the package lists only.
 # shellcheck shell=bash
 
@@ -9,6 +9,9 @@ packages_build=(autoconf automake binutils gcc libc6-dev libuv1-dev libyaml-dev 
 packages_tests=(clang clang-format-14 default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev
     libcurator-framework-java libcurator-recipes-java libsasl2-modules libsasl2-modules-gssapi-mit procps python3
     python3-kazoo xz-utils zookeeper)
+
+# shellcheck disable=SC2034
+packages_fuzz=(clang libclang-rt-14-dev libcmocka-dev python3)
 
 say()
 {
