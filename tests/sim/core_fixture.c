@@ -24,6 +24,15 @@ void expect_upstream(const char *path, const char *data, int version)
     assert_memory_equal(z->data, data, strlen(data));
 }
 
+void allow_upstream(const char *path, int perms)
+{
+    struct sup_buf acl = {0};
+    sup_int(&acl, 1);
+    wire_acl_entry(&acl, perms, "world", "anyone");
+    assert_int_equal(tree_set_acl(&s.zk.tree, path, acl.p, (int)acl.len, -1), TREE_OK);
+    sup_buf_free(&acl);
+}
+
 void core_start(const struct core_mount *mount)
 {
     struct core_config config = sim_default_config;

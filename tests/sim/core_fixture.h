@@ -23,6 +23,9 @@ const struct tree_node *upstream(const char *path);
 /* Fails the test when a znode is not there with this data and version. */
 void expect_upstream(const char *path, const char *data, int version);
 
+/* Somebody who bypasses the proxy changes what everybody may do with a znode. */
+void allow_upstream(const char *path, int perms);
+
 /* A core with this mount, with NULL that of sim_default_config; c and other are connected. */
 void core_start(const struct core_mount *mount);
 /* The same in the place of the one before. */

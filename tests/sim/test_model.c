@@ -70,13 +70,19 @@ static void spy(void *ctx, int actor, const struct tree_change *change)
     }
 }
 
+/* The user may do all, others what the path says. */
+static void put_acl(struct sup_buf *acl, const struct model_path *p)
+{
+    sup_int(acl, p->perms != 0 ? 2 : 1);
+    wire_acl_entry(acl, PK_PERM_ALL, "digest", "u:x");
+    if (p->perms != 0)
+        wire_acl_entry(acl, p->perms, "world", "anyone");
+}
+
 static void make_tree(void)
 {
     char data[16], made[256];
-    static const uint8_t acls[2][64] = {
-        "\0\0\0\1\0\0\0\x1f\0\0\0\6digest\0\0\0\3u:x",
-        "\0\0\0\2\0\0\0\x1f\0\0\0\6digest\0\0\0\3u:x\0\0\0\1\0\0\0\5world\0\0\0\6anyone",
-    };
+    struct sup_buf acl = {0};
     for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++)
         assert_int_equal(tree_create(&m.s.zk.tree, mounts[i].path, &(struct tree_new){0}, made), TREE_OK);
     for (int i = 0; i < model_npaths; i++) {
@@ -84,8 +90,11 @@ static void make_tree(void)
         m.o.czxids_move[i] = p->mount == AT_PACEMAKER;
         int op = p->there ? orc_send(&m.o, ORC_CREATE, i, -1, -1) : 0;
         struct tree_new what = {.data = (const uint8_t *)data, .len = snprintf(data, sizeof data, "v%d", op)};
-        what.acl = p->user != NULL ? acls[p->perms] : NULL;
-        what.acl_len = p->user == NULL ? 0 : p->perms ? 48 : 25;
+        sup_buf_reset(&acl);
+        if (p->user != NULL)
+            put_acl(&acl, p);
+        what.acl = acl.p;
+        what.acl_len = (int)acl.len;
         m.s.zk.tree.zxid++;
         if (p->there) {
             assert_int_equal(tree_create(&m.s.zk.tree, p->path, &what, made), TREE_OK);
@@ -93,6 +102,7 @@ static void make_tree(void)
             m.o.ops[op].settled = m.o.now;
         }
     }
+    sup_buf_free(&acl);
     m.s.zk.tree.nchanges = 0;
 }
 

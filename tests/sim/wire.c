@@ -69,12 +69,17 @@ void wire_set(struct sup_buf *b, int xid, const char *path, const char *data, in
     wire_end(b, mark);
 }
 
+void wire_acl_entry(struct sup_buf *b, int perms, const char *scheme, const char *id)
+{
+    sup_int(b, perms);
+    sup_str(b, scheme);
+    sup_str(b, id);
+}
+
 void wire_open_acl(struct sup_buf *b)
 {
     sup_int(b, 1);
-    sup_int(b, PK_PERM_ALL);
-    sup_str(b, "world");
-    sup_str(b, "anyone");
+    wire_acl_entry(b, PK_PERM_ALL, "world", "anyone");
 }
 
 void wire_create_as(struct sup_buf *b, int xid, int op, int flags, const char *path, const char *data)

@@ -43,5 +43,7 @@ void wire_multi_end(struct sup_buf *b, size_t mark);
 size_t wire_begin(struct sup_buf *b, int xid, int op);
 void wire_end(struct sup_buf *b, size_t mark);
 void wire_open_acl(struct sup_buf *b);
+/* One entry of an ACL, behind their number. */
+void wire_acl_entry(struct sup_buf *b, int perms, const char *scheme, const char *id);
 
 #endif

@@ -55,14 +55,10 @@ static void acl(struct sup_buf *b)
     sup_int(b, kind == 0 ? 0 : kind == 1 ? 2 : 1);
     if (kind == 0)
         return;
-    sup_int(b, kind == 2 ? PK_PERM_READ : kind == 3 ? PK_PERM_ALL & ~PK_PERM_CREATE : PK_PERM_ALL);
-    sup_str(b, "world");
-    sup_str(b, "anyone");
-    if (kind == 1) {
-        sup_int(b, PK_PERM_ALL);
-        sup_str(b, "digest");
-        sup_str(b, "u:hash");
-    }
+    int perms = kind == 2 ? PK_PERM_READ : kind == 3 ? PK_PERM_ALL & ~PK_PERM_CREATE : PK_PERM_ALL;
+    wire_acl_entry(b, perms, "world", "anyone");
+    if (kind == 1)
+        wire_acl_entry(b, PK_PERM_ALL, "digest", "u:hash");
 }
 
 static void create_body(struct sup_buf *b, const char *path, int flags, bool open)

@@ -86,8 +86,7 @@ static void two_local_creates(void **state)
 static void no_local_create_under_closed_parents(void **state)
 {
     (void)state;
-    static const uint8_t no_delete[] = "\0\0\0\1\0\0\0\x17\0\0\0\5world\0\0\0\6anyone";
-    assert_int_equal(tree_set_acl(&s.zk.tree, M, no_delete, PK_OPEN_ACL_LEN, -1), TREE_OK);
+    allow_upstream(M, PK_PERM_ALL & ~PK_PERM_DELETE);
     wire_create(&b, 1, M "/t", "");
     sim_call(&s, c, &b, PK_Z_OK, NULL);
     assert_non_null(upstream(M "/t"));

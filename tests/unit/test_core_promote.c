@@ -129,9 +129,8 @@ static void parent_is_made_again(void **state)
 static void promotion_is_refused(void **state)
 {
     (void)state;
-    static const uint8_t read_only[] = "\0\0\0\1\0\0\0\1\0\0\0\5world\0\0\0\6anyone";
     sim_local_create(&s, c, M "/t", "x");
-    assert_int_equal(tree_set_acl(&s.zk.tree, M, read_only, PK_OPEN_ACL_LEN, -1), TREE_OK);
+    allow_upstream(M, PK_PERM_READ);
     sim_watch(&s, other, 3, M "/t");
     sim_expect(&s, other, 3, PK_Z_NO_AUTH, NULL);
     assert_int_equal(st()->promote_failures, 1);
