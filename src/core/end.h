@@ -1,5 +1,5 @@
 /*
- * The end of connections: the one place that tears down.
+ * The end of connections: the one place that tears down (design.md 11).
  */
 #ifndef PK_CORE_END_H
 #define PK_CORE_END_H

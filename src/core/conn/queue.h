@@ -1,6 +1,7 @@
 /*
  * The reply queue: what a client is owed, in request order, and what its uplink owes us, in the order in which it was
- * asked. An entry may be in both lists, in one (a local read; an internal request), and is freed when it is in neither.
+ * asked. An entry may be in both lists, in one (a local read; an internal request), and is freed when it is in neither
+ * (design.md 6).
  *
  *   client order:  [ r7 awaited ][ r8 local ][ r9 awaited ][ r10 parked ] ◄── head is on the left
  *   uplink order:  [ r7 ][ our exists ][ r9 ]
@@ -80,7 +81,7 @@ void pk_queue_init(struct pk_queue *q);
 void pk_awaited_init(struct pk_awaited *a);
 
 /* The entry whose answer a reply header announces, or NULL when it can be nobody's (auth, SASL and header-only error
- * replies may overtake: doc/internals/protocol.md 4.3). header_only: nothing follows the reply header. */
+ * replies may overtake: protocol.md 4.3). header_only: nothing follows the reply header. */
 struct pk_entry *pk_awaited_match(const struct pk_awaited *a, const struct pk_reply *r, bool header_only);
 
 static inline struct pk_bytes pk_entry_path(const struct pk_entry *e)

@@ -1,5 +1,5 @@
 /*
- * Judging a request (doc/internals/design.md, routing).
+ * Judging a request (design.md 5).
  *
  * Happy path: a beat's exists and setData are executed from the read buffer; a request outside all mounts is relayed from
  * there. One that only waits for its turn is left where it is and judged again from the start, so that no half-made

@@ -2,7 +2,7 @@
  * What a request targets.
  *
  * Happy path: one path, as it stands in the request.
- * Failure modes: none: what does not decode ends the iteration.
+ * Failure modes: what does not decode ends the iteration.
  */
 #include "core/serve/targets.h"
 

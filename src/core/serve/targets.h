@@ -1,6 +1,6 @@
 /*
  * What a request targets: path by path, how much of what is there it depends on (enum pk_scope), and what it may change or
- * watch there (enum pk_intent_kind). A pure iterator over the request's bytes.
+ * watch there (enum pk_intent_kind). A pure iterator over the request's bytes (design.md 5.1).
  */
 #ifndef PK_CORE_SERVE_TARGETS_H
 #define PK_CORE_SERVE_TARGETS_H

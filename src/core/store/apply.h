@@ -1,6 +1,6 @@
 /*
  * The one place where what is held changes: state, data, versions, zxids and times of a znode and of a cached znode's
- * value. Each change is one call, and yields one record of what it left behind.
+ * value. Each change is one call, and yields one record of what it left behind (design.md 7.2).
  *
  *   struct pk_change ──pk_store_apply──► the store ──struct pk_change_record──► whoever listens (a copy, a test)
  *

@@ -1,8 +1,8 @@
 /*
  * A znode's path, and the walk over a subtree.
  *
- * Happy path: from the znode up to its mount's root, whose name is the whole path of the mount.
- * Failure modes: none fails; the caller has sized the room for a path.
+ * Happy path: from the znode up to its mount's root, whose name is the whole path of the mount. The caller
+ * has sized the room for a path.
  */
 #include "core/store/znode.h"
 

@@ -1,5 +1,6 @@
 /*
- * Keeping the upstream session alive, and no longer: upstream hears exactly the life that the client showed.
+ * Keeping the upstream session alive, and no longer: upstream hears exactly the life that the client showed
+ * (design.md 10).
  */
 #ifndef PK_CORE_SYNC_KEEPALIVE_H
 #define PK_CORE_SYNC_KEEPALIVE_H

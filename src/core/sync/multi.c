@@ -1,8 +1,7 @@
 /*
  * The operations of a multi.
  *
- * Happy path: sized first, then written into one piece of room.
- * Failure modes: none fails; who makes the room says when there is none.
+ * Happy path: sized first, then written into one piece of room, which is the caller's to make.
  */
 #include "core/sync/multi.h"
 

@@ -1,6 +1,6 @@
 /*
  * Write permits: which clients' writes of a cached znode memory absorbs. A permit belongs to a connection, as its
- * credentials do: it says that the ensemble has let this connection write the znode.
+ * credentials do: it says that the ensemble has let this connection write the znode (design.md 7.4).
  */
 #ifndef PK_CORE_SYNC_PERMIT_H
 #define PK_CORE_SYNC_PERMIT_H

@@ -5,7 +5,7 @@
  *   sync(path) ─ exists(path) ─ getACL(parent)  in one pipeline on the client's uplink; then memory is asked again
  *
  * A precheck is worthless when anything that may have changed its answers has happened meanwhile: the create is relayed
- * then.
+ * then (design.md 5.3).
  */
 #ifndef PK_CORE_SYNC_PRECHECK_H
 #define PK_CORE_SYNC_PRECHECK_H

@@ -1,5 +1,5 @@
 /*
- * What a promotion replays: the steps that bring a fresh znode's counters to what clients have seen.
+ * What a promotion replays: the steps that bring a fresh znode's counters to what clients have seen (design.md 7.3).
  */
 #ifndef PK_CORE_SYNC_REPLAY_H
 #define PK_CORE_SYNC_REPLAY_H

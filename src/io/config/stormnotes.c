@@ -1,6 +1,6 @@
 /*
  * Settings of Storm that take heartbeats away from ZooKeeper, or keep them from being created here. Happy path: none of
- * them is set. Failure modes: none; each becomes a note with its line.
+ * them is set. Each becomes a note with its line.
  */
 #include "io/config/stormnotes.h"
 

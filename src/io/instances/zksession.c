@@ -1,5 +1,5 @@
 /*
- * Our own session. Happy path: libzookeeper's threads answer, the calling thread waits on a condition.
+ * A service session. Happy path: libzookeeper's threads answer, the calling thread waits on a condition.
  * Failure modes: a wait that is over, or stopped, leaves the answer to arrive later in a request that is then
  * freed there.
  */
