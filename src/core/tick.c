@@ -2,8 +2,8 @@
  * Time in the core.
  *
  * Happy path: a tick looks only at connections that wait for something.
- * Failure modes: an uplink that owes an answer and has said nothing for two thirds of the session timeout is lost; a server
- * that does not answer the connect request is left for another; a tick that is late itself judges nobody.
+ * Failure modes: an uplink that owes an answer and has said nothing for two thirds of the session timeout is lost; a
+ * server that does not answer the connect request is left for another; a tick that is late itself judges nobody.
  */
 #include "core/tick.h"
 
@@ -13,6 +13,7 @@
 
 enum {
     CONNECT_LEAST_US = 1000 * 1000,
+    CONNECT_MOST_US = 5 * 1000 * 1000,
     LINGER_US = 5 * 1000 * 1000,
     LATE_TICK_US = 1000 * 1000,
 };
@@ -28,12 +29,18 @@ static void check_handshakes(struct core *core)
     }
 }
 
+/* How long a server may take for the connect response. The timeout that was asked for may be any number. */
+static int64_t connect_patience(const struct pk_uplink *u)
+{
+    int64_t sixth = (int64_t)u->timeout_ms * 1000 / 6;
+    return sixth < CONNECT_LEAST_US ? CONNECT_LEAST_US : sixth > CONNECT_MOST_US ? CONNECT_MOST_US : sixth;
+}
+
 static void check_connecting(struct core *core)
 {
     PK_LIST_EACH(at, tmp, &core->conns.connecting) {
         struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
-        int64_t patience = (int64_t)u->timeout_ms * 1000 / 6;
-        if (core->conns.now_us - u->timed_us >= (patience > CONNECT_LEAST_US ? patience : CONNECT_LEAST_US))
+        if (core->conns.now_us - u->timed_us >= connect_patience(u))
             pk_session_elsewhere(core, u, PK_CLOSE_CONNECT_UNANSWERED);
     }
 }

@@ -267,6 +267,25 @@ static void silent_server(void **state)
     assert_false(s.conns[c].closed);
 }
 
+/* Once a client that asked for 40 minutes waited 400 s for a server that hung. */
+static void silent_server_and_a_huge_timeout(void **state)
+{
+    (void)state;
+    static const int timeouts[] = {40 * 60 * 1000, INT32_MAX};
+    for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
+        c = sim_open(&s);
+        wire_connect(&b, 0, timeouts[i], 0, 0);
+        sim_send(&s, c, &b);
+        sup_buf_reset(&b);
+        s.conns[c].deaf = true;
+        sim_pump(&s);
+        sim_advance(&s, 4500000);
+        assert_int_equal(s.conns[c].opened, 1);
+        sim_advance(&s, 1000000);
+        assert_int_equal(s.conns[c].opened, 2);
+    }
+}
+
 /* The timeout that counts is the negotiated one. */
 static void negotiated_timeout(void **state)
 {
@@ -298,6 +317,7 @@ int main(void)
         CASE_ALONE(trickling_reply),
         CASE_ALONE(handshake_timeout),
         CASE_ALONE(silent_server),
+        CASE_ALONE(silent_server_and_a_huge_timeout),
         CASE_ALONE(negotiated_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
