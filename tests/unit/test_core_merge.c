@@ -154,6 +154,31 @@ static void nonode_crosses_a_local_create(void **state)
     sim_expect_data(&f, "data");
 }
 
+/* Somebody made a local parent of ours in the ensemble. What we count below theirs is not to be forgotten when theirs is
+ * seen for the first time, as if it had been created anew. */
+static void share_of_a_parent_that_was_lost(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t/v", "");
+    sim_local_create(&s, c, M "/t/w", "");
+    assert_int_equal(sim_direct_create(&s, M "/t", "theirs"), PK_Z_OK);
+    size_t mark = wire_multi(&b, 3, PK_OP_MULTI);
+    wire_multi_check(&b, M "/t", -1);
+    wire_multi_end(&b, mark);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    assert_int_equal(st()->foreign_creates, 1);
+    wire_delete(&b, 4, M "/t/w", -1);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    for (int i = 0; i < 2; i++) {
+        wire_read(&b, 5, PK_OP_EXISTS, M "/t", false);
+        sim_call(&s, c, &b, PK_Z_OK, &f);
+        assert_int_equal(sim_stat(&f).num_children, 1);
+        assert_int_equal(sim_stat(&f).cversion, 3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +189,7 @@ int main(void)
         CASE(listing_crosses_a_promotion),
         CASE(nonode_is_asked_again),
         CASE(nonode_crosses_a_local_create),
+        CASE(share_of_a_parent_that_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,8 @@ static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_sta
     z->data = NULL;
     move(z, to);
     z->held.cversion = 0;
+    if (to == PK_ZNODE_TRACKED)
+        z->held.czxid = 0; /* the ensemble's own of that path has another one, not seen yet */
     z->uncertain = z->replace = z->refused = z->restored = false;
     store->invalidations++;
 }
@@ -430,11 +432,11 @@ static enum pk_err apply_cached(struct pk_store *store, const struct pk_change *
     }
 }
 
-static void tell(struct pk_store *store, const struct pk_change *c)
+static void tell(struct pk_store *store, const struct pk_change *c, enum pk_change_kind kind,
+                 const struct pk_znode *z)
 {
-    const struct pk_znode *z = c->znode;
     struct pk_change_record record = {
-        .kind = c->kind,
+        .kind = kind,
         .path = pk_store_path(store, z),
         .data = z->data,
         .held = &z->held,
@@ -455,9 +457,13 @@ enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
         err = apply_tracked(store, c);
     else
         err = apply_cached(store, c);
-    if (err == PK_OK && store->listener.listen != NULL)
-        tell(store, c);
-    return err;
+    if (err != PK_OK || store->listener.listen == NULL)
+        return err;
+    const struct pk_znode *up = c->znode->parent;
+    tell(store, c, c->kind, c->znode);
+    if ((c->kind == PK_CHANGE_PROMOTED || c->kind == PK_CHANGE_LOST) && up != NULL && up->cached != NULL)
+        tell(store, c, PK_CHANGE_STALE, up);
+    return PK_OK;
 }
 
 static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const struct pk_change_record *r)
@@ -505,6 +511,15 @@ static enum pk_err replay_value(struct pk_store *store, struct pk_znode *z, cons
     return PK_OK;
 }
 
+/* What was known of a parent before it had a share may have been forgotten here. */
+static void replay_parent(struct pk_znode *up, const struct pk_held *held)
+{
+    struct pk_held before = up->held;
+    up->held = *held;
+    up->held.nlocal = before.nlocal;
+    up->held.state = before.state;
+}
+
 enum pk_err pk_store_replay(struct pk_store *store, const struct pk_change_record *r)
 {
     struct pk_mount *mount;
@@ -516,10 +531,8 @@ enum pk_err pk_store_replay(struct pk_store *store, const struct pk_change_recor
     enum pk_err err = replay_held(store, z, r);
     if (err == PK_OK)
         err = replay_value(store, z, r->value);
-    if (z->parent != NULL && r->parent != NULL) {
-        z->parent->held.pzxid = r->parent->pzxid;
-        z->parent->held.cversion = r->parent->cversion;
-    }
+    if (z->parent != NULL && r->parent != NULL)
+        replay_parent(z->parent, r->parent);
     pk_store_tidy(store, z);
     return err;
 }
