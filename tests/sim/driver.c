@@ -86,7 +86,7 @@ int64_t sim_wall_ms(const struct sim *s)
 void sim_event(struct sim *s, struct pk_id id, struct pk_event e)
 {
     e.now_us = s->now_us;
-    e.wall_ms = sim_wall_ms(s);
+    e.wall_ms = sim_wall_ms(s) + s->wall_jump_ms;
     core_step(s->core, id, &e);
     core_check(s->core);
 }
@@ -184,6 +184,7 @@ static void drain(struct sim *s)
     for (int n = 0; core_next(s->core, &id, &u); n++) {
         struct sim_conn *c = by_id(s, id, &u);
         assert_true(n < 100000);
+        c->updates++;
         c->client.reading = u.read_client;
         c->uplink.reading = u.read_uplink;
         if (u.flags & PK_UPLINK_OUT)

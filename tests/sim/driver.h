@@ -57,6 +57,7 @@ struct sim_conn {
     int32_t xid;
     uint64_t requests; /* frames that reached the ensemble after the connect request */
     uint64_t pings;
+    uint64_t updates; /* times that core_next named it */
     int opened;
 };
 
@@ -70,6 +71,7 @@ struct sim {
     struct sim_conn conns[SIM_CONNS]; /* clients from the front, the core's own from the back */
     int clients_end, service_begin;   /* what lies between has never been used */
     int64_t now_us;
+    int64_t wall_jump_ms; /* how far the core's wall clock is ahead of the ensemble's */
     struct sup_rng rng;
     uint32_t chunk; /* bytes reach the core in pieces of 1..chunk, 0: whole */
     int cut_side;   /* 1 client, 2 uplink: one cut at this offset of the stream */
@@ -110,7 +112,7 @@ void sim_pump(struct sim *s);
 void sim_advance(struct sim *s, int64_t us);
 /* The connection of the service session, -1 when there is none. */
 int sim_service(const struct sim *s);
-/* The wall clock of the core and of the ensemble. */
+/* The wall clock of the ensemble, and the core's but for wall_jump_ms. */
 int64_t sim_wall_ms(const struct sim *s);
 /* The place after c that may be used, -1 before the first one; SIM_CONNS after the last one. */
 int sim_after(const struct sim *s, int c);

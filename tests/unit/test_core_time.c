@@ -301,6 +301,27 @@ static void negotiated_timeout(void **state)
     assert_int_equal(info.timeout_ms, 40000);
 }
 
+/* One jump of the wall clock ahead once made every time that followed stay there; only a znode's own may not fall. */
+static void wall_clock_jumps(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    start_beating();
+    s.wall_jump_ms = 3600000;
+    beat(10);
+    int64_t ahead = sim_wall_ms(&s) + s.wall_jump_ms;
+    s.wall_jump_ms = -900000;
+    int64_t behind = sim_wall_ms(&s) + s.wall_jump_ms;
+    wire_create_as(&b, 20, PK_OP_CREATE2, PK_CREATE_PERSISTENT, M "/later", "");
+    sim_call(&s, c, &b, PK_Z_OK, &f);
+    assert_int_equal(sim_stat(&f).ctime, behind);
+    assert_int_equal(sim_stat(&f).mtime, behind);
+    wire_set(&b, 21, M "/t", "beat", -1);
+    sim_call(&s, c, &b, PK_Z_OK, &f);
+    assert_int_equal(sim_stat(&f).mtime, ahead);
+    assert_int_equal(sim_stat(&f).version, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +340,7 @@ int main(void)
         CASE_ALONE(silent_server),
         CASE_ALONE(silent_server_and_a_huge_timeout),
         CASE_ALONE(negotiated_timeout),
+        CASE_ALONE(wall_clock_jumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
