@@ -149,11 +149,11 @@ static void answers_to_srvr(void **state)
 
 /* Whoever waits: how often it went on, and how often it was turned away. */
 struct waiter {
-    struct pk_wait wait;
+    struct pk_waiter wait;
     int gone, away;
 };
 
-static void count(struct pk_wait *wait, bool turned_away)
+static void count(struct pk_waiter *wait, bool turned_away)
 {
     struct waiter *waiter = PK_CONTAINER(wait, struct waiter, wait);
     waiter->gone++;
@@ -164,7 +164,7 @@ static void few_arrive_at_a_time(void **state)
 {
     struct waiter w = {0};
     (void)state;
-    pk_wait_init(&w.wait, count);
+    pk_waiter_init(&w.wait, count);
     for (int i = 0; i < PK_ARRIVING_MAX; i++)
         assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
     assert_false(pk_upstream_arrive(upstream, 1, &w.wait));
@@ -182,7 +182,7 @@ static void waiters_go_on_or_elsewhere(void **state)
     struct pk_server *s = &upstream->servers[1];
     (void)state;
     for (int i = 0; i < 2; i++)
-        pk_wait_init(&w[i].wait, count);
+        pk_waiter_init(&w[i].wait, count);
     s->state = PK_SERVER_UNASKED;
     pk_list_add_tail(&s->waiters, &w[0].wait.list);
     pk_server_probed(s, PK_PROBE_FAILED, "refused");

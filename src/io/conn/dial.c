@@ -157,7 +157,7 @@ void pk_dial_open(struct pk_pair *pair)
     }
 }
 
-void pk_dial_go(struct pk_wait *wait, bool turned_away)
+void pk_dial_go(struct pk_waiter *wait, bool turned_away)
 {
     struct pk_pair *pair = PK_CONTAINER(wait, struct pk_pair, wait);
     if (turned_away)

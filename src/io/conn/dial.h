@@ -20,7 +20,7 @@ void pk_dial_close(struct pk_pair *pair);
 /* The server has sent something: another may come in its place. */
 void pk_dial_heard(struct pk_pair *pair);
 /* The go of a pair's wait: it looks for a server again; pump afterwards. */
-void pk_dial_go(struct pk_wait *wait, bool turned_away);
+void pk_dial_go(struct pk_waiter *wait, bool turned_away);
 /* Gives up connects and waits that have lasted too long; arms the timer for the next one. */
 void pk_dial_timeouts(struct pk_pairs *conns);
 

@@ -114,7 +114,7 @@ static bool paused(const struct pk_listeners *listeners)
     return !pk_list_empty(&listeners->paused.list);
 }
 
-static void room(struct pk_wait *wait, bool turned_away)
+static void room(struct pk_waiter *wait, bool turned_away)
 {
     (void)turned_away;
     struct pk_listeners *listeners = PK_CONTAINER(wait, struct pk_listeners, paused);
@@ -127,7 +127,7 @@ enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *c
     const struct pk_config *config = conns->loop.config;
     listeners->conns = conns;
     listeners->pair_limit = pair_limit;
-    pk_wait_init(&listeners->paused, room);
+    pk_waiter_init(&listeners->paused, room);
     for (size_t i = 0; i < config->nlistens; i++) {
         size_t before = listeners->n;
         enum pk_err err = open_one(listeners, &config->listens[i]);

@@ -26,9 +26,9 @@ struct pk_listeners {
     size_t pair_limit;      /* as many as descriptors allow */
     struct pk_listener sockets[PK_MAX_LISTENS];
     size_t n;
-    struct pk_wait paused; /* in conns->room while accepting pauses */
-    int64_t pause_said_us; /* when the log last heard of that */
-    int64_t rejected;      /* clients closed because of max-connections */
+    struct pk_waiter paused; /* in conns->room while accepting pauses */
+    int64_t pause_said_us;   /* when the log last heard of that */
+    int64_t rejected;        /* clients closed because of max-connections */
 };
 
 /* Binds and listens on every configured address; says why in the log and returns PK_EINVAL when one fails. */

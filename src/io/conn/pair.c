@@ -50,7 +50,7 @@ void pk_pair_maybe_free(struct pk_pair *pair)
     conns->nservice -= pair->service;
     free(pair->answer);
     free(pair);
-    pk_wake_all(&conns->room, false);
+    pk_waiters_call(&conns->room, false);
 }
 
 static void abandon(struct pk_pair *pair)
@@ -151,7 +151,7 @@ static struct pk_pair *make(struct pk_pairs *conns, const union pk_address *peer
     pair->peer = *peer;
     pair->server = -1;
     pk_list_add_tail(&conns->pairs, &pair->all);
-    pk_wait_init(&pair->wait, pk_dial_go);
+    pk_waiter_init(&pair->wait, pk_dial_go);
     conns->npairs++;
     return pair;
 }

@@ -25,12 +25,12 @@ struct pk_pair {
     struct pk_pairs *conns;
     struct pk_id id;
     struct pk_side client, uplink;
-    struct pk_list all;  /* conns->pairs */
-    struct pk_wait wait; /* in conns->connecting or .answering, or in one of the upstream's lists */
-    int64_t deadline_us; /* of what it waits for */
-    uint64_t tried;      /* bit i: server i has been tried for this client */
-    char *answer;        /* of a four-letter word */
-    int64_t session;     /* for the log, 0 before there is one */
+    struct pk_list all;    /* conns->pairs */
+    struct pk_waiter wait; /* in conns->connecting or .answering, or in one of the upstream's lists */
+    int64_t deadline_us;   /* of what it waits for */
+    uint64_t tried;        /* bit i: server i has been tried for this client */
+    char *answer;          /* of a four-letter word */
+    int64_t session;       /* for the log, 0 before there is one */
     union pk_address peer;
     int8_t server;     /* the uplink's, or the one it waits for; -1 none */
     uint8_t state;     /* enum pk_pair_state */

@@ -27,7 +27,7 @@ struct pk_pairs {
     size_t npairs, nservice;   /* nservice: of these without a client */
     struct pk_list connecting; /* pairs whose uplink connects, oldest first */
     struct pk_list answering;  /* pairs whose four-letter word is being written, oldest first */
-    struct pk_list room;       /* of struct pk_wait: until a pair has ended */
+    struct pk_list room;       /* of struct pk_waiter: until a pair has ended */
 
     uv_timer_t connect_timer;
     uv_idle_t more; /* runs while the core has work left over */

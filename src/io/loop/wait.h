@@ -7,35 +7,35 @@
 
 #include "base/list.h"
 
-struct pk_wait {
+struct pk_waiter {
     struct pk_list list;
     /* turned_away: what was waited for will not do; try another. The wait is in no list any more. */
-    void (*go)(struct pk_wait *wait, bool turned_away);
+    void (*go)(struct pk_waiter *wait, bool turned_away);
 };
 
-static inline void pk_wait_init(struct pk_wait *wait, void (*go)(struct pk_wait *, bool))
+static inline void pk_waiter_init(struct pk_waiter *wait, void (*go)(struct pk_waiter *, bool))
 {
     pk_list_init(&wait->list);
     wait->go = go;
 }
 
-/* Wakes the one that has waited longest; false when nobody waits. */
-static inline bool pk_wake(struct pk_list *waiters, bool turned_away)
+/* Calls the one that has waited longest; false when nobody waits. */
+static inline bool pk_waiters_call_one(struct pk_list *waiters, bool turned_away)
 {
     if (pk_list_empty(waiters))
         return false;
-    struct pk_wait *wait = PK_CONTAINER(waiters->next, struct pk_wait, list);
+    struct pk_waiter *wait = PK_CONTAINER(waiters->next, struct pk_waiter, list);
     pk_list_del(&wait->list);
     wait->go(wait, turned_away);
     return true;
 }
 
-/* Wakes all that wait now; who comes back into the list meanwhile stays there. */
-static inline void pk_wake_all(struct pk_list *waiters, bool turned_away)
+/* Calls all that wait now; who comes back into the list meanwhile stays there. */
+static inline void pk_waiters_call(struct pk_list *waiters, bool turned_away)
 {
     struct pk_list now;
     pk_list_take(waiters, &now);
-    while (pk_wake(&now, turned_away))
+    while (pk_waiters_call_one(&now, turned_away))
         continue;
 }
 

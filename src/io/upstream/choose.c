@@ -36,7 +36,7 @@ enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int 
     return pk_server_told(&upstream->servers[chosen]) ? PK_PICK_SERVER : PK_PICK_PROBE;
 }
 
-void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_wait *wait)
+void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_waiter *wait)
 {
     struct pk_server *s = &upstream->servers[server];
     pk_list_add_tail(&s->waiters, &wait->list);
@@ -45,12 +45,12 @@ void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_wait *
         pk_server_probed(s, PK_PROBE_FAILED, "no probe could be made");
 }
 
-void pk_upstream_wait_names(struct pk_upstream *upstream, struct pk_wait *wait)
+void pk_upstream_wait_names(struct pk_upstream *upstream, struct pk_waiter *wait)
 {
     pk_list_add_tail(&upstream->nameless, &wait->list);
 }
 
-bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_wait *wait)
+bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait)
 {
     struct pk_server *s = &upstream->servers[server];
     if (s->arriving < PK_ARRIVING_MAX) {
@@ -66,7 +66,7 @@ void pk_upstream_arrived(struct pk_upstream *upstream, int server)
     struct pk_server *s = &upstream->servers[server];
     s->arriving--;
     /* Each picks anew and may go elsewhere, so that one place may be for several. */
-    while (!upstream->closing && s->arriving < PK_ARRIVING_MAX && pk_wake(&s->queue, false))
+    while (!upstream->closing && s->arriving < PK_ARRIVING_MAX && pk_waiters_call_one(&s->queue, false))
         continue;
 }
 
@@ -74,7 +74,7 @@ void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *wh
 {
     struct pk_server *s = &upstream->servers[server];
     pk_server_fail(s, why);
-    pk_wake_all(&s->queue, true);
+    pk_waiters_call(&s->queue, true);
 }
 
 void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close why)
@@ -86,5 +86,5 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
     pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_ATTEMPT, NULL, "server %s left for another: %s", s->name,
            pk_log_close_text(why));
     if (why == PK_CLOSE_CONNECT_UNANSWERED)
-        pk_wake_all(&s->queue, true);
+        pk_waiters_call(&s->queue, true);
 }

@@ -17,13 +17,13 @@ enum pk_pick {
 /* A server for a client that has tried the ones in the set; at random among those that did not fail lately. */
 enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int *server);
 /* Waits for a server's probe, which is started; may go on from within. */
-void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_wait *wait);
+void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_waiter *wait);
 /* Waits until names are resolved. */
-void pk_upstream_wait_names(struct pk_upstream *upstream, struct pk_wait *wait);
+void pk_upstream_wait_names(struct pk_upstream *upstream, struct pk_waiter *wait);
 
 /* Takes a place among those on their way in; false: it waits in the queue, until there is a place or the server will
  * not do. */
-bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_wait *wait);
+bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait);
 /* Gives the place back; the next of the queue goes on. Not from within what a wait calls. */
 void pk_upstream_arrived(struct pk_upstream *upstream, int server);
 

@@ -119,7 +119,7 @@ void pk_server_probed(struct pk_server *server, enum pk_probe_result result, con
         pk_server_fail(server, text);
         break;
     }
-    pk_wake_all(&server->waiters, !pk_server_told(server));
+    pk_waiters_call(&server->waiters, !pk_server_told(server));
 }
 
 void pk_upstream_connected(struct pk_upstream *upstream, int server)

@@ -87,7 +87,7 @@ static void resolved(struct pk_name *name, const struct addrinfo *found, const c
                name->where->host, failure);
     else
         take(upstream, name, found);
-    pk_wake_all(&upstream->nameless, false);
+    pk_waiters_call(&upstream->nameless, false);
     upstream->settled(upstream->owner);
 }
 

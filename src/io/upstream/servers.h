@@ -44,8 +44,8 @@ struct pk_server {
     char version[PK_VERSION_TEXT]; /* "3.8.0", empty when it does not tell */
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
     struct pk_probe *probe;        /* running, else NULL */
-    struct pk_list waiters;        /* of struct pk_wait: until the probe has ended */
-    struct pk_list queue;          /* of struct pk_wait: until fewer are on their way in */
+    struct pk_list waiters;        /* of struct pk_waiter: until the probe has ended */
+    struct pk_list queue;          /* of struct pk_waiter: until fewer are on their way in */
     int arriving;                  /* uplinks that connect, or have not heard from it yet */
 };
 
@@ -58,7 +58,7 @@ struct pk_upstream {
     int nservers;
     struct pk_name names[PK_MAX_SERVERS];
     int nnames, lookups;     /* lookups: under way */
-    struct pk_list nameless; /* of struct pk_wait: until names are resolved */
+    struct pk_list nameless; /* of struct pk_waiter: until names are resolved */
     int64_t resolved_us;     /* start of the newest round of lookups */
     int64_t probed_us;       /* start of the newest round of probes */
     uint64_t random;
