@@ -1,9 +1,9 @@
 /*
  * The seam: events in, updates out.
  *
- * Happy path: core_step dispatches one event, then judges again whoever it woke, within a budget; core_next hands out each
- * connection that changed once. Failure modes: an id whose connection is gone is ignored. What a driver did not report as
- * sent before it asks for the next update is copied, so a forgetful driver costs speed, not memory safety.
+ * Happy path: core_step dispatches one event, then judges again whoever it woke, within a budget; core_next hands out
+ * each connection that changed once. Failure modes: an id whose connection is gone is ignored. What a driver did not
+ * report as sent before it asks for the next update is copied, so a forgetful driver costs speed, not memory safety.
  */
 #include "core/core.h"
 

@@ -7,7 +7,8 @@
 #include "core/core.h"
 #include "core/store/store.h"
 
-/* Ends the process when a counter is not what it counts, or a list does not hold what states say. Between steps only. */
+/* Ends the process when a counter is not what it counts, or a list does not hold what states say. Between steps
+ * only. */
 void core_check(const struct core *core);
 /* Every change from now on is told to the listener, which must not call the core. */
 void core_listen(struct core *core, const struct pk_listener *listener);

@@ -2,8 +2,8 @@
  * The handshake.
  *
  * Happy path: 45 bytes there, 37 bytes back, both as they came; then the requests that were already sent are judged.
- * Failure modes: a server that closes at once, or says nothing, is left for another until the driver has none; an expired
- * session is told so by the ensemble, and the connection closes behind that answer.
+ * Failure modes: a server that closes at once, or says nothing, is left for another until the driver has none; an
+ * expired session is told so by the ensemble, and the connection closes behind that answer.
  */
 #include "core/session.h"
 

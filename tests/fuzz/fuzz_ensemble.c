@@ -1,8 +1,8 @@
 /*
  * Fuzz target: an ensemble that lies. The clients are honest (script.h), and what the model ensemble answers is changed
  * on its way: any header, Stats of other versions, null names, lengths that do not fit, extreme zxids, too much, too
- * little, twice, out of order. The framing stays valid. The front of the input is the clients' script, its end the lies,
- * read backwards: one byte for each frame, from 0xc0 on a lie, which may go on for the frames that follow.
+ * little, twice, out of order. The framing stays valid. The front of the input is the clients' script, its end the
+ * lies, read backwards: one byte for each frame, from 0xc0 on a lie, which may go on for the frames that follow.
  *
  * A watchdog counts what the ensemble is asked: between two ticks there is an end to it, whatever it answers.
  * Failure: a sanitizer's finding, an assertion of the driver, too many questions, or something left over when everybody

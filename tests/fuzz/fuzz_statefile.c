@@ -1,6 +1,6 @@
 /*
- * Fuzz target: state files whose checksum is right. The input is a file; its last four bytes become the checksum of what
- * is before them.
+ * Fuzz target: state files whose checksum is right. The input is a file; its last four bytes become the checksum of
+ * what is before them.
  *
  * Happy path: the reader refuses it, or all records go into a core. What that core saves makes a second one that saves
  * the same. Then clients write, create and delete at what was restored, and everybody leaves.

@@ -1,7 +1,7 @@
 /*
  * Memory runs out at the n-th allocation of a script about cached znodes, for every n: once, and for good. Flushes,
- * looks, the service session, handing over and records are in it. Nothing leaks, nothing is used after it was freed, and
- * in the end nothing is dirty and nobody waits.
+ * looks, the service session, handing over and records are in it. Nothing leaks, nothing is used after it was freed,
+ * and in the end nothing is dirty and nobody waits.
  */
 #include "tests/sim/direct.h"
 #include "tests/sim/wire.h"

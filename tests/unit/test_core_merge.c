@@ -154,8 +154,8 @@ static void nonode_crosses_a_local_create(void **state)
     sim_expect_data(&f, "data");
 }
 
-/* Somebody made a local parent of ours in the ensemble. What we count below theirs is not to be forgotten when theirs is
- * seen for the first time, as if it had been created anew. */
+/* Somebody made a local parent of ours in the ensemble. What we count below theirs is not to be forgotten when theirs
+ * is seen for the first time, as if it had been created anew. */
 static void share_of_a_parent_that_was_lost(void **state)
 {
     (void)state;

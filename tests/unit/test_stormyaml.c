@@ -1,6 +1,6 @@
 /*
- * storm.yaml, read as Storm reads it: what becomes servers and mounts, what is forgiven, and what is said of settings that
- * keep heartbeats away.
+ * storm.yaml, read as Storm reads it: what becomes servers and mounts, what is forgiven, and what is said of settings
+ * that keep heartbeats away.
  */
 #include <stdio.h>
 #include <unistd.h>

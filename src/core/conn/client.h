@@ -1,5 +1,6 @@
 /*
- * A client's connection. It contains its uplink, whose state is its own matter: a client may be without one for a while.
+ * A client's connection. It contains its uplink, whose state is its own matter: a client may be without one for a
+ * while.
  *
  *   HANDSHAKE ──connect request──► OPEN ──EOF──► GONE (its last words are finished)
  *       │                            │              │

@@ -2,8 +2,8 @@
  * The life of connections: places, visible changes, waking, the mark that one is to end.
  *
  * Happy path: changed once per turn, however many requests the turn brought.
- * Failure modes: whatever goes wrong ends in pk_conn_close with a reason, which marks and frees nothing; what is written
- * after that goes nowhere. A state that does not follow from the one before is a bug and ends the process.
+ * Failure modes: whatever goes wrong ends in pk_conn_close with a reason, which marks and frees nothing; what is
+ * written after that goes nowhere. A state that does not follow from the one before is a bug and ends the process.
  */
 #include "core/conn/conns.h"
 

@@ -62,8 +62,8 @@ void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes pa
 /* Where the reply of len bytes is to be written, at once; NULL when the client is to end. What is written for a client
  * that is gone goes nowhere. */
 uint8_t *pk_client_room(struct pk_conns *conns, struct pk_client *c, size_t len);
-/* An answer that waited for one that was asked again: its header zxid is raised to the highest that the client has seen.
- * p: the frame, length word included. */
+/* An answer that waited for one that was asked again: its header zxid is raised to the highest that the client has
+ * seen. p: the frame, length word included. */
 void pk_client_lift_zxid(const struct pk_client *c, uint8_t *p);
 
 #endif

@@ -2,8 +2,8 @@
  * Answers on their way to the client.
  *
  * Happy path: the answer of the head is forwarded from the read buffer, then local reads behind it are executed.
- * Failure modes: an answer that comes early is parked, within a bound; one that memory or a lagging server makes doubtful is
- * asked again (merge.h) while later ones are parked.
+ * Failure modes: an answer that comes early is parked, within a bound; one that memory or a lagging server makes
+ * doubtful is asked again (merge.h) while later ones are parked.
  */
 #include "core/serve/answer.h"
 
@@ -112,8 +112,8 @@ static bool resolves_late(const struct pk_entry *e)
     return e->op == PK_OP_SET_DATA || e->op == PK_OP_MULTI_READ;
 }
 
-/* A relayed setData ends its intent, and makes its znode cached, when its reply leaves: what was read before it must not be
- * brought up to what it wrote. Nothing is absorbed before the answer to a multiRead has left. */
+/* A relayed setData ends its intent, and makes its znode cached, when its reply leaves: what was read before it must
+ * not be brought up to what it wrote. Nothing is absorbed before the answer to a multiRead has left. */
 static void resolve_late(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e,
                          const struct pk_answer_frame *a)
 {
@@ -188,8 +188,8 @@ static bool succeeded(const struct pk_entry *e, const struct pk_reply *r, struct
     return r->err == PK_Z_OK;
 }
 
-/* Watches that stand although the request failed: exists watches a missing znode, and setWatches has registered what comes
- * before the list that it could not read. */
+/* Watches that stand although the request failed: exists watches a missing znode, and setWatches has registered what
+ * comes before the list that it could not read. */
 static uint8_t watches_despite(const struct pk_entry *e, const struct pk_reply *r)
 {
     if (e->op == PK_OP_SET_WATCHES || e->op == PK_OP_SET_WATCHES2)
@@ -270,8 +270,8 @@ void pk_answer_passed(struct pk_sync *sync, struct pk_client *c, struct pk_entry
     pk_answers_advance(sync, c);
 }
 
-/* The newest answer that waits although it came in its turn: no event may overtake it. One that came too early waits for
- * answers which an event may have to precede. */
+/* The newest answer that waits although it came in its turn: no event may overtake it. One that came too early waits
+ * for answers which an event may have to precede. */
 static struct pk_entry *last_parked(const struct pk_queue *q)
 {
     for (struct pk_list *at = q->entries.prev; at != &q->entries; at = at->prev) {

@@ -6,8 +6,8 @@
 
 #include "core/sync/sync.h"
 
-/* A whole answer has come in. It is emitted at once when its turn has come, else parked; what waited behind it follows. An
- * internal one goes to its owner. */
+/* A whole answer has come in. It is emitted at once when its turn has come, else parked; what waited behind it follows.
+ * An internal one goes to its owner. */
 void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entry *e,
                        const struct pk_answer_frame *a);
 /* A notification has come in. */

@@ -1,9 +1,10 @@
 /*
  * Operations on what is held.
  *
- * Happy path: exists and setData of a beat: one look-up between them, data overwritten in place, two replies in the arena.
- * Failure modes: wrong versions and non-empty parents are answered as a server answers them; out of memory marks the client
- * to end and changes nothing.
+ * Happy path: exists and setData of a beat: one look-up between them, data overwritten in place, two replies in the
+ * arena.
+ * Failure modes: wrong versions and non-empty parents are answered as a server answers them; out of memory marks the
+ * client to end and changes nothing.
  */
 #include "core/serve/local.h"
 

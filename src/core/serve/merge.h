@@ -1,7 +1,7 @@
 /*
  * Answers of the ensemble that memory has something to add to: local names in listings, local children and deletes in a
- * parent's Stat, the newest data of a cached znode, local descendants in a count. What is added belongs to the moment that
- * the answer shows, so it is computed when the answer is emitted, from its header zxid (design.md 7.5).
+ * parent's Stat, the newest data of a cached znode, local descendants in a count. What is added belongs to the moment
+ * that the answer shows, so it is computed when the answer is emitted, from its header zxid (design.md 7.5).
  */
 #ifndef PK_CORE_SERVE_MERGE_H
 #define PK_CORE_SERVE_MERGE_H

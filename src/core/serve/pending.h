@@ -26,8 +26,8 @@ struct pk_judged {
     struct pk_target t; /* of its path, where its route looks at it */
 };
 
-/* Something is begun for the request: it becomes the client's pending one where it was not, and enters the stage. NULL when
- * the client is to end for want of memory. */
+/* Something is begun for the request: it becomes the client's pending one where it was not, and enters the stage. NULL
+ * when the client is to end for want of memory. */
 struct pk_pending *pk_pending_enter(struct pk_judged *j, enum pk_stage stage);
 /* It has been taken, or never will be: what was begun for it is dropped. */
 void pk_pending_drop(struct pk_sync *sync, struct pk_client *c);

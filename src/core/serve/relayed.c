@@ -69,8 +69,8 @@ static bool promoted(struct pk_judged *j, struct pk_plan *plan)
     return false;
 }
 
-/* True when the request may pass cached znodes that the connection was not let flush: its write will be refused as well,
- * its read brought up to date. */
+/* True when the request may pass cached znodes that the connection was not let flush: its write will be refused as
+ * well, its read brought up to date. */
 static bool may_pass(const struct pk_request *req)
 {
     return req->op == PK_OP_SET_DATA || req->info->route == PK_ROUTE_READ;
@@ -164,8 +164,8 @@ static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct 
     return z != NULL ? pk_intent_add(store, &j->c->watcher, &e->intents, z, target->intents) : PK_ENOMEM;
 }
 
-/* Ties the entry to everything that the request may change or watch, and lets the uplink catch up (sync) where it may not
- * have seen a recent promotion of that. */
+/* Ties the entry to everything that the request may change or watch, and lets the uplink catch up (sync) where it may
+ * not have seen a recent promotion of that. */
 static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
 {
     struct pk_targets targets;

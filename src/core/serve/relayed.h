@@ -8,7 +8,8 @@
 
 /* Relays the request. path: for answers that need it, else null. */
 enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, struct pk_bytes path);
-/* Anything that memory does not absorb: promotes and flushes what it targets, marks what it may change or watch, relays. */
+/* Anything that memory does not absorb: promotes and flushes what it targets, marks what it may change or watch,
+ * relays. */
 enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, struct pk_bytes path);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The bytes of replies from memory. Each is one reply whose header zxid is the highest already sent to the client, so that
- * no client ever shows a server a zxid that the server has not seen (design.md 6.5).
+ * The bytes of replies from memory. Each is one reply whose header zxid is the highest already sent to the client, so
+ * that no client ever shows a server a zxid that the server has not seen (design.md 6.5).
  */
 #ifndef PK_CORE_SERVE_REPLY_H
 #define PK_CORE_SERVE_REPLY_H

@@ -1,9 +1,9 @@
 /*
  * Judging a request (design.md 5).
  *
- * Happy path: a beat's exists and setData are executed from the read buffer; a request outside all mounts is relayed from
- * there. One that only waits for its turn is left where it is and judged again from the start, so that no half-made
- * decision survives a change of the world; one for which something has been begun is pending (pending.h).
+ * Happy path: a beat's exists and setData are executed from the read buffer; a request outside all mounts is relayed
+ * from there. One that only waits for its turn is left where it is and judged again from the start, so that no
+ * half-made decision survives a change of the world; one for which something has been begun is pending (pending.h).
  * Failure modes: a body that does not decode is relayed, the ensemble says what is wrong with it.
  */
 #include "core/serve/route.h"
@@ -338,8 +338,8 @@ static enum pk_decision route(struct pk_judged *j)
     return route_relay(j);
 }
 
-/* A queued local read that memory cannot answer any more (its znode was promoted or deleted meanwhile) is relayed when its
- * turn comes; nothing may be relayed past it, or it would see what was asked for after it. */
+/* A queued local read that memory cannot answer any more (its znode was promoted or deleted meanwhile) is relayed when
+ * its turn comes; nothing may be relayed past it, or it would see what was asked for after it. */
 static bool local_reads_stand(const struct pk_sync *sync, struct pk_client *c)
 {
     if (c->queue.locals == 0 || c->invalidations_seen == sync->store->invalidations)

@@ -1,6 +1,6 @@
 /*
- * What a request targets: path by path, how much of what is there it depends on (enum pk_scope), and what it may change or
- * watch there (enum pk_intent_kind). A pure iterator over the request's bytes (design.md 5.1).
+ * What a request targets: path by path, how much of what is there it depends on (enum pk_scope), and what it may change
+ * or watch there (enum pk_intent_kind). A pure iterator over the request's bytes (design.md 5.1).
  */
 #ifndef PK_CORE_SERVE_TARGETS_H
 #define PK_CORE_SERVE_TARGETS_H
@@ -23,8 +23,8 @@ struct pk_targets {
 };
 
 void pk_targets_begin(struct pk_targets *t, const struct pk_request *req);
-/* The next target; false at the end. A body that does not decode yields what could be read before the damage: the ensemble
- * refuses such a request whole. */
+/* The next target; false at the end. A body that does not decode yields what could be read before the damage: the
+ * ensemble refuses such a request whole. */
 bool pk_targets_next(struct pk_targets *t, struct pk_request_target *target);
 
 #endif

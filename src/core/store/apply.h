@@ -79,8 +79,8 @@ struct pk_listener {
 
 /*
  * Carries out one change: data, versions, zxids, times, parents' counters, figures. PK_ENOMEM (LOCAL_CREATE, SET,
- * RESTORED, PROMOTED, REMEMBERED and CACHED only): nothing changed. After a change that may leave nothing to remember the
- * caller tidies the znode when it is done with it.
+ * RESTORED, PROMOTED, REMEMBERED and CACHED only): nothing changed. After a change that may leave nothing to remember
+ * the caller tidies the znode when it is done with it.
  */
 enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *change) PK_NODISCARD;
 

@@ -33,8 +33,8 @@ static inline int32_t pk_cached_pending(const struct pk_cached *l)
     return (int32_t)((uint32_t)l->value.version - (uint32_t)l->value.base.version);
 }
 
-/* What memory would say of the znode is what the ensemble says, but for what is absorbed. Children of the ensemble's own
- * may be ephemeral and go without a word to us, so a znode that has some is never answered for. */
+/* What memory would say of the znode is what the ensemble says, but for what is absorbed. Children of the ensemble's
+ * own may be ephemeral and go without a word to us, so a znode that has some is never answered for. */
 static inline bool pk_cached_fresh(const struct pk_cached *l)
 {
     const struct pk_value *v = &l->value;

@@ -48,8 +48,8 @@ struct pk_target {
  */
 void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core_stats *stats, uint64_t seed,
                    size_t cached_size);
-/* Adds mounts, copied, their roots tracked. PK_ENOMEM, or PK_EINVAL for a path that may not be a mount: some may have been
- * added. */
+/* Adds mounts, copied, their roots tracked. PK_ENOMEM, or PK_EINVAL for a path that may not be a mount: some may have
+ * been added. */
 enum pk_err pk_store_add_mounts(struct pk_store *store, const struct core_mount *mounts,
                                 size_t n) PK_NODISCARD;
 void pk_store_drop(struct pk_store *store);
@@ -67,8 +67,8 @@ struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes pat
 struct pk_target pk_store_target(const struct pk_store *store, struct pk_bytes path);
 /* The tracked child of z of that name, or NULL. */
 struct pk_znode *pk_store_child(const struct pk_store *store, const struct pk_znode *z, struct pk_bytes name);
-/* The znode of a path at or below a mount, made tracked (with its ancestors up to the root) when it is not; NULL when out
- * of memory. */
+/* The znode of a path at or below a mount, made tracked (with its ancestors up to the root) when it is not; NULL when
+ * out of memory. */
 struct pk_znode *pk_store_track(struct pk_store *store, struct pk_mount *mount,
                                 struct pk_bytes path) PK_NODISCARD;
 /* The tracking of a znode, made when it has none; NULL when out of memory. */

@@ -1,10 +1,10 @@
 /*
  * Who watches, and what is on its way to the ensemble, path by path below the mounts.
  *
- * An *intent* ties a relayed request to a znode from the moment it is sent: what it may change there, or watch. While it
- * stands, local creates at that path and directly below it are relayed (the ensemble decides who comes first), and
- * prechecks that look at it are worthless. Intents that watch become standing watches with a good reply. A watched path is
- * never absorbed; over-approximation costs speed only (design.md 5.4, 9).
+ * An *intent* ties a relayed request to a znode from the moment it is sent: what it may change there, or watch. While
+ * it stands, local creates at that path and directly below it are relayed (the ensemble decides who comes first), and
+ * prechecks that look at it are worthless. Intents that watch become standing watches with a good reply. A watched path
+ * is never absorbed; over-approximation costs speed only (design.md 5.4, 9).
  *
  *   request sent ──intent──► in flight ──good reply──► standing ──its event, the watcher's end──► gone
  */

@@ -1,10 +1,10 @@
 /*
  * What memory knows of one path below a mount.
  *
- * A znode is local (it exists here alone), promoting (being created in the ensemble), or merely tracked: a path of which
- * there is something to remember (a mount's root, an upstream parent of local znodes, a watch, a request in flight, a
- * recent promotion, a cached value). A tracked znode without a reason is forgotten at once, so memory follows what is
- * held.
+ * A znode is local (it exists here alone), promoting (being created in the ensemble), or merely tracked: a path of
+ * which there is something to remember (a mount's root, an upstream parent of local znodes, a watch, a request in
+ * flight, a recent promotion, a cached value). A tracked znode without a reason is forgotten at once, so memory follows
+ * what is held.
  *
  *   TRACKED ──create──► LOCAL ──batch sent──► PROMOTING ──created upstream──► REPLAYING ──counters equal──► PROMOTED
  *      ▲                 │  ▲                     │ refused, or no answer          │                          │
@@ -40,8 +40,8 @@ enum pk_znode_state {
 
 /*
  * Local to replaying: as in its Stat. Promoted: czxid and mzxid are those of the create and of the last replayed step.
- * Tracked, with local children: czxid is the parent's upstream one (0 not seen yet), pzxid and cversion the local share:
- * cversion counts the local deletes below it that the ensemble has not been told of.
+ * Tracked, with local children: czxid is the parent's upstream one (0 not seen yet), pzxid and cversion the local
+ * share: cversion counts the local deletes below it that the ensemble has not been told of.
  */
 struct pk_held {
     int64_t czxid, mzxid, pzxid, ctime, mtime;

@@ -1,6 +1,6 @@
 /*
- * Flushing: what cached znodes absorbed is written to the ensemble, in one transaction per znode that leaves the version
- * which clients have seen.
+ * Flushing: what cached znodes absorbed is written to the ensemble, in one transaction per znode that leaves the
+ * version which clients have seen.
  *
  *   multi{ setData(base version, ""), setData(-1, "") ..., setData(-1, newest data) } for one or several znodes
  *
@@ -25,7 +25,8 @@ void pk_flush_hurried(struct pk_sync *sync);
 bool pk_flush_orphans(struct pk_sync *sync, struct pk_uplink *service);
 /* Flushes what is due; elapsed_us since the last call. handover: how many a mount in mode relay hands over at once. */
 void pk_flush_due(struct pk_sync *sync, int64_t elapsed_us, int64_t handover);
-/* Asks what the ensemble has of a cached znode (exists); its value is judged by the answer. False: that is under way. */
+/* Asks what the ensemble has of a cached znode (exists); its value is judged by the answer. False: that is under
+ * way. */
 bool pk_flush_look(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w);
 
 /* The answer to a flush or a question; takes the owner over. */

@@ -1,6 +1,7 @@
 /*
- * Handing over: what a mount's mode does not hold any more goes to the ensemble on the service session, a bounded number a
- * tick, or as fast as it goes (PK_RELEASE); and znodes restored from a state file are compared with the ensemble there.
+ * Handing over: what a mount's mode does not hold any more goes to the ensemble on the service session, a bounded
+ * number a tick, or as fast as it goes (PK_RELEASE); and znodes restored from a state file are compared with the
+ * ensemble there.
  */
 #ifndef PK_CORE_SYNC_HANDOVER_H
 #define PK_CORE_SYNC_HANDOVER_H

@@ -18,7 +18,8 @@ struct pk_permit {
 
 /* The client's permit on a cached znode, NULL when it has none. */
 struct pk_permit *pk_permit_find(const struct pk_client *c, const struct pk_writeback *w);
-/* The ensemble has let the client write: it has a permit from now on, unless the znode is another session's ephemeral. */
+/* The ensemble has let the client write: it has a permit from now on, unless the znode is another session's
+ * ephemeral. */
 enum pk_err pk_permit_give(struct pk_sync *sync, struct pk_client *c, struct pk_writeback *w) PK_NODISCARD;
 /* Takes one back, or all on a znode. */
 void pk_permit_take(struct pk_sync *sync, struct pk_permit *p);

@@ -29,9 +29,9 @@ struct pk_plan {
         *busy; /* one of the first two that somebody else's promotion is about; NULL when there is none */
 };
 
-/* Adds what the scope asks for at a path to a plan (zeroed before the first; pk_store_walk_begin was called then). Above
- * the mounts only a subtree matters. watch: it is asked for by a watch, which sees what the ensemble sees where a watch
- * does not end absorbing; only the znode itself must be there then. PK_ENOMEM: the plan is to be freed. */
+/* Adds what the scope asks for at a path to a plan (zeroed before the first; pk_store_walk_begin was called then).
+ * Above the mounts only a subtree matters. watch: it is asked for by a watch, which sees what the ensemble sees where a
+ * watch does not end absorbing; only the znode itself must be there then. PK_ENOMEM: the plan is to be freed. */
 enum pk_err pk_plan_add(struct pk_store *store, struct pk_plan *plan, struct pk_bytes path, uint8_t scope,
                         bool watch) PK_NODISCARD;
 /* Collects up to max local znodes of a mount that the ensemble has not refused, then local deletes. */

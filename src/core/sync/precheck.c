@@ -2,8 +2,8 @@
  * Asking before a local create.
  *
  * Happy path: three answers, NONODE and an open ACL among them; the request is woken and becomes a local create.
- * Failure modes: any other answer, or anything that touched the znode or its parent meanwhile, and the create is relayed;
- * a lost uplink drops the precheck with its request.
+ * Failure modes: any other answer, or anything that touched the znode or its parent meanwhile, and the create is
+ * relayed; a lost uplink drops the precheck with its request.
  */
 #include "core/sync/precheck.h"
 

@@ -12,8 +12,8 @@
 
 #include "core/sync/sync.h"
 
-/* Sends the questions for a local create at path below a mount; the client's pending request waits meanwhile. PK_ENOMEM:
- * nothing more is sent, and the client is to end. */
+/* Sends the questions for a local create at path below a mount; the client's pending request waits meanwhile.
+ * PK_ENOMEM: nothing more is sent, and the client is to end. */
 enum pk_err pk_precheck_begin(struct pk_sync *sync, struct pk_client *c, struct pk_mount *mount,
                               struct pk_bytes path) PK_NODISCARD;
 /* Takes an answer in. part: which question. */

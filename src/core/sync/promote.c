@@ -2,9 +2,9 @@
  * Promotion.
  *
  * Happy path: create a batch, replay its counters, next batch; then the request is judged again.
- * Failure modes: a znode that the ensemble refuses stays local and the request is answered with that error; one that the
- * ensemble has already is given up in its favour; a missing parent is created again, once; a lost uplink leaves the batch
- * local and uncertain, and the next promotion of it replaces what it finds.
+ * Failure modes: a znode that the ensemble refuses stays local and the request is answered with that error; one that
+ * the ensemble has already is given up in its favour; a missing parent is created again, once; a lost uplink leaves the
+ * batch local and uncertain, and the next promotion of it replaces what it finds.
  */
 #include "core/sync/promote.h"
 

@@ -1,6 +1,6 @@
 /*
- * Promotion: local znodes that an unusual request names are created in the ensemble, with the counters that clients have
- * seen; then the request is judged again and finds them upstream.
+ * Promotion: local znodes that an unusual request names are created in the ensemble, with the counters that clients
+ * have seen; then the request is judged again and finds them upstream.
  *
  *   per batch:  multi{create...} ──► multi{setData(0,""), setData(-1,"")..., setData(-1,newest), dummy create+delete}
  *   at the end: dummy create+delete pairs below upstream parents whose local deletes a request depends on

@@ -50,7 +50,8 @@ static bool is_sent(const struct pk_writeback *w, const struct pk_stat *st, cons
     return (data->p == NULL) == (w->sent == NULL) && (len == 0 || memcmp(data->p, w->sent->bytes, len) == 0);
 }
 
-/* Somebody else's doing, or that of a request of ours which is under way: then its answer, or the next one, will tell. */
+/* Somebody else's doing, or that of a request of ours which is under way: then its answer, or the next one, will
+ * tell. */
 static enum pk_seen others(struct pk_sync *sync, struct pk_znode *z, enum pk_cached_end why, int64_t zxid)
 {
     if (!pk_intended(z))
@@ -130,8 +131,8 @@ void pk_seen_event(struct pk_sync *sync, struct pk_znode *z, struct pk_znode *pa
     }
 }
 
-/* The value of a setData is moved on by its answer (pk_cached_written) and ends with any other write; the parent's copy is
- * stale when the znode may have come or gone. */
+/* The value of a setData is moved on by its answer (pk_cached_written) and ends with any other write; the parent's copy
+ * is stale when the znode may have come or gone. */
 void pk_seen_written(struct pk_sync *sync, struct pk_znode *z, uint8_t kinds, int32_t op, bool known)
 {
     int64_t zxid = sync->stats->newest_zxid + (known ? 0 : 1);

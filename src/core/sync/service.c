@@ -3,8 +3,8 @@
  *
  * Happy path: opened by a step that leaves orphans; addauth, one multi, closeSession two seconds later.
  * Failure modes: no server, or one that insists on authentication, ends it; it is tried again a second later, then less
- * often. A request that waits for an orphaned flush does not wait for that: the absorbed writes are dropped, counted and
- * said.
+ * often. A request that waits for an orphaned flush does not wait for that: the absorbed writes are dropped, counted
+ * and said.
  */
 #include "core/sync/service.h"
 

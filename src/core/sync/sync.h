@@ -1,6 +1,6 @@
 /*
- * Work with the ensemble that no client's request is by itself: promotions, flushes, prechecks, and the service session on
- * which it goes when no client's uplink carries it.
+ * Work with the ensemble that no client's request is by itself: promotions, flushes, prechecks, and the service session
+ * on which it goes when no client's uplink carries it.
  */
 #ifndef PK_CORE_SYNC_SYNC_H
 #define PK_CORE_SYNC_SYNC_H

@@ -2,8 +2,8 @@
  * Cached znodes and their way back.
  *
  * Happy path: a beat's setData finds the client's permit, is absorbed, and marks the znode dirty.
- * Failure modes: whatever makes the copy doubtful (a foreign write, an ACL changed, a recreated znode) ends the value or
- * its permits, and the next request is the ensemble's; absorbed writes that nobody can flush are counted.
+ * Failure modes: whatever makes the copy doubtful (a foreign write, an ACL changed, a recreated znode) ends the value
+ * or its permits, and the next request is the ensemble's; absorbed writes that nobody can flush are counted.
  */
 #include "core/sync/writeback.h"
 

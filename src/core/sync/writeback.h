@@ -7,7 +7,8 @@
  *                                      └─────────────────────────── IN_FLIGHT ◄── BATCHED
  *                                                                      └ no answer: dirty, uncertain ──► VERIFYING
  *
- *   foreign write, delete, multi, setACL, another czxid, nobody permitted: RETIRED (the value stays for servers that lag)
+ *   foreign write, delete, multi, setACL, another czxid, nobody permitted: RETIRED (the value stays for servers that
+ *   lag)
  *   or gone
  *
  * Reads are the ensemble's own, with the newest data and counters put into the answer; exists alone is answered from
@@ -104,11 +105,11 @@ void pk_cached_denied(struct pk_sync *sync, struct pk_client *c, struct pk_znode
 /* A relayed exists of c was answered OK. */
 void pk_cached_read(const struct pk_client *c, const struct pk_znode *z);
 
-/* Ends the cached value, which the znode must have; what the ensemble last showed is remembered for servers that lag. The
- * caller tidies the znode. */
+/* Ends the cached value, which the znode must have; what the ensemble last showed is remembered for servers that lag.
+ * The caller tidies the znode. */
 void pk_cached_end(struct pk_sync *sync, struct pk_znode *z, enum pk_cached_end why);
-/* Ends a clean one that nobody has a permit on, or whose mount is off. NULL and znodes without one are allowed; the caller
- * tidies the znode. */
+/* Ends a clean one that nobody has a permit on, or whose mount is off. NULL and znodes without one are allowed; the
+ * caller tidies the znode. */
 void pk_cached_end_unused(struct pk_sync *sync, struct pk_znode *z);
 /* Forgets values that ended longer than keep_us ago. */
 void pk_cached_age(struct pk_sync *sync, int64_t keep_us);

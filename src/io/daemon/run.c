@@ -1,8 +1,8 @@
 /*
  * The daemon. Happy path: limits, core, sockets, servers, state file, signals, then the loop until SIGTERM or SIGINT;
  * the core finishes what it has received, every handle closes, and the loop is proven empty. Failure modes: what cannot
- * be opened at the start is said and ends with status 1; a stop that takes longer than stop-timeout, or a second signal,
- * closes what is left.
+ * be opened at the start is said and ends with status 1; a stop that takes longer than stop-timeout, or a second
+ * signal, closes what is left.
  */
 #include "io/daemon/run.h"
 

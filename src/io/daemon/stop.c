@@ -2,7 +2,8 @@
  * The end. Happy path: listeners close, what is held is released where that is configured, the core drains, pairs close
  * one by one, then timers, signals and probes, uv_loop_close finds nothing, and the state file is written. Failure
  * modes: a release that takes longer than stop-timeout, or is refused by the ensemble, ends with a count of what is
- * left; clients that do not take their last bytes are cut off after stop-timeout; what hangs in a thread is left behind.
+ * left; clients that do not take their last bytes are cut off after stop-timeout; what hangs in a thread is left
+ * behind.
  */
 #include "io/daemon/stop.h"
 

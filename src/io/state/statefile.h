@@ -2,7 +2,8 @@
  * The state file: what outlives the process, in one file.
  *
  *   magic (8 bytes) | int format version | long wall ms | long newest zxid | long count | records | int CRC-32
- *   record: ustring path, bool local, buffer data (null: none), long czxid mzxid pzxid ctime mtime, int version cversion
+ *   record: ustring path, bool local, buffer data (null: none), long czxid mzxid pzxid ctime mtime, int version
+ *   cversion
  *
  * Fields are jute's (proto/jute.h), the CRC is zlib's and covers all before it. A writer puts the file under another
  * name until it is whole and on the disk; a reader checks everything before it gives anything out.

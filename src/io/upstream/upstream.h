@@ -16,7 +16,8 @@ enum pk_err pk_upstream_open(struct pk_upstream **out, struct pk_loop *loop, voi
 void pk_upstream_close(struct pk_upstream *upstream);
 /* After the loop has ended; NULL is allowed. */
 void pk_upstream_free(struct pk_upstream *upstream);
-/* True when nothing but ourselves was ever found, or a name led to ourselves from the start: no upstream to serve with. */
+/* True when nothing but ourselves was ever found, or a name led to ourselves from the start: no upstream to serve
+ * with. */
 bool pk_upstream_itself(const struct pk_upstream *upstream);
 /* Probes again when status-interval has passed; every second while no server serves. */
 void pk_upstream_tick(struct pk_upstream *upstream);
