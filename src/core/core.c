@@ -56,7 +56,7 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
-    core->store.listener.listen = NULL;
+    core->store.tap.hear = NULL;
     for (uint32_t i = 0; i < core->conns.nslots; i++)
         if (core->conns.slots[i] != NULL)
             pk_end_free(core, core->conns.slots[i]);

@@ -78,9 +78,9 @@ void core_check(const struct core *core)
     pk_sync_check(&core->sync);
 }
 
-void core_listen(struct core *core, const struct pk_listener *listener)
+void core_tap(struct core *core, const struct pk_tap *tap)
 {
-    core->store.listener = *listener;
+    core->store.tap = *tap;
 }
 
 const struct pk_store *core_store(const struct core *core)

@@ -10,8 +10,8 @@
 /* Ends the process when a counter is not what it counts, or a list does not hold what states say. Between steps
  * only. */
 void core_check(const struct core *core);
-/* Every change from now on is told to the listener, which must not call the core. */
-void core_listen(struct core *core, const struct pk_listener *listener);
+/* Every change from now on is told to the tap, which must not call the core. */
+void core_tap(struct core *core, const struct pk_tap *tap);
 /* What is held, to be read. */
 const struct pk_store *core_store(const struct core *core);
 

@@ -99,7 +99,7 @@ void sim_copy_start(struct sim_copy *copy, struct core *core, const struct core_
     copy->differs[0] = 0;
     pk_store_init(&copy->store, &copy->mem.mem, &copy->stats, 11, sizeof(struct pk_cached));
     assert_int_equal(pk_store_add_mounts(&copy->store, config->mounts, config->nmounts), PK_OK);
-    core_listen(core, &(struct pk_listener){heard, copy});
+    core_tap(core, &(struct pk_tap){heard, copy});
 }
 
 void sim_copy_free(struct sim_copy *copy)

@@ -445,7 +445,7 @@ static void tell(struct pk_store *store, const struct pk_change *c, enum pk_chan
         .wall_ms = c->wall_ms,
         .session_id = c->session_id,
     };
-    store->listener.listen(store->listener.context, &record);
+    store->tap.hear(store->tap.context, &record);
 }
 
 enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
@@ -457,7 +457,7 @@ enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
         err = apply_tracked(store, c);
     else
         err = apply_cached(store, c);
-    if (err != PK_OK || store->listener.listen == NULL)
+    if (err != PK_OK || store->tap.hear == NULL)
         return err;
     const struct pk_znode *up = c->znode->parent;
     tell(store, c, c->kind, c->znode);

@@ -72,8 +72,9 @@ struct pk_change_record {
     int64_t wall_ms, session_id;
 };
 
-struct pk_listener {
-    void (*listen)(void *context, const struct pk_change_record *record);
+/* Whoever hears of every change. */
+struct pk_tap {
+    void (*hear)(void *context, const struct pk_change_record *record);
     void *context;
 };
 

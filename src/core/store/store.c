@@ -187,7 +187,7 @@ static void drop_tree(struct pk_store *store, struct pk_znode *root)
 
 void pk_store_drop(struct pk_store *store)
 {
-    store->listener.listen = NULL;
+    store->tap.hear = NULL;
     for (size_t i = 0; i < store->nmounts; i++) {
         drop_tree(store, store->mounts[i].root);
         pk_free(store->mem, (void *)(uintptr_t)store->mounts[i].config.path);

@@ -18,8 +18,8 @@ struct pk_store {
     struct pk_mount *mounts;
     size_t nmounts;
     struct pk_pool cached, intents, watches;
-    struct pk_listener listener; /* of every change; listen is NULL when nobody does */
-    uint32_t freed_epoch;        /* grows with every znode freed: guards remembered pointers */
+    struct pk_tap tap;      /* of every change; hear is NULL when nobody listens */
+    uint32_t freed_epoch;   /* grows with every znode freed: guards remembered pointers */
     uint32_t invalidations; /* grows whenever a read may have to be relayed that memory could answer before */
     uint32_t walk;          /* of the newest walk (pk_store_walk_begin) */
     struct pk_list recent;  /* pk_tracking.recent, oldest first */

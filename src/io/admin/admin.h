@@ -7,14 +7,14 @@
 #include <stddef.h>
 
 struct pk_pairs;
-struct pk_limits;
+struct pk_file_limits;
 struct pk_listeners;
 struct pk_marker;
 
 struct pk_admin {
     const struct pk_pairs *conns;
     const struct pk_listeners *listeners;
-    const struct pk_limits *limits;
+    const struct pk_file_limits *limits;
     const struct pk_marker *marker;
 };
 

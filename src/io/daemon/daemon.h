@@ -14,7 +14,7 @@
  * SERVING ──► RELEASING ──► DRAINING ──► FINISHING      a signal begins it; without release RELEASING is left out;
  *        stop-timeout each ┘          ┘                 a second signal goes to FINISHING from anywhere
  */
-enum pk_stage { PK_SERVING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
+enum pk_daemon_stage { PK_SERVING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
 
 enum { PK_SIGNALS = 13 };
 
@@ -27,7 +27,7 @@ struct pk_daemon {
     const struct pk_options *options; /* where it comes from */
     struct pk_log log;
     char instance[PK_INSTANCE_TEXT]; /* random */
-    struct pk_limits limits;
+    struct pk_file_limits limits;
     struct pk_pairs conns;
     struct pk_listeners listeners;
     struct pk_survey *survey;
@@ -37,7 +37,7 @@ struct pk_daemon {
     uv_timer_t tick;
     uv_prepare_t drained; /* looks once a turn whether a drain is over */
     uv_signal_t signals[PK_SIGNALS];
-    enum pk_stage stage;
+    enum pk_daemon_stage stage;
     int64_t stop_us;  /* when the stage gives up waiting */
     int64_t stage_us; /* when it began */
     struct {

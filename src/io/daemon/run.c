@@ -34,7 +34,7 @@ static enum pk_err open_all(struct pk_daemon *daemon)
     if (geteuid() == 0)
         pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL,
                "runs as root, which it never needs: give it a user of its own (the unit does)");
-    pk_limits_raise(&daemon->limits, &daemon->log, (size_t)daemon->config->max_connections);
+    pk_file_limits_raise(&daemon->limits, &daemon->log, (size_t)daemon->config->max_connections);
     pk_tick_start(daemon);
     pk_signals_open(daemon);
     enum pk_err err = pk_listeners_open(&daemon->listeners, conns, daemon->limits.pairs);
@@ -44,7 +44,7 @@ static enum pk_err open_all(struct pk_daemon *daemon)
         return err;
     /* The addresses are ours, so no other process of this configuration wants the file; clients wait in the queue. */
     bool restored = pk_persist_load(loop);
-    pk_limits_count(&daemon->limits);
+    pk_file_limits_count(&daemon->limits);
     err = pk_listeners_start(&daemon->listeners);
     if (err == PK_OK && restored)
         pk_persist_remove(loop);

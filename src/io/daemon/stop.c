@@ -30,7 +30,7 @@ static const uint8_t edges[] = {
     [PK_FINISHING] = 0,
 };
 
-static void enter(struct pk_daemon *daemon, enum pk_stage stage)
+static void enter(struct pk_daemon *daemon, enum pk_daemon_stage stage)
 {
     daemon->stage = pk_move("the daemon", edges, daemon->stage, stage);
     daemon->stage_us = daemon->conns.loop.now_us;

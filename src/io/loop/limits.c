@@ -12,7 +12,7 @@
 
 enum { KEPT_BACK = 64 };
 
-void pk_limits_count(struct pk_limits *limits)
+void pk_file_limits_count(struct pk_file_limits *limits)
 {
     DIR *dir = opendir("/proc/self/fd");
     int64_t n = -3; /* ".", ".." and the folder itself */
@@ -24,13 +24,13 @@ void pk_limits_count(struct pk_limits *limits)
     limits->files = n;
 }
 
-void pk_limits_raise(struct pk_limits *limits, struct pk_log *log, size_t wanted)
+void pk_file_limits_raise(struct pk_file_limits *limits, struct pk_log *log, size_t wanted)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         pk_log(log, PK_LOG_WARN, PK_LOG_START, NULL, "the limit of file descriptors is unknown: %s",
                strerror(errno));
-        *limits = (struct pk_limits){.pairs = SIZE_MAX, .max_files = -1};
+        *limits = (struct pk_file_limits){.pairs = SIZE_MAX, .max_files = -1};
         return;
     }
     rlim_t before = limit.rlim_cur;
@@ -39,7 +39,7 @@ void pk_limits_raise(struct pk_limits *limits, struct pk_log *log, size_t wanted
         limit.rlim_cur = before;
     uint64_t files = limit.rlim_cur, kept = files / 4 < KEPT_BACK ? files / 4 : KEPT_BACK;
     size_t room = files - kept > UINT32_MAX ? UINT32_MAX : (size_t)((files - kept) / 2);
-    *limits = (struct pk_limits){.pairs = room > 0 ? room : 1, .max_files = (int64_t)files};
+    *limits = (struct pk_file_limits){.pairs = room > 0 ? room : 1, .max_files = (int64_t)files};
     pk_log(log, PK_LOG_INFO, PK_LOG_START, NULL,
            "file descriptors: %" PRIu64 " (was %" PRIu64 "), room for %zu clients%s", files, (uint64_t)before,
            limits->pairs,

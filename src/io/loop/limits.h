@@ -6,7 +6,7 @@
 
 #include "io/loop/log.h"
 
-struct pk_limits {
+struct pk_file_limits {
     size_t pairs;      /* clients for which there is room */
     int64_t max_files; /* descriptors that are allowed, -1 unknown */
     int64_t files;     /* open beside those of pairs */
@@ -17,9 +17,9 @@ struct pk_limits {
  * two descriptors for each client, some kept back for the rest of the process, so that a client that was accepted also
  * gets its uplink.
  */
-void pk_limits_raise(struct pk_limits *limits, struct pk_log *log, size_t wanted);
+void pk_file_limits_raise(struct pk_file_limits *limits, struct pk_log *log, size_t wanted);
 
 /* Counts what is open before the first client: later counting would keep everybody waiting. */
-void pk_limits_count(struct pk_limits *limits);
+void pk_file_limits_count(struct pk_file_limits *limits);
 
 #endif
