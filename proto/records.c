@@ -264,7 +264,7 @@ enum pk_err pk_connect_response_decode(const uint8_t *p, size_t len, struct pk_c
     pk_get_int(&in);
     c->timeout = pk_get_int(&in);
     c->session_id = pk_get_long(&in);
-    pk_get_bytes(&in);
+    c->passwd = pk_get_bytes(&in);
     c->read_only = !in.bad && pk_in_left(&in) > 0 && pk_get_bool(&in);
     return in.bad ? PK_EMALFORMED : PK_OK;
 }

@@ -193,7 +193,8 @@ enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len,
 struct pk_connect_response {
     int64_t session_id;
     int32_t timeout; /* ms */
-    bool read_only;  /* the server serves reads only; false when the byte is absent */
+    struct pk_bytes passwd;
+    bool read_only; /* the server serves reads only; false when the byte is absent */
 };
 enum pk_err pk_connect_response_decode(const uint8_t *p, size_t len,
                                        struct pk_connect_response *c) PK_NODISCARD;

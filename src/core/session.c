@@ -50,7 +50,7 @@ void pk_session_connect(struct core *core, struct pk_uplink *u)
 
 void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close why)
 {
-    if (u->state == PK_UPLINK_HANDSHAKE)
+    if (u->state == PK_UPLINK_HANDSHAKE || u->state == PK_UPLINK_UP)
         core->stats.uplinks--;
     pk_blob_unref(core->mem, u->in.frame);
     u->in = (struct pk_incoming){0};
@@ -60,6 +60,16 @@ void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close 
     u->want_open = true;
     u->why = (uint8_t)why;
     pk_conn_changed(&core->conns, u);
+}
+
+void pk_session_move_service(struct core *core, enum pk_close why)
+{
+    struct pk_uplink *u = core->sync.service.uplink;
+    u->why = (uint8_t)why;
+    if (pk_service_moves(&core->sync) == PK_OK)
+        pk_session_elsewhere(core, u, why);
+    else
+        pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
 }
 
 /* The session is the newest connection's: an older one of the same session is fenced. */
@@ -116,7 +126,7 @@ void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk
     pk_blob_unref(core->mem, u->connect_request);
     u->connect_request = NULL;
     if (u->client == NULL) {
-        pk_service_up(&core->sync);
+        pk_service_up(&core->sync, &res);
         return;
     }
     enter(core, u, res.session_id);

@@ -15,5 +15,7 @@ void pk_session_connect(struct core *core, struct pk_uplink *u);
 void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk_frame *f);
 /* This server does not take the session; another is asked for. why: of this one's failure. */
 void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close why);
+/* The service session's server is lost or slow: the session is taken up on another. */
+void pk_session_move_service(struct core *core, enum pk_close why);
 
 #endif

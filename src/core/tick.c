@@ -10,6 +10,8 @@
 #include "core/session.h"
 #include "core/sync/flush.h"
 #include "core/sync/handover.h"
+#include "core/sync/promote.h"
+#include "core/sync/service.h"
 
 enum {
     CONNECT_LEAST_US = 1000 * 1000,
@@ -29,9 +31,12 @@ static void check_handshakes(struct core *core)
     }
 }
 
-/* How long a server may take for the connect response. The timeout that was asked for may be any number. */
+/* How long a server may take for the connect response. The timeout that was asked for may be any number; the service
+ * session has no time to lose. */
 static int64_t connect_patience(const struct pk_uplink *u)
 {
+    if (u->client == NULL)
+        return CONNECT_LEAST_US;
     int64_t sixth = (int64_t)u->timeout_ms * 1000 / 6;
     return sixth < CONNECT_LEAST_US ? CONNECT_LEAST_US : sixth > CONNECT_MOST_US ? CONNECT_MOST_US : sixth;
 }
@@ -84,6 +89,9 @@ void pk_times_up(struct core *core)
     if (elapsed >
         LATE_TICK_US) /* it is we who slept: what came meanwhile has yet to be read, the next tick judges */
         return;
+    if (pk_service_slow(&core->sync))
+        pk_session_move_service(core, PK_CLOSE_SERVICE_SLOW);
+    pk_promote_tick(&core->sync);
     check_handshakes(core);
     check_connecting(core);
     check_outstanding(core);

@@ -251,6 +251,8 @@ void pk_uplink_eof(struct core *core, struct pk_uplink *u)
 {
     if (u->state == PK_UPLINK_HANDSHAKE)
         pk_session_elsewhere(core, u, PK_CLOSE_UPLINK_CLOSED_AT_ONCE);
+    else if (u->client == NULL && pk_uplink_usable(u))
+        pk_session_move_service(core, PK_CLOSE_UPLINK_LOST);
     else
         pk_conn_close(&core->conns, u, u->session_closing ? PK_CLOSE_SESSION_CLOSED : PK_CLOSE_UPLINK_LOST);
 }

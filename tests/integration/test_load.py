@@ -47,7 +47,7 @@ def test_listings_of_megabytes():
     got = names_of(conn, "/big/list")
     assert sorted(got[0]) == sorted(expected[0])
     for n in range(5):
-        assert conn.call(wire.OP_CREATE, wire.create(f"/big/list/born{n}", b"x")).err == 0
+        assert conn.call(wire.OP_CREATE, wire.create(f"/big/list/local{n}", b"x")).err == 0
     merged = names_of(other, "/big/list")
     assert sorted(merged[0]) == sorted(expected[0] + [f"local{n}" for n in range(5)])
     assert merged[1].numChildren == CHILDREN + 5 and merged[1].cversion == got[1].cversion + 5, merged[1]

@@ -75,6 +75,8 @@ static uint64_t run(const struct sup_buf *b, const struct sup_buf *hello, uint64
     uint64_t calls = s.mem.calls - before;
     sup_mem_fail(&s.mem, 0);
     s.mem.all_after = false;
+    if (c >= 0)
+        s.conns[c].hold = false;
     sim_advance(&s, 6000000);
     struct sup_buf more = {0};
     if (s.conns[other].closed)

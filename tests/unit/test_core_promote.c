@@ -21,7 +21,10 @@ static void counters_are_replayed(void **state)
     assert_int_equal(sim_stat(&f).version, 7);
     expect_upstream(M "/t/w", "beat 6", 7);
     assert_int_equal(upstream(M "/t")->creates, 4);
-    assert_null(upstream(M "/t/pacekeeper-counts"));
+    int below = 0;
+    for (int i = 0; i < s.zk.tree.n; i++)
+        below += strncmp(s.zk.tree.nodes[i].path, M "/t/", strlen(M "/t/")) == 0;
+    assert_int_equal(below, 1); /* no dummy is left */
     assert_in_range(s.zk.writes - writes, 1, 6);
     assert_int_equal(st()->znodes, 0);
     assert_int_equal(st()->promoted_znodes, 2);
@@ -45,23 +48,29 @@ static void many_writes_are_cut(void **state)
     assert_true(logged);
 }
 
-/* While a znode is being promoted reads are local, writes wait, in the order in which they came. */
-static void others_wait(void **state)
+/* Lets the service session's server do so many things; it is held. */
+static void serve(int n)
+{
+    assert_true(sim_service(&s) >= 0);
+    sim_release(&s, sim_service(&s), n);
+}
+
+/* While a batch is under way reads of it are local, and writes wait, in the order in which they came. */
+static void writes_wait_for_their_batch(void **state)
 {
     (void)state;
+    struct sim_frame f;
     sim_local_create(&s, c, M "/t", "x");
-    s.conns[c].hold = true;
+    s.service_hold = true;
     sim_watch(&s, c, 3, M "/t");
     wire_read(&b, 10, PK_OP_GET_DATA, M "/t", false);
     wire_set(&b, 11, M "/t", "waits", 0);
     wire_read(&b, 12, PK_OP_GET_DATA, M "/t", false);
     sim_go(&s, other, &b);
-    struct sim_frame f;
     sim_expect(&s, other, 10, PK_Z_OK, &f);
     sim_expect_data(&f, "x");
     assert_false(sim_frame(&s, other, &f));
-    for (int i = 0; i < 20; i++)
-        sim_release(&s, c, 1);
+    serve(20);
     sim_expect(&s, other, 11, PK_Z_OK, &f);
     sim_expect(&s, other, 12, PK_Z_OK, &f);
     sim_expect_data(&f, "waits");
@@ -69,33 +78,78 @@ static void others_wait(void **state)
     sim_expect(&s, c, 3, PK_Z_OK, NULL);
 }
 
-/* The uplink is lost in the middle of a promotion, before or after the ensemble did it. */
+/* What awaits its turn is answered from memory, and promoted with its newest data when that comes. */
+static void what_awaits_its_turn_is_not_busy(void **state)
+{
+    (void)state;
+    static const char *const paths[2] = {M "/t/a", M "/t/b"};
+    struct sim_frame f;
+    int answered = 0, who[2] = {sim_connect(&s, 10000), other};
+    sim_local_create(&s, c, M "/t", "");
+    for (int i = 0; i < 2; i++) {
+        sim_local_create(&s, who[i], paths[i], "");
+        sim_beats(&s, who[i], paths[i], 300);
+    }
+    s.service_hold = true;
+    wire_read(&b, 3, PK_OP_GET_CHILDREN, M "/t", true);
+    sim_go(&s, c, &b);
+    for (int i = 0; i < 2; i++) {
+        wire_set(&b, 9, paths[i], "newest", 300);
+        sim_go(&s, who[i], &b);
+        answered += sim_frame(&s, who[i], &f);
+    }
+    assert_int_equal(answered, 1);
+    serve(20);
+    sim_expect(&s, c, 3, PK_Z_OK, NULL);
+    for (int i = 0; i < 2; i++)
+        expect_upstream(paths[i], "newest", 301);
+}
+
+/* Once a client whose server hung kept everybody's beats waiting, for as long as its own session lasted. */
+static void who_asks_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "x");
+    int monitor = sim_connect(&s, 40000);
+    wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
+    sim_call(&s, monitor, &b, PK_Z_OK, NULL);
+    s.conns[monitor].hold = true;
+    sim_watch(&s, monitor, 3, M "/t");
+    for (int i = 0; i < 20; i++) {
+        wire_set(&b, 10 + i, M "/t", "beat", -1);
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+        sim_advance(&s, 250000);
+    }
+    sim_local_create(&s, other, M "/new", "first beat");
+    assert_false(sim_frame(&s, monitor, &f));
+    for (int i = 0; i < 20; i++)
+        sim_release(&s, monitor, 1);
+    sim_expect(&s, monitor, 3, PK_Z_OK, NULL);
+}
+
+/* The service session's server is lost in the middle of a batch, before or after the ensemble did it. */
 static void promotion_cut_off(void **state)
 {
     (void)state;
     for (int done = 0; done < 2; done++) {
-        int promoter = sim_connect(&s, 10000);
         char path[64];
         snprintf(path, sizeof path, M "/cut%d", done);
-        wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
-        sim_go(&s, promoter, &b);
         sim_local_create(&s, c, path, "x");
         sim_beats(&s, c, path, 3);
-        s.conns[promoter].hold = s.conns[promoter].deaf = true;
-        sim_watch(&s, promoter, 3, path);
-        if (done)
-            sim_release(&s, promoter, 1);
-        assert_int_equal(upstream(path) != NULL, done);
-        s.conns[promoter].deaf = false;
-        sup_buf_reset(&s.conns[promoter].uplink.todo);
-        s.conns[promoter].uplink.off = 0;
-        s.conns[promoter].uplink.eof = true;
-        sim_pump(&s);
-        assert_true(s.conns[promoter].closed);
-        sim_beats(&s, c, path, 2);
+        s.service_hold = true;
         sim_watch(&s, other, 3, path);
+        int service = sim_service(&s);
+        sim_lose(&s, service, done, SIM_UNHEARD);
+        assert_int_equal(upstream(path) != NULL, done);
+        s.service_hold = s.conns[service].hold = false;
+        sim_pump(&s);
+        sim_advance(&s, 3000000);
         sim_expect(&s, other, 3, PK_Z_OK, NULL);
+        sim_beats(&s, c, path, 2);
         expect_upstream(path, "beat 1", 5);
+        struct sim_frame event;
+        assert_true(sim_frame(&s, other, &event));
     }
 }
 
@@ -187,10 +241,16 @@ static void depth_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(counters_are_replayed), CASE(many_writes_are_cut),
-        CASE(others_wait),           CASE(promotion_cut_off),
-        CASE(foreign_create),        CASE(parent_is_made_again),
-        CASE(promotion_is_refused),  CASE(sequence_counts_local_creates),
+        CASE(counters_are_replayed),
+        CASE(many_writes_are_cut),
+        CASE(writes_wait_for_their_batch),
+        CASE(what_awaits_its_turn_is_not_busy),
+        CASE(who_asks_keeps_nobody_waiting),
+        CASE(promotion_cut_off),
+        CASE(foreign_create),
+        CASE(parent_is_made_again),
+        CASE(promotion_is_refused),
+        CASE(sequence_counts_local_creates),
         CASE(depth_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,8 @@ enum pk_stage {
 struct pk_pending {
     enum pk_stage stage;
     uint8_t promotions; /* made for it */
+    bool own;           /* the service session may not promote what it names: on the client's own uplink */
+    uint32_t refusals;  /* by the ensemble, when the newest promotion began */
     bool flushed;       /* counted as one that needed a flush */
     bool
         upstream; /* memory could have taken it, but for a bound or a precheck: it is the ensemble's for good */

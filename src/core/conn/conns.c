@@ -116,7 +116,7 @@ struct pk_client *pk_client_new(struct pk_conns *conns)
 void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u)
 {
     struct pk_client *c = u->client;
-    PK_BUG_ON(u->ending || u->promotion != NULL || !pk_list_empty(&u->awaited.entries));
+    PK_BUG_ON(u->ending || !pk_list_empty(&u->awaited.entries));
     pk_blob_unref(conns->mem, u->connect_request);
     pk_list_del(&u->changed);
     pk_list_del(&u->timed);
@@ -152,7 +152,7 @@ void pk_uplink_move(struct pk_uplink *u, enum pk_uplink_state to)
         [PK_UPLINK_NONE] = BIT(UPLINK, OPENING) | BIT(UPLINK, LOST),
         [PK_UPLINK_OPENING] = BIT(UPLINK, OPENING) | BIT(UPLINK, HANDSHAKE) | BIT(UPLINK, LOST),
         [PK_UPLINK_HANDSHAKE] = BIT(UPLINK, OPENING) | BIT(UPLINK, UP) | BIT(UPLINK, LOST),
-        [PK_UPLINK_UP] = BIT(UPLINK, LOST),
+        [PK_UPLINK_UP] = BIT(UPLINK, LOST) | BIT(UPLINK, OPENING), /* the service session, elsewhere */
         [PK_UPLINK_LOST] = BIT(UPLINK, OPENING),
     };
     PK_BUG_ON((edges[u->state] >> to & 1) == 0);

@@ -192,24 +192,6 @@ void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry 
         pk_put_bool(p, e->watch);
 }
 
-static void send_create(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path)
-{
-    uint8_t *p;
-    size_t len = pk_bytes_len(path) + 4 + PK_OPEN_ACL_LEN + 4;
-    if (pk_send_internal_body(conns, u, PK_ANSWER_DROP, PK_OP_CREATE, len, NULL, &p) == NULL)
-        return;
-    p = pk_put_bytes(pk_put_bytes(p, path), PK_BYTES(""));
-    pk_put_int(pk_put_open_acl(p), PK_CREATE_PERSISTENT);
-}
-
-void pk_send_ancestors(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path)
-{
-    for (uint32_t end = 1; end <= path.len; end++)
-        if (end == path.len || path.p[end] == '/')
-            send_create(conns, u, (struct pk_bytes){path.p, end});
-    pk_conns_log(conns, PK_LOG_EVENT_PARENT_RECREATED, u, path, 0);
-}
-
 void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path, int64_t zxid)
 {
     if (zxid > u->zxid)

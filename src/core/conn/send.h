@@ -54,8 +54,6 @@ struct pk_entry *pk_send_internal_body(struct pk_conns *conns, struct pk_uplink 
 void pk_send_ping(struct pk_conns *conns, struct pk_uplink *u);
 /* Asks a read (again) on behalf of an entry that is in the client's order: built from its op, path and watch. */
 void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e);
-/* Creates a missing upstream znode and its ancestors, plain, empty and open; the answers are swallowed. */
-void pk_send_ancestors(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path);
 /* Sends a sync for the path when the uplink has not shown this zxid yet. */
 void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path, int64_t zxid);
 

@@ -68,7 +68,6 @@ struct pk_uplink {
     struct pk_incoming in;
     struct pk_map_node by_session;
     struct pk_blob *connect_request; /* for another server */
-    struct pk_promotion *promotion;  /* that goes on here */
 };
 
 /* True when requests may be sent on it. */

@@ -13,6 +13,7 @@
 #include "core/serve/merge.h"
 #include "core/sync/internal.h"
 #include "core/sync/keepalive.h"
+#include "core/sync/parents.h"
 #include "core/sync/seen.h"
 #include "proto/ensemble_config.h"
 #include "proto/path.h"
@@ -84,7 +85,7 @@ static enum emitted emit_merged(struct pk_sync *sync, struct pk_client *c, struc
     case PK_MERGE_LATER:
         return STAYS;
     case PK_MERGE_RECREATE:
-        pk_send_ancestors(sync->conns, &c->up, pk_entry_path(e));
+        pk_parents_make(sync, &c->up, pk_entry_path(e));
         break;
     case PK_MERGE_AGAIN:
         (void)!pk_send_internal(sync->conns, &c->up, PK_ANSWER_DROP, PK_OP_SYNC, pk_entry_path(e), NULL);

@@ -43,7 +43,7 @@ bool pk_merge_needless(const struct pk_sync *sync, const struct pk_entry *e)
 
 static bool child_counts(const struct pk_znode *k, int64_t zxid)
 {
-    if (k->held.state == PK_ZNODE_REPLAYING || k->held.state == PK_ZNODE_PROMOTED)
+    if (k->held.state == PK_ZNODE_PROMOTED)
         return k->held.czxid > zxid;
     return pk_znode_held(k);
 }
@@ -51,7 +51,7 @@ static bool child_counts(const struct pk_znode *k, int64_t zxid)
 static struct share share_of(const struct pk_sync *sync, struct pk_znode *z, int64_t zxid)
 {
     struct share s = {.unsure = z->replaying_pairs ? z : NULL};
-    if (sync->promotions == 0 && pk_list_empty(&sync->store->recent)) {
+    if (sync->promoter.batch == NULL && pk_list_empty(&sync->store->recent)) {
         s.children = z->held.nlocal;
     } else {
         for (struct pk_znode *k = z->children; k != NULL; k = k->next) {

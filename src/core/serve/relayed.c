@@ -40,31 +40,57 @@ static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan)
     return err;
 }
 
-static void begin_promotion(struct pk_judged *j, struct pk_plan *plan)
+/* The planned znode that is dealt with last. */
+static struct pk_znode *last_of(const struct pk_plan *plan)
 {
-    struct pk_client *c = j->c;
+    const struct pk_znodes *list = plan->pairs.n > 0 ? &plan->pairs : &plan->promote;
+    return list->v[list->n - 1];
+}
+
+static void begin_promotion(struct pk_judged *j, const struct pk_plan *plan)
+{
+    struct pk_sync *sync = j->sync;
     struct pk_pending *p = pk_pending_enter(j, PK_STAGE_PROMOTE);
     if (p == NULL)
         return;
     if (p->promotions++ == 0)
-        j->sync->stats->requests_promoted++;
-    if (pk_promote_begin(j->sync, &c->up, plan) != PK_OK)
-        pk_conn_close(j->sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
-    else if (c->up.promotion != NULL)
-        pk_wait_on(&p->wait, &c->up.promotion->waiters);
-    else
-        pk_client_wake(j->sync->conns, c);
+        sync->stats->requests_promoted++;
+    p->refusals = sync->promoter.refusals;
+    if (pk_promote_want(sync, plan) != PK_OK) {
+        pk_conn_close(sync->conns, &j->c->up, PK_CLOSE_NO_MEMORY);
+        return;
+    }
+    pk_wait_on(&p->wait, &last_of(plan)->tracking->waiters);
+    if (p->own || (sync->service.uplink == NULL && sync->service.fails > 0))
+        (void)pk_promote_for(sync, &j->c->up, plan); /* else a batch is under way: again when that is over */
+}
+
+/* The error with which the ensemble has refused one of these for the pending request; 0 none. */
+static int32_t refused(const struct pk_pending *p, const struct pk_znodes *list)
+{
+    for (uint32_t i = 0; p != NULL && p->stage == PK_STAGE_PROMOTE && i < list->n; i++) {
+        const struct pk_tracking *t = list->v[i]->tracking;
+        if (t != NULL && (int32_t)(t->refusal_seq - p->refusals) > 0)
+            return t->refusal;
+    }
+    return 0;
 }
 
 /* True when nothing of what is planned is (left) to be promoted; else that is begun when its turn has come. */
-static bool promoted(struct pk_judged *j, struct pk_plan *plan)
+static bool promoted(struct pk_judged *j, const struct pk_plan *plan)
 {
-    const struct pk_pending *p = j->c->pending;
+    struct pk_pending *p = j->c->pending;
     if ((plan->promote.n == 0 && plan->pairs.n == 0) || (p != NULL && p->promotions >= MAX_PROMOTIONS))
         return true;
-    if (plan->busy != NULL)
-        pk_pending_wait_for(j, plan->busy);
-    else if (pk_pending_admitted(j) && pk_client_is_head(j->c))
+    int32_t code = refused(p, &plan->promote);
+    if (code == PK_Z_NO_AUTH && !p->own) {
+        p->own = true; /* the client may be let */
+    } else if (code != 0) {
+        j->c->refusal = code;
+        pk_client_wake(j->sync->conns, j->c);
+        return false;
+    }
+    if (pk_pending_admitted(j) && pk_client_is_head(j->c))
         begin_promotion(j, plan);
     return false;
 }

@@ -19,8 +19,7 @@ bool pk_znode_may_move(enum pk_znode_state from, enum pk_znode_state to)
     static const uint8_t edges[PK_ZNODE_STATES] = {
         [PK_ZNODE_TRACKED] = BIT(LOCAL) | BIT(PROMOTED),
         [PK_ZNODE_LOCAL] = BIT(PROMOTING) | BIT(TRACKED),
-        [PK_ZNODE_PROMOTING] = BIT(REPLAYING) | BIT(LOCAL) | BIT(TRACKED),
-        [PK_ZNODE_REPLAYING] = BIT(PROMOTED) | BIT(LOCAL) | BIT(TRACKED),
+        [PK_ZNODE_PROMOTING] = BIT(PROMOTED) | BIT(LOCAL) | BIT(TRACKED),
         [PK_ZNODE_PROMOTED] = BIT(TRACKED) | BIT(LOCAL) | BIT(PROMOTED),
     };
     return (edges[from] >> to & 1) != 0;
@@ -77,7 +76,7 @@ static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_sta
     z->held.cversion = 0;
     if (to == PK_ZNODE_TRACKED)
         z->held.czxid = 0; /* the ensemble's own of that path has another one, not seen yet */
-    z->uncertain = z->replace = z->refused = z->restored = false;
+    z->uncertain = z->unfit = z->refused = z->restored = false;
     store->invalidations++;
 }
 
@@ -182,7 +181,7 @@ static enum pk_err promoted(struct pk_store *store, const struct pk_change *c)
     if (pk_store_remember(store, z, c->now_us) != PK_OK)
         return PK_ENOMEM;
     let_go(store, z, PK_ZNODE_PROMOTED);
-    z->held.mzxid = c->zxid;
+    z->held.czxid = z->held.mzxid = c->zxid;
     stale(store, z->parent, c->zxid);
     store->stats->promoted_znodes++;
     return PK_OK;
@@ -347,10 +346,6 @@ static enum pk_err apply_local(struct pk_store *store, const struct pk_change *c
     case PK_CHANGE_PROMOTING:
         move(z, PK_ZNODE_PROMOTING);
         return PK_OK;
-    case PK_CHANGE_REPLAYING:
-        move(z, PK_ZNODE_REPLAYING);
-        z->held.czxid = c->zxid;
-        return PK_OK;
     case PK_CHANGE_PROMOTED:
         return promoted(store, c);
     case PK_CHANGE_UNPROMOTED:
@@ -469,7 +464,7 @@ enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
 static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const struct pk_change_record *r)
 {
     int32_t nlocal = z->held.nlocal;
-    bool holds = r->held->state >= PK_ZNODE_LOCAL && r->held->state <= PK_ZNODE_REPLAYING;
+    bool holds = r->held->state >= PK_ZNODE_LOCAL && r->held->state <= PK_ZNODE_PROMOTING;
     struct pk_blob *data = NULL;
     if (holds && r->data != NULL) {
         data = pk_blob_new(store->mem, r->data->bytes, r->data->len);

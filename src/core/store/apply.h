@@ -23,9 +23,8 @@ enum pk_change_kind {
     PK_CHANGE_LOST,         /* held; the ensemble's own znode of that path stays */
     /* Their way to the ensemble. */
     PK_CHANGE_PROMOTING,  /* local; the batch with its create leaves */
-    PK_CHANGE_REPLAYING,  /* promoting; zxid of its create */
-    PK_CHANGE_PROMOTED,   /* replaying; zxid of the newest answer */
-    PK_CHANGE_UNPROMOTED, /* promoting or replaying; local again */
+    PK_CHANGE_PROMOTED,   /* promoting; zxid of its create */
+    PK_CHANGE_UNPROMOTED, /* promoting; local again */
     /* Upstream parents of local znodes. */
     PK_CHANGE_SHARE_RESTORED, /* tracked; its share (held) of a state file */
     PK_CHANGE_SHARE_SEEN, /* tracked: the ensemble showed this czxid (zxid). Another than before: the share is void */

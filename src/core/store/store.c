@@ -102,6 +102,13 @@ static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, ui
     return z;
 }
 
+static void free_tracking(struct pk_store *store, struct pk_znode *z)
+{
+    pk_blob_unref(store->mem, z->tracking->acl);
+    pk_free(store->mem, z->tracking);
+    z->tracking = NULL;
+}
+
 static void forget(struct pk_store *store, struct pk_znode *z)
 {
     pk_map_del(&store->map, &z->map);
@@ -110,9 +117,10 @@ static void forget(struct pk_store *store, struct pk_znode *z)
         if (z->next != NULL)
             z->next->pprev = z->pprev;
     }
-    if (z->tracking != NULL)
+    if (z->tracking != NULL) {
         pk_list_del(&z->tracking->recent);
-    pk_free(store->mem, z->tracking);
+        free_tracking(store, z);
+    }
     pk_blob_unref(store->mem, z->data);
     pk_free(store->mem, z);
     store->freed_epoch++;
@@ -272,6 +280,7 @@ struct pk_tracking *pk_store_tracking(struct pk_store *store, struct pk_znode *z
         return NULL;
     pk_list_init(&t->watches);
     pk_list_init(&t->waiters);
+    pk_list_init(&t->wanted);
     pk_list_init(&t->recent);
     t->znode = z;
     return z->tracking = t;
@@ -282,10 +291,9 @@ static void tidy_tracking(struct pk_store *store, struct pk_znode *z)
     struct pk_tracking *t = z->tracking;
     if (t == NULL || t->inflight > 0 || t->pins > 0 || !pk_list_empty(&t->recent))
         return;
-    if (pk_list_empty(&t->watches) && pk_list_empty(&t->waiters)) {
-        pk_free(store->mem, t);
-        z->tracking = NULL;
-    }
+    if (pk_list_empty(&t->watches) && pk_list_empty(&t->waiters) && pk_list_empty(&t->wanted) &&
+        (t->acl == NULL || z->held.nlocal == 0))
+        free_tracking(store, z);
 }
 
 void pk_store_tidy(struct pk_store *store, struct pk_znode *z)

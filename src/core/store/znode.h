@@ -6,9 +6,9 @@
  * flight, a recent promotion, a cached value). A tracked znode without a reason is forgotten at once, so memory follows
  * what is held.
  *
- *   TRACKED ──create──► LOCAL ──batch sent──► PROMOTING ──created upstream──► REPLAYING ──counters equal──► PROMOTED
- *      ▲                 │  ▲                     │ refused, or no answer          │                          │
- *      └─────delete──────┘  └─────────────────────┴────────────────────────────────┘        TRACKED ◄── later ─┘
+ *   TRACKED ──create──► LOCAL ──its batch is sent──► PROMOTING ──created upstream, counters and all──► PROMOTED
+ *      ▲                 │  ▲                            │ refused, or not there                          │
+ *      └─────delete──────┘  └────────────────────────────┘                          TRACKED ◄── later ────┘
  *
  * What is in struct pk_held changes in apply.c alone: everywhere else it is const, and the compiler says so.
  */
@@ -33,8 +33,7 @@ enum pk_znode_state {
     PK_ZNODE_TRACKED,
     PK_ZNODE_LOCAL,
     PK_ZNODE_PROMOTING, /* its create is under way; reads are still local, writes wait */
-    PK_ZNODE_REPLAYING, /* it exists upstream, its counters are being replayed; otherwise as promoting */
-    PK_ZNODE_PROMOTED,  /* the ensemble's; the zxids of the promotion are remembered for servers that lag */
+    PK_ZNODE_PROMOTED,  /* the ensemble's; the zxid of the promotion is remembered for servers that lag */
     PK_ZNODE_STATES
 };
 
@@ -46,7 +45,7 @@ enum pk_znode_state {
 struct pk_held {
     int64_t czxid, mzxid, pzxid, ctime, mtime;
     int32_t version, cversion;
-    int32_t nlocal; /* children that are local, promoting or replaying */
+    int32_t nlocal; /* children that are local or promoting */
     uint8_t state;  /* enum pk_znode_state */
 };
 
@@ -64,11 +63,11 @@ struct pk_znode {
     uint32_t len;     /* of the name */
     uint32_t seen_by; /* pk_store.walk of the walk that has met it */
     uint8_t mount;
-    bool uncertain : 1; /* a promotion was cut off: the ensemble may have it */
-    bool replace : 1;   /* it has: the next attempt deletes that one first */
+    bool uncertain : 1; /* a promotion was never answered: what the ensemble has there may be ours */
     bool
         replaying_pairs : 1; /* local deletes below it are being replayed: pinned, and further replays wait */
     bool no_local_creates : 1; /* a container or TTL znode */
+    bool unfit : 1;            /* the ensemble's connections break at its size: not promoted any more */
     bool refused : 1;          /* the ensemble refused to take it: not tried again unasked */
     bool restored : 1;         /* from a state file, not yet compared with the ensemble */
     char name[];               /* below its parent; of a mount's root the whole path */
@@ -78,9 +77,16 @@ struct pk_znode {
 struct pk_tracking {
     struct pk_list watches; /* struct pk_watch.of_znode */
     struct pk_list waiters; /* of those who wait for its promotion or replay to end (conn/wait.h) */
-    uint32_t pins;          /* prechecks that look at it */
-    uint32_t inflight;      /* relayed requests that may create, delete or protect it, or show it */
-    uint32_t changes; /* grows with every request that touches it: a precheck begun before is worthless */
+    struct pk_list wanted;  /* in pk_promoter.wanted: it is to be promoted, or its local deletes replayed */
+    struct pk_blob *acl;    /* that a precheck has seen on an upstream parent; NULL: open, or none has */
+    uint32_t refusal_seq;   /* when the ensemble refused it: pk_promoter.refusals, */
+    int32_t refusal;        /* and with which error */
+    int32_t
+        replay_share;  /* steps that are replayed when it is promoted next, and 1; 0: as many as there are */
+    uint8_t fails;     /* promotions of it that the uplink did not survive */
+    uint32_t pins;     /* prechecks that look at it */
+    uint32_t inflight; /* relayed requests that may create, delete or protect it, or show it */
+    uint32_t changes;  /* grows with every request that touches it: a precheck begun before is worthless */
     struct pk_list
         recent; /* in pk_store.recent: servers may lag behind a promotion of it or of its local deletes */
     struct pk_znode *znode;
@@ -106,13 +112,13 @@ static inline struct pk_bytes pk_blob_view(const struct pk_blob *b)
 /* True when memory answers reads of it. */
 static inline bool pk_znode_held(const struct pk_znode *z)
 {
-    return z != NULL && z->held.state >= PK_ZNODE_LOCAL && z->held.state <= PK_ZNODE_REPLAYING;
+    return z != NULL && z->held.state >= PK_ZNODE_LOCAL && z->held.state <= PK_ZNODE_PROMOTING;
 }
 
 /* True while the ensemble is being told of it: writes wait. */
 static inline bool pk_znode_busy(const struct pk_znode *z)
 {
-    return z != NULL && (z->held.state == PK_ZNODE_PROMOTING || z->held.state == PK_ZNODE_REPLAYING);
+    return z != NULL && z->held.state == PK_ZNODE_PROMOTING;
 }
 
 /* Local deletes below a znode that the ensemble has not been told of. */

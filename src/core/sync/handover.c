@@ -93,26 +93,25 @@ void pk_handover_compared(struct pk_sync *sync, struct pk_bytes path, const stru
     z->restored = false;
     bool exists = r->err == PK_Z_OK || r->err == PK_Z_NO_AUTH; /* the latter from 3.8.4 on */
     if (exists && z->held.state == PK_ZNODE_LOCAL)
-        pk_promote_lost(sync, NULL, z);
+        pk_promote_theirs(sync, NULL, z);
 }
 
-/* Begins a promotion of some of a mount; false when there is nothing to begin. */
-static bool promote_some(struct pk_sync *sync, struct pk_uplink *service, struct pk_mount *m)
+/* Wants some of a mount; false when there is nothing to want. */
+static bool want_some(struct pk_sync *sync, struct pk_uplink *service, struct pk_mount *m)
 {
     struct pk_plan plan = {0};
-    bool begun = false;
-    enum pk_err err = pk_plan_mount(sync->store, m, sync->service.releasing ? RELEASE_BATCH : BATCH, &plan);
-    if (err == PK_OK && plan.promote.n == 0 && plan.pairs.n == 0 && plan.busy == NULL) {
+    uint32_t max = sync->service.releasing ? RELEASE_BATCH : BATCH;
+    enum pk_err err = pk_plan_mount(sync->store, m, max, &plan);
+    bool any = plan.promote.n > 0 || plan.pairs.n > 0;
+    if (err == PK_OK && any)
+        err = pk_promote_want(sync, &plan);
+    else if (err == PK_OK)
         m->unpromoted = m->blocked = m->znodes > 0;
-    } else if (err == PK_OK && plan.busy == NULL) {
-        sync->service.handed_over += plan.promote.n;
-        begun = true;
-        err = pk_promote_begin(sync, service, &plan);
-    }
+    sync->service.handed_over += plan.promote.n;
     if (err != PK_OK)
         pk_conn_close(sync->conns, service, PK_CLOSE_NO_MEMORY);
     pk_plan_free(sync->store, &plan);
-    return begun || err != PK_OK;
+    return any || err != PK_OK;
 }
 
 bool pk_handover_step(struct pk_sync *sync, struct pk_uplink *service)
@@ -126,7 +125,7 @@ bool pk_handover_step(struct pk_sync *sync, struct pk_uplink *service)
     bool left = false;
     for (size_t i = 0; i < sync->store->nmounts; i++) {
         struct pk_mount *m = &sync->store->mounts[i];
-        if (to_promote(m) && promote_some(sync, service, m))
+        if (to_promote(m) && want_some(sync, service, m))
             return true;
         left = left || to_promote(m);
     }

@@ -20,7 +20,7 @@ static void tell(struct pk_sync *sync, struct pk_uplink *u, const struct pk_entr
         pk_precheck_answer(sync, e->owner, e->part, r, body);
         break;
     case PK_ANSWER_PROMOTION:
-        pk_promote_answer(sync, u, r, body);
+        pk_promote_answer(sync, u, e->part, r, body);
         break;
     case PK_ANSWER_FLUSH:
     case PK_ANSWER_VERIFY:
@@ -60,5 +60,7 @@ void pk_internal_lost(struct pk_sync *sync, struct pk_uplink *u, struct pk_entry
 {
     if (e->answer == PK_ANSWER_FLUSH || e->answer == PK_ANSWER_VERIFY)
         pk_flush_lost(sync, e->owner);
+    if (e->answer == PK_ANSWER_PROMOTION)
+        pk_promote_lost(sync, u->why == PK_CLOSE_UPLINK_LOST);
     pk_entry_free(sync->conns, u->client, e);
 }

@@ -8,12 +8,14 @@
 
 #include "base/check.h"
 #include "core/sync/permit.h"
+#include "core/sync/promote.h"
 #include "core/sync/service.h"
 #include "core/sync/writeback.h"
 
 void pk_sync_init(struct pk_sync *sync, struct pk_store *store, struct pk_conns *conns)
 {
     *sync = (struct pk_sync){.mem = conns->mem, .stats = conns->stats, .store = store, .conns = conns};
+    pk_promoter_init(sync);
     pk_pool_init(&sync->permits, sync->mem, sizeof(struct pk_permit));
     struct pk_list *lists[] = {&sync->hurried, &sync->orphans, &sync->refused, &sync->retired};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
@@ -23,6 +25,7 @@ void pk_sync_init(struct pk_sync *sync, struct pk_store *store, struct pk_conns 
 void pk_sync_drop(struct pk_sync *sync)
 {
     (void)!pk_service_set_auths(sync, NULL, 0); /* none: cannot fail */
+    pk_promoter_drop(sync);
     pk_pool_drop(&sync->permits);
 }
 

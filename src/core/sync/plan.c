@@ -22,13 +22,19 @@ static enum pk_err push(struct pk_store *store, struct pk_znodes *list, struct p
     return PK_OK;
 }
 
+/* True when the znode, or what it would be created below, cannot be promoted. */
+static bool unfit(const struct pk_znode *z)
+{
+    while (pk_znode_held(z) && !z->unfit)
+        z = z->parent;
+    return pk_znode_held(z);
+}
+
 /* Adds a held znode behind its held ancestors. */
 static enum pk_err add(struct pk_store *store, struct pk_plan *plan, struct pk_znode *z)
 {
-    if (!pk_znode_held(z) || !pk_store_meets(store, z))
+    if (!pk_znode_held(z) || !pk_store_meets(store, z) || unfit(z))
         return PK_OK;
-    if (pk_znode_busy(z))
-        plan->busy = z;
     if (z->parent != NULL) {
         enum pk_err err = add(store, plan, z->parent);
         if (err != PK_OK)
@@ -42,8 +48,6 @@ static enum pk_err add_deletes(struct pk_store *store, struct pk_plan *plan, str
 {
     if (pk_znode_held(z) || (z->held.cversion == 0 && !z->replaying_pairs) || !pk_store_meets(store, z))
         return PK_OK;
-    if (z->replaying_pairs)
-        plan->busy = z;
     return push(store, &plan->pairs, z);
 }
 
@@ -118,9 +122,7 @@ enum pk_err pk_plan_mount(struct pk_store *store, struct pk_mount *mount, uint32
     pk_store_walk_begin(store);
     for (struct pk_znode *z = root; z != NULL && err == PK_OK && plan->promote.n < max;
          z = pk_znode_walk(root, z))
-        if (pk_znode_busy(z))
-            plan->busy = z;
-        else if (!z->refused)
+        if (!z->refused)
             err = add(store, plan, z);
     for (struct pk_znode *z = root; z != NULL && err == PK_OK && plan->promote.n == 0;
          z = pk_znode_walk(root, z))

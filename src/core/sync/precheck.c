@@ -7,6 +7,7 @@
  */
 #include "core/sync/precheck.h"
 
+#include "core/sync/parents.h"
 #include "proto/path.h"
 
 enum part { SYNC, EXISTS, ACL, PARTS };
@@ -101,6 +102,7 @@ static void judge_acl(struct pk_sync *sync, struct pk_precheck *p, struct pk_byt
     p->open = st.ephemeral_owner == 0 && (pk_acl_world_perms(acl) & need) == need;
     struct pk_change seen = {.kind = PK_CHANGE_SHARE_SEEN, .znode = p->parent.znode, .zxid = st.czxid};
     (void)!pk_store_apply(sync->store, &seen); /* cannot fail */
+    pk_parents_seen(sync, p->parent.znode, acl);
 }
 
 void pk_precheck_answer(struct pk_sync *sync, void *owner, int part, const struct pk_reply *r,

@@ -1,15 +1,22 @@
 /*
  * Promotion.
  *
- * Happy path: create a batch, replay its counters, next batch; then the request is judged again.
+ * Happy path: a batch of znodes leaves in one multi; its answer makes them the ensemble's and wakes who waits for them.
  * Failure modes: a znode that the ensemble refuses stays local and the request is answered with that error; one that
- * the ensemble has already is given up in its favour; a missing parent is created again, once; a lost uplink leaves the
- * batch local and uncertain, and the next promotion of it replaces what it finds.
+ * the ensemble has already is given up in its favour; a missing parent is created again, once. A batch that is never
+ * answered stays busy until the ensemble has been asked: ours is what has the data, the ACL and the version that were
+ * sent and was created since; anything else is theirs. Nothing of others is deleted.
  */
 #include "core/sync/promote.h"
 
+#include "base/check.h"
+#include "core/sync/batch.h"
+#include "core/sync/parents.h"
 #include "core/sync/replay.h"
+#include "core/sync/verify.h"
 #include "proto/multi.h"
+
+enum { PATIENCE_US = 1000 * 1000, BATCH_OPS = 500, BATCH_ZNODES = 250, MOST_FAILS = 2 };
 
 static enum pk_err change(struct pk_sync *sync, struct pk_znode *z, enum pk_change_kind kind, int64_t zxid)
 {
@@ -24,205 +31,286 @@ static void wake(struct pk_sync *sync, struct pk_znode *z)
         pk_wake_all(sync->conns, &z->tracking->waiters);
 }
 
-/* What was being promoted is local again. */
-static void stays_local(struct pk_sync *sync, struct pk_znode *z)
+static struct pk_bytes dummy(const struct pk_sync *sync)
 {
-    (void)!change(sync, z, PK_CHANGE_UNPROMOTED, 0); /* cannot fail */
-    wake(sync, z);
+    return (struct pk_bytes){(const uint8_t *)sync->promoter.dummy, PK_DUMMY_LEN};
 }
 
-static void end(struct pk_sync *sync, struct pk_uplink *u)
+void pk_promoter_init(struct pk_sync *sync)
 {
-    struct pk_promotion *s = u->promotion;
-    u->promotion = NULL;
-    sync->promotions--;
-    if (u->client != NULL)
-        u->client->refusal = s->error;
-    for (uint32_t i = 0; i < s->what.pairs.n; i++) {
-        struct pk_znode *z = s->what.pairs.v[i];
-        z->replaying_pairs = false;
-        wake(sync, z);
-        pk_store_tidy(sync->store, z);
-    }
-    pk_plan_free(sync->store, &s->what);
-    pk_wake_all(sync->conns, &s->waiters);
-    pk_free(sync->mem, s);
+    static const char hex[] = "0123456789abcdef", start[] = "/pacekeeper-";
+    struct pk_promoter *p = &sync->promoter;
+    uint64_t seed = sync->conns->limits.hash_seed;
+    pk_list_init(&p->wanted);
+    memcpy(p->dummy, start, sizeof start - 1);
+    for (uint32_t i = 0; i < 16; i++)
+        p->dummy[sizeof start - 1 + i] = hex[pk_hash(seed, &i, sizeof i) >> 20 & 15];
+    _Static_assert(sizeof start - 1 + 16 == PK_DUMMY_LEN, "a dummy's name");
 }
 
-static void send_pairs(struct pk_sync *sync, struct pk_uplink *u, const struct pk_znode *parent,
-                       int32_t pairs)
+void pk_promoter_drop(struct pk_sync *sync)
 {
-    struct pk_multi_op make = pk_replay_pair(parent, true), drop = pk_replay_pair(parent, false);
-    size_t len = PK_MULTI_HEADER + (size_t)pairs * (pk_multi_op_len(&make) + pk_multi_op_len(&drop));
-    uint8_t *p;
-    if (pk_send_internal_body(sync->conns, u, PK_ANSWER_PROMOTION, PK_OP_MULTI, len, u->promotion, &p) ==
-        NULL)
-        return;
-    for (int32_t i = 0; i < pairs; i++)
-        p = pk_multi_op_put(pk_multi_op_put(p, &make), &drop);
-    pk_put_multi(p, -1, true, -1);
+    PK_LIST_EACH(at, tmp, &sync->promoter.wanted)
+        pk_list_del(at);
+    pk_free(sync->mem, sync->promoter.batch);
+    sync->promoter.batch = NULL;
 }
 
-/* Pairs for the next upstream parent; false when every parent has had its own. */
-static bool next_pairs(struct pk_sync *sync, struct pk_uplink *u)
+static struct pk_znode *wanted_at(struct pk_list *at)
 {
-    struct pk_promotion *s = u->promotion;
-    s->step = PK_PROMOTION_PAIRS;
-    for (; s->at < s->what.pairs.n; s->at++) {
-        const struct pk_znode *z = s->what.pairs.v[s->at];
-        if (pk_znode_held(z) || z->held.cversion <= 0)
-            continue;
-        s->done = z->held.cversion < PK_MULTI_OPS / 2 ? z->held.cversion : PK_MULTI_OPS / 2;
-        send_pairs(sync, u, z, s->done);
-        return true;
-    }
-    return false;
+    return PK_CONTAINER(at, struct pk_tracking, wanted)->znode;
 }
 
-/* Sends the creates of the next batch; returns how many znodes it holds, 0 when the connection is to end. */
-static uint32_t send_creates(struct pk_sync *sync, struct pk_uplink *u)
+static enum pk_err want(struct pk_sync *sync, struct pk_znode *z)
 {
-    struct pk_promotion *s = u->promotion;
-    size_t len = PK_MULTI_HEADER, most = pk_multi_room(&sync->conns->limits);
-    uint32_t n = 0;
-    struct pk_znode *const *v = s->what.promote.v + s->next;
-    for (; s->next + n < s->what.promote.n && n < PK_MULTI_OPS; n++) {
-        struct pk_multi_op create = pk_replay_create(v[n]), del = pk_replay_delete(v[n]);
-        size_t more = pk_multi_op_len(&create) + (v[n]->replace ? pk_multi_op_len(&del) : 0);
-        if (n > 0 && len + more > most)
-            break;
-        len += more;
-    }
-    uint8_t *p;
-    if (pk_send_internal_body(sync->conns, u, PK_ANSWER_PROMOTION, PK_OP_MULTI, len, s, &p) == NULL)
-        return 0;
-    for (uint32_t i = 0; i < n; i++) {
-        struct pk_multi_op create = pk_replay_create(v[i]), del = pk_replay_delete(v[i]);
-        if (v[i]->replace)
-            p = pk_multi_op_put(p, &del);
-        p = pk_multi_op_put(p, &create);
-    }
-    pk_put_multi(p, -1, true, -1);
-    return n;
-}
-
-static void next_batch(struct pk_sync *sync, struct pk_uplink *u)
-{
-    struct pk_promotion *s = u->promotion;
-    s->at = 0;
-    s->done = 0;
-    if (s->next == s->what.promote.n) {
-        if (!next_pairs(sync, u))
-            end(sync, u);
-        return;
-    }
-    s->step = PK_PROMOTION_CREATING;
-    s->batch = send_creates(sync, u);
-}
-
-enum pk_err pk_promote_begin(struct pk_sync *sync, struct pk_uplink *u, struct pk_plan *plan)
-{
-    struct pk_promotion *s = pk_zalloc(sync->mem, sizeof *s);
-    if (s == NULL)
+    struct pk_tracking *t = pk_store_tracking(sync->store, z);
+    if (t == NULL)
         return PK_ENOMEM;
-    s->what = *plan;
-    *plan = (struct pk_plan){0};
-    pk_list_init(&s->waiters);
-    u->promotion = s;
-    sync->promotions++;
-    for (uint32_t i = 0; i < s->what.promote.n; i++)
-        (void)!change(sync, s->what.promote.v[i], PK_CHANGE_PROMOTING, 0); /* cannot fail */
-    for (uint32_t i = 0; i < s->what.pairs.n; i++)
-        s->what.pairs.v[i]->replaying_pairs = true;
-    sync->store->invalidations++;
-    next_batch(sync, u);
+    if (pk_list_empty(&t->wanted) && !pk_znode_busy(z) && !z->replaying_pairs)
+        pk_list_add_tail(&sync->promoter.wanted, &t->wanted);
     return PK_OK;
 }
 
-/* Takes the at-th out of the list. */
-static void leave_out(struct pk_promotion *s, uint32_t at)
+/* Of what a request may replay the rest is shared out between the znodes that are left. */
+static void share_out(struct pk_znode *z, int64_t *budget, uint32_t left)
 {
-    struct pk_znodes *list = &s->what.promote;
-    for (uint32_t i = at; i + 1 < list->n; i++)
-        list->v[i] = list->v[i + 1];
-    list->n--;
+    if (pk_znode_busy(z))
+        return;
+    z->tracking->replay_share = 0;
+    int64_t steps = pk_replay_steps(z), share = *budget / left;
+    if (steps > share)
+        z->tracking->replay_share = (int32_t)share + 1;
+    *budget -= steps < share ? steps : share;
 }
 
-static void finish_batch(struct pk_sync *sync, struct pk_uplink *u, int64_t zxid)
+enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan)
 {
-    struct pk_promotion *s = u->promotion;
-    for (; s->batch > 0; s->batch--, s->next++) {
-        struct pk_znode *z = s->what.promote.v[s->next];
-        if (z->held.version > PK_REPLAY_MAX)
-            pk_conns_log(sync->conns, PK_LOG_EVENT_COUNTERS_CUT, u, pk_store_path(sync->store, z),
-                         z->held.version);
-        if (change(sync, z, PK_CHANGE_PROMOTED, zxid) != PK_OK) {
-            pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
-            return;
-        }
-        wake(sync, z);
+    int64_t budget = PK_REPLAY_ALL;
+    for (uint32_t i = 0; i < plan->promote.n; i++) {
+        if (want(sync, plan->promote.v[i]) != PK_OK)
+            return PK_ENOMEM;
+        share_out(plan->promote.v[i], &budget, plan->promote.n - i);
     }
-    next_batch(sync, u);
+    for (uint32_t i = 0; i < plan->pairs.n; i++)
+        if (want(sync, plan->pairs.v[i]) != PK_OK)
+            return PK_ENOMEM;
+    return PK_OK;
 }
 
-/* How many operations the next multi of the replay has, and their bytes. */
-static uint32_t measure_replay(const struct pk_sync *sync, const struct pk_promotion *s, size_t *len)
+bool pk_promote_pending(const struct pk_sync *sync)
 {
-    struct pk_znode *const *v = s->what.promote.v + s->next;
-    uint32_t ops = 0, at = s->at;
-    int32_t done = s->done;
-    *len = PK_MULTI_HEADER;
-    while (at < s->batch) {
-        if (done == pk_replay_steps(v[at])) {
-            at++;
-            done = 0;
-            continue;
-        }
-        struct pk_multi_op o = pk_replay_step(v[at], done);
-        if (ops > 0 &&
-            (ops == PK_MULTI_OPS || *len + pk_multi_op_len(&o) > pk_multi_room(&sync->conns->limits)))
-            break;
-        *len += pk_multi_op_len(&o);
-        ops++;
-        done++;
-    }
-    return ops;
+    return sync->promoter.batch != NULL || !pk_list_empty(&sync->promoter.wanted);
 }
 
-/* Sends the next steps of the batch; false when there was none left (nothing is sent). */
-static bool send_replay(struct pk_sync *sync, struct pk_uplink *u)
+void pk_promote_wake(struct pk_sync *sync)
 {
-    struct pk_promotion *s = u->promotion;
-    struct pk_znode *const *v = s->what.promote.v + s->next;
-    size_t len;
-    uint32_t ops = measure_replay(sync, s, &len);
-    uint8_t *p;
-    if (ops == 0)
+    PK_LIST_EACH(at, tmp, &sync->promoter.wanted)
+        wake(sync, wanted_at(at));
+}
+
+/* Room in a batch: operations and bytes. */
+struct room {
+    int64_t ops, bytes;
+};
+
+static bool takes(const struct pk_sync *sync, const struct pk_batch *b, struct room *room,
+                  const struct pk_znode *z)
+{
+    int64_t ops = pk_replay_ops(z), bytes = (int64_t)pk_replay_len(z, dummy(sync));
+    if (b->n > 0 &&
+        (b->n == PK_BATCH_ZNODES || ops > room->ops || bytes > room->bytes || z->tracking->fails > 0))
         return false;
-    if (pk_send_internal_body(sync->conns, u, PK_ANSWER_PROMOTION, PK_OP_MULTI, len, s, &p) == NULL)
-        return true;
-    while (ops > 0) {
-        if (s->done == pk_replay_steps(v[s->at])) {
-            s->at++;
-            s->done = 0;
-            continue;
-        }
-        struct pk_multi_op o = pk_replay_step(v[s->at], s->done++);
-        p = pk_multi_op_put(p, &o);
-        ops--;
-    }
-    pk_put_multi(p, -1, true, -1);
+    room->ops -= ops;
+    room->bytes -= bytes;
     return true;
 }
 
-static void created(struct pk_sync *sync, struct pk_uplink *u, int64_t zxid)
+/* Puts a wanted znode into the batch, its local parent before it; false when there is no room for it. */
+static bool put(struct pk_sync *sync, struct pk_batch *b, struct room *room, struct pk_znode *z)
 {
-    struct pk_promotion *s = u->promotion;
-    for (uint32_t i = 0; i < s->batch; i++)
-        (void)!change(sync, s->what.promote.v[s->next + i], PK_CHANGE_REPLAYING, zxid); /* cannot fail */
-    s->step = PK_PROMOTION_REPLAYING;
-    if (!send_replay(sync, u))
-        finish_batch(sync, u, zxid);
+    if (pk_znode_busy(z))
+        return true; /* it is in already */
+    if (z->parent->held.state == PK_ZNODE_LOCAL &&
+        (want(sync, z->parent) != PK_OK || !put(sync, b, room, z->parent)))
+        return false;
+    if (!takes(sync, b, room, z))
+        return false;
+    b->v[b->n++] = z;
+    pk_list_del(&z->tracking->wanted);
+    (void)!change(sync, z, PK_CHANGE_PROMOTING, 0); /* cannot fail */
+    return z->tracking->fails == 0;                 /* one that broke a connection goes alone */
+}
+
+/* Fills a batch from the head of what is wanted. */
+static void fill(struct pk_sync *sync, struct pk_batch *b)
+{
+    struct pk_promoter *p = &sync->promoter;
+    struct room room = {BATCH_OPS, (int64_t)pk_multi_room(&sync->conns->limits)};
+    while (!pk_list_empty(&p->wanted)) {
+        struct pk_znode *z = wanted_at(p->wanted.next);
+        if (z->held.state == PK_ZNODE_LOCAL) {
+            if (!put(sync, b, &room, z))
+                return;
+            continue;
+        }
+        if (!pk_znode_held(z) && z->held.cversion > 0) {
+            if (b->n > 0)
+                return;
+            b->parent = z;
+        }
+        pk_list_del(&z->tracking->wanted);
+        if (b->parent != NULL)
+            return;
+        wake(sync, z); /* nothing is left to be done */
+        pk_store_tidy(sync->store, z);
+    }
+}
+
+/* The batch ends; what is in it has been dealt with. */
+static void end_batch(struct pk_sync *sync)
+{
+    struct pk_batch *b = sync->promoter.batch;
+    bool clients = b->u != NULL && b->u->client != NULL;
+    sync->promoter.batch = NULL;
+    sync->store->invalidations++;
+    pk_free(sync->mem, b);
+    if (clients)
+        pk_promote_wake(sync); /* the next batch is theirs to begin */
+}
+
+/* Not the ensemble's yet: wanted again, before all others. */
+static void put_back(struct pk_sync *sync, struct pk_znode *z)
+{
+    (void)!change(sync, z, PK_CHANGE_UNPROMOTED, 0); /* cannot fail */
+    pk_list_add_head(&sync->promoter.wanted, &z->tracking->wanted);
+}
+
+static void put_all_back(struct pk_sync *sync, struct pk_batch *b)
+{
+    while (b->n > 0)
+        put_back(sync, b->v[--b->n]);
+}
+
+static void end_pairs(struct pk_sync *sync, struct pk_batch *b)
+{
+    struct pk_znode *z = b->parent;
+    z->replaying_pairs = false;
+    wake(sync, z);
+    pk_store_tidy(sync->store, z);
+}
+
+static uint8_t *put_pairs(struct pk_sync *sync, const struct pk_batch *b, uint8_t *p)
+{
+    struct pk_multi_op make = pk_replay_pair(b->parent, true, dummy(sync)),
+                       drop = pk_replay_pair(b->parent, false, dummy(sync));
+    for (int32_t i = 0; i < b->pairs; i++)
+        p = pk_multi_op_put(pk_multi_op_put(p, &make), &drop);
+    return p;
+}
+
+static size_t batch_len(struct pk_sync *sync, const struct pk_batch *b)
+{
+    size_t len = PK_MULTI_HEADER;
+    if (b->parent != NULL) {
+        struct pk_multi_op make = pk_replay_pair(b->parent, true, dummy(sync)),
+                           drop = pk_replay_pair(b->parent, false, dummy(sync));
+        len += (size_t)b->pairs * (pk_multi_op_len(&make) + pk_multi_op_len(&drop));
+    }
+    for (uint32_t i = 0; i < b->n; i++)
+        len += pk_replay_len(b->v[i], dummy(sync));
+    return len;
+}
+
+static uint8_t *put_znode(struct pk_sync *sync, const struct pk_znode *z, uint8_t *p)
+{
+    int32_t ops = pk_replay_ops(z);
+    for (int32_t i = 0; i < ops; i++) {
+        struct pk_multi_op o = pk_replay_op(z, i, dummy(sync));
+        p = pk_multi_op_put(p, &o);
+    }
+    return p;
+}
+
+/* Sends the batch's multi; false when the connection is to end. */
+static bool send_batch(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b)
+{
+    uint8_t *p;
+    if (b->parent != NULL) {
+        int32_t owed = b->parent->held.cversion;
+        b->pairs = owed < BATCH_OPS / 2 ? owed : BATCH_OPS / 2;
+    }
+    if (pk_send_internal_body(sync->conns, u, PK_ANSWER_PROMOTION, PK_OP_MULTI, batch_len(sync, b), b, &p) ==
+        NULL)
+        return false;
+    for (uint32_t i = 0; i < b->n; i++)
+        p = put_znode(sync, b->v[i], p);
+    if (b->parent != NULL) {
+        p = put_pairs(sync, b, p);
+        b->parent->replaying_pairs = true;
+    }
+    pk_put_multi(p, -1, true, -1);
+    b->u = u;
+    b->state = PK_BATCH_SENT;
+    b->since_us = sync->conns->now_us;
+    b->zxid = sync->stats->newest_zxid;
+    return true;
+}
+
+static bool begin_batch(struct pk_sync *sync, struct pk_uplink *u)
+{
+    struct pk_promoter *p = &sync->promoter;
+    struct pk_batch *b = p->batch = pk_zalloc(sync->mem, sizeof *b);
+    if (b == NULL) {
+        pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
+        return true;
+    }
+    fill(sync, b);
+    sync->store->invalidations++;
+    if (b->n == 0 && b->parent == NULL) {
+        end_batch(sync);
+        return false;
+    }
+    if (send_batch(sync, u, b))
+        return true;
+    if (b->parent != NULL)
+        end_pairs(sync, b);
+    put_all_back(sync, b);
+    end_batch(sync);
+    return true;
+}
+
+bool pk_promote_step(struct pk_sync *sync, struct pk_uplink *u)
+{
+    struct pk_promoter *p = &sync->promoter;
+    if (p->batch == NULL)
+        return !pk_list_empty(&p->wanted) && begin_batch(sync, u);
+    if (p->batch->state != PK_BATCH_LOST)
+        return false;
+    pk_verify_send(sync, u, p->batch);
+    return true;
+}
+
+bool pk_promote_for(struct pk_sync *sync, struct pk_uplink *u, const struct pk_plan *plan)
+{
+    for (uint32_t i = plan->promote.n; i-- > 0;) {
+        struct pk_tracking *t = plan->promote.v[i]->tracking;
+        if (t == NULL || pk_list_empty(&t->wanted))
+            continue;
+        pk_list_del(&t->wanted);
+        pk_list_add_head(&sync->promoter.wanted, &t->wanted);
+    }
+    return pk_promote_step(sync, u);
+}
+
+static void promoted(struct pk_sync *sync, struct pk_uplink *u, struct pk_znode *z, int64_t zxid)
+{
+    if (pk_replay_version(z) != z->held.version)
+        pk_conns_log(sync->conns, PK_LOG_EVENT_COUNTERS_CUT, u, pk_store_path(sync->store, z),
+                     z->held.version);
+    z->tracking->replay_share = 0;
+    z->tracking->fails = 0;
+    (void)!change(sync, z, PK_CHANGE_PROMOTED, zxid); /* its tracking is there: cannot fail */
+    wake(sync, z);
 }
 
 static bool is_below(const struct pk_znode *z, const struct pk_znode *top)
@@ -232,157 +320,232 @@ static bool is_below(const struct pk_znode *z, const struct pk_znode *top)
     return z == top;
 }
 
-/* The ensemble refuses v[at]: it and what is below it stay local. */
-static void refuse(struct pk_sync *sync, struct pk_uplink *u, uint32_t at, int32_t code)
+/* code 0: requests are relayed as things stand. */
+static void refuse_one(struct pk_sync *sync, struct pk_znode *z, int32_t code)
 {
-    struct pk_promotion *s = u->promotion;
-    struct pk_znodes *list = &s->what.promote;
-    const struct pk_znode *top = list->v[at];
-    pk_conns_log(sync->conns, PK_LOG_EVENT_PROMOTE_FAILED, u, pk_store_path(sync->store, top), code);
-    sync->stats->promote_failures++;
-    if (s->error == 0)
-        s->error = code;
-    uint32_t kept = s->next;
-    for (uint32_t i = s->next; i < list->n; i++) {
-        struct pk_znode *z = list->v[i];
-        if (!is_below(z, top)) {
-            list->v[kept++] = z;
-            continue;
-        }
-        stays_local(sync, z);
-        z->refused = u->client == NULL;
-    }
-    list->n = kept;
+    z->refused = true;
+    z->tracking->refusal = code;
+    z->tracking->refusal_seq = sync->promoter.refusals;
+    wake(sync, z);
 }
 
-void pk_promote_lost(struct pk_sync *sync, struct pk_uplink *u, struct pk_znode *z)
+/* A local znode cannot be promoted: it and what is below it stay so, and nobody wants them any more. */
+static void refuse(struct pk_sync *sync, struct pk_uplink *u, struct pk_znode *top, int32_t code)
+{
+    enum pk_log_event_kind kind = top->unfit ? PK_LOG_EVENT_PROMOTE_UNFIT : PK_LOG_EVENT_PROMOTE_FAILED;
+    bool others_may = u->client == NULL && code == PK_Z_NO_AUTH && !pk_list_empty(&top->tracking->waiters);
+    if (!others_may) {
+        pk_conns_log(sync->conns, kind, u, pk_store_path(sync->store, top), code);
+        sync->stats->promote_failures++;
+    }
+    sync->promoter.refusals++;
+    PK_LIST_EACH(at, tmp, &sync->promoter.wanted) {
+        struct pk_znode *z = wanted_at(at);
+        if (!is_below(z, top))
+            continue;
+        pk_list_del(at);
+        refuse_one(sync, z, code);
+    }
+}
+
+void pk_promote_theirs(struct pk_sync *sync, struct pk_uplink *u, struct pk_znode *z)
 {
     pk_conns_log(sync->conns, PK_LOG_EVENT_FOREIGN_CREATE, u, pk_store_path(sync->store, z), 0);
     sync->stats->foreign_creates++;
+    if (z->tracking != NULL)
+        pk_list_del(&z->tracking->wanted);
     (void)!change(sync, z, PK_CHANGE_LOST, 0); /* cannot fail */
     wake(sync, z);
     pk_store_tidy(sync->store, z);
 }
 
-/* The ensemble has v[at] already, or what is there cannot be replaced. */
-static void give_up(struct pk_sync *sync, struct pk_uplink *u, uint32_t at)
+/* The znode of the batch that an operation of its multi is about. */
+static struct pk_znode *znode_of(const struct pk_batch *b, uint32_t op, bool *creates)
 {
-    struct pk_znode *z = u->promotion->what.promote.v[at];
-    leave_out(u->promotion, at);
-    pk_promote_lost(sync, u, z);
+    uint32_t first = 0, i = 0;
+    while (i + 1 < b->n && op >= first + (uint32_t)pk_replay_ops(b->v[i]))
+        first += (uint32_t)pk_replay_ops(b->v[i++]);
+    *creates = op == first;
+    return b->v[i];
 }
 
-/* The index within the list of the create that a multi's index means: a replaced znode has a delete before it. */
-static uint32_t index_of(const struct pk_promotion *s, uint32_t op)
+/* One znode of the batch was not taken; all of them are local again. */
+static void one_failed(struct pk_sync *sync, struct pk_uplink *u, struct pk_znode *z, bool creates,
+                       int32_t code)
 {
-    uint32_t at = 0;
-    for (uint32_t ops = 0; at < s->batch; at++) {
-        ops += s->what.promote.v[s->next + at]->replace ? 2 : 1;
-        if (op < ops)
-            break;
-    }
-    return s->next + at;
-}
-
-/* What to do about v[at], for which the ensemble answered with code, before the rest is tried again. */
-static void one_refused(struct pk_sync *sync, struct pk_uplink *u, uint32_t at, int32_t code)
-{
-    struct pk_promotion *s = u->promotion;
-    at = at < s->what.promote.n ? at : s->what.promote.n - 1;
-    struct pk_znode *z = s->what.promote.v[at];
-    if (z->replace && code == PK_Z_NO_NODE) {
-        z->replace = z->uncertain = false;
-    } else if (z->replace) {
-        give_up(sync, u, at);
-    } else if (code == PK_Z_NODE_EXISTS && z->uncertain) {
-        z->replace = true;
-    } else if (code == PK_Z_NODE_EXISTS) {
-        give_up(sync, u, at);
-    } else if (code == PK_Z_NO_NODE && !s->parents_made && !pk_znode_held(z->parent)) {
-        s->parents_made = true;
-        pk_send_ancestors(sync->conns, u, pk_store_path(sync->store, z->parent));
+    bool parent_gone = creates && code == PK_Z_NO_NODE && !pk_znode_held(z->parent);
+    if (creates && code == PK_Z_NODE_EXISTS) {
+        pk_promote_theirs(sync, u, z);
+    } else if (parent_gone && z->tracking->fails == 0) {
+        z->tracking->fails++;
+        pk_parents_make(sync, u, pk_store_path(sync->store, z->parent));
     } else {
-        refuse(sync, u, at, code);
+        refuse(sync, u, z, code);
     }
 }
 
-static void create_failed(struct pk_sync *sync, struct pk_uplink *u, const struct pk_reply *r,
-                          struct pk_bytes body)
+static void failed(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b, const struct pk_reply *r,
+                   struct pk_bytes body)
 {
-    struct pk_promotion *s = u->promotion;
     uint32_t op;
     int32_t code = r->err;
-    if (r->err == PK_Z_OK && pk_multi_first_error(body, &op, &code)) {
-        one_refused(sync, u, index_of(s, op), code);
-    } else {
-        while (s->next < s->what.promote.n)
-            refuse(sync, u, s->next, r->err != PK_Z_OK ? r->err : PK_Z_RUNTIME_INCONSISTENCY);
+    bool creates = false;
+    struct pk_znode *z = NULL;
+    if (r->err == PK_Z_OK)
+        code = PK_Z_RUNTIME_INCONSISTENCY;
+    if (r->err == PK_Z_OK && pk_multi_first_error(body, &op, &code))
+        z = znode_of(b, op, &creates);
+    if (z != NULL && z->uncertain && creates && code == PK_Z_NODE_EXISTS) {
+        /* Perhaps an earlier promotion of ours has been carried out after all: asked about it alone. */
+        for (uint32_t i = b->n; i-- > 0;)
+            if (b->v[i] != z)
+                put_back(sync, b->v[i]);
+        b->n = 1;
+        b->v[0] = z;
+        b->zxid = 0;
+        b->state = PK_BATCH_LOST;
+        b->u = NULL;
+        return;
     }
-    next_batch(sync, u);
+    uint32_t n = b->n;
+    put_all_back(sync, b);
+    if (z != NULL)
+        one_failed(sync, u, z, creates, code);
+    else if (u->client == NULL)
+        pk_conn_close(sync->conns, u,
+                      PK_CLOSE_SERVICE_REFUSED); /* about the session: another one tries again */
+    else
+        for (uint32_t i = 0; i < n; i++)
+            if (b->v[i]->held.state == PK_ZNODE_LOCAL && !pk_list_empty(&b->v[i]->tracking->wanted))
+                refuse(sync, u, b->v[i], code);
+    end_batch(sync);
 }
 
 /* Pairs that were refused stay owed: the parent's Stat goes on being patched, only its sequence lags. */
-static void pairs_answered(struct pk_sync *sync, struct pk_uplink *u, const struct pk_reply *r,
+static void pairs_answered(struct pk_sync *sync, struct pk_batch *b, const struct pk_reply *r,
                            struct pk_bytes body)
 {
-    struct pk_promotion *s = u->promotion;
-    struct pk_znode *z = s->what.pairs.v[s->at];
+    struct pk_znode *z = b->parent;
     struct pk_change replayed = {.kind = PK_CHANGE_PAIRS_REPLAYED,
                                  .znode = z,
-                                 .pairs = s->done,
+                                 .pairs = b->pairs,
                                  .zxid = r->zxid,
                                  .now_us = sync->conns->now_us};
     uint32_t op;
     int32_t code = r->err;
+    bool more = false;
     if (pk_multi_succeeded(r, body)) {
         (void)!pk_store_apply(sync->store, &replayed); /* cannot fail */
+        more = z->held.cversion > 0;
     } else if (pk_multi_first_error(body, &op, &code) && code == PK_Z_NO_NODE) {
         (void)!change(sync, z, PK_CHANGE_PAIRS_VOID, 0); /* cannot fail */
     } else {
-        z->refused = u->client == NULL;
-        s->at++;
+        sync->promoter.refusals++;
+        refuse_one(sync, z, code);
     }
-    s->done = 0;
-    if (!next_pairs(sync, u))
-        end(sync, u);
+    z->replaying_pairs = false;
+    if (more)
+        pk_list_add_head(&sync->promoter.wanted, &z->tracking->wanted);
+    else
+        end_pairs(sync, b);
+    end_batch(sync);
 }
 
-void pk_promote_answer(struct pk_sync *sync, struct pk_uplink *u, const struct pk_reply *r,
+/* What the ensemble has of b->v[b->at] is known. */
+static void found(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b, enum pk_found what)
+{
+    struct pk_znode *z = b->v[b->at];
+    z->uncertain = true;
+    if (what == PK_FOUND_OURS) {
+        promoted(sync, u, z, b->czxid);
+        return;
+    }
+    put_back(sync, z);
+    if (what == PK_FOUND_THEIRS) {
+        pk_promote_theirs(sync, u, z);
+        return;
+    }
+    if (b->broken && b->n == 1 && ++z->tracking->fails >= MOST_FAILS) {
+        z->unfit = true;
+        refuse(sync, u, z, 0);
+    } else if (b->broken && z->tracking->fails == 0) {
+        z->tracking->fails = 1;
+    }
+}
+
+static void verified(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b, int part,
+                     const struct pk_reply *r, struct pk_bytes body)
+{
+    enum pk_found what = pk_verify_answer(b, part, r, body);
+    if (what == PK_FOUND_MORE)
+        return;
+    if (what == PK_FOUND_UNSURE) {
+        if (u->client == NULL)
+            pk_conn_close(sync->conns, u, PK_CLOSE_SERVICE_REFUSED);
+        return;
+    }
+    found(sync, u, b, what);
+    if (++b->at == b->n)
+        end_batch(sync);
+}
+
+void pk_promote_answer(struct pk_sync *sync, struct pk_uplink *u, int part, const struct pk_reply *r,
                        struct pk_bytes body)
 {
-    struct pk_promotion *s = u->promotion;
-    if (u->ending)
-        return; /* what follows would be sent nowhere: the end of the step drops the promotion */
-    if (u->client == NULL && r->err != PK_Z_OK) { /* about the session: another one tries again */
-        pk_conn_close(sync->conns, u, PK_CLOSE_SERVICE_REFUSED);
-        return;
-    }
-    switch (s->step) {
-    case PK_PROMOTION_CREATING:
-        if (pk_multi_succeeded(r, body))
-            created(sync, u, r->zxid);
-        else
-            create_failed(sync, u, r, body);
-        break;
-    case PK_PROMOTION_REPLAYING:
-        if (!send_replay(sync, u))
-            finish_batch(sync, u, r->zxid);
-        break;
-    case PK_PROMOTION_PAIRS:
-        pairs_answered(sync, u, r, body);
-        break;
+    struct pk_batch *b = sync->promoter.batch;
+    if (part != 0) {
+        verified(sync, u, b, part, r, body);
+    } else if (b->parent != NULL) {
+        pairs_answered(sync, b, r, body);
+    } else if (pk_multi_succeeded(r, body)) {
+        for (uint32_t i = 0; i < b->n; i++)
+            promoted(sync, u, b->v[i], r->zxid);
+        end_batch(sync);
+    } else {
+        failed(sync, u, b, r, body);
     }
 }
 
-void pk_promote_drop(struct pk_sync *sync, struct pk_uplink *u)
+void pk_promote_lost(struct pk_sync *sync, bool broken)
 {
-    struct pk_promotion *s = u->promotion;
-    if (s == NULL)
+    struct pk_batch *b = sync->promoter.batch;
+    if (b == NULL || b->u == NULL)
         return;
-    for (uint32_t i = s->next; i < s->what.promote.n; i++) {
-        struct pk_znode *z = s->what.promote.v[i];
-        z->uncertain = z->uncertain || i < s->next + s->batch;
-        stays_local(sync, z);
+    if (b->parent != NULL) { /* a pair more or less changes no more than a sequence */
+        end_pairs(sync, b);
+        end_batch(sync);
+        return;
     }
-    end(sync, u);
+    for (uint32_t i = 0; b->state == PK_BATCH_ASKED && i < b->n - b->at; i++)
+        b->v[i] = b->v[b->at + i]; /* those that are known are no part of it any more */
+    if (b->state == PK_BATCH_ASKED)
+        b->n -= b->at;
+    b->at = 0;
+    b->broken = b->broken || (broken && b->state == PK_BATCH_SENT);
+    b->state = PK_BATCH_LOST;
+    b->u = NULL;
+}
+
+/* Nobody is told of the answers that are still awaited. */
+static void disown(struct pk_uplink *u, const struct pk_batch *b)
+{
+    for (struct pk_list *at = u->awaited.entries.next; at != &u->awaited.entries; at = at->next) {
+        struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, uplink);
+        if (e->owner != b)
+            continue;
+        e->answer = PK_ANSWER_DROP;
+        e->owner = NULL;
+    }
+}
+
+void pk_promote_tick(struct pk_sync *sync)
+{
+    struct pk_batch *b = sync->promoter.batch;
+    if (b != NULL && b->u != NULL && b->u->client != NULL &&
+        sync->conns->now_us - b->since_us > PATIENCE_US) {
+        disown(b->u, b);
+        pk_promote_lost(sync, false);
+    }
+    if (sync->service.uplink == NULL && sync->service.fails > 0)
+        pk_promote_wake(sync);
 }

@@ -1,9 +1,13 @@
 /*
  * Promotion: local znodes that an unusual request names are created in the ensemble, with the counters that clients
- * have seen; then the request is judged again and finds them upstream.
+ * have seen, on the service session; then the request is judged again and finds them upstream.
  *
- *   per batch:  multi{create...} ──► multi{setData(0,""), setData(-1,"")..., setData(-1,newest), dummy create+delete}
- *   at the end: dummy create+delete pairs below upstream parents whose local deletes a request depends on
+ *   wanted ──in their order, ancestors first──► batch: one multi for each { create, replayed steps } ──OK──► promoted
+ *     ▲  still answered from memory                │ busy: writes wait                     │ refused, there already
+ *     └──not there────── verified ◄──no answer─────┘                                       └──► local, or theirs
+ *
+ * Nobody waits on somebody else's connection: only the batch under way is busy, a batch is small, and one whose answer
+ * does not come in time is verified (sync, getData, getACL) on another server before anything else is done about it.
  */
 #ifndef PK_CORE_SYNC_PROMOTE_H
 #define PK_CORE_SYNC_PROMOTE_H
@@ -11,30 +15,30 @@
 #include "core/sync/plan.h"
 #include "core/sync/sync.h"
 
-enum pk_promotion_step { PK_PROMOTION_CREATING, PK_PROMOTION_REPLAYING, PK_PROMOTION_PAIRS };
-
-struct pk_promotion {
-    struct pk_plan what;
-    uint32_t next;  /* first of what.promote that is not promoted yet */
-    uint32_t batch; /* how many from there are being created or replayed */
-    uint32_t at;    /* replaying: which of the batch; pairs: which parent */
-    int32_t done;   /* replayed steps of that one, or pairs in flight below that parent */
-    enum pk_promotion_step step;
-    bool parents_made;
-    int32_t error;          /* of the first znode that was refused, 0 none */
-    struct pk_list waiters; /* struct pk_wait.list */
-};
-
-/* Starts promoting what is planned on an uplink that has no promotion yet; takes the plan over. PK_ENOMEM: the caller
- * still owns it. */
-enum pk_err pk_promote_begin(struct pk_sync *sync, struct pk_uplink *u, struct pk_plan *plan) PK_NODISCARD;
-/* Takes the ensemble's answer to a step in. */
-void pk_promote_answer(struct pk_sync *sync, struct pk_uplink *u, const struct pk_reply *r,
+/* What is planned is wanted from now on; of the replayed steps each znode gets its share. PK_ENOMEM: some may be. */
+enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan) PK_NODISCARD;
+/* True when there is something for pk_promote_step. */
+bool pk_promote_pending(const struct pk_sync *sync);
+/* Sends the next batch, or the questions about one that was not answered, on an uplink on which nothing internal is
+ * awaited; false when there is nothing to send. */
+bool pk_promote_step(struct pk_sync *sync, struct pk_uplink *u);
+/* The same with the first of this plan, for a client whose credentials the service session lacks. */
+bool pk_promote_for(struct pk_sync *sync, struct pk_uplink *u, const struct pk_plan *plan);
+/* Takes an answer in. part: 0 of a batch, else which question. */
+void pk_promote_answer(struct pk_sync *sync, struct pk_uplink *u, int part, const struct pk_reply *r,
                        struct pk_bytes body);
-/* The uplink is gone: what was being promoted stays local, marked uncertain; those who wait are woken. */
-void pk_promote_drop(struct pk_sync *sync, struct pk_uplink *u);
+/* The batch will get no answer on this uplink: it is verified on another. broken: the uplink died of it, perhaps. */
+void pk_promote_lost(struct pk_sync *sync, bool broken);
+/* Time has passed: a batch that is not answered is left. */
+void pk_promote_tick(struct pk_sync *sync);
+/* Everyone who waits for what is wanted is judged again: the service session does not come up. */
+void pk_promote_wake(struct pk_sync *sync);
+
 /* A local znode whose path another has created in the ensemble meanwhile: the ensemble's stands, ours goes, said and
- * counted. u is the connection that found it, NULL none in particular. The caller tidies nothing: z may be gone. */
-void pk_promote_lost(struct pk_sync *sync, struct pk_uplink *u, struct pk_znode *z);
+ * counted. u is the connection that found it, NULL none in particular. z may be gone afterwards. */
+void pk_promote_theirs(struct pk_sync *sync, struct pk_uplink *u, struct pk_znode *z);
+
+void pk_promoter_init(struct pk_sync *sync);
+void pk_promoter_drop(struct pk_sync *sync);
 
 #endif

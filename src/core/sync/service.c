@@ -12,29 +12,32 @@
 
 #include "core/sync/flush.h"
 #include "core/sync/handover.h"
+#include "core/sync/internal.h"
+#include "core/sync/promote.h"
 
 enum {
     TIMEOUT_MS = 30000,
     RETRY_US = 1000 * 1000,
     RETRY_DOUBLED = 5,
     LINGER_US = 2 * 1000 * 1000,
-    PASSWD = 16
+    PATIENCE_US = 1000 * 1000, /* for an answer: then another server is asked */
 };
 
 static bool has_work(const struct pk_sync *sync)
 {
     const struct pk_service *s = &sync->service;
-    return !pk_list_empty(&sync->orphans) || (!sync->conns->draining && (s->to_compare || s->to_hand_over));
+    return !pk_list_empty(&sync->orphans) || pk_promote_pending(sync) ||
+           (!sync->conns->draining && (s->to_compare || s->to_hand_over));
 }
 
-/* A connect request for a new session, as every client's first frame. */
+/* A connect request as every client's first frame: for a new session, or for ours on another server. */
 static struct pk_blob *connect_request(struct pk_sync *sync)
 {
-    const uint8_t passwd[PASSWD] = {0};
+    const struct pk_service *s = &sync->service;
     uint8_t frame[PK_LEN_WORD + 45], *p = frame;
     p = pk_put_int(pk_put32(p, sizeof frame - PK_LEN_WORD), 0);
     p = pk_put_int(pk_put_long(p, 0), TIMEOUT_MS);
-    p = pk_put_bytes(pk_put_long(p, 0), (struct pk_bytes){passwd, PASSWD});
+    p = pk_put_bytes(pk_put_long(p, s->session_id), (struct pk_bytes){s->passwd, PK_PASSWD});
     pk_put_bool(p, false);
     return pk_blob_new(sync->mem, frame, sizeof frame);
 }
@@ -52,7 +55,7 @@ static void open_session(struct pk_sync *sync)
     pk_uplink_move(u, PK_UPLINK_OPENING);
     u->want_open = true;
     sync->service.uplink = u;
-    sync->stats->service_sessions++;
+    sync->stats->service_sessions += sync->service.session_id == 0;
 }
 
 static bool send_auth(struct pk_sync *sync, const struct core_auth *auth)
@@ -67,13 +70,39 @@ static bool send_auth(struct pk_sync *sync, const struct core_auth *auth)
     return true;
 }
 
-void pk_service_up(struct pk_sync *sync)
+void pk_service_up(struct pk_sync *sync, const struct pk_connect_response *res)
 {
     struct pk_service *s = &sync->service;
-    s->worked_us = sync->conns->now_us;
+    s->session_id = res->session_id;
+    if (res->passwd.len == PK_PASSWD)
+        memcpy(s->passwd, res->passwd.p, PK_PASSWD);
+    s->fails = 0;
+    s->worked_us = s->sent_us = sync->conns->now_us;
     for (size_t i = 0; i < s->nauths; i++)
         if (!send_auth(sync, &s->auths[i]))
             return;
+}
+
+bool pk_service_slow(const struct pk_sync *sync)
+{
+    const struct pk_uplink *u = sync->service.uplink;
+    return u != NULL && pk_uplink_usable(u) && pk_awaited_any(&u->awaited) &&
+           sync->conns->now_us - sync->service.sent_us > PATIENCE_US;
+}
+
+enum pk_err pk_service_moves(struct pk_sync *sync)
+{
+    struct pk_uplink *u = sync->service.uplink;
+    struct pk_blob *hello = connect_request(sync);
+    if (hello == NULL)
+        return PK_ENOMEM;
+    pk_blob_unref(sync->mem, u->connect_request);
+    u->connect_request = hello;
+    PK_LIST_EACH(at, tmp, &u->awaited.entries)
+        pk_internal_lost(sync, u, PK_CONTAINER(at, struct pk_entry, uplink));
+    pk_awaited_init(&u->awaited);
+    u->admitted = u->probing = false;
+    return PK_OK;
 }
 
 static void leave(struct pk_sync *sync, struct pk_uplink *u)
@@ -81,6 +110,15 @@ static void leave(struct pk_sync *sync, struct pk_uplink *u)
     uint8_t *none;
     (void)!pk_send_internal_body(sync->conns, u, PK_ANSWER_LEAVE, PK_OP_CLOSE_SESSION, 0, NULL, &none);
     u->session_closing = true;
+}
+
+/* Sends the next piece of work; false when there is none. */
+static bool work(struct pk_sync *sync, struct pk_uplink *u)
+{
+    if (pk_flush_orphans(sync, u))
+        return true;
+    bool more = !sync->conns->draining && !pk_promote_pending(sync) && pk_handover_step(sync, u);
+    return (!pk_awaited_any(&u->awaited) && pk_promote_step(sync, u)) || more;
 }
 
 void pk_service_step(struct pk_sync *sync)
@@ -93,10 +131,10 @@ void pk_service_step(struct pk_sync *sync)
             open_session(sync);
         return;
     }
-    if (!pk_uplink_usable(u) || u->promotion != NULL || pk_awaited_any(&u->awaited))
+    if (!pk_uplink_usable(u) || pk_awaited_any(&u->awaited))
         return;
-    if (pk_flush_orphans(sync, u) || (!sync->conns->draining && pk_handover_step(sync, u)))
-        s->worked_us = now_us;
+    if (work(sync, u))
+        s->worked_us = s->sent_us = now_us;
     else if (sync->conns->draining || now_us - s->worked_us > LINGER_US)
         leave(sync, u);
 }
@@ -104,10 +142,14 @@ void pk_service_step(struct pk_sync *sync)
 void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
 {
     struct pk_service *s = &sync->service;
-    bool done = u->session_closing;
+    bool done = u->session_closing, expired = u->why == PK_CLOSE_SESSION_INVALID;
     s->uplink = NULL;
-    s->fails = done ? 0 : s->fails + (s->fails < RETRY_DOUBLED);
+    if (done || expired)
+        s->session_id = 0;
+    s->fails = done || expired ? 0 : s->fails + (s->fails < RETRY_DOUBLED);
     s->next_us = sync->conns->now_us + (s->fails > 0 ? RETRY_US << (s->fails - 1) : 0);
+    if (s->fails > 0)
+        pk_promote_wake(sync);
     PK_LIST_EACH(at, tmp, &sync->orphans) {
         struct pk_writeback *w = PK_CONTAINER(at, struct pk_writeback, due);
         struct pk_znode *z = w->cached.znode;

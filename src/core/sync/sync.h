@@ -9,18 +9,34 @@
 #include "core/store/store.h"
 #include "core/sync/auth.h"
 
+enum { PK_PASSWD = 16 };
+
 /* The service session (service.h). */
 struct pk_service {
     struct pk_uplink *uplink; /* NULL when there is none */
-    unsigned fails;           /* in a row */
-    int64_t next_us;          /* not opened again before */
-    int64_t worked_us;        /* when it last had something to do */
-    struct core_auth *auths;  /* owned */
+    int64_t session_id; /* of the newest session, taken up again on another server; 0 a new one is made */
+    uint8_t passwd[PK_PASSWD]; /* its own */
+    unsigned fails;            /* to get a session, in a row */
+    int64_t next_us;           /* not opened again before */
+    int64_t worked_us;         /* when it last had something to do */
+    int64_t sent_us;           /* when its newest request was sent */
+    struct core_auth *auths;   /* owned */
     size_t nauths;
     bool to_compare;      /* restored znodes may not have been compared with the ensemble yet */
     bool to_hand_over;    /* some mount may hold what its mode does not */
     bool releasing;       /* as fast as the ensemble takes it */
     uint32_t handed_over; /* znodes since the newest tick */
+};
+
+enum { PK_DUMMY_LEN = 28 };
+
+/* What is being promoted (promote.h). */
+struct pk_promoter {
+    struct pk_list wanted;  /* struct pk_tracking.wanted, first come first served, ancestors first */
+    struct pk_batch *batch; /* the one under way, or to be verified; NULL */
+    uint32_t refusals;      /* by the ensemble, so far */
+    char dummy[PK_DUMMY_LEN +
+               1]; /* name of the child that stands for local deletes, a slash before it: nobody's guess */
 };
 
 struct pk_sync {
@@ -34,7 +50,7 @@ struct pk_sync {
     struct pk_list orphans; /* dirty ones that no client's uplink flushes */
     struct pk_list refused; /* of these, what the service session may not flush either */
     struct pk_list retired; /* cached values that have ended, oldest first */
-    uint32_t promotions;    /* under way */
+    struct pk_promoter promoter;
     struct pk_service service;
 };
 

@@ -1,0 +1,33 @@
+/*
+ * The batch of a promotion: what leaves in one multi, and what is known of its end.
+ */
+#ifndef PK_CORE_SYNC_BATCH_H
+#define PK_CORE_SYNC_BATCH_H
+
+#include "core/sync/sync.h"
+
+enum { PK_BATCH_ZNODES = 250 };
+
+enum pk_batch_state {
+    PK_BATCH_SENT,  /* the multi is awaited */
+    PK_BATCH_LOST,  /* it was not answered: to be verified */
+    PK_BATCH_ASKED, /* what the ensemble has is awaited */
+};
+
+struct pk_batch {
+    enum pk_batch_state state;
+    bool broken;             /* the uplink ended under it, perhaps because of it */
+    struct pk_uplink *u;     /* on which something is awaited; NULL when lost */
+    int64_t since_us;        /* when that was sent */
+    int64_t zxid;            /* the newest that was known when the multi was sent: ours is newer */
+    struct pk_znode *parent; /* of a batch of pairs: whose local deletes are replayed; else NULL */
+    int32_t pairs;
+    uint32_t n;
+    struct pk_znode *v[PK_BATCH_ZNODES]; /* busy */
+    /* Asked: whom the next answers are about, and what getData said of it. */
+    uint32_t at;
+    bool absent, same;
+    int64_t czxid;
+};
+
+#endif
