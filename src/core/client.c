@@ -2,8 +2,8 @@
  * The client's side.
  *
  * Happy path: frames are judged where the driver read them; only a partial frame is copied.
- * Failure modes: a length beyond the bound closes the connection; a request that waits keeps itself and what
- * follows in the backlog, and beyond READ_AHEAD bytes nothing more is read.
+ * Failure modes: a length beyond the bound, which is small before there is a session, closes the connection; a request
+ * that waits keeps itself and what follows in the backlog, and beyond READ_AHEAD bytes nothing more is read.
  */
 #include "core/client.h"
 
@@ -15,6 +15,7 @@
 #include "core/sync/flush.h"
 
 enum {
+    CONNECT_REQUEST = 1024, /* a connect request with its length word; real ones have 49 bytes */
     READ_AHEAD = 64 * 1024, /* bytes received behind a request that waits */
     TURN_FRAMES = 512, /* judged from a backlog before others have their turn; a read is a turn of its own */
 };
@@ -32,13 +33,18 @@ static bool is_word(const uint8_t *p)
     return true;
 }
 
+static uint32_t longest(const struct core *core, const struct pk_client *c)
+{
+    return c->state == PK_CLIENT_HANDSHAKE ? CONNECT_REQUEST - PK_LEN_WORD : core->conns.limits.max_frame;
+}
+
 /* Length of the frame at p with its length word; 0 when the word itself is incomplete, or after closing. */
 static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     if (n < PK_LEN_WORD)
         return 0;
     uint32_t len = pk_load32(p);
-    if (len <= core->conns.limits.max_frame)
+    if (len <= longest(core, c))
         return PK_LEN_WORD + (size_t)len;
     if (c->state == PK_CLIENT_HANDSHAKE && is_word(p)) {
         memcpy(c->four_letter, p, 4);
@@ -215,6 +221,12 @@ void pk_client_eof(struct core *core, struct pk_client *c)
     pk_client_move(c, PK_CLIENT_GONE);
     pk_out_drop(&core->conns.out, &c->out);
     pk_client_wake(&core->conns, c);
+}
+
+void pk_client_dismiss(struct core *core, struct pk_client *c)
+{
+    if (c->state == PK_CLIENT_HANDSHAKE)
+        pk_conn_close(&core->conns, &c->up, PK_CLOSE_MADE_ROOM);
 }
 
 bool pk_client_wants(const struct core *core, const struct pk_client *c)

@@ -146,6 +146,8 @@ static void step_client(struct core *core, struct pk_client *c, const struct pk_
     }
     if (event->type == PK_CLIENT_EOF)
         pk_client_eof(core, c);
+    else if (event->type == PK_CLIENT_DISMISS)
+        pk_client_dismiss(core, c);
     else if (c->state == PK_CLIENT_HANDSHAKE || c->state == PK_CLIENT_OPEN)
         pk_client_bytes(core, c, event->bytes, event->len);
     pk_conn_changed(&core->conns, &c->up);

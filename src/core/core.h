@@ -35,10 +35,11 @@ struct core;
 enum pk_event_type {
     PK_CLIENT_BYTES, /* bytes, len: read from the client; they stay where they are until core_next says false */
     PK_CLIENT_EOF,   /* the client closed or reset its connection; no client event follows */
-    PK_CLIENT_SENT,   /* len bytes of the client's output have been taken by the kernel */
-    PK_UPLINK_READY,  /* the connection asked for with PK_UPLINK_OPEN is up */
-    PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
-    PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
+    PK_CLIENT_DISMISS, /* its place is needed: it ends, unless its connect request has come */
+    PK_CLIENT_SENT,    /* len bytes of the client's output have been taken by the kernel */
+    PK_UPLINK_READY,   /* the connection asked for with PK_UPLINK_OPEN is up */
+    PK_UPLINK_FAILED,  /* every server has been tried for this client; there will be no uplink */
+    PK_UPLINK_BYTES,   /* as PK_CLIENT_BYTES */
     PK_UPLINK_EOF, /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new READY */
     PK_UPLINK_SENT, /* as PK_CLIENT_SENT */
     PK_CONTINUE,    /* id is ignored: go on with what a budget left over (core_pending) */

@@ -19,7 +19,7 @@ import subprocess
 import rig
 import txnlog
 from pacemaker import Pacemaker, jars
-from runner import BIG_JVM, command, result
+from runner import BIG_JVM, CROWD, command, result
 from table import Table
 
 SPARE = 300     # descriptors that a process needs besides those of its clients
@@ -46,7 +46,7 @@ class Site:
             rig.Ensemble(parts, jvm=BIG_JVM).start().servers
         self.proxies = []
         if proxied:
-            self.proxies = [rig.Pacekeeper(s.connect_string, mounts=MOUNTS).start() for s in self.servers]
+            self.proxies = [rig.Pacekeeper(s.connect_string, mounts=MOUNTS, config=CROWD).start() for s in self.servers]
 
     def pids(self, part):
         found = {"zk": self.servers[part].pid}

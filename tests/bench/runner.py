@@ -12,6 +12,7 @@ import rig
 MOUNT = "/storm/workerbeats"
 UNDER, OUTSIDE = MOUNT + "/bench", "/bench"
 BIG_JVM = ["-Xms1g", "-Xmx1g", "-XX:-UseSerialGC", "-XX:TieredStopAtLevel=4", "-Dzookeeper.preAllocSize=65536"]
+CROWD = "max-connections-per-address: 0\n"  # all clients come from this machine
 ONE_TURN = ("zookeeper",)  # far from the others, and slow: one turn tells enough
 
 
@@ -77,6 +78,8 @@ class Bench:
     def new_daemon(self, mode="pacemaker", path=None, upstream=None, **options):
         """A daemon of its own, started: memory is measured on a process that has done nothing else."""
         upstream = upstream or self.targets["zookeeper"]
+        if not path:
+            options["config"] = options.get("config", "") + CROWD
         daemon = rig.Pacekeeper(upstream.connect_string, mounts=[f"{MOUNT}={mode}"], **options)
         if path:
             daemon.argv[0] = os.path.abspath(path)

@@ -15,7 +15,8 @@ IDLE = 3000
 
 def setup():
     zk = rig.zookeeper_with("/m", "/r", jvm=["-Xmx512m"])
-    return zk, rig.Pacekeeper(zk.connect_string, config="handshake-timeout: 1s\n").start()
+    config = "handshake-timeout: 1s\nmax-connections-per-address: 0\n"
+    return zk, rig.Pacekeeper(zk.connect_string, config=config).start()
 
 
 def both():
@@ -293,6 +294,97 @@ def test_limit_of_connections():
         assert conn.call(wire.OP_EXISTS, wire.exists("/r")).err == 0
         conn.close_session()
     assert proxy.stop() == 0
+
+
+def crowded(config=""):
+    """A proxy with descriptors for 2068 clients, and a client that has a session there."""
+    zk, _ = both()
+    wrapper = [rig.need("prlimit", "util-linux"), "--nofile=4200:4200"]
+    proxy = rig.Pacekeeper(zk.connect_string, config=config, wrapper=wrapper).start()
+    return proxy, Conn(proxy.addr, 20000)
+
+
+def crowd(addr, n, sources, first=b""):
+    """n connections from these addresses in turn; each sends the same bytes, if it is let."""
+    sockets = []
+    for i in range(n):
+        s = socket.create_connection(addr, 10, (sources[i % len(sources)], 0))
+        try:
+            s.sendall(first)
+        except ConnectionError:
+            pass
+        sockets.append(s)
+    return sockets
+
+
+def answered(sockets):
+    """How many got an answer; the others have been closed."""
+    count = 0
+    for s in sockets:
+        s.settimeout(10)
+        try:
+            count += len(s.recv(100)) > 0
+        except ConnectionError:
+            pass
+    return count
+
+
+def gets_in(proxy, source=""):
+    start = time.monotonic()
+    conn = Conn(proxy.addr, 20000, source=source)
+    assert conn.call(wire.OP_EXISTS, wire.exists("/r")).err == 0
+    assert time.monotonic() - start < 1.5, f"{time.monotonic() - start:.1f} s"
+    return conn
+
+
+def leave(proxy, conns, sockets):
+    for conn in conns:
+        assert conn.call(wire.OP_EXISTS, wire.exists("/r")).err == 0
+        conn.close_session()
+    for s in sockets:
+        s.close()
+    assert proxy.stop() == 0
+
+
+def test_idle_sessions_of_one_address_leave_room_for_others():
+    """Once 2100 of them kept everybody else out."""
+    proxy, first = crowded()
+    sockets = crowd(proxy.addr, 2100, ["127.0.0.2"], wire.i32(45) + wire.connect_request(30000))
+    assert answered(sockets) == 1000
+    conns = [first, gets_in(proxy)]
+    figures = proxy.mntr()
+    rejected = figures["pk_rejected_per_address"]
+    assert rejected == figures["zk_connection_rejected"] and rejected + figures["pk_made_room"] == 1100, figures
+    assert "closed at once: max-connections-per-address (1000) reached" in proxy.log(), proxy.log()
+    leave(proxy, conns, sockets)
+
+
+def test_connections_that_never_send_make_room():
+    """Once 2100 of them kept everybody out for the handshake's time: descriptors ran out, and accepting paused."""
+    proxy, first = crowded()
+    sockets = crowd(proxy.addr, 2100, ["127.0.0.2", "127.0.0.3", "127.0.0.4"])
+    conns = [first] + [gets_in(proxy) for _ in range(20)]
+    figures = proxy.mntr()
+    assert figures["pk_made_room"] >= 50 and figures["zk_connection_rejected"] == 0, figures
+    assert "others needed the room" in proxy.log(), proxy.log()
+    leave(proxy, conns, sockets)
+
+
+def test_unfinished_handshakes_make_room_within_the_limits_of_connections():
+    proxy, first = crowded("max-connections-per-address: 10\nmax-connections: 25\n")
+    sockets = crowd(proxy.addr, 12, ["127.0.0.2"], b"\0\0\0")
+    conns = [first] + [gets_in(proxy, "127.0.0.2") for _ in range(10)]
+    try:
+        Conn(proxy.addr, source="127.0.0.2")
+        raise AssertionError("the eleventh session of one address")
+    except (Closed, ConnectionError):
+        pass
+    sockets += crowd(proxy.addr, 20, [f"127.0.0.{n}" for n in range(3, 8)])
+    conns += [gets_in(proxy) for _ in range(3)]
+    figures = proxy.mntr()
+    assert figures["pk_sessions"] == 14 and figures["pk_connections"] == 25, figures
+    assert figures["pk_rejected_per_address"] == figures["zk_connection_rejected"] == 1, figures
+    leave(proxy, conns, sockets)
 
 
 def test_limits_of_a_mount():

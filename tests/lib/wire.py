@@ -31,10 +31,11 @@ class Conn:
     """One connection. Attributes: session, passwd, timeout (negotiated, ms), response_bytes (raw payload of
     ConnectResponse), events (what call() met: (type, state, path)), last_zxid (highest header zxid seen).
     A refused session (unknown, wrong password) leaves session and timeout 0; a connection that is closed instead
-    of answered raises Closed. read_only None sends the 44-byte request. connect=False only opens the socket."""
+    of answered raises Closed. read_only None sends the 44-byte request. connect=False only opens the socket. source: the
+    address of this machine to come from."""
 
     def __init__(self, addr, timeout_ms=10000, session=0, passwd=b"\0" * 16, last_zxid=0, read_only=False,
-                 connect=True):
+                 connect=True, source=""):
         self.timeout, self.session, self.passwd = timeout_ms, session, passwd
         self.response_bytes = None
         self.events = []
@@ -42,7 +43,7 @@ class Conn:
         self._xid = 0
         self._buf = bytearray()
         self._deadline = None
-        self.sock = socket.create_connection(addr, timeout=10)
+        self.sock = socket.create_connection(addr, timeout=10, source_address=(source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if connect:
             self.handshake(last_zxid, read_only)

@@ -188,6 +188,43 @@ static void bad_lengths(void **state)
     }
 }
 
+/* Once a connect request might announce a megabyte, and hold it. */
+static void long_connect_request(void **state)
+{
+    (void)state;
+    static const uint8_t most[4] = {0, 0, 0x03, 0xfc}, more[4] = {0, 0, 0x03, 0xfd};
+    uint8_t rest[0x3fc] = {0};
+    c = sim_open(&s);
+    send_raw(c, more, 4);
+    sim_expect_closed(&s, c, PK_CLOSE_MALFORMED_LENGTH);
+    c = sim_open(&s);
+    send_raw(c, most, 4);
+    send_raw(c, rest, sizeof rest - 1);
+    assert_false(s.conns[c].closed);
+    send_raw(c, rest, 1);
+    assert_int_equal(s.conns[c].opened, 1);
+}
+
+/* Who has not sent a connect request gives its place up; who has does not. */
+static void dismissed(void **state)
+{
+    (void)state;
+    wire_connect(&b, 0, 10000, 0, 0);
+    for (size_t part = 0; part < b.len; part += b.len - 1) {
+        struct sup_buf some = {b.p, part, part};
+        c = sim_open(&s);
+        sim_send(&s, c, &some);
+        sim_step(&s, c, PK_CLIENT_DISMISS, NULL, 0);
+        sim_expect_closed(&s, c, PK_CLOSE_MADE_ROOM);
+        assert_int_equal(s.conns[c].opened, 0);
+    }
+    sup_buf_reset(&b);
+    c = sim_connect(&s, 10000);
+    sim_step(&s, c, PK_CLIENT_DISMISS, NULL, 0);
+    wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+}
+
 /* A frame of exactly the bound is a frame. */
 static void largest_frame(void **state)
 {
@@ -371,6 +408,8 @@ int main(void)
         CASE_ALONE(fenced_unread),
         CASE_ALONE(words),
         CASE_ALONE(bad_lengths),
+        CASE_ALONE(long_connect_request),
+        CASE_ALONE(dismissed),
         CASE_ALONE(largest_frame),
         CASE_ALONE(refused_types),
         CASE_ALONE(unknown_type_is_relayed),

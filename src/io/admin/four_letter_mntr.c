@@ -86,6 +86,12 @@ static void mount_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "pk_left", core_left(admin->conns->loop.core));
 }
 
+static void client_figures(const struct pk_admin *admin, struct pk_text *out)
+{
+    number(out, "pk_rejected_per_address", admin->listeners->rejected_per_address);
+    number(out, "pk_made_room", admin->listeners->made_room);
+}
+
 static void instance_figures(const struct pk_admin *admin, struct pk_text *out)
 {
     int seen = 0, conflicting = 0;
@@ -112,6 +118,7 @@ void pk_four_letter_mntr(const struct pk_admin *admin, struct pk_text *out)
     pk_text_add(out, "pk_version\t%s\n", PACKAGE_VERSION);
     core_figures(admin, out);
     mount_figures(admin, out);
+    client_figures(admin, out);
     upstream_figures(admin, out);
     instance_figures(admin, out);
 }

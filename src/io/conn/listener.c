@@ -1,12 +1,13 @@
 /*
  * Listening sockets. Happy path: bind, listen, accept until the kernel has no more, one pair for each client.
- * Failure modes: an address in use is said plainly; at the limit of descriptors accepting pauses, is said
- * once a minute at most, and goes on when a pair has ended; beyond max-connections a client is closed at
- * once.
+ * Failure modes: an address in use is said plainly; beyond a limit (descriptors, max-connections, that of one address)
+ * the oldest client that has not sent a connect request makes room; without one the newcomer is closed at once, or, for
+ * want of descriptors, waits in the kernel's queue until a pair has ended, which is said once a minute at most.
  */
 #include "io/conn/listener.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,6 +140,17 @@ enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *c
     return PK_OK;
 }
 
+/* Ends the oldest client that has not sent a connect request, from there or from anywhere (NULL). */
+static bool make_room(struct pk_listeners *listeners, const union pk_address *from)
+{
+    struct pk_place *oldest = pk_peers_oldest(&listeners->conns->peers, from);
+    if (oldest == NULL)
+        return false;
+    listeners->made_room++;
+    pk_pair_dismiss(PK_CONTAINER(oldest, struct pk_pair, place));
+    return true;
+}
+
 static void pause_accept(struct pk_listeners *listeners, const char *why)
 {
     struct pk_pairs *conns = listeners->conns;
@@ -146,6 +158,8 @@ static void pause_accept(struct pk_listeners *listeners, const char *why)
         uv_poll_stop(&listeners->sockets[i].poll);
     pk_list_del(&listeners->paused.list);
     pk_list_add_tail(&conns->room, &listeners->paused.list);
+    if (make_room(listeners, NULL))
+        return;
     if (listeners->pause_said_us != 0 && conns->loop.now_us - listeners->pause_said_us < SAY_AGAIN_US)
         return;
     listeners->pause_said_us = conns->loop.now_us;
@@ -154,15 +168,30 @@ static void pause_accept(struct pk_listeners *listeners, const char *why)
            pk_pairs_clients(conns), why);
 }
 
-/* One client more than max-connections. */
-static void reject(struct pk_listeners *listeners, int fd, const union pk_address *peer)
+static void reject(struct pk_listeners *listeners, int fd, const union pk_address *peer, const char *limit,
+                   int64_t reached)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
     listeners->rejected++;
     pk_log(listeners->conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, &who,
-           "closed at once: max-connections (%zu) reached", pk_pairs_clients(listeners->conns));
+           "closed at once: %s (%" PRId64 ") reached", limit, reached);
     close(fd);
+}
+
+/* Gives a client that was accepted a pair, or closes it. */
+static void admit(struct pk_listeners *listeners, int fd, const union pk_address *peer)
+{
+    struct pk_pairs *conns = listeners->conns;
+    int64_t most = conns->loop.config->max_connections, of_one = conns->loop.config->max_per_address;
+    if (of_one > 0 && (int64_t)pk_peers_from(&conns->peers, peer) >= of_one && !make_room(listeners, peer)) {
+        listeners->rejected_per_address++;
+        reject(listeners, fd, peer, "max-connections-per-address", of_one);
+    } else if ((int64_t)conns->peers.places >= most && !make_room(listeners, NULL)) {
+        reject(listeners, fd, peer, "max-connections", most);
+    } else {
+        pk_pair_open(conns, fd, peer);
+    }
 }
 
 /* Accepts one client; false when there is none, or none can be taken now. */
@@ -182,10 +211,7 @@ static bool accept_one(struct pk_listener *l)
             pause_accept(listeners, strerror(errno));
         return errno == ECONNABORTED || errno == EINTR;
     }
-    if (pk_pairs_clients(conns) >= (size_t)conns->loop.config->max_connections)
-        reject(listeners, fd, &peer);
-    else
-        pk_pair_open(conns, fd, &peer);
+    admit(listeners, fd, &peer);
     return true;
 }
 

@@ -28,7 +28,9 @@ struct pk_listeners {
     size_t n;
     struct pk_waiter paused; /* in conns->room while accepting pauses */
     int64_t pause_said_us;   /* when the log last heard of that */
-    int64_t rejected;        /* clients closed because of max-connections */
+    int64_t rejected; /* clients closed at once because of max-connections or its like for one address, */
+    int64_t rejected_per_address; /* of these for one address */
+    int64_t made_room; /* clients closed before their connect request because others needed the room */
 };
 
 /* Binds and listens on every configured address; says why in the log and returns PK_EINVAL when one fails. */

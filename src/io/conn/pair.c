@@ -29,6 +29,8 @@ static void move(struct pk_pair *pair, enum pk_pair_state to)
     if (pair->state == PK_PAIR_KNOWN)
         pair->conns->by_slot[pair->id.slot] = NULL;
     pair->state = pk_move("a client", edges, pair->state, to);
+    if (to == PK_PAIR_LEAVING)
+        pk_place_leave(&pair->conns->peers, &pair->place);
 }
 
 static void client_closed(uv_handle_t *handle)
@@ -191,7 +193,8 @@ void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer)
     if (!opened)
         close(fd);
     uv_tcp_nodelay(&pair->client.tcp, 1);
-    bool given = opened && core_open(conns->loop.core, conns->loop.now_us, &pair->id) == PK_OK;
+    bool placed = pk_place_take(&conns->peers, &pair->place, peer) == PK_OK;
+    bool given = opened && placed && core_open(conns->loop.core, conns->loop.now_us, &pair->id) == PK_OK;
     if (!given || !remember(pair)) {
         no_memory(conns, peer);
         abandon(pair);
@@ -201,6 +204,20 @@ void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer)
     }
     pk_side_read(&pair->client, true, alloc, bytes);
     say_connected(pair);
+}
+
+void pk_pair_dismiss(struct pk_pair *pair)
+{
+    char text[PK_ADDRESS_TEXT];
+    struct pk_pairs *conns = pair->conns;
+    struct pk_log_who who = {0, pk_pair_name(pair, text)};
+    pk_place_leave(&conns->peers, &pair->place);
+    if (pair->state == PK_PAIR_KNOWN) {
+        pk_loop_step(&conns->loop, pair->id, PK_CLIENT_DISMISS, NULL, 0);
+        return;
+    }
+    pk_log_close(conns->loop.log, &who, PK_CLOSE_MADE_ROOM, NULL);
+    abandon(pair);
 }
 
 struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id)
@@ -323,6 +340,7 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
         return;
     }
     if (flags & PK_UPLINK_OPEN) {
+        pk_place_settle(&pair->place);
         if (pair->server >= 0)
             pk_upstream_left(pair->conns->upstream, pair->server, update->why);
         pk_dial_open(pair);

@@ -9,6 +9,7 @@
 #define PK_IO_CONN_PAIR_H
 
 #include "io/config/hostport.h"
+#include "io/conn/peers.h"
 #include "io/conn/side.h"
 #include "io/loop/wait.h"
 
@@ -32,15 +33,18 @@ struct pk_pair {
     char *answer;          /* of a four-letter word */
     int64_t session;       /* for the log, 0 before there is one */
     union pk_address peer;
-    int8_t server;     /* the uplink's, or the one it waits for; -1 none */
-    uint8_t state;     /* enum pk_pair_state */
-    bool service : 1;  /* no client: a service session of the core */
-    bool arriving : 1; /* it has a place among those on their way to the server */
-    bool reopen : 1;   /* another server is to be tried when the uplink has closed */
+    struct pk_place place; /* among those of its address */
+    int8_t server;         /* the uplink's, or the one it waits for; -1 none */
+    uint8_t state;         /* enum pk_pair_state */
+    bool service : 1;      /* no client: a service session of the core */
+    bool arriving : 1;     /* it has a place among those on their way to the server */
+    bool reopen : 1;       /* another server is to be tried when the uplink has closed */
 };
 
 /* Takes an accepted socket over. Closes it when memory is short. */
 void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer);
+/* Others need the place of this client, which has one and has not settled. */
+void pk_pair_dismiss(struct pk_pair *pair);
 /* A service session of the core begins: makes its pair, or tells the core that there will be no uplink. */
 struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id);
 /* Who it is, for the log: the client's address, or that it is our own. */

@@ -15,6 +15,7 @@ void pk_pairs_init(struct pk_pairs *conns)
     pk_list_init(&conns->connecting);
     pk_list_init(&conns->answering);
     pk_list_init(&conns->room);
+    pk_peers_init(&conns->peers);
     uv_timer_init(&conns->loop.uv, &conns->connect_timer);
     uv_idle_init(&conns->loop.uv, &conns->more);
     conns->connect_timer.data = conns->more.data = conns;
@@ -29,6 +30,7 @@ void pk_pairs_close(struct pk_pairs *conns)
 void pk_pairs_free(struct pk_pairs *conns)
 {
     free(conns->by_slot);
+    pk_peers_free(&conns->peers);
 }
 
 enum pk_err pk_pairs_put(struct pk_pairs *conns, uint32_t slot, struct pk_pair *pair)

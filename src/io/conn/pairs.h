@@ -9,6 +9,7 @@
 #define PK_IO_CONN_PAIRS_H
 
 #include "base/list.h"
+#include "io/conn/peers.h"
 #include "io/loop/loop.h"
 
 struct pk_pair;
@@ -25,6 +26,7 @@ struct pk_pairs {
     size_t slots;
     struct pk_list pairs;      /* all that are allocated */
     size_t npairs, nservice;   /* nservice: of these without a client */
+    struct pk_peers peers;     /* where the clients come from */
     struct pk_list connecting; /* pairs whose uplink connects, oldest first */
     struct pk_list answering;  /* pairs whose four-letter word is being written, oldest first */
     struct pk_list room;       /* of struct pk_waiter: until a pair has ended */
