@@ -2,7 +2,7 @@
  * A histogram.
  *
  * Happy path: values below 64 have a bucket each; above, the bucket is the power of two and the six bits after the
- * leading one. Adding is one shift and two additions, and never allocates.
+ * leading one. Adding is one shift and a few additions, and never allocates.
  * Failure modes: values beyond the last bucket are counted in it.
  */
 #include "base/histogram.h"
@@ -29,10 +29,22 @@ static int64_t bucket_end(unsigned at)
 
 void pk_histogram_add(struct pk_histogram *h, int64_t value, uint64_t n)
 {
-    h->count[bucket_of(value > 0 ? (uint64_t)value : 0)] += n;
-    h->total += n;
-    if (value > h->max && n > 0)
+    if (value < 0)
+        value = 0;
+    if (n == 0)
+        return;
+    if (h->total == 0 || value < h->min)
+        h->min = value;
+    if (value > h->max)
         h->max = value;
+    h->count[bucket_of((uint64_t)value)] += n;
+    h->total += n;
+    h->sum += (double)value * (double)n;
+}
+
+double pk_histogram_mean(const struct pk_histogram *h)
+{
+    return h->total > 0 ? h->sum / (double)h->total : 0;
 }
 
 int64_t pk_histogram_quantile(const struct pk_histogram *h, double q)

@@ -11,7 +11,8 @@ enum { PK_HISTOGRAM_STEPS = 64, PK_HISTOGRAM_BUCKETS = PK_HISTOGRAM_STEPS * 35 }
 
 struct pk_histogram {
     uint64_t total;
-    int64_t max;
+    double sum;
+    int64_t min, max;
     uint64_t count[PK_HISTOGRAM_BUCKETS];
 };
 
@@ -19,5 +20,7 @@ struct pk_histogram {
 void pk_histogram_add(struct pk_histogram *h, int64_t value, uint64_t n);
 /* What the fraction q (0..1) of all values stays at or below, never more than the highest value; 0 when empty. */
 int64_t pk_histogram_quantile(const struct pk_histogram *h, double q);
+/* The mean of all values, 0 when empty. */
+double pk_histogram_mean(const struct pk_histogram *h);
 
 #endif

@@ -129,6 +129,13 @@ const struct core_stats *core_stats(const struct core *core);
  * none. */
 int64_t core_beat_latency(const struct core *core, double quantile);
 
+/* The same as a whole: exact, and 0 without beats. */
+struct core_beat_times {
+    int64_t min_us, max_us;
+    double mean_us;
+};
+struct core_beat_times core_beat_times(const struct core *core);
+
 struct core_mount_info {
     const char *path;
     enum pk_mount_mode mode;

@@ -24,6 +24,12 @@ int64_t core_beat_latency(const struct core *core, double quantile)
     return pk_histogram_quantile(&core->beat_latency, quantile);
 }
 
+struct core_beat_times core_beat_times(const struct core *core)
+{
+    const struct pk_histogram *h = &core->beat_latency;
+    return (struct core_beat_times){h->min, h->max, pk_histogram_mean(h)};
+}
+
 int64_t core_left(const struct core *core)
 {
     int64_t left = 0;

@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 
 import rig
@@ -267,7 +268,7 @@ def test_no_upstream_reachable():
     except (Closed, ConnectionError):
         pass
     assert time.monotonic() - start < 8
-    assert four_letter(proxy.addr, "ruok") == "imok" and "Mode: proxy" in four_letter(proxy.addr, "srvr")
+    assert four_letter(proxy.addr, "ruok") == "imok" and proxy.mntr()["pk_upstream_state"] == "down"
     rig.eventually(lambda: four_letter(proxy.addr, "isro") != "rw", 15, "isro says that nobody serves")
     zk.restart()
 
@@ -282,6 +283,77 @@ def test_no_upstream_reachable():
     conn.close_session()
     assert proxy.stop() == 0
     zk.stop()
+
+
+def test_health_checks_see_that_no_server_serves():
+    """Once srvr and stat looked as if all were well while every client was refused."""
+    zk = rig.zookeeper_with()
+    proxy = rig.Pacekeeper(zk.connect_string, config="four-letter-words: '*'\nstatus-interval: 500ms\n").start()
+
+    def both_say(text):
+        return all(text in four_letter(proxy.addr, word) for word in ("srvr", "stat"))
+
+    rig.eventually(lambda: both_say("Mode: proxy"), 5, "srvr and stat say that it serves")
+    zk.kill()
+    rig.eventually(lambda: both_say("This ZooKeeper instance is not currently serving requests\n"), 15, "the sentence")
+    assert not any(word in four_letter(proxy.addr, "stat") for word in ("Mode", "version", "Clients"))
+    zk.restart()
+    rig.eventually(lambda: "Mode: proxy" in four_letter(proxy.addr, "srvr"), 15, "srvr says that it serves again")
+    assert proxy.stop() == 0
+    zk.stop()
+
+
+# The pattern of go-zookeeper's FLWSrvr, with the date of ZooKeeper 3.4 and 3.5.
+SRVR = re.compile(r"\AZookeeper version: [A-Za-z0-9.\-]+, built on \d\d/\d\d/\d{4} \d\d:\d\d [A-Za-z0-9:+\-]+\n"
+                  r"Latency min/avg/max: \d+/[0-9.]+/\d+\nReceived: \d+\nSent: \d+\nConnections: \d+\n"
+                  r"Outstanding: \d+\nZxid: 0x[A-Za-z0-9]+\nMode: \w+\nNode count: \d+")
+
+
+def old_server():
+    """A listener that answers srvr as a ZooKeeper 3.4 does."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+
+    def serve():
+        while True:
+            conn, _ = listener.accept()
+            with conn:
+                if conn.recv(100) == b"srvr":
+                    conn.sendall(b"Zookeeper version: 3.4.14-4c25d480e66aadd371de8bd2fd8da255ac140bcf, built on "
+                                 b"03/06/2019 16:18 GMT\nLatency min/avg/max: 0/0/0\nReceived: 1\nSent: 0\n"
+                                 b"Connections: 1\nOutstanding: 0\nZxid: 0x0\nMode: standalone\nNode count: 4\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_dates_are_those_of_the_ensemble():
+    """Once `built on unknown date` ended what parses a server's srvr."""
+    zk, proxy = both()
+    built = re.search(r"built on .*", four_letter(zk.addr, "srvr")).group()
+    for word in ("srvr", "stat", "envi", "mntr"):
+        assert built in four_letter(proxy.addr, word), (built, four_letter(proxy.addr, word))
+    old = rig.Pacekeeper(old_server()).start()
+    rig.eventually(lambda: SRVR.match(four_letter(old.addr, "srvr")), 5, "what go-zookeeper reads")
+    assert "3.4.14-pacekeeper" in four_letter(old.addr, "srvr")
+    assert old.stop() == 0
+
+
+def test_latencies_are_what_they_say():
+    """Once the median stood where an average should, and zeros where nothing is measured."""
+    zk, _ = both()
+    proxy = rig.Pacekeeper(zk.connect_string, config="four-letter-words: '*'\n").start()
+    conn = Conn(proxy.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/m/beats", b""))
+    for _ in range(50):
+        ok(conn, wire.OP_SET_DATA, wire.set_data("/m/beats", b"x"))
+    figures = proxy.mntr()
+    low, average, high = (figures[f"zk_{which}_latency"] for which in ("min", "avg", "max"))
+    assert low <= float(average) <= high + 1 and float(average) > 0, (low, average, high)
+    assert figures["zk_ephemerals_count"] == 0
+    cons = four_letter(proxy.addr, "cons")
+    assert "heard=" in cons and "lat=" not in cons, cons
+    conn.close_session()
+    assert proxy.stop() == 0
 
 
 def test_limit_of_the_server_is_named_in_the_log():

@@ -11,6 +11,7 @@ static void quantiles_are_within_a_step(void **state)
     static const double q[] = {0.01, 0.5, 0.9, 0.99, 0.999};
     (void)state;
     assert_int_equal(pk_histogram_quantile(&h, 0.5), 0);
+    assert_true(pk_histogram_mean(&h) == 0);
     for (int64_t v = 1; v <= 100000; v++)
         pk_histogram_add(&h, v, 1);
     for (size_t i = 0; i < sizeof q / sizeof *q; i++) {
@@ -18,6 +19,8 @@ static void quantiles_are_within_a_step(void **state)
         assert_true(got >= exact && got <= exact * 1.017 + 1);
     }
     assert_int_equal(pk_histogram_quantile(&h, 1), 100000);
+    assert_true(pk_histogram_mean(&h) == 50000.5);
+    assert_true(h.min == 1 && h.max == 100000);
 }
 
 static void every_value_has_a_bucket(void **state)

@@ -9,11 +9,14 @@
 #include "io/conn/pairs.h"
 #include "io/upstream/servers.h"
 
-/* Servers whose srvr is not whitelisted by default are at least this. */
+/* Servers whose srvr is not whitelisted by default are at least this, and write a date like this. */
 #define OLDEST_SILENT "3.5.3"
+#define NO_DATE       "01/01/1970 00:00 GMT"
 
 void pk_admin_version(const struct pk_admin *admin, char *out, size_t size)
 {
-    const char *version = pk_upstream_state(admin->conns->upstream).version;
-    snprintf(out, size, "%s-pacekeeper-%s", version[0] != '\0' ? version : OLDEST_SILENT, PACKAGE_VERSION);
+    struct pk_ensemble_state state = pk_upstream_state(admin->conns->upstream);
+    snprintf(out, size, "%s-pacekeeper-%s, built on %s",
+             state.version[0] != '\0' ? state.version : OLDEST_SILENT, PACKAGE_VERSION,
+             state.built[0] != '\0' ? state.built : NO_DATE);
 }

@@ -18,7 +18,9 @@ struct pk_admin {
     const struct pk_marker *marker;
 };
 
-/* The version that we show: the ensemble's with our own behind it. */
+enum { PK_ADMIN_VERSION = 192 };
+
+/* The version that we show: the ensemble's with our own behind it, and its date, so that what parses one parses us. */
 void pk_admin_version(const struct pk_admin *admin, char *out, size_t size);
 
 #endif

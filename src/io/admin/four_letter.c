@@ -1,7 +1,8 @@
 /*
  * Four-letter words: a table of those that ZooKeeper knows. Happy path: the word is in four-letter-words, and its
  * function writes the text. Others are refused with the text of a server that has them not whitelisted; the upstream's
- * state changes nothing here but isro and the version. Nothing here may wait for anything.
+ * state changes nothing here but isro, the version, and whether srvr and stat say that nobody serves. Nothing here may
+ * wait for anything.
  */
 #include "io/admin/four_letter.h"
 
@@ -23,24 +24,40 @@
 
 static void version_line(const struct pk_admin *admin, struct pk_text *out, const char *label)
 {
-    char version[PK_VERSION_TEXT + 32];
+    char version[PK_ADMIN_VERSION];
     pk_admin_version(admin, version, sizeof version);
-    pk_text_add(out, "%s%s, built on unknown date\n", label, version);
+    pk_text_add(out, "%s%s\n", label, version);
 }
 
 static void figures(const struct pk_admin *admin, struct pk_text *out)
 {
     const struct core *core = admin->conns->loop.core;
     const struct core_stats *s = core_stats(core);
+    struct core_beat_times beats = core_beat_times(core);
     int64_t received = s->requests_local + s->requests_relayed;
-    pk_text_add(out, "Latency min/avg/max: %" PRId64 "/%.1f/%" PRId64 "\n", core_beat_latency(core, 0) / 1000,
-                (double)core_beat_latency(core, 0.5) / 1000, core_beat_latency(core, 1) / 1000);
+    pk_text_add(out, "Latency min/avg/max: %" PRId64 "/%.4f/%" PRId64 "\n", beats.min_us / 1000,
+                beats.mean_us / 1000, beats.max_us / 1000);
     pk_text_add(
         out, "Received: %" PRId64 "\nSent: %" PRId64 "\nConnections: %" PRId64 "\nOutstanding: %" PRId64 "\n",
         received, received - s->queue_depth + s->events, s->connections, s->queue_depth);
     pk_text_add(out, "Zxid: 0x%" PRIx64 "\nMode: proxy\nNode count: %" PRId64 "\n", (uint64_t)s->newest_zxid,
                 s->znodes);
+}
+
+/* By which another pacekeeper, or this one, knows whom it has met. */
+static void instance(const struct pk_admin *admin, struct pk_text *out)
+{
     pk_text_add(out, "Pacekeeper instance: %s\n", admin->conns->loop.instance);
+}
+
+/* A server that does not serve has one sentence, which health checks look for. */
+static bool serves(const struct pk_admin *admin, struct pk_text *out)
+{
+    if (pk_upstream_state(admin->conns->upstream).up > 0)
+        return true;
+    pk_text_add(out, "This ZooKeeper instance is not currently serving requests\n");
+    instance(admin, out);
+    return false;
 }
 
 static void ruok(const struct pk_admin *admin, struct pk_text *out)
@@ -51,17 +68,23 @@ static void ruok(const struct pk_admin *admin, struct pk_text *out)
 
 static void srvr(const struct pk_admin *admin, struct pk_text *out)
 {
+    if (!serves(admin, out))
+        return;
     version_line(admin, out, "Zookeeper version: ");
     figures(admin, out);
+    instance(admin, out);
 }
 
 static void stat_word(const struct pk_admin *admin, struct pk_text *out)
 {
+    if (!serves(admin, out))
+        return;
     version_line(admin, out, "Zookeeper version: ");
     pk_text_add(out, "Clients:\n");
     pk_four_letter_clients(admin, out);
     pk_text_add(out, "\n");
     figures(admin, out);
+    instance(admin, out);
 }
 
 static void isro(const struct pk_admin *admin, struct pk_text *out)

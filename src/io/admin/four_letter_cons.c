@@ -53,8 +53,7 @@ static void line(const struct pk_pair *pair, struct pk_text *out, bool details)
                     ",sid=0x%04x,lop=%s,est=%" PRId64 ",to=%" PRId32 ",lcxid=0x%" PRIx32 ",lzxid=0x%" PRIx64,
                     (unsigned)(info.session_id & 0xffff), op, opened_ms, info.timeout_ms,
                     (uint32_t)info.last_xid, (uint64_t)info.last_zxid);
-        pk_text_add(out, ",lresp=%" PRId64 ",llat=0,minlat=0,avglat=0,maxlat=0,local=%" PRIu64, heard_ms,
-                    info.local);
+        pk_text_add(out, ",heard=%" PRId64 ",local=%" PRIu64, heard_ms, info.local);
     }
     pk_text_add(out, ")\n");
 }

@@ -25,25 +25,27 @@ static void zookeeper_figures(const struct pk_admin *admin, struct pk_text *out)
 {
     const struct pk_loop *loop = &admin->conns->loop;
     const struct core_stats *s = core_stats(loop->core);
-    char version[PK_VERSION_TEXT + 32];
+    struct core_beat_times beats = core_beat_times(loop->core);
+    char version[PK_ADMIN_VERSION];
     int64_t received = s->requests_local + s->requests_relayed;
     pk_admin_version(admin, version, sizeof version);
-    pk_text_add(out, "zk_version\t%s, built on unknown date\nzk_server_state\tproxy\n", version);
+    pk_text_add(out, "zk_version\t%s\nzk_server_state\tproxy\n", version);
     number(out, "zk_num_alive_connections", s->connections);
-    pk_text_add(out, "zk_avg_latency\t%.1f\n", (double)core_beat_latency(loop->core, 0.5) / 1000);
+    pk_text_add(out, "zk_avg_latency\t%.4f\n", beats.mean_us / 1000);
     number(out, "zk_outstanding_requests", s->queue_depth);
     number(out, "zk_znode_count", s->znodes);
+    number(out, "zk_ephemerals_count", 0); /* those below mounts are the ensemble's */
     number(out, "zk_global_sessions", s->sessions);
     number(out, "zk_packets_sent", received - s->queue_depth + s->events);
     number(out, "zk_packets_received", received);
     number(out, "zk_watch_count", s->watched_paths);
-    number(out, "zk_min_latency", core_beat_latency(loop->core, 0) / 1000);
+    number(out, "zk_min_latency", beats.min_us / 1000);
     number(out, "zk_max_file_descriptor_count", admin->limits->max_files);
     number(out, "zk_approximate_data_size", s->bytes);
     number(out, "zk_open_file_descriptor_count",
            admin->limits->files + (int64_t)pk_pairs_clients(admin->conns) + s->uplinks);
     number(out, "zk_uptime", (loop->now_us - loop->started_us) / 1000);
-    number(out, "zk_max_latency", core_beat_latency(loop->core, 1) / 1000);
+    number(out, "zk_max_latency", beats.max_us / 1000);
     number(out, "zk_connection_rejected", admin->listeners->rejected);
 }
 

@@ -79,6 +79,7 @@ static void learn(struct pk_server *server, const char *text)
 {
     char instance[PK_INSTANCE_TEXT], what[PK_VERSION_TEXT + PK_STATE_TEXT + 64];
     field(text, "Zookeeper version: ", "-, \n", server->version, sizeof server->version);
+    field(text, ", built on ", "\r\n", server->built, sizeof server->built);
     field(text, "Pacekeeper instance: ", "\n", instance, sizeof instance);
     if (strcmp(instance, server->upstream->loop->instance) == 0) {
         refuse(server);

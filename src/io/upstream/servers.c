@@ -88,7 +88,7 @@ void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size
 
 struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream)
 {
-    struct pk_ensemble_state state = {.version = "", .mode = ""};
+    struct pk_ensemble_state state = {.version = "", .built = "", .mode = ""};
     int writable = 0;
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
@@ -99,8 +99,10 @@ struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream)
             continue;
         state.up++;
         writable += strcmp(s->mode, "read-only") != 0;
-        if (state.version[0] == '\0')
+        if (state.version[0] == '\0') {
             state.version = s->version;
+            state.built = s->built;
+        }
         if (state.mode[0] == '\0' || strcmp(s->mode, "leader") == 0)
             state.mode = s->mode;
     }

@@ -19,7 +19,7 @@
 /* A server's queue of connections not yet accepted holds 50; beyond, the kernel drops them for a second. */
 enum { PK_ARRIVING_MAX = 32 };
 
-enum { PK_MAX_ADDRESSES = 64, PK_VERSION_TEXT = 48, PK_STATE_TEXT = 24 };
+enum { PK_MAX_ADDRESSES = 64, PK_VERSION_TEXT = 48, PK_BUILT_TEXT = 48, PK_STATE_TEXT = 24 };
 
 enum pk_server_state {
     PK_SERVER_UNASKED,
@@ -42,6 +42,7 @@ struct pk_server {
     int64_t asked_us;              /* start of the newest probe */
     int64_t retry_us;              /* until then it is tried after all others */
     char version[PK_VERSION_TEXT]; /* "3.8.0", empty when it does not tell */
+    char built[PK_BUILT_TEXT];     /* "2024-12-29 17:54 UTC", "03/06/2019 16:18 GMT", or empty */
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
     struct pk_probe *probe;        /* running, else NULL */
     struct pk_list waiters;        /* of struct pk_waiter: until the probe has ended */
@@ -94,6 +95,7 @@ struct pk_ensemble_state {
     int servers, up;     /* addresses in use; those that answered */
     bool read_only;      /* some answered, and all of these serve reads only */
     const char *version; /* of the first that tells, "" when none does */
+    const char *built;   /* of the same one, as it writes it */
     const char *mode;    /* "leader" when one of them is, else of the first that tells, "" when none does */
 };
 struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream);
