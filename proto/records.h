@@ -95,6 +95,8 @@ enum {
     PK_STAT_LEN = 68,      /* struct pk_stat on the wire */
     PK_MULTI_HEADER = 9,   /* int type, bool done, int err */
     PK_OPEN_ACL_LEN = 27,  /* vector of one: world:anyone:cdrwa */
+    PK_PASSWD_LEN = 16,    /* a session's password */
+    PK_CONNECT_REQUEST_LEN = 45,
 };
 
 struct pk_stat {
@@ -188,6 +190,13 @@ struct pk_connect_request {
 };
 enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len,
                                       struct pk_connect_request *c) PK_NODISCARD;
+
+/*
+ * Writes a length word and a connect request that has seen no zxid; session 0 asks for a new one. PK_LEN_WORD +
+ * PK_CONNECT_REQUEST_LEN bytes; returns the end.
+ */
+uint8_t *pk_put_connect_request(uint8_t *p, int32_t timeout_ms, int64_t session,
+                                const uint8_t passwd[PK_PASSWD_LEN]);
 
 /* ConnectResponse, 36 or 37 bytes; timeout and session id are 0 when the session is not valid. */
 struct pk_connect_response {

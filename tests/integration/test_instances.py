@@ -1,6 +1,7 @@
 """Two pacekeepers in front of one ensemble find out about each other: marker znodes, warnings, credentials."""
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -59,6 +60,7 @@ def test_a_marker_says_who_and_what():
         assert part in text, (part, text)
     acl = wire.parse_reply(wire.OP_GET_ACL, conn.call(wire.OP_GET_ACL, wire.get_acl("/ops/pacekeeper")).body)
     assert acl[0] == [wire.OPEN[0]] and acl[1].ephemeralOwner == 0, acl
+    assert conn.call(wire.OP_SET_DATA, wire.set_data(f"/ops/pacekeeper/{found[0]}", b"forged")).err == wire.ERR["NOAUTH"]
     assert figures(proxy) == (1, 0), figures(proxy)
     assert "Pacekeeper instance: " + found[0] in wire.four_letter(proxy.addr, "srvr")
     assert proxy.stop() == 0
@@ -178,6 +180,36 @@ def test_an_expired_session_is_replaced():
     rig.eventually(lambda: figures(proxy) == (1, 0), 5, "and it is seen")
     assert proxy.stop() == 0
     assert names("/pk6") == []
+
+
+def test_a_wiped_ensemble_has_the_marker_again():
+    """Once it never came back: the session's zxid was beyond all that the new ensemble had."""
+    zk = rig.ZooKeeper(port=rig.free_port())
+    zk.start()
+    conn = Conn(zk.addr)
+    for n in range(50):
+        conn.call(wire.OP_CREATE, wire.create(f"/{n}"))
+    proxy = rig.Pacekeeper(zk.connect_string, config="instances: /pk\nstatus-interval: 500ms\n").start()
+    rig.eventually(lambda: figures(proxy) == (1, 0), 20, "a marker")
+    zk.kill()
+    shutil.rmtree(os.path.join(zk.dir, "data"))
+    shutil.rmtree(os.path.join(zk.dir, "datalog"))
+    zk.start()
+    rig.eventually(lambda: figures(proxy) == (1, 0), 20, "a marker in the new ensemble")
+    conn = Conn(zk.addr)
+    assert conn.call(wire.OP_GET_CHILDREN, wire.get_children("/pk")).err == 0
+    assert proxy.stop() == 0
+    zk.stop()
+
+
+def test_a_marker_that_was_deleted_comes_back():
+    proxy = start("/m", "/pk7")
+    rig.eventually(lambda: figures(proxy) == (1, 0), 10, "a marker")
+    conn = Conn(server().addr)
+    assert conn.call(wire.OP_DELETE, wire.delete(f"/pk7/{names('/pk7')[0]}")).err == 0
+    rig.eventually(lambda: names("/pk7"), 10, "it is made again")
+    conn.close_session()
+    assert proxy.stop() == 0
 
 
 def test_an_ensemble_that_comes_later():

@@ -34,11 +34,8 @@ static bool has_work(const struct pk_sync *sync)
 static struct pk_blob *connect_request(struct pk_sync *sync)
 {
     const struct pk_service *s = &sync->service;
-    uint8_t frame[PK_LEN_WORD + 45], *p = frame;
-    p = pk_put_int(pk_put32(p, sizeof frame - PK_LEN_WORD), 0);
-    p = pk_put_int(pk_put_long(p, 0), TIMEOUT_MS);
-    p = pk_put_bytes(pk_put_long(p, s->session_id), (struct pk_bytes){s->passwd, PK_PASSWD});
-    pk_put_bool(p, false);
+    uint8_t frame[PK_LEN_WORD + PK_CONNECT_REQUEST_LEN];
+    pk_put_connect_request(frame, TIMEOUT_MS, s->session_id, s->passwd);
     return pk_blob_new(sync->mem, frame, sizeof frame);
 }
 
@@ -74,8 +71,8 @@ void pk_service_up(struct pk_sync *sync, const struct pk_connect_response *res)
 {
     struct pk_service *s = &sync->service;
     s->session_id = res->session_id;
-    if (res->passwd.len == PK_PASSWD)
-        memcpy(s->passwd, res->passwd.p, PK_PASSWD);
+    if (res->passwd.len == PK_PASSWD_LEN)
+        memcpy(s->passwd, res->passwd.p, PK_PASSWD_LEN);
     s->fails = 0;
     s->worked_us = s->sent_us = sync->conns->now_us;
     for (size_t i = 0; i < s->nauths; i++)

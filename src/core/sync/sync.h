@@ -9,18 +9,16 @@
 #include "core/store/store.h"
 #include "core/sync/auth.h"
 
-enum { PK_PASSWD = 16 };
-
 /* The service session (service.h). */
 struct pk_service {
     struct pk_uplink *uplink; /* NULL when there is none */
     int64_t session_id; /* of the newest session, taken up again on another server; 0 a new one is made */
-    uint8_t passwd[PK_PASSWD]; /* its own */
-    unsigned fails;            /* to get a session, in a row */
-    int64_t next_us;           /* not opened again before */
-    int64_t worked_us;         /* when it last had something to do */
-    int64_t sent_us;           /* when its newest request was sent */
-    struct core_auth *auths;   /* owned */
+    uint8_t passwd[PK_PASSWD_LEN]; /* its own */
+    unsigned fails;                /* to get a session, in a row */
+    int64_t next_us;               /* not opened again before */
+    int64_t worked_us;             /* when it last had something to do */
+    int64_t sent_us;               /* when its newest request was sent */
+    struct core_auth *auths;       /* owned */
     size_t nauths;
     bool to_compare;      /* restored znodes may not have been compared with the ensemble yet */
     bool to_hand_over;    /* some mount may hold what its mode does not */

@@ -152,8 +152,7 @@ void pk_stop_tick(struct pk_daemon *daemon)
 static void last_wait_over(uv_timer_t *timer)
 {
     struct pk_daemon *daemon = timer->data;
-    pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL,
-           "a name lookup or a service session does not end: left behind");
+    pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "a name lookup does not end: left behind");
     uv_stop(&daemon->conns.loop.uv);
 }
 
@@ -179,8 +178,7 @@ void pk_stop_finish(struct pk_daemon *daemon)
 static bool thread_left(const struct pk_daemon *daemon)
 {
     const struct pk_upstream *upstream = daemon->conns.upstream;
-    return upstream != NULL &&
-           (upstream->lookups > 0 || pk_survey_running(daemon->survey) || !pk_marker_off(daemon->marker));
+    return upstream != NULL && upstream->lookups > 0;
 }
 
 bool pk_stop_free(struct pk_daemon *daemon, bool served)

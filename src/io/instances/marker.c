@@ -1,292 +1,249 @@
 /*
- * Our marker and those of others. Happy path: every status-interval a thread of libuv's pool makes or checks our marker
- * on a service session and reads the others; the loop then compares mounts. Failure modes, each said once and tried
- * again the next time: no session, no permission, a path that cannot be made. An expired session is replaced. Rounds
- * never overlap, and a stop ends a round's waits at once.
+ * Our marker. Happy path: every status-interval our marker is made or found to stand, on a session of its own, and
+ * those of others are read. Failure modes, each said once and tried again: no session, no permission, a path that
+ * cannot be made; others are looked for all the same. A session that breaks is taken up at another server; one that has
+ * expired, or whose server is no server of ours any more, is replaced.
  */
 #include "io/instances/marker.h"
 
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zookeeper/zookeeper.h>
 
 #include "io/config/config.h"
 #include "io/config/mounts.h"
 #include "io/conn/listener.h"
+#include "io/instances/encode.h"
+#include "io/instances/ensemble.h"
 #include "io/instances/marker_text.h"
-#include "io/instances/zksession.h"
-#include "io/loop/loop.h"
+#include "io/instances/others.h"
+#include "io/loop/move.h"
 #include "io/loop/text.h"
 #include "io/upstream/servers.h"
 
-enum {
-    CONNECT_MS = 5000,
-    REQUEST_MS = 5000,
-    MAX_OTHERS = 32,
-    WARN_AGAIN_US = 60 * 1000000,
-    GHOST_US = 25 * 1000000, /* longer than a session of ours lives after a kill */
-};
-
-struct other {
-    char name[PK_INSTANCE_TEXT];
-    char *text;
-};
+enum { RETRY_US = 1000000 };
 
 /*
  * OFF ──► IDLE ◄──► WORKING        configured; a round every status-interval
- *  ▲        └──► CLOSING ──┐       not configured any more, configured otherwise, or the process stops
- *  └───────────────────────┘
+ *  ▲        │          │           not configured any more, configured otherwise, the text or the server is another,
+ *  └── CLOSING ◄───────┘           or the process stops
  */
 enum state { OFF, IDLE, WORKING, CLOSING };
 
-/* What is known of the others, from round to round. */
-struct known {
-    int64_t looked_us;
-    int said_error; /* the error that was said last */
-    bool said;      /* that the marker stands */
-    int seen, conflicting;
-    int64_t warned_us, ghost_us; /* ghost_us: since when one like us is there */
+static const uint8_t edges[] = {
+    [OFF] = PK_TO(IDLE),
+    [IDLE] = PK_TO(WORKING) | PK_TO(CLOSING),
+    [WORKING] = PK_TO(IDLE) | PK_TO(CLOSING),
+    [CLOSING] = PK_TO(OFF),
 };
 
 struct pk_marker {
     struct pk_loop *loop;
     const struct pk_listeners *listeners;
-    enum state state; /* while WORKING or CLOSING the thread has all below up to known */
-    uv_work_t work;
-    atomic_bool stop; /* waits end */
-    struct pk_ensemble *ensemble;
+    enum state state;
+    bool stop;
+    struct pk_ensemble *ensemble; /* NULL while OFF */
+    int server;                   /* where its session was opened last */
     struct pk_auth auth;
     char parent[PK_VALUE_TEXT], path[PK_VALUE_TEXT + PK_INSTANCE_TEXT];
-    char servers[PK_MAX_ADDRESSES * PK_ADDRESS_TEXT];
-    char *text, *written; /* what the marker should say, and what it says; NULL: there is none */
-    int error;            /* of the newest round */
-    int count;            /* markers below parent, ours included */
-    struct other others[MAX_OTHERS];
-    int nothers;
-    struct known known;
+    char *text;       /* what the marker says */
+    int64_t made;     /* the session in which it was made; 0: none */
+    size_t parent_at; /* how much of parent has been made */
+    int make_error;   /* why it does not stand */
+    int64_t round_us; /* when the newest round began */
+    int said_error;   /* the one that was said last */
+    bool said;        /* that the marker stands */
+    bool known;       /* the newest round has seen the others */
+    struct pk_others others;
 };
 
-/* ---- in the thread ---- */
-
-static void forget_others(struct pk_marker *m)
+static void move(struct pk_marker *m, enum state to)
 {
-    for (int i = 0; i < m->nothers; i++)
-        free(m->others[i].text);
-    m->nothers = 0;
+    m->state = pk_move("the marker", edges, m->state, to);
 }
 
-/* Makes each part of the parent's path. What is there may still refuse a create, so only the last answer counts. */
-static int make_parents(struct pk_marker *m)
-{
-    char path[PK_VALUE_TEXT];
-    int error = ZOK;
-    for (const char *slash = m->parent; slash != NULL;) {
-        slash = strchr(slash + 1, '/');
-        size_t len = slash != NULL ? (size_t)(slash - m->parent) : strlen(m->parent);
-        memcpy(path, m->parent, len);
-        path[len] = '\0';
-        error = pk_ensemble_create(m->ensemble, path, "", false, REQUEST_MS);
-    }
-    return error == ZNODEEXISTS ? ZOK : error;
-}
+/* ---- the end ---- */
 
-static int create(struct pk_marker *m)
+static void ended(void *owner)
 {
-    int error = pk_ensemble_create(m->ensemble, m->path, m->text, true, REQUEST_MS);
-    if (error == ZNONODE && (error = make_parents(m)) == ZOK)
-        error = pk_ensemble_create(m->ensemble, m->path, m->text, true, REQUEST_MS);
-    return error;
-}
-
-/* The marker stands and says what it should. */
-static int put_marker(struct pk_marker *m)
-{
-    if (m->written != NULL && strcmp(m->written, m->text) == 0)
-        return ZOK;
-    int error = m->written == NULL ? create(m) : ZNODEEXISTS;
-    if (error == ZNODEEXISTS)
-        error = pk_ensemble_set(m->ensemble, m->path, m->text, REQUEST_MS);
-    free(m->written);
-    m->written = error == ZOK ? strdup(m->text) : NULL;
-    return error;
-}
-
-static void read_other(struct pk_marker *m, const char *name)
-{
-    char path[PK_VALUE_TEXT + PK_INSTANCE_TEXT];
-    struct other *other = &m->others[m->nothers];
-    if (m->nothers == MAX_OTHERS || strlen(name) >= sizeof other->name)
-        return;
-    strcpy(other->name, name);
-    snprintf(path, sizeof path, "%s/%s", m->parent, name);
-    if (pk_ensemble_get(m->ensemble, path, &other->text, REQUEST_MS) == ZOK)
-        m->nothers++;
-}
-
-static int look(struct pk_marker *m)
-{
-    struct String_vector names = {0, NULL};
-    bool ours = false;
-    int error = pk_ensemble_list(m->ensemble, m->parent, &names, REQUEST_MS);
-    if (error != ZOK)
-        return error;
-    m->count = names.count;
-    for (int i = 0; i < names.count; i++)
-        if (strcmp(names.data[i], m->loop->instance) == 0)
-            ours = true;
-        else
-            read_other(m, names.data[i]);
-    deallocate_String_vector(&names);
-    if (!ours) { /* somebody deleted it: again in the next round */
-        free(m->written);
-        m->written = NULL;
-    }
-    return ZOK;
-}
-
-static void drop_session(struct pk_marker *m)
-{
-    pk_ensemble_close(m->ensemble);
+    struct pk_marker *m = owner;
     m->ensemble = NULL;
-    free(m->written);
-    m->written = NULL;
-}
-
-static void round_work(uv_work_t *request)
-{
-    struct pk_marker *m = request->data;
-    forget_others(m);
-    if (m->ensemble != NULL && pk_ensemble_lost(m->ensemble))
-        drop_session(m);
-    m->error = m->ensemble != NULL
-                   ? ZOK
-                   : pk_ensemble_open(&m->ensemble, m->servers, &m->auth, &m->stop, CONNECT_MS);
-    if (m->error == ZOK)
-        m->error = put_marker(m);
-    if (m->error == ZOK)
-        m->error = look(m);
-}
-
-static void close_work(uv_work_t *request)
-{
-    drop_session(request->data);
-}
-
-/* ---- in the loop ---- */
-
-static void closed(uv_work_t *request, int status)
-{
-    struct pk_marker *m = request->data;
-    (void)status;
-    forget_others(m);
+    pk_others_forget(&m->others);
     explicit_bzero(&m->auth, sizeof m->auth);
     free(m->text);
     m->text = NULL;
-    m->known = (struct known){0};
-    m->state = OFF;
+    m->made = 0;
+    m->said = m->known = false;
+    m->said_error = 0;
+    m->round_us = 0;
+    move(m, OFF);
 }
 
 static void begin_close(struct pk_marker *m)
 {
-    m->state = CLOSING;
-    if (uv_queue_work(&m->loop->uv, &m->work, close_work, closed) != 0) {
-        close_work(&m->work);
-        closed(&m->work, 0);
-    }
+    move(m, CLOSING);
+    pk_ensemble_end(m->ensemble);
 }
 
-/* One on our own host and address is what we were before a kill; its session ends soon. */
-static bool ghost(const struct pk_marker *m, const char *text)
-{
-    char a[PK_VALUE_TEXT], b[PK_VALUE_TEXT];
-    const char *const fields[] = {"host", "listen"};
-    bool same = true;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields && same; i++) {
-        pk_marker_field(text, fields[i], a, sizeof a);
-        pk_marker_field(m->text, fields[i], b, sizeof b);
-        same = strcmp(a, b) == 0;
-    }
-    return same;
-}
+/* ---- a round ---- */
 
-static void warn(struct pk_marker *m, const struct other *other, const char *mount)
+static void say(struct pk_marker *m, int error)
 {
-    char host[PK_VALUE_TEXT], listen[PK_VALUE_TEXT];
-    pk_marker_field(other->text, "host", host, sizeof host);
-    pk_marker_field(other->text, "listen", listen, sizeof listen);
-    pk_log(m->loop->log, PK_LOG_WARN, PK_LOG_INSTANCES, NULL,
-           "TWO PACEKEEPERS HOLD %s IN MODE pacemaker: this one and %.100s on %.100s (%s). Clients of one do "
-           "not see "
-           "the heartbeats of the other: run one, or give both the mode write-behind",
-           mount, listen, host, other->name);
-}
-
-static void compare(struct pk_marker *m)
-{
-    const char *mounts[MAX_OTHERS] = {NULL};
-    int before = m->known.conflicting, now = 0;
-    bool haunted = false;
-    for (int i = 0; i < m->nothers; i++) {
-        bool like_us = ghost(m, m->others[i].text);
-        haunted |= like_us;
-        if (!like_us || (m->known.ghost_us != 0 && m->loop->now_us - m->known.ghost_us > GHOST_US))
-            mounts[i] = pk_marker_conflict(m->others[i].text, m->loop->config);
-        now += mounts[i] != NULL;
-    }
-    m->known.ghost_us = !haunted ? 0 : m->known.ghost_us != 0 ? m->known.ghost_us : m->loop->now_us;
-    m->known.conflicting = now;
-    if (now > before || (now > 0 && m->loop->now_us - m->known.warned_us >= WARN_AGAIN_US)) {
-        m->known.warned_us = m->loop->now_us;
-        for (int i = 0; i < m->nothers; i++)
-            if (mounts[i] != NULL)
-                warn(m, &m->others[i], mounts[i]);
-    }
-    if (now == 0 && before > 0)
-        pk_log(m->loop->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL,
-               "no other pacekeeper holds our mounts in mode pacemaker any more");
-}
-
-static void say_state(struct pk_marker *m)
-{
-    if (m->error == ZOK && !m->known.said)
+    if (error == 0 && !m->said)
         pk_log(m->loop->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL, "marker %s stands, %d other instances",
-               m->path, m->count - 1);
-    else if (m->error != ZOK && m->error != m->known.said_error)
+               m->path, m->others.seen - m->others.standing);
+    else if (error != 0 && error != m->said_error)
         pk_log(m->loop->log, PK_LOG_INFO, PK_LOG_INSTANCES, NULL,
-               "other pacekeepers cannot be looked for at %s: %s; tried again (instances: none turns it off)",
-               m->parent, zerror(m->error));
-    m->known.said = m->error == ZOK;
-    m->known.said_error = m->error;
+               "%s at %s: %s (%d); tried again (instances: none turns it off)",
+               m->known ? "there is no marker of ours, by which others would see us,"
+                        : "other pacekeepers cannot be looked for",
+               m->parent, pk_ensemble_error(error), error);
+    m->said = error == 0;
+    m->said_error = error;
 }
 
-static void round_done(uv_work_t *request, int status)
+static void end_round(struct pk_marker *m, int error)
 {
-    struct pk_marker *m = request->data;
-    (void)status;
-    m->state = IDLE;
-    if (atomic_load(&m->stop)) {
-        begin_close(m);
+    m->known = error == 0;
+    if (m->known && !m->others.standing)
+        m->made = 0;
+    say(m, m->make_error != 0 ? m->make_error : error);
+    move(m, IDLE);
+}
+
+static void looked(void *owner, int error)
+{
+    end_round(owner, error);
+}
+
+static void look(struct pk_marker *m)
+{
+    pk_others_read(&m->others, m->ensemble, m->parent, m->text);
+}
+
+static void make(struct pk_marker *m);
+
+/* Makes the next part of the parent's path. What is there may still refuse a create: only the last answer counts. */
+static void make_parent(struct pk_marker *m);
+
+static void on_parent(void *owner, int error, struct pk_in body)
+{
+    struct pk_marker *m = owner;
+    (void)body;
+    if (error > 0) {
+        end_round(m, error);
+    } else if (m->parent[m->parent_at] != '\0') {
+        make_parent(m);
+    } else if (error == 0 || error == PK_Z_NODE_EXISTS) {
+        make(m);
+    } else {
+        m->make_error = error;
+        look(m);
+    }
+}
+
+static void make_parent(struct pk_marker *m)
+{
+    char path[PK_VALUE_TEXT];
+    const struct pk_ask ask = {.op = PK_OP_CREATE, .path = path, .text = ""};
+    m->parent_at += 1 + strcspn(m->parent + m->parent_at + 1, "/");
+    memcpy(path, m->parent, m->parent_at);
+    path[m->parent_at] = '\0';
+    pk_ensemble_ask(m->ensemble, &ask, on_parent, m);
+}
+
+static void on_made(void *owner, int error, struct pk_in body)
+{
+    struct pk_marker *m = owner;
+    (void)body;
+    if (error == PK_Z_NO_NODE && m->parent_at == 0) {
+        make_parent(m);
         return;
     }
-    pk_loop_clock(m->loop);
-    say_state(m);
-    m->known.seen = m->error == ZOK ? m->count : 0;
-    if (m->error == ZOK)
-        compare(m);
+    m->make_error = error;
+    m->made = error == 0 ? pk_ensemble_session(m->ensemble) : 0;
+    if (error > 0)
+        end_round(m, error);
+    else
+        look(m);
 }
 
-static void our_text(const struct pk_marker *m, struct pk_text *out)
+static void make(struct pk_marker *m)
+{
+    const struct pk_ask ask = {.op = PK_OP_CREATE, .path = m->path, .text = m->text, .marker = true};
+    pk_ensemble_ask(m->ensemble, &ask, on_made, m);
+}
+
+static void put(struct pk_marker *m)
+{
+    if (m->made != 0 && m->made == pk_ensemble_session(m->ensemble)) {
+        look(m);
+        return;
+    }
+    m->parent_at = 0;
+    make(m);
+}
+
+static void opened(void *owner, int error, struct pk_in body)
+{
+    struct pk_marker *m = owner;
+    (void)body;
+    if (error == 0)
+        put(m);
+    else
+        end_round(m, error);
+}
+
+static char *our_text(const struct pk_marker *m)
 {
     char host[256] = "?";
-    struct pk_text listen = {0};
+    struct pk_text listen = {0}, out = {0};
     if (gethostname(host, sizeof host - 1) != 0)
         strcpy(host, "?");
     pk_listeners_text(m->listeners, &listen);
-    pk_marker_write(out, m->loop->config, host, listen.len > 0 ? listen.p : "?");
+    pk_marker_write(&out, m->loop->config, host, listen.len > 0 ? listen.p : "?");
     free(listen.p);
+    if (!out.failed)
+        return out.p;
+    free(out.p);
+    return NULL;
 }
+
+/* Nobody may change the marker, and nor may we: with another text it begins anew. */
+static bool same_text(struct pk_marker *m)
+{
+    char *text = our_text(m);
+    bool same = text == NULL || m->text == NULL || strcmp(text, m->text) == 0;
+    if (m->text == NULL)
+        m->text = text;
+    else
+        free(text);
+    return same;
+}
+
+static void begin_round(struct pk_marker *m, struct pk_upstream *upstream)
+{
+    m->round_us = m->loop->now_us;
+    m->make_error = 0;
+    if (!same_text(m)) {
+        begin_close(m);
+        return;
+    }
+    int server = pk_ensemble_ready(m->ensemble) ? m->server : pk_upstream_serving(upstream);
+    if (server < 0 || m->text == NULL) { /* nobody could tell */
+        m->known = false;
+        return;
+    }
+    m->server = server;
+    move(m, WORKING);
+    if (pk_ensemble_ready(m->ensemble))
+        put(m);
+    else
+        pk_ensemble_open(m->ensemble, pk_upstream_address(upstream, server), opened, m);
+}
+
+/* ---- for others ---- */
 
 static void begin(struct pk_marker *m)
 {
@@ -294,58 +251,43 @@ static void begin(struct pk_marker *m)
     m->auth = config->auth;
     strcpy(m->parent, config->instances);
     snprintf(m->path, sizeof m->path, "%s/%s", m->parent, m->loop->instance);
-    m->state = IDLE;
-}
-
-static void begin_round(struct pk_marker *m, const struct pk_upstream *upstream)
-{
-    struct pk_text text = {0};
-    pk_upstream_list(upstream, m->servers, sizeof m->servers);
-    if (m->servers[0] == '\0') { /* nobody could tell */
-        m->known.seen = 0;
-        return;
-    }
-    m->known.looked_us = m->loop->now_us;
-    our_text(m, &text);
-    if (text.failed || text.p == NULL) {
-        free(text.p);
-        return;
-    }
-    free(m->text);
-    m->text = text.p;
-    if (uv_queue_work(&m->loop->uv, &m->work, round_work, round_done) == 0)
-        m->state = WORKING;
+    m->ensemble = pk_ensemble_new(m->loop, &m->auth, ended, m);
+    if (m->ensemble != NULL)
+        move(m, IDLE);
 }
 
 static bool due(const struct pk_marker *m)
 {
-    int64_t looked_us = m->known.looked_us;
-    return looked_us == 0 || m->loop->now_us - looked_us >= m->loop->config->status_interval * 1000;
+    int64_t interval = m->loop->config->status_interval * 1000;
+    if (!pk_ensemble_ready(m->ensemble) && interval > RETRY_US)
+        interval = RETRY_US;
+    return m->round_us == 0 || m->loop->now_us - m->round_us >= interval;
 }
 
-void pk_marker_tick(struct pk_marker *m, const struct pk_upstream *upstream)
+/* It was made for something else than what is wanted now. */
+static bool outdated(const struct pk_marker *m, const struct pk_upstream *upstream)
 {
     const struct pk_config *c = m->loop->config;
-    bool wanted = c->instances[0] != '\0' && pk_config_holds(c);
-    if (m->state == OFF && wanted)
+    return strcmp(m->parent, c->instances) != 0 || !pk_auth_same(&m->auth, &c->auth) ||
+           (pk_ensemble_ready(m->ensemble) && !pk_upstream_in_use(upstream, m->server));
+}
+
+void pk_marker_tick(struct pk_marker *m, struct pk_upstream *upstream)
+{
+    bool wanted = m->loop->config->instances[0] != '\0' && pk_config_holds(m->loop->config);
+    if (m->state == OFF && wanted && !m->stop)
         begin(m);
-    else if (m->state == IDLE &&
-             (!wanted || strcmp(m->parent, c->instances) != 0 || !pk_auth_same(&m->auth, &c->auth)))
+    else if ((m->state == IDLE || m->state == WORKING) && (!wanted || outdated(m, upstream)))
         begin_close(m);
-    else if (m->state == IDLE && due(m))
+    else if (m->state == IDLE && pk_ensemble_idle(m->ensemble) && due(m))
         begin_round(m, upstream);
 }
 
 void pk_marker_close(struct pk_marker *m)
 {
-    atomic_store(&m->stop, true);
-    if (m->state == IDLE)
+    m->stop = true;
+    if (m->state == IDLE || m->state == WORKING)
         begin_close(m);
-}
-
-bool pk_marker_off(const struct pk_marker *m)
-{
-    return m->state == OFF;
 }
 
 struct pk_marker *pk_marker_new(struct pk_loop *loop, const struct pk_listeners *listeners)
@@ -355,7 +297,9 @@ struct pk_marker *pk_marker_new(struct pk_loop *loop, const struct pk_listeners 
         return NULL;
     m->loop = loop;
     m->listeners = listeners;
-    m->work.data = m;
+    m->others.loop = loop;
+    m->others.owner = m;
+    m->others.done = looked;
     return m;
 }
 
@@ -366,6 +310,6 @@ void pk_marker_free(struct pk_marker *m)
 
 void pk_marker_figures(const struct pk_marker *m, int *seen, int *conflicting)
 {
-    *seen = m->known.seen;
-    *conflicting = *seen > 0 ? m->known.conflicting : 0;
+    *seen = m->known ? m->others.seen : 0;
+    *conflicting = *seen > 0 ? m->others.conflicting : 0;
 }

@@ -16,12 +16,10 @@ struct pk_upstream;
 /* No marker yet; the listeners' addresses are shown in it. NULL when memory is short. */
 struct pk_marker *pk_marker_new(struct pk_loop *loop, const struct pk_listeners *listeners);
 /* Begins, looks again or ends, as time and the configuration ask for. */
-void pk_marker_tick(struct pk_marker *marker, const struct pk_upstream *upstream);
+void pk_marker_tick(struct pk_marker *marker, struct pk_upstream *upstream);
 /* Takes the marker away; the loop ends when that is done. */
 void pk_marker_close(struct pk_marker *marker);
-/* There is none, and no thread works on one. */
-bool pk_marker_off(const struct pk_marker *marker);
-/* When it is off; NULL is allowed. */
+/* After the loop has ended; NULL is allowed. */
 void pk_marker_free(struct pk_marker *marker);
 /* How many instances were seen when last looked, ours included, and how many of them hold what we hold; 0 when that is
  * not known. */

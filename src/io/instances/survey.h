@@ -14,12 +14,10 @@ struct pk_upstream;
 /* Begins nothing yet; NULL when memory is short. */
 struct pk_survey *pk_survey_new(struct pk_loop *loop);
 /* Starts the survey once a server serves. */
-void pk_survey_tick(struct pk_survey *survey, const struct pk_upstream *upstream);
-/* Has a running survey end soon; its end is reported to the loop all the same. */
+void pk_survey_tick(struct pk_survey *survey, struct pk_upstream *upstream);
+/* Ends a running survey. */
 void pk_survey_cancel(struct pk_survey *survey);
-/* Its thread has not come back yet. */
-bool pk_survey_running(const struct pk_survey *survey);
-/* When it is not running; NULL is allowed. */
+/* After the loop has ended; NULL is allowed. */
 void pk_survey_free(struct pk_survey *survey);
 
 #endif

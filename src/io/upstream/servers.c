@@ -74,16 +74,23 @@ const char *pk_upstream_name(const struct pk_upstream *upstream, int server)
     return upstream->servers[server].name;
 }
 
-void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size)
+bool pk_upstream_in_use(const struct pk_upstream *upstream, int server)
 {
-    size_t n = 0;
-    out[0] = '\0';
+    return upstream->servers[server].names != 0;
+}
+
+int pk_upstream_serving(struct pk_upstream *upstream)
+{
+    int chosen = -1;
+    uint64_t candidates = 0;
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
-        if (s->names == 0 || s->state != PK_SERVER_UP || strcmp(s->mode, "proxy") == 0)
-            continue;
-        n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "," : "", s->name);
+        bool fit =
+            s->state == PK_SERVER_UP && strcmp(s->mode, "proxy") != 0 && strcmp(s->mode, "read-only") != 0;
+        if (fit && pk_upstream_in_use(upstream, i) && pk_upstream_roll(upstream) % ++candidates == 0)
+            chosen = i;
     }
+    return chosen;
 }
 
 struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream)

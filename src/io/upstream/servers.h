@@ -85,8 +85,10 @@ void pk_server_back_off(struct pk_server *server);
 
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
 const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
-/* The servers that answer, HOST:PORT with commas between, for a service session; empty when none does. */
-void pk_upstream_list(const struct pk_upstream *upstream, char *out, size_t size);
+/* A name has its address. */
+bool pk_upstream_in_use(const struct pk_upstream *upstream, int server);
+/* A server that answers and takes writes, at random, for a session of our own; -1 when none does. */
+int pk_upstream_serving(struct pk_upstream *upstream);
 /* A number at random. */
 uint64_t pk_upstream_roll(struct pk_upstream *upstream);
 
