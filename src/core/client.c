@@ -123,9 +123,39 @@ static enum pk_err keep(struct core *core, struct pk_backlog *b, const uint8_t *
     return PK_OK;
 }
 
+static bool is_ping(const uint8_t *p, size_t len)
+{
+    return len == PK_LEN_WORD + PK_REQUEST_HEADER && (int32_t)pk_load32(p + PK_LEN_WORD) == PK_XID_PING &&
+           (int32_t)pk_load32(p + PK_LEN_WORD + 4) == PK_OP_PING;
+}
+
+/* Pings are exempt from order: those behind a request that waits are relayed past it, so that who waits long for
+ * somebody else's sake keeps its session. */
+static void pass_pings(struct core *core, struct pk_client *c)
+{
+    struct pk_backlog *b = &c->backlog;
+    while (c->blocked && pk_uplink_usable(&c->up) && c->up.awaited.npings < PK_PINGS_MAX) {
+        uint8_t *p = b->p + b->off + b->scanned;
+        size_t left = waiting(b) - b->scanned;
+        size_t len = left < PK_LEN_WORD ? SIZE_MAX : PK_LEN_WORD + (size_t)pk_load32(p);
+        if (len > left)
+            return;
+        if (!is_ping(p, len)) {
+            b->scanned += len;
+            continue;
+        }
+        struct pk_frame f = {p, len, false};
+        pk_relay_ping(&core->conns, c, &f);
+        c->received++;
+        memmove(p, p + len, left - len);
+        b->len -= len;
+    }
+}
+
 static void judge_backlog(struct core *core, struct pk_client *c)
 {
     struct pk_backlog *b = &c->backlog;
+    b->scanned = 0;
     b->off += judge_span(core, c, b->p + b->off, waiting(b), false);
     if (!c->blocked)
         c->blocked_us = 0;
@@ -163,7 +193,7 @@ void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, s
             done = judge_span(core, c, p, n, true);
             if (done < n && !c->up.ending && keep(core, b, p + done, n - done) != PK_OK)
                 pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
-            return;
+            break;
         }
         done = c->blocked ? n : missing(b, n);
         if (keep(core, b, p, done) != PK_OK) {
@@ -175,6 +205,7 @@ void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, s
         if (!c->blocked)
             judge_backlog(core, c);
     }
+    pass_pings(core, c);
 }
 
 static bool has_whole_frame(const struct core *core, const struct pk_backlog *b)

@@ -92,6 +92,7 @@ void pk_times_up(struct core *core)
     if (pk_service_slow(&core->sync))
         pk_session_move_service(core, PK_CLOSE_SERVICE_SLOW);
     pk_promote_tick(&core->sync);
+    pk_flush_impatient(&core->sync);
     check_handshakes(core);
     check_connecting(core);
     check_outstanding(core);

@@ -25,6 +25,7 @@ enum pk_client_state {
 struct pk_backlog {
     uint8_t *p;
     size_t off, len, cap; /* p[off..len) */
+    size_t scanned;       /* whole frames from off on that have been looked at for pings, in bytes */
 };
 
 /* How far a request has come for which something has been begun. */

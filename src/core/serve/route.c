@@ -15,6 +15,8 @@
 #include "core/sync/flush.h"
 #include "core/sync/keepalive.h"
 #include "core/sync/precheck.h"
+#include "core/sync/promote.h"
+#include "core/sync/replay.h"
 #include "proto/ensemble_config.h"
 #include "proto/path.h"
 
@@ -164,13 +166,23 @@ static enum pk_decision route_set(struct pk_judged *j)
     return pk_relay_unusual(j, PK_ANSWER_READ, j->req->path);
 }
 
+/* So many local deletes below an upstream parent are to be replayed that what follows is the ensemble's until they are.
+ * */
+static bool owes_too_much(struct pk_judged *j, struct pk_znode *parent)
+{
+    if (parent == NULL || pk_znode_held(parent) || parent->held.cversion < PK_REPLAY_OWED)
+        return false;
+    (void)!pk_promote_pay(j->sync, parent); /* out of memory: asked again with the next one */
+    return true;
+}
+
 static enum pk_decision route_delete(struct pk_judged *j)
 {
     look_up(j);
     struct pk_znode *z = j->t.znode;
     if (j->t.place == PK_OUTSIDE)
         return pk_relay_request(j, PK_ANSWER_FORWARD, no_path);
-    if (!pk_znode_held(z) || j->c->up.read_only)
+    if (!pk_znode_held(z) || j->c->up.read_only || owes_too_much(j, z->parent))
         return pk_relay_unusual(j, PK_ANSWER_FORWARD, no_path);
     if (!may_write(j, z, z->parent))
         return pk_not_now(j);
@@ -258,7 +270,7 @@ static enum pk_decision route_create(struct pk_judged *j)
         pk_reply_header(j->sync->conns, j->c, j->req->xid, PK_Z_NODE_EXISTS);
         return answered(j);
     }
-    if (pk_znode_held(j->t.znode) || !may_create(j))
+    if (pk_znode_held(j->t.znode) || !may_create(j) || owes_too_much(j, j->t.parent))
         return create_upstream(j);
     if (has_room(j))
         return create_locally(j);

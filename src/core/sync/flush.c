@@ -13,11 +13,12 @@
 #include "core/sync/seen.h"
 #include "proto/multi.h"
 
-enum { BATCH = 128 /* cached znodes in one multi */ };
+enum { BATCH = 128 /* cached znodes in one multi */, PATIENCE_US = 1000 * 1000 };
 
 enum what {
-    FLUSH,  /* absorbed writes */
-    LOOK,   /* exists */
+    FLUSH, /* absorbed writes */
+    LOOK,  /* exists */
+    CHECK, /* exists behind a sync: whether the ACL is the one under which the pending writes were absorbed */
     VERIFY, /* getData behind a sync: the truth about a flush that was never answered */
 };
 
@@ -28,6 +29,7 @@ struct pk_flush {
     struct {
         struct pk_writeback *w;
         int32_t steps; /* of a flush */
+        int32_t base;  /* the version that it starts from */
     } v[];
 };
 
@@ -40,6 +42,13 @@ struct batch {
 static bool sendable(const struct pk_uplink *u)
 {
     return u != NULL && pk_uplink_usable(u);
+}
+
+/* The server has owed an answer for longer than a request of somebody else's may wait for it. */
+static bool silent(const struct pk_sync *sync, const struct pk_uplink *u)
+{
+    int64_t since = u->heard_us > u->timed_us ? u->heard_us : u->timed_us;
+    return pk_awaited_any(&u->awaited) && sync->conns->now_us - since > PATIENCE_US;
 }
 
 static struct pk_uplink *writer_of(const struct pk_writeback *w)
@@ -103,6 +112,7 @@ static struct pk_flush *new_job(struct pk_sync *sync, enum what what, struct pk_
     for (uint32_t i = 0; i < n; i++) {
         f->v[i].w = v[i];
         f->v[i].steps = what == FLUSH ? pk_cached_pending(&v[i]->cached) : 0;
+        f->v[i].base = v[i]->cached.value.base.version;
         v[i]->cached.refs++;
     }
     return f;
@@ -163,13 +173,13 @@ static bool ask(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *
         pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
         return false;
     }
-    if ((what == VERIFY &&
-         pk_send_internal(sync->conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL) == NULL) ||
+    if ((what != LOOK && pk_send_internal(sync->conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL) == NULL) ||
         pk_send_internal(sync->conns, u, PK_ANSWER_VERIFY, op, path, f) == NULL) {
         free_job(sync, f);
         return false;
     }
     w->verifying = true;
+    w->blocking = what != LOOK;
     return true;
 }
 
@@ -183,12 +193,14 @@ static void add(struct pk_sync *sync, struct pk_uplink *u, struct batch *b, stru
 {
     if (pk_writeback_on_its_way(w) || pk_cached_pending(&w->cached) == 0 || w->state == PK_WRITEBACK_BATCHED)
         return;
-    if (w->uncertain == 0) {
+    /* Nobody's write is carried in with more rights than its author has: the service session looks at the ACL first. */
+    bool unchecked = u->client == NULL && !w->same_acl;
+    if (w->uncertain == 0 && !unchecked) {
         b->v[b->n++] = w;
         pk_writeback_batch(sync, w);
         return;
     }
-    (void)ask(sync, u, w, VERIFY);
+    (void)ask(sync, u, w, w->uncertain > 0 ? VERIFY : CHECK);
     pk_writeback_requeue(sync, w);
 }
 
@@ -220,17 +232,60 @@ static void collect(struct pk_sync *sync, struct pk_uplink *via, struct batch *b
     }
 }
 
+/* Where a flush for c's sake goes: to the writer's server, unless that is silent; else to c's own, else to the service
+ * session's (NULL). */
+static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const struct pk_writeback *w)
+{
+    if (w->writer == NULL)
+        return &c->up;
+    if (w->writer == c || !silent(sync, &w->writer->up) || w->helpless)
+        return &w->writer->up;
+    return pk_writeback_refused(w, &c->up) ? NULL : &c->up;
+}
+
 void pk_flush_for(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p)
 {
     for (uint32_t i = 0; i < p->nholds; i++) {
         struct pk_writeback *w = (struct pk_writeback *)p->holds[i];
         if (w->cached.znode == NULL || pk_cached_pending(&w->cached) == 0 || pk_writeback_on_its_way(w))
             continue;
-        struct pk_uplink *via = w->writer != NULL ? &w->writer->up : &c->up;
+        struct pk_uplink *via = way_of(sync, c, w);
         struct batch b = {.n = 0};
-        if (sendable(via))
+        if (via == NULL) {
+            w->helped = true;
+            pk_writeback_requeue(sync, w);
+        } else if (sendable(via)) {
             collect(sync, via, &b, p->holds + i, p->nholds - i);
-        send_batch(sync, via, &b);
+            send_batch(sync, via, &b);
+        }
+    }
+}
+
+/* What somebody waits for on a server that is silent is asked about elsewhere; its own answer is not waited for. */
+static void give_up_on(struct pk_sync *sync, struct pk_uplink *u)
+{
+    PK_LIST_EACH(at, tmp, &u->awaited.entries) {
+        struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, uplink);
+        struct pk_flush *f = e->owner;
+        bool held = false;
+        if (e->answer != PK_ANSWER_FLUSH && e->answer != PK_ANSWER_VERIFY)
+            continue;
+        for (uint32_t i = 0; i < f->n; i++)
+            held = held || f->v[i].w->holds > 0;
+        if (!held)
+            continue;
+        e->answer = PK_ANSWER_DROP;
+        e->owner = NULL;
+        pk_flush_lost(sync, f);
+    }
+}
+
+void pk_flush_impatient(struct pk_sync *sync)
+{
+    for (struct pk_list *at = sync->conns->outstanding.next; at != &sync->conns->outstanding; at = at->next) {
+        struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
+        if (u->client != NULL && silent(sync, u))
+            give_up_on(sync, u);
     }
 }
 
@@ -342,20 +397,25 @@ static void flushed(struct pk_sync *sync, struct pk_writeback *w, int32_t steps,
         pk_permits_take_all(sync, w); /* somebody has changed the ACL */
     struct pk_change change = {.kind = PK_CHANGE_FLUSHED, .znode = z, .stat = st, .zxid = zxid};
     (void)!pk_store_apply(sync->store, &change); /* cannot fail */
+    pk_writeback_forget_late(sync, w);
     w->since_us = sync->conns->now_us;
 }
 
 /* The ensemble does not let the connection read the znode or write it: others may be let. */
 static void not_allowed(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w)
 {
-    if (u->client == NULL)
-        w->refused_us = sync->conns->now_us;
-    else
+    if (u->client != NULL) {
         w->refused = u->id;
+    } else if (w->writer != NULL) {
+        w->helped = false;
+        w->helpless = true;
+    } else {
+        w->refused_us = sync->conns->now_us;
+    }
 }
 
 /* The ensemble does not take this one. */
-static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w,
+static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w, int32_t base,
                     const struct pk_reply *r, int32_t code)
 {
     sync->stats->flush_failures++;
@@ -369,13 +429,19 @@ static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeba
             pk_writeback_orphan(sync, w);
         if (u->client != NULL)
             w->refused = u->id;
+    } else if (code == PK_Z_BAD_VERSION && base != w->cached.value.base.version) {
+        return; /* an earlier one has come to light meanwhile: again from there */
+    } else if (code == PK_Z_BAD_VERSION && w->late > 0) {
+        w->inflight = 0;
+        pk_writeback_was_late(sync, w);
     } else if (code == PK_Z_BAD_VERSION) {
         pk_cached_end(sync, z, PK_CACHED_FOREIGN);
     } else if (code == PK_Z_NO_NODE) {
         pk_cached_end(sync, z, PK_CACHED_GONE);
     } else if (writers) {
         pk_cached_end(sync, z, PK_CACHED_DROPPED);
-    } else if (w->writer == NULL) { /* else that one may, and will */
+    } else if (w->writer == NULL || silent(sync, &w->writer->up)) { /* else that one may, and will */
+        w->inflight = 0;
         not_allowed(sync, u, w);
     }
 }
@@ -415,9 +481,22 @@ static void take_results(struct pk_sync *sync, struct pk_uplink *u, const struct
         if (good && last_stat(body, before, steps, &st) && adds_up(&w->cached, steps, &st))
             flushed(sync, w, steps, &st, r->zxid);
         else if (at_fault)
-            refused(sync, u, w, r, good ? PK_Z_BAD_VERSION : code);
+            refused(sync, u, w, f->v[i].base, r, good ? PK_Z_BAD_VERSION : code);
         before += steps;
     }
+}
+
+/* The ACL is the one under which the writes were absorbed, or they are dropped: their author may have lost the right.
+ * */
+static void take_check(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w,
+                       const struct pk_reply *r)
+{
+    if (r->err == PK_Z_NO_AUTH)
+        not_allowed(sync, u, w);
+    else if (r->err == PK_Z_OK && w->cached.value.base.aversion != w->aversion)
+        pk_cached_end(sync, w->cached.znode, PK_CACHED_DROPPED);
+    else if (r->err == PK_Z_OK)
+        w->same_acl = true;
 }
 
 /* What the ensemble has: certain for VERIFY. */
@@ -439,13 +518,15 @@ static void take_look(struct pk_sync *sync, struct pk_uplink *u, const struct pk
     } else if (r->err == PK_Z_NO_NODE) {
         (void)!pk_seen_missing(sync, w->cached.znode, r->zxid);
     }
+    if (f->what == CHECK && w->cached.znode != NULL)
+        take_check(sync, u, w, r);
     if (!certain || w->cached.znode == NULL)
         return;
     bool writers = w->writer != NULL && w->writer == u->client;
     if (r->err == PK_Z_OK || writers) { /* its writer may not read: the flush will tell */
-        w->uncertain = 0;
-        pk_writeback_forget_sent(sync, w);
-    } else if (r->err == PK_Z_NO_AUTH && w->writer == NULL) {
+        if (w->uncertain > 0)
+            pk_writeback_may_be_late(sync, w);
+    } else if (r->err == PK_Z_NO_AUTH && (w->writer == NULL || silent(sync, &w->writer->up))) {
         not_allowed(sync, u, w);
     }
 }
@@ -457,7 +538,7 @@ static void let_go(struct pk_sync *sync, struct pk_writeback *w, bool flush)
     if (flush)
         w->inflight = 0;
     else
-        w->verifying = false;
+        w->verifying = w->blocking = false;
     if (flush && w->uncertain == 0)
         pk_writeback_forget_sent(sync, w);
     pk_wake_all(sync->conns, &w->waiters);

@@ -8,7 +8,8 @@
  *                       │ BADVERSION, NONODE, NOAUTH: that value ends, the others of the multi are sent again
  *                       └ no answer: uncertain ──sync, getData──► landed, or dirty again
  *
- * A flush goes on the uplink of the client that wrote last, else on the requester's, else on the service session.
+ * A flush goes on the uplink of the client that wrote last, unless its server is silent, else on the requester's, else
+ * on the service session, and there only while the ACL is the one under which the writes were absorbed.
  */
 #ifndef PK_CORE_SYNC_FLUSH_H
 #define PK_CORE_SYNC_FLUSH_H
@@ -19,6 +20,8 @@
 bool pk_flush_client(struct pk_sync *sync, struct pk_client *c);
 /* The pending request of c waits until what it holds is clean. */
 void pk_flush_for(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p);
+/* Time has passed: flushes that somebody waits for on a server that is silent are lost to it. */
+void pk_flush_impatient(struct pk_sync *sync);
 /* Flushes what has too much pending to wait for its time. */
 void pk_flush_hurried(struct pk_sync *sync);
 /* Flushes as many orphans as one request holds on the service session; false when there are none. */

@@ -97,6 +97,11 @@ enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan)
     return PK_OK;
 }
 
+enum pk_err pk_promote_pay(struct pk_sync *sync, struct pk_znode *parent)
+{
+    return want(sync, parent);
+}
+
 bool pk_promote_pending(const struct pk_sync *sync)
 {
     return sync->promoter.batch != NULL || !pk_list_empty(&sync->promoter.wanted);

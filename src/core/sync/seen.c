@@ -27,27 +27,30 @@ static void refresh(struct pk_sync *sync, struct pk_znode *z, const struct pk_st
     apply(sync, z, PK_CHANGE_SHOWN, st, zxid);
 }
 
-/* The flush whose answer never came has happened. */
-static void landed(struct pk_sync *sync, struct pk_znode *z, const struct pk_stat *st)
+/* A flush of so many writes whose answer never came has happened. */
+static void landed(struct pk_sync *sync, struct pk_znode *z, const struct pk_stat *st, int32_t writes)
 {
     struct pk_writeback *w = pk_writeback_of(z);
     apply(sync, z, PK_CHANGE_LANDED, st, 0);
-    sync->stats->writes_flushed += w->uncertain;
-    w->uncertain = 0;
-    pk_writeback_forget_sent(sync, w);
+    sync->stats->writes_flushed += writes;
     sync->stats->flushes++;
+    if (w->inflight == 0) {
+        w->uncertain = 0;
+        pk_writeback_forget_sent(sync, w);
+    }
+    pk_writeback_forget_late(sync, w);
     pk_writeback_requeue(sync, w);
 }
 
 /* Whether the version that a flush without an answer would have left comes from that flush. */
-static bool is_sent(const struct pk_writeback *w, const struct pk_stat *st, const struct pk_bytes *data)
+static bool is_sent(const struct pk_blob *sent, const struct pk_stat *st, const struct pk_bytes *data)
 {
-    uint32_t len = w->sent != NULL ? w->sent->len : 0;
+    uint32_t len = sent != NULL ? sent->len : 0;
     if (st->data_length != (int32_t)len)
         return false;
     if (data == NULL)
         return true;
-    return (data->p == NULL) == (w->sent == NULL) && (len == 0 || memcmp(data->p, w->sent->bytes, len) == 0);
+    return (data->p == NULL) == (sent == NULL) && (len == 0 || memcmp(data->p, sent->bytes, len) == 0);
 }
 
 /* Somebody else's doing, or that of a request of ours which is under way: then its answer, or the next one, will
@@ -73,12 +76,14 @@ enum pk_seen pk_seen_stat(struct pk_sync *sync, struct pk_znode *z, const struct
     int32_t ahead = (int32_t)((uint32_t)st->version - (uint32_t)base->version);
     if (w->state == PK_WRITEBACK_RETIRED)
         return ahead > 0 ? PK_SEEN_OTHERS : PK_SEEN_OURS;
-    if (ahead > 0 && ahead == w->inflight && is_sent(w, st, data))
+    if (ahead > 0 && ahead == w->inflight && is_sent(w->sent, st, data))
         return PK_SEEN_OURS;
-    if (ahead > 0 && ahead == w->uncertain && is_sent(w, st, data)) {
+    bool uncertain = ahead > 0 && ahead == w->uncertain && is_sent(w->sent, st, data);
+    bool late = ahead > 0 && ahead == w->late && is_sent(w->late_data, st, data);
+    if (uncertain || late) {
         if (data == NULL)
             return PK_SEEN_OURS; /* the question about the data is to come */
-        landed(sync, z, st);
+        landed(sync, z, st, ahead);
         ahead = 0;
     }
     if (ahead > 0)

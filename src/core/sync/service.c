@@ -150,6 +150,11 @@ void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
     PK_LIST_EACH(at, tmp, &sync->orphans) {
         struct pk_writeback *w = PK_CONTAINER(at, struct pk_writeback, due);
         struct pk_znode *z = w->cached.znode;
+        if (w->helped) {
+            w->helped = false;
+            pk_writeback_requeue(sync, w);
+            continue;
+        }
         if (done || (w->holds == 0 && !sync->conns->draining))
             continue;
         pk_cached_end(sync, z, PK_CACHED_DROPPED);

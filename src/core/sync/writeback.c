@@ -54,7 +54,7 @@ bool pk_cached_knows(const struct pk_store *store, const struct pk_client *c, co
 static bool may_move(enum pk_writeback_state from, enum pk_writeback_state to)
 {
     static const uint16_t edges[PK_WRITEBACK_STATES] = {
-        [PK_WRITEBACK_CLEAN] = IDLE | BIT(RETIRED) | BIT(ENDED),
+        [PK_WRITEBACK_CLEAN] = IDLE | BIT(VERIFYING) | BIT(RETIRED) | BIT(ENDED),
         [PK_WRITEBACK_DIRTY] = IDLE | BIT(BATCHED) | BIT(VERIFYING) | BIT(RETIRED) | BIT(ENDED),
         [PK_WRITEBACK_HURRIED] = IDLE | BIT(BATCHED) | BIT(VERIFYING) | BIT(RETIRED) | BIT(ENDED),
         [PK_WRITEBACK_ORPHAN] = IDLE | BIT(BATCHED) | BIT(VERIFYING) | BIT(RETIRED) | BIT(ENDED),
@@ -125,7 +125,7 @@ static enum pk_writeback_state state_for(const struct pk_writeback *w)
         return PK_WRITEBACK_VERIFYING;
     if (w->refused_us != 0)
         return PK_WRITEBACK_REFUSED;
-    if (w->writer == NULL)
+    if (w->writer == NULL || w->helped)
         return PK_WRITEBACK_ORPHAN;
     return pending >= PK_PENDING_EARLY ? PK_WRITEBACK_HURRIED : PK_WRITEBACK_DIRTY;
 }
@@ -137,9 +137,13 @@ void pk_writeback_requeue(struct pk_sync *sync, struct pk_writeback *w)
     bool clean = pk_cached_pending(&w->cached) == 0;
     if (clean)
         no_writer(sync, w);
-    if (clean || w->writer != NULL) {
-        w->refused_us = 0;
+    if (clean) {
+        w->helped = w->helpless = false;
         w->refused = (struct pk_id){0, 0};
+    }
+    if (clean || (w->writer != NULL && !w->helped)) {
+        w->same_acl = false;
+        w->refused_us = 0;
     }
     move(sync, w, state_for(w));
     if (w->state == PK_WRITEBACK_CLEAN)
@@ -162,6 +166,31 @@ void pk_writeback_forget_sent(struct pk_sync *sync, struct pk_writeback *w)
 {
     pk_blob_unref(sync->mem, w->sent);
     w->sent = NULL;
+}
+
+void pk_writeback_forget_late(struct pk_sync *sync, struct pk_writeback *w)
+{
+    pk_blob_unref(sync->mem, w->late_data);
+    w->late_data = NULL;
+    w->late = 0;
+}
+
+void pk_writeback_may_be_late(struct pk_sync *sync, struct pk_writeback *w)
+{
+    pk_writeback_forget_late(sync, w);
+    w->late = w->uncertain;
+    w->late_data = w->sent;
+    w->uncertain = 0;
+    w->sent = NULL;
+}
+
+void pk_writeback_was_late(struct pk_sync *sync, struct pk_writeback *w)
+{
+    pk_writeback_forget_sent(sync, w);
+    w->uncertain = w->late;
+    w->sent = w->late_data;
+    w->late = 0;
+    w->late_data = NULL;
 }
 
 void pk_writeback_give_up(struct pk_sync *sync)
@@ -191,6 +220,8 @@ void pk_cached_absorbed(struct pk_sync *sync, struct pk_client *c, struct pk_zno
         pk_list_add_tail(&c->dirty, &w->of_writer);
         w->writer = c;
     }
+    if (!listed && w->state == PK_WRITEBACK_CLEAN)
+        w->aversion = w->cached.value.base.aversion;
     if (!listed || pk_cached_pending(&w->cached) == PK_PENDING_EARLY)
         pk_writeback_requeue(sync, w);
     sync->stats->refreshes++;
@@ -259,6 +290,7 @@ static void remove_cached(struct pk_sync *sync, struct pk_znode *z)
     struct pk_writeback *w = pk_writeback_of(z);
     move(sync, w, PK_WRITEBACK_ENDED);
     pk_writeback_forget_sent(sync, w);
+    pk_writeback_forget_late(sync, w);
     (void)!change(sync, z, PK_CHANGE_UNCACHED); /* cannot fail */
 }
 

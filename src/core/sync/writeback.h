@@ -40,19 +40,27 @@ enum pk_writeback_state {
 };
 
 struct pk_writeback {
-    struct pk_cached cached;  /* first: what the store has is this */
-    uint8_t state;            /* enum pk_writeback_state */
-    bool verifying;           /* what the ensemble has is being asked */
-    int32_t inflight;         /* pending writes in a flush that is under way */
-    int32_t uncertain;        /* of these in a flush whose answer never came: verified before the next one */
-    uint32_t holds;           /* requests that wait for it to be clean: nothing is absorbed meanwhile */
-    struct pk_blob *sent;     /* the data of the flush that is under way or uncertain; NULL is null data */
-    int64_t since_us;         /* since when it is dirty, or retired */
-    int64_t refused_us;       /* when the service session was not let flush it; 0 was not refused */
-    struct pk_id refused;     /* nor was this connection, whose requests do not wait for it */
-    struct pk_client *writer; /* of the newest absorbed write; NULL when clean or orphaned */
-    struct pk_list permits;   /* struct pk_permit.of_cached */
-    struct pk_list of_writer; /* in pk_client.dirty */
+    struct pk_cached cached; /* first: what the store has is this */
+    uint8_t state;           /* enum pk_writeback_state */
+    bool verifying;          /* what the ensemble has is being asked, */
+    bool blocking;           /* and nothing may be sent before the answer */
+    bool same_acl;    /* the service session has found the ACL under which the pending writes were absorbed */
+    bool helped;      /* its writer's server is silent: the service session flushes it, as an orphan, */
+    bool helpless;    /* or was not let */
+    int32_t aversion; /* of that ACL */
+    int32_t inflight; /* pending writes in a flush that is under way */
+    int32_t uncertain;    /* of these in a flush whose answer never came: verified before the next one */
+    uint32_t holds;       /* requests that wait for it to be clean: nothing is absorbed meanwhile */
+    struct pk_blob *sent; /* the data of the flush that is under way or uncertain; NULL is null data */
+    int32_t
+        late; /* writes of a flush that was not there when asked about: its server may carry it out yet, */
+    struct pk_blob *late_data; /* and its data */
+    int64_t since_us;          /* since when it is dirty, or retired */
+    int64_t refused_us;        /* when the service session was not let flush it; 0 was not refused */
+    struct pk_id refused;      /* nor was this connection, whose requests do not wait for it */
+    struct pk_client *writer;  /* of the newest absorbed write; NULL when clean or orphaned */
+    struct pk_list permits;    /* struct pk_permit.of_cached */
+    struct pk_list of_writer;  /* in pk_client.dirty */
     struct pk_list due;
     struct pk_list waiters; /* struct pk_wait.list */
 };
@@ -79,7 +87,7 @@ static inline bool pk_writeback_dirty(const struct pk_writeback *w)
 /* Nothing may be sent about it now: a flush, or the question that must come before one, is under way. */
 static inline bool pk_writeback_on_its_way(const struct pk_writeback *w)
 {
-    return w->inflight > 0 || (w->uncertain > 0 && w->verifying);
+    return w->inflight > 0 || (w->verifying && (w->uncertain > 0 || w->blocking));
 }
 
 /* True when the flush has been tried for this connection's sake in vain. */
@@ -138,5 +146,10 @@ void pk_writeback_sent(struct pk_sync *sync, struct pk_writeback *w);
 void pk_writeback_requeue(struct pk_sync *sync, struct pk_writeback *w);
 /* What was sent is the ensemble's, or never will be. */
 void pk_writeback_forget_sent(struct pk_sync *sync, struct pk_writeback *w);
+/* What was sent is not the ensemble's yet, and may be later; and the reverse: it may be the ensemble's by now. */
+void pk_writeback_may_be_late(struct pk_sync *sync, struct pk_writeback *w);
+void pk_writeback_was_late(struct pk_sync *sync, struct pk_writeback *w);
+/* The base has moved on: what is late can be carried out no more. */
+void pk_writeback_forget_late(struct pk_sync *sync, struct pk_writeback *w);
 
 #endif
