@@ -9,14 +9,20 @@
 
 #include <string.h>
 
-struct pk_blob *pk_blob_new(const struct pk_mem *mem, const void *p, size_t len)
+struct pk_blob *pk_blob_room(const struct pk_mem *mem, size_t len)
 {
     struct pk_blob *b = pk_alloc(mem, sizeof *b + (len > 0 ? len : 1));
     if (b == NULL)
         return NULL;
     b->refs = 1;
     b->len = b->cap = (uint32_t)len;
-    if (len > 0)
+    return b;
+}
+
+struct pk_blob *pk_blob_new(const struct pk_mem *mem, const void *p, size_t len)
+{
+    struct pk_blob *b = pk_blob_room(mem, len);
+    if (b != NULL && len > 0)
         memcpy(b->bytes, p, len);
     return b;
 }

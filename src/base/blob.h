@@ -20,6 +20,9 @@ struct pk_blob {
 /* Returns a blob holding a copy of p[0..len), one reference owned by the caller, or NULL when out of memory. */
 struct pk_blob *pk_blob_new(const struct pk_mem *mem, const void *p, size_t len) PK_NODISCARD;
 
+/* The same with len bytes that the caller fills in. */
+struct pk_blob *pk_blob_room(const struct pk_mem *mem, size_t len) PK_NODISCARD;
+
 /* Adds a reference and returns b. NULL is passed through. */
 static inline struct pk_blob *pk_blob_ref(struct pk_blob *b)
 {

@@ -17,7 +17,7 @@
 enum {
     CONNECT_REQUEST = 1024, /* a connect request with its length word; real ones have 49 bytes */
     READ_AHEAD = 64 * 1024, /* bytes received behind a request that waits */
-    TURN_FRAMES = 512, /* judged from a backlog before others have their turn; a read is a turn of its own */
+    WORK_DECODE = 64,       /* bytes of a request looked through in one step of a turn */
 };
 
 static size_t waiting(const struct pk_backlog *b)
@@ -77,20 +77,21 @@ static void block(struct core *core, struct pk_client *c)
         c->blocked_us = core->conns.now_us;
 }
 
-/* Judges the frames in p[0..n); returns how many bytes were taken. */
+/* Judges the frames in p[0..n) until its turn is over; returns how many bytes were taken. */
 static size_t judge_span(struct core *core, struct pk_client *c, const uint8_t *p, size_t n, bool borrowed)
 {
     size_t off = 0;
     c->blocked = c->pending != NULL;
-    for (int i = 0; !c->up.ending && !c->blocked; i++) {
+    while (!c->up.ending && !c->blocked) {
         size_t len = frame_len(core, c, p + off, n - off);
         if (len == 0 || n - off < len)
             return off;
-        if (!borrowed && i == TURN_FRAMES) {
+        if (pk_tired(&core->conns)) {
             c->blocked = true;
-            pk_client_wake(&core->conns, c);
+            pk_client_rest(&core->conns, c);
             return off;
         }
+        pk_work(&core->conns, PK_WORK_FRAME + len / WORK_DECODE);
         struct pk_frame f = {p + off, len, borrowed};
         enum pk_decision decision = take(core, c, &f);
         if (decision != PK_WAITS)
@@ -168,6 +169,8 @@ static void judge_backlog(struct core *core, struct pk_client *c)
 /* Judges the request that is pending again, then what came behind it. */
 static void go_on(struct core *core, struct pk_client *c)
 {
+    if (c->pending != NULL)
+        pk_work(&core->conns, PK_WORK_FRAME + c->pending->frame->len / WORK_DECODE);
     if (c->pending != NULL && pk_route_pending(&core->sync, c) == PK_TAKEN)
         c->received++;
     if (c->pending != NULL || c->up.ending)
@@ -228,9 +231,11 @@ static void finish(struct core *core, struct pk_client *c)
 
 void pk_client_run(struct core *core, struct pk_client *c)
 {
+    core->conns.work = 0;
+    c->resting = false;
     pk_list_del(&c->up.runnable);
     pk_answers_advance(&core->sync, c);
-    if (c->up.ending)
+    if (c->up.ending || c->resting)
         return;
     pk_list_del(&c->up.runnable); /* what advanced is judged right here */
     go_on(core, c);
@@ -264,7 +269,7 @@ bool pk_client_wants(const struct core *core, const struct pk_client *c)
 {
     if (c->state == PK_CLIENT_HANDSHAKE)
         return true;
-    if (c->state != PK_CLIENT_OPEN || core->conns.draining)
+    if (c->state != PK_CLIENT_OPEN || core->conns.draining || c->resting)
         return false;
     if (c->out.bytes > core->conns.limits.client_high_water ||
         c->up.out.bytes > core->conns.limits.uplink_high_water)

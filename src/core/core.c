@@ -129,6 +129,16 @@ static void drain(struct core *core)
     }
 }
 
+/* Their next turn has come. */
+static void wake_resting(struct core *core)
+{
+    while (!pk_list_empty(&core->conns.resting)) {
+        struct pk_uplink *u = PK_CONTAINER(core->conns.resting.next, struct pk_uplink, runnable);
+        pk_list_del(&u->runnable);
+        pk_list_add_tail(&core->conns.runnable, &u->runnable);
+    }
+}
+
 /* Judges again those who are runnable now; who becomes so meanwhile has to wait for PK_CONTINUE. */
 static void run(struct core *core)
 {
@@ -180,6 +190,7 @@ static void step_conn(struct core *core, struct pk_id id, const struct pk_event 
     struct pk_uplink *u = pk_conns_find(&core->conns, id);
     if (u == NULL)
         return;
+    core->conns.work = 0;
     if (event->type >= PK_UPLINK_READY)
         step_uplink(core, u, event);
     else if (u->client != NULL)
@@ -194,6 +205,7 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
         core->conns.wall_ms = event->wall_ms;
     switch (event->type) {
     case PK_CONTINUE:
+        wake_resting(core);
         break;
     case PK_TICK:
         pk_times_up(core);
@@ -304,7 +316,7 @@ bool core_next(struct core *core, struct pk_id *id, struct pk_update *update)
 
 bool core_pending(const struct core *core)
 {
-    return !pk_list_empty(&core->conns.runnable);
+    return !pk_list_empty(&core->conns.runnable) || !pk_list_empty(&core->conns.resting);
 }
 
 bool core_idle(const struct core *core)

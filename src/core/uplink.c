@@ -267,5 +267,7 @@ bool pk_uplink_wants(const struct core *core, const struct pk_uplink *u)
     const struct pk_client *c = u->client;
     if (u->state != PK_UPLINK_HANDSHAKE && u->state != PK_UPLINK_UP)
         return false;
+    if (c != NULL && c->resting)
+        return false;
     return c == NULL || c->state == PK_CLIENT_GONE || c->out.bytes <= core->conns.limits.client_high_water;
 }

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "core/store/store.h"
+#include "core/store/record.h"
 
 /* Nothing is held here, nothing remembered: a store may have it or not. */
 static bool is_bare(const struct pk_znode *z)

@@ -61,6 +61,7 @@ struct pk_client {
     uint8_t state;   /* enum pk_client_state */
     bool want_close; /* an update not yet taken by the driver */
     bool blocked;    /* the first frame of the backlog waits for something */
+    bool resting;    /* its turn was over before its work was: it is runnable, and goes on in the next one */
     struct pk_out out;
     struct pk_queue queue;
     struct pk_backlog backlog;

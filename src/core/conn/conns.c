@@ -16,8 +16,8 @@ void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core
                    const struct pk_limits *limits)
 {
     *conns = (struct pk_conns){.mem = mem, .stats = stats, .limits = *limits};
-    struct pk_list *lists[] = {&conns->changed,    &conns->runnable,    &conns->ending, &conns->handshaking,
-                               &conns->connecting, &conns->outstanding, &conns->closing};
+    struct pk_list *lists[] = {&conns->changed,     &conns->runnable,   &conns->resting,     &conns->ending,
+                               &conns->handshaking, &conns->connecting, &conns->outstanding, &conns->closing};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
     pk_out_shared_init(&conns->out, mem);
@@ -182,6 +182,16 @@ void pk_client_wake(struct pk_conns *conns, struct pk_client *c)
 {
     if (pk_list_empty(&c->up.runnable) && c->state != PK_CLIENT_LAST)
         pk_list_add_tail(&conns->runnable, &c->up.runnable);
+}
+
+void pk_client_rest(struct pk_conns *conns, struct pk_client *c)
+{
+    if (c->up.ending || c->state == PK_CLIENT_LAST)
+        return;
+    c->resting = true;
+    pk_list_del(&c->up.runnable);
+    pk_list_add_tail(&conns->resting, &c->up.runnable);
+    pk_conn_changed(conns, &c->up);
 }
 
 void pk_wake_all(struct pk_conns *conns, struct pk_list *waiters)

@@ -23,10 +23,12 @@ struct pk_conns {
     struct pk_limits limits;
     int64_t now_us, wall_ms; /* of the event that is being taken in */
     bool draining;
+    uint32_t work; /* done in this turn (pk_work) */
     struct pk_out_shared out;
     struct pk_pool entries, pendings;
     struct pk_list changed;     /* that core_next visits */
     struct pk_list runnable;    /* clients whose backlog may be judged again */
+    struct pk_list resting;     /* the same, in their next turn */
     struct pk_list ending;      /* marked by pk_conn_close (pk_uplink.runnable) */
     struct pk_list handshaking; /* without a connect request, oldest first */
     struct pk_list connecting;  /* connect request sent, no response yet */
@@ -54,6 +56,27 @@ struct pk_uplink *pk_uplink_new(struct pk_conns *conns) PK_NODISCARD;
 void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u);
 /* The connection of an id, NULL for a stale one. */
 struct pk_uplink *pk_conns_find(const struct pk_conns *conns, struct pk_id id);
+
+/*
+ * A turn: what is done for one connection before others have theirs. Its work is counted in steps of a walk over
+ * znodes, or what takes as long, a few hundredths of a microsecond.
+ */
+enum {
+    PK_TURN_WORK = 16 * 1024, /* some half a millisecond */
+    PK_WORK_FRAME = 16,       /* to judge a request or to emit an answer */
+    PK_WORK_BYTES = 256,      /* bytes copied in one step */
+};
+static inline void pk_work(struct pk_conns *conns, size_t steps)
+{
+    conns->work += (uint32_t)steps;
+}
+/* The turn has been long enough. */
+static inline bool pk_tired(const struct pk_conns *conns)
+{
+    return conns->work >= PK_TURN_WORK;
+}
+/* The client goes on in its next turn; until then nothing more is read for it. */
+void pk_client_rest(struct pk_conns *conns, struct pk_client *c);
 
 /* The driver should look at this connection. */
 void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u);

@@ -205,6 +205,7 @@ uint8_t *pk_client_room(struct pk_conns *conns, struct pk_client *c, size_t len)
     if (c->state == PK_CLIENT_GONE)
         pk_out_drop(&conns->out, &c->out);
     uint8_t *p = pk_out_room(&conns->out, &c->out, len);
+    pk_work(conns, len / PK_WORK_BYTES);
     if (p == NULL)
         pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
     pk_conn_changed(conns, &c->up);

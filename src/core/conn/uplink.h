@@ -55,7 +55,7 @@ struct pk_uplink {
     int32_t timeout_ms;
     struct pk_list changed; /* in conns.changed */
     struct pk_list
-        runnable; /* in conns.runnable: the client's backlog may be judged again; or in conns.ending */
+        runnable; /* in conns.runnable or .resting: the client's backlog may be judged again; or in conns.ending */
     struct pk_out out;
     struct pk_awaited awaited;
     int64_t session_id; /* 0 before the handshake is done */

@@ -159,6 +159,7 @@ static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_en
     return EMITTED;
 }
 
+/* Keeps an answer until its turn comes. How much is bounded: while a client rests, by what one read brings. */
 static void park(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e, const struct pk_frame *f)
 {
     e->parked = pk_blob_new(sync->mem, f->p, f->len);
@@ -168,7 +169,7 @@ static void park(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e, 
     }
     e->state = PK_ENTRY_PARKED;
     c->queue.parked_bytes += f->len;
-    if (c->queue.parked_bytes > sync->conns->limits.max_parked)
+    if (c->queue.parked_bytes > sync->conns->limits.max_parked && !c->resting)
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_PARKED_TOO_MUCH);
 }
 
@@ -227,7 +228,9 @@ void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entr
         return;
     }
     resolve(sync, c, e, &a->header, a->body);
-    if (e != pk_queue_head(&c->queue)) {
+    if (pk_tired(sync->conns))
+        pk_client_rest(sync->conns, c);
+    if (e != pk_queue_head(&c->queue) || c->resting) {
         park(sync, c, e, &a->frame);
         return;
     }
@@ -241,7 +244,7 @@ void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entr
 bool pk_answer_may_pass(const struct pk_sync *sync, const struct pk_uplink *u, const struct pk_entry *e,
                         const struct pk_reply *r)
 {
-    if (pk_answer_is_internal(e->answer) || e != pk_queue_head(&u->client->queue))
+    if (pk_answer_is_internal(e->answer) || e != pk_queue_head(&u->client->queue) || u->client->resting)
         return false;
     switch ((enum pk_answer)e->answer) {
     case PK_ANSWER_READ:
@@ -356,6 +359,11 @@ void pk_answers_advance(struct pk_sync *sync, struct pk_client *c)
         struct pk_entry *e = pk_queue_head(&c->queue);
         if (e == NULL || e->state == PK_ENTRY_AWAITED)
             break;
+        if (pk_tired(sync->conns) || c->resting) {
+            pk_client_rest(sync->conns, c);
+            return;
+        }
+        pk_work(sync->conns, PK_WORK_FRAME);
         more = e->state == PK_ENTRY_PARKED ? advance_parked(sync, c, e) : advance_local(sync, c, e);
     }
     if (c->blocked || c->state == PK_CLIENT_GONE || sync->conns->draining)

@@ -66,7 +66,7 @@ void pk_local_answer(struct pk_sync *sync, struct pk_client *c, int32_t xid, int
         break;
     case PK_OP_GET_CHILDREN:
     case PK_OP_GET_CHILDREN2:
-        pk_reply_children(conns, c, xid, z, op == PK_OP_GET_CHILDREN2);
+        pk_reply_children(sync->store, conns, c, xid, z, op == PK_OP_GET_CHILDREN2);
         break;
     case PK_OP_GET_ACL:
         pk_reply_acl(conns, c, xid, z);

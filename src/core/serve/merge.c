@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/store/listing.h"
 #include "core/sync/seen.h"
 #include "proto/path.h"
 
@@ -48,17 +49,24 @@ static bool child_counts(const struct pk_znode *k, int64_t zxid)
     return pk_znode_held(k);
 }
 
-static struct share share_of(const struct pk_sync *sync, struct pk_znode *z, int64_t zxid)
+/* Counts children one by one, as the state of some depends on how far the server has come. */
+static void walk_children(struct pk_sync *sync, struct pk_znode *z, int64_t zxid, struct share *s)
 {
-    struct share s = {.unsure = z->replaying_pairs ? z : NULL};
-    if (sync->promoter.batch == NULL && pk_list_empty(&sync->store->recent)) {
-        s.children = z->held.nlocal;
-    } else {
-        for (struct pk_znode *k = z->children; k != NULL; k = k->next) {
-            s.children += child_counts(k, zxid);
-            if (k->held.state == PK_ZNODE_PROMOTING)
-                s.unsure = k;
-        }
+    size_t steps = 0;
+    for (struct pk_znode *k = z->children; k != NULL; k = k->next, steps++) {
+        s->children += child_counts(k, zxid);
+        if (k->held.state == PK_ZNODE_PROMOTING)
+            s->unsure = k;
+    }
+    pk_work(sync->conns, steps);
+}
+
+static struct share share_of(struct pk_sync *sync, struct pk_znode *z, int64_t zxid)
+{
+    struct share s = {.children = z->held.nlocal, .unsure = z->replaying_pairs ? z : NULL};
+    if (z->moving_below > 0) {
+        s.children = 0;
+        walk_children(sync, z, zxid, &s);
     }
     int32_t deletes = z->held.cversion;
     if (z->tracking != NULL && zxid < z->tracking->replayed_zxid)
@@ -104,18 +112,23 @@ static void note_czxid(const struct merge *m)
         (void)!pk_store_apply(m->sync->store, &seen); /* cannot fail */
 }
 
-/* Room for an answer of len bytes, its first `same` copied and the length word set; NULL when the client is to end. */
-static uint8_t *begin(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a, size_t same,
-                      size_t len)
+/* Room for the first `here` bytes of an answer of len, its first `same` copied and the length word set; NULL when the
+ * client is to end. */
+static uint8_t *begin_part(const struct merge *m, size_t same, size_t here, size_t len)
 {
-    uint8_t *p = pk_client_room(sync->conns, c, len);
+    uint8_t *p = pk_client_room(m->sync->conns, m->c, here);
     if (p == NULL)
         return NULL;
-    memcpy(p, a->frame.p, same);
-    pk_client_lift_zxid(c, p);
+    memcpy(p, m->a->frame.p, same);
+    pk_client_lift_zxid(m->c, p);
     pk_put32(p, (uint32_t)(len - PK_LEN_WORD));
-    sync->stats->merges++;
+    m->sync->stats->merges++;
     return p;
+}
+
+static uint8_t *begin(const struct merge *m, size_t same, size_t len)
+{
+    return begin_part(m, same, len, len);
 }
 
 /* The Stat is the last thing in the answers of exists, getData, getACL, setData and setACL. */
@@ -125,7 +138,7 @@ static enum pk_merge merge_stat(const struct merge *m)
     if (!m->has_stat)
         return PK_MERGE_NOTHING;
     note_czxid(m);
-    uint8_t *p = begin(m->sync, m->c, m->a, len, len);
+    uint8_t *p = begin(m, len, len);
     if (p != NULL)
         put_stat(p + len - PK_STAT_LEN, m, m->share.children);
     return PK_MERGE_DONE;
@@ -137,66 +150,100 @@ static enum pk_merge merge_data(const struct merge *m)
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
     struct pk_bytes data = pk_blob_view(m->newest->value.data);
     note_czxid(m);
-    uint8_t *p = begin(m->sync, m->c, m->a, head, head + pk_bytes_len(data) + PK_STAT_LEN);
+    uint8_t *p = begin(m, head, head + pk_bytes_len(data) + PK_STAT_LEN);
     if (p != NULL)
         put_stat(pk_put_bytes(p + head, data), m, m->share.children);
     return PK_MERGE_DONE;
 }
 
-/* Marks the children that upstream's listing names, so that none is named twice; returns where the names end. */
-static const uint8_t *meet_listed(struct pk_sync *sync, const struct pk_znode *z, struct pk_in *in,
-                                  uint32_t *count)
+/* An upstream listing, taken apart. */
+struct listed {
+    const uint8_t *end; /* of its names */
+    uint32_t count;
+    bool met; /* some of them are known here */
+};
+
+/* Marks the children that upstream's listing names, so that none is named twice. False: it does not decode. */
+static bool meet_listed(const struct merge *m, struct listed *up)
 {
-    int32_t n = pk_get_count(in, 4);
-    *count = n > 0 ? (uint32_t)n : 0;
-    pk_store_walk_begin(sync->store);
-    for (int32_t i = 0; i < n; i++) {
-        struct pk_bytes name = pk_get_bytes(in);
-        if (in->bad)
-            return NULL;
-        struct pk_znode *k = pk_store_child(sync->store, z, name);
+    struct pk_in in = pk_in(m->a->body.p, m->a->body.len);
+    int32_t n = pk_get_count(&in, 4);
+    up->count = n > 0 ? (uint32_t)n : 0;
+    pk_store_walk_begin(m->sync->store);
+    for (int32_t i = 0; i < n && !in.bad; i++) {
+        struct pk_bytes name = pk_get_bytes(&in);
+        struct pk_znode *k = in.bad ? NULL : pk_store_child(m->sync->store, m->z, name);
         if (k != NULL)
-            (void)pk_store_meets(sync->store, k);
+            up->met |= pk_store_meets(m->sync->store, k);
     }
-    return in->bad ? NULL : in->p;
+    pk_work(m->sync->conns, up->count);
+    up->end = in.p;
+    return !in.bad && pk_in_left(&in) == (m->e->op == PK_OP_GET_CHILDREN2 ? PK_STAT_LEN : 0);
 }
 
-static bool adds_name(const struct pk_sync *sync, const struct pk_znode *k, int64_t zxid)
+static bool adds_name(const struct merge *m, const struct pk_znode *k)
 {
-    return k->seen_by != sync->store->walk && child_counts(k, zxid);
+    return k->seen_by != m->sync->store->walk && child_counts(k, m->a->header.zxid);
 }
 
 static size_t added_names(const struct merge *m, uint32_t *added)
 {
-    size_t len = 0;
-    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next)
-        if (adds_name(m->sync, k, m->a->header.zxid)) {
+    size_t len = 0, steps = 0;
+    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next, steps++)
+        if (adds_name(m, k)) {
             len += pk_bytes_len(pk_znode_name(k));
             ++*added;
         }
+    pk_work(m->sync->conns, 2 * steps);
     return len;
+}
+
+/* The list of all local names, which readers share, when these are just what is added and many; else NULL. */
+static struct pk_blob *shared_names(const struct merge *m, const struct listed *up)
+{
+    size_t len, steps = 0;
+    if (up->met || m->z->moving_below > 0)
+        return NULL;
+    struct pk_blob *names = pk_listing_get(m->sync->store, m->z, m->sync->conns->now_us, &len, &steps);
+    pk_work(m->sync->conns, 2 * steps);
+    return names;
+}
+
+/* The names behind upstream's, from the shared list; returns where a Stat is to be written, NULL without room. */
+static uint8_t *add_shared(const struct merge *m, struct pk_blob *shared, bool stat)
+{
+    struct pk_conns *conns = m->sync->conns;
+    if (pk_out_blob(&conns->out, &m->c->out, shared) == PK_OK)
+        return stat ? pk_client_room(conns, m->c, PK_STAT_LEN) : NULL;
+    pk_conn_close(conns, &m->c->up, PK_CLOSE_NO_MEMORY);
+    return NULL;
+}
+
+static uint8_t *add_names(const struct merge *m, uint8_t *p)
+{
+    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next)
+        if (adds_name(m, k))
+            p = pk_put_bytes(p, pk_znode_name(k));
+    return p;
 }
 
 static enum pk_merge merge_names(const struct merge *m)
 {
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
-    const uint8_t *frame = m->a->frame.p;
     bool stat = m->e->op == PK_OP_GET_CHILDREN2;
-    struct pk_in in = pk_in(m->a->body.p, m->a->body.len);
-    uint32_t count, added = 0;
-    const uint8_t *end = meet_listed(m->sync, m->z, &in, &count);
-    if (end == NULL || pk_in_left(&in) != (stat ? PK_STAT_LEN : 0))
+    struct listed up = {0};
+    if (!meet_listed(m, &up))
         return PK_MERGE_NOTHING;
-    size_t more = added_names(m, &added);
-    uint8_t *p = begin(m->sync, m->c, m->a, (size_t)(end - frame), m->a->frame.len + more);
+    struct pk_blob *shared = shared_names(m, &up);
+    uint32_t added = shared != NULL ? (uint32_t)m->z->held.nlocal : 0;
+    size_t more = shared != NULL ? shared->len : added_names(m, &added);
+    size_t same = (size_t)(up.end - m->a->frame.p), len = m->a->frame.len + more;
+    uint8_t *p = begin_part(m, same, shared != NULL ? same : len, len);
     if (p == NULL)
         return PK_MERGE_DONE;
-    pk_put32(p + head, count + added);
-    p += end - frame;
-    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next)
-        if (adds_name(m->sync, k, m->a->header.zxid))
-            p = pk_put_bytes(p, pk_znode_name(k));
-    if (stat) {
+    pk_put32(p + head, up.count + added);
+    p = shared != NULL ? add_shared(m, shared, stat) : add_names(m, p + same);
+    if (stat && p != NULL) {
         note_czxid(m);
         put_stat(p, m, (int32_t)added);
     }
@@ -212,22 +259,38 @@ static struct pk_znode *counted_from(const struct pk_sync *sync, const struct pk
     return pk_path_below(path, m->path) ? pk_store_find(sync->store, path) : NULL;
 }
 
-static enum pk_merge merge_count(struct pk_sync *sync, struct pk_client *c, struct pk_bytes path,
-                                 const struct pk_answer_frame *a)
+/* Adds the local znodes below root as the server at zxid counts them. Returns one of which nobody can say whether it
+ * has counted it, NULL when there is none. */
+static struct pk_znode *count_below(struct pk_sync *sync, struct pk_znode *root, int64_t zxid, uint32_t *n)
 {
-    uint32_t local = 0;
-    if (a->body.len < 4)
-        return PK_MERGE_NOTHING;
-    for (size_t i = 0; i < sync->store->nmounts; i++) {
-        struct pk_znode *root = counted_from(sync, &sync->store->mounts[i], path);
-        for (struct pk_znode *k = root; k != NULL; k = pk_znode_walk(root, k)) {
-            if (k->held.state == PK_ZNODE_PROMOTING)
-                return wait_for(sync, c, k); /* the answer may count it already */
-            local += k != root && child_counts(k, a->header.zxid);
-        }
+    struct pk_znode *k = root, *unsure = NULL;
+    size_t steps = 0;
+    for (; k != NULL && unsure == NULL; steps++) {
+        *n += k != root && child_counts(k, zxid);
+        if (k != root && k->held.state == PK_ZNODE_PROMOTING)
+            unsure = k;
+        if (k->moving_below == 0)
+            *n += k->held_below;
+        k = k->moving_below == 0 ? pk_znode_walk_past(root, k) : pk_znode_walk(root, k);
     }
-    size_t len = a->frame.len;
-    uint8_t *p = begin(sync, c, a, len, len);
+    pk_work(sync->conns, steps);
+    return unsure;
+}
+
+static enum pk_merge merge_count(const struct merge *m)
+{
+    struct pk_store *store = m->sync->store;
+    uint32_t local = 0;
+    if (m->a->body.len < 4)
+        return PK_MERGE_NOTHING;
+    for (size_t i = 0; i < store->nmounts; i++) {
+        struct pk_znode *root = counted_from(m->sync, &store->mounts[i], pk_entry_path(m->e));
+        struct pk_znode *unsure = count_below(m->sync, root, m->a->header.zxid, &local);
+        if (unsure != NULL)
+            return wait_for(m->sync, m->c, unsure);
+    }
+    size_t len = m->a->frame.len;
+    uint8_t *p = begin(m, len, len);
     if (p != NULL)
         pk_put32(p + len - 4, pk_load32(p + len - 4) + local);
     return PK_MERGE_DONE;
@@ -322,14 +385,15 @@ static enum pk_merge merge_known(struct merge *m)
 enum pk_merge pk_merge(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
                        const struct pk_answer_frame *a)
 {
+    struct merge m = {.sync = sync, .c = c, .e = e, .a = a};
     if (e->answer == PK_ANSWER_COUNT && a->header.err == PK_Z_OK)
-        return merge_count(sync, c, pk_entry_path(e), a);
+        return merge_count(&m);
     struct pk_znode *z = pk_store_find(sync->store, pk_entry_path(e));
     enum pk_merge what = PK_MERGE_NOTHING;
     if (a->header.err == PK_Z_NO_NODE) {
         what = judge_missing(sync, e, z, a->header.zxid);
     } else if (a->header.err == PK_Z_OK && z != NULL && e->answer == PK_ANSWER_READ) {
-        struct merge m = {.sync = sync, .c = c, .e = e, .a = a, .z = z};
+        m.z = z;
         what = merge_known(&m);
     }
     pk_cached_end_unused(sync, z);

@@ -7,7 +7,7 @@
 #include "core/serve/reply.h"
 
 #include "core/store/cached.h"
-#include "core/store/stats.h"
+#include "core/store/listing.h"
 
 static void count(struct pk_conns *conns, struct pk_client *c)
 {
@@ -62,20 +62,41 @@ void pk_reply_data(struct pk_conns *conns, struct pk_client *c, int32_t xid, con
     count(conns, c);
 }
 
-void pk_reply_children(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z,
-                       bool stat)
+/* A long list is shared between its readers. */
+static void reply_listing(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z,
+                          struct pk_blob *names, bool stat)
 {
-    size_t len = 4 + (stat ? PK_STAT_LEN : 0);
-    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
-        if (pk_znode_held(k))
-            len += pk_bytes_len(pk_znode_name(k));
-    uint8_t *p = room(conns, c, xid, PK_Z_OK, len);
+    size_t tail = stat ? PK_STAT_LEN : 0;
+    uint8_t *p = pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER + 4);
     if (p == NULL)
         return;
-    p = pk_put_int(p, z->held.nlocal);
-    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
-        if (pk_znode_held(k))
-            p = pk_put_bytes(p, pk_znode_name(k));
+    p = pk_put_reply(p, 4 + names->len + tail, xid, c->emitted_zxid, PK_Z_OK);
+    pk_put_int(p, z->held.nlocal);
+    bool written = pk_out_blob(&conns->out, &c->out, names) == PK_OK;
+    p = written && stat ? pk_out_room(&conns->out, &c->out, PK_STAT_LEN) : NULL;
+    if (!written || (stat && p == NULL)) {
+        pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
+        return;
+    }
+    if (stat)
+        put_stat(p, z);
+    count(conns, c);
+}
+
+void pk_reply_children(struct pk_store *store, struct pk_conns *conns, struct pk_client *c, int32_t xid,
+                       struct pk_znode *z, bool stat)
+{
+    size_t len = 0, steps = 0;
+    struct pk_blob *names = pk_listing_get(store, z, conns->now_us, &len, &steps);
+    pk_work(conns, 2 * steps);
+    if (names != NULL) {
+        reply_listing(conns, c, xid, z, names, stat);
+        return;
+    }
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, 4 + len + (stat ? PK_STAT_LEN : 0));
+    if (p == NULL)
+        return;
+    p = pk_listing_put(pk_put_int(p, z->held.nlocal), z);
     if (stat)
         put_stat(p, z);
 }
@@ -87,14 +108,11 @@ void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, cons
         put_stat(pk_put_open_acl(p), z);
 }
 
-void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_znode *z)
+void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z)
 {
-    int32_t n = 0;
-    for (struct pk_znode *k = pk_znode_walk(z, z); k != NULL; k = pk_znode_walk(z, k))
-        n += pk_znode_held(k);
     uint8_t *p = room(conns, c, xid, PK_Z_OK, 4);
     if (p != NULL)
-        pk_put_int(p, n);
+        pk_put_int(p, (int32_t)z->held_below);
 }
 
 void pk_reply_create(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_bytes path,

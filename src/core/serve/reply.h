@@ -6,6 +6,7 @@
 #define PK_CORE_SERVE_REPLY_H
 
 #include "core/conn/send.h"
+#include "core/store/store.h"
 
 /* A reply without a body. */
 void pk_reply_header(struct pk_conns *conns, struct pk_client *c, int32_t xid, int32_t err);
@@ -13,13 +14,13 @@ void pk_reply_header(struct pk_conns *conns, struct pk_client *c, int32_t xid, i
 void pk_reply_stat(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
 /* getData of a local znode. */
 void pk_reply_data(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
-/* getChildren(2) of a local znode. */
-void pk_reply_children(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z,
-                       bool stat);
+/* getChildren(2) of a local znode of this store. */
+void pk_reply_children(struct pk_store *store, struct pk_conns *conns, struct pk_client *c, int32_t xid,
+                       struct pk_znode *z, bool stat);
 /* getACL of a local znode. */
 void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
 /* getAllChildrenNumber of a local znode. */
-void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_znode *z);
+void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
 /* create, create2 (with the Stat). */
 void pk_reply_create(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_bytes path,
                      const struct pk_znode *z, bool stat);

@@ -10,6 +10,7 @@
 #include "core/store/apply.h"
 
 #include "base/check.h"
+#include "core/store/account.h"
 #include "core/store/store.h"
 
 #define BIT(state) (1u << PK_ZNODE_##state)
@@ -28,7 +29,7 @@ bool pk_znode_may_move(enum pk_znode_state from, enum pk_znode_state to)
 static void move(struct pk_znode *z, enum pk_znode_state to)
 {
     PK_BUG_ON(!pk_znode_may_move((enum pk_znode_state)z->held.state, to));
-    z->held.state = (uint8_t)to;
+    pk_account_state(z, to);
 }
 
 /* Stats may show any number; there is none after the last one. */
@@ -42,34 +43,10 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void add_bytes(struct pk_store *store, const struct pk_znode *z, int64_t more)
-{
-    store->mounts[z->mount].bytes += (uint64_t)more;
-    store->stats->bytes += more;
-}
-
-/* A znode becomes held (sign 1), or is held no more (-1): figures and the parent's count follow. */
-static void account(struct pk_store *store, struct pk_znode *z, int sign)
-{
-    store->mounts[z->mount].znodes += (uint64_t)(int64_t)sign;
-    store->stats->znodes += sign;
-    z->parent->held.nlocal += sign;
-    add_bytes(store, z, sign * ((int64_t)z->len + (z->data != NULL ? (int64_t)z->data->len : 0)));
-}
-
-/* The same for a cached value. */
-static void account_cached(struct pk_store *store, const struct pk_znode *z, int sign)
-{
-    const struct pk_blob *data = z->cached->value.data;
-    store->mounts[z->mount].cached_znodes += (uint64_t)(int64_t)sign;
-    store->stats->cached_znodes += sign;
-    add_bytes(store, z, sign * ((int64_t)z->len + (data != NULL ? (int64_t)data->len : 0)));
-}
-
 /* Ends what is held: it counts no more, its data goes. */
 static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_state to)
 {
-    account(store, z, -1);
+    pk_account_held(store, z, -1);
     pk_blob_unref(store->mem, z->data);
     z->data = NULL;
     move(z, to);
@@ -103,7 +80,7 @@ static enum pk_err local_create(struct pk_store *store, const struct pk_change *
     up->held.pzxid = zxid;
     if (pk_znode_held(up))
         up->held.cversion++;
-    account(store, z, 1);
+    pk_account_held(store, z, 1);
     store->stats->local_creates++;
     return PK_OK;
 }
@@ -119,7 +96,7 @@ static enum pk_err restored(struct pk_store *store, const struct pk_change *c)
     z->held = *c->held;
     z->held.state = PK_ZNODE_LOCAL;
     z->held.nlocal = nlocal;
-    account(store, z, 1);
+    pk_account_held(store, z, 1);
     return PK_OK;
 }
 
@@ -136,7 +113,7 @@ static enum pk_err replace(struct pk_store *store, const struct pk_znode *z, str
         if (err != PK_OK)
             return err;
     }
-    add_bytes(store, z, (int64_t)to.len - (int64_t)before);
+    pk_account_bytes(store, z, (int64_t)to.len - (int64_t)before);
     return PK_OK;
 }
 
@@ -263,13 +240,13 @@ static enum pk_err cached(struct pk_store *store, const struct pk_change *c)
         z->cached = new_cached(store, z);
         if (z->cached == NULL)
             return PK_ENOMEM;
-        account_cached(store, z, 1);
+        pk_account_cached(store, z, 1);
     }
     struct pk_value *v = &z->cached->value;
     int64_t before = v->data != NULL ? v->data->len : 0;
     pk_blob_unref(store->mem, v->data);
     v->data = pk_blob_ref(c->blob);
-    add_bytes(store, z, (c->blob != NULL ? (int64_t)c->blob->len : 0) - before);
+    pk_account_bytes(store, z, (c->blob != NULL ? (int64_t)c->blob->len : 0) - before);
     v->base = *c->stat;
     v->version = c->stat->version;
     v->mzxid = max64(after(v->mzxid), c->stat->mzxid);
@@ -316,7 +293,7 @@ static void landed(struct pk_value *v, const struct pk_stat *st)
 static void uncached(struct pk_store *store, struct pk_znode *z)
 {
     struct pk_cached *l = z->cached;
-    account_cached(store, z, -1);
+    pk_account_cached(store, z, -1);
     pk_blob_unref(store->mem, l->value.data);
     l->value.data = NULL;
     l->znode = NULL;
@@ -459,75 +436,4 @@ enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
     if ((c->kind == PK_CHANGE_PROMOTED || c->kind == PK_CHANGE_LOST) && up != NULL && up->cached != NULL)
         tell(store, c, PK_CHANGE_STALE, up);
     return PK_OK;
-}
-
-static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const struct pk_change_record *r)
-{
-    int32_t nlocal = z->held.nlocal;
-    bool holds = r->held->state >= PK_ZNODE_LOCAL && r->held->state <= PK_ZNODE_PROMOTING;
-    struct pk_blob *data = NULL;
-    if (holds && r->data != NULL) {
-        data = pk_blob_new(store->mem, r->data->bytes, r->data->len);
-        if (data == NULL)
-            return PK_ENOMEM;
-    }
-    if (pk_znode_held(z))
-        account(store, z, -1);
-    pk_blob_unref(store->mem, z->data);
-    z->data = data;
-    z->held = *r->held;
-    z->held.nlocal = nlocal;
-    if (holds)
-        account(store, z, 1);
-    return PK_OK;
-}
-
-static enum pk_err replay_value(struct pk_store *store, struct pk_znode *z, const struct pk_value *value)
-{
-    if (value == NULL) {
-        if (z->cached != NULL)
-            uncached(store, z);
-        return PK_OK;
-    }
-    struct pk_blob *data = NULL;
-    if (value->data != NULL) {
-        data = pk_blob_new(store->mem, value->data->bytes, value->data->len);
-        if (data == NULL)
-            return PK_ENOMEM;
-    }
-    struct pk_change c = {.kind = PK_CHANGE_CACHED, .znode = z, .blob = data, .stat = &value->base};
-    enum pk_err err = cached(store, &c);
-    pk_blob_unref(store->mem, data);
-    if (err != PK_OK)
-        return err;
-    data = z->cached->value.data;
-    z->cached->value = *value;
-    z->cached->value.data = data;
-    return PK_OK;
-}
-
-/* What was known of a parent before it had a share may have been forgotten here. */
-static void replay_parent(struct pk_znode *up, const struct pk_held *held)
-{
-    struct pk_held before = up->held;
-    up->held = *held;
-    up->held.nlocal = before.nlocal;
-    up->held.state = before.state;
-}
-
-enum pk_err pk_store_replay(struct pk_store *store, const struct pk_change_record *r)
-{
-    struct pk_mount *mount;
-    if (pk_store_place(store, r->path, &mount) == PK_OUTSIDE)
-        return PK_EINVAL;
-    struct pk_znode *z = pk_store_track(store, mount, r->path);
-    if (z == NULL)
-        return PK_ENOMEM;
-    enum pk_err err = replay_held(store, z, r);
-    if (err == PK_OK)
-        err = replay_value(store, z, r->value);
-    if (z->parent != NULL && r->parent != NULL)
-        replay_parent(z->parent, r->parent);
-    pk_store_tidy(store, z);
-    return err;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "core/store/listing.h"
 #include "core/store/watch.h"
 #include "proto/path.h"
 
@@ -102,13 +103,6 @@ static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, ui
     return z;
 }
 
-static void free_tracking(struct pk_store *store, struct pk_znode *z)
-{
-    pk_blob_unref(store->mem, z->tracking->acl);
-    pk_free(store->mem, z->tracking);
-    z->tracking = NULL;
-}
-
 static void forget(struct pk_store *store, struct pk_znode *z)
 {
     pk_map_del(&store->map, &z->map);
@@ -117,10 +111,8 @@ static void forget(struct pk_store *store, struct pk_znode *z)
         if (z->next != NULL)
             z->next->pprev = z->pprev;
     }
-    if (z->tracking != NULL) {
-        pk_list_del(&z->tracking->recent);
-        free_tracking(store, z);
-    }
+    pk_listing_drop(store, z);
+    pk_tracking_free(store, z);
     pk_blob_unref(store->mem, z->data);
     pk_free(store->mem, z);
     store->freed_epoch++;
@@ -155,6 +147,7 @@ void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core
 {
     *store = (struct pk_store){.mem = mem, .stats = stats, .seed = seed};
     pk_list_init(&store->recent);
+    pk_list_init(&store->listings);
     pk_pool_init(&store->cached, mem, cached_size);
     pk_pool_init(&store->intents, mem, sizeof(struct pk_intent));
     pk_pool_init(&store->watches, mem, sizeof(struct pk_watch));
@@ -271,35 +264,10 @@ struct pk_znode *pk_store_track(struct pk_store *store, struct pk_mount *mount, 
     return z;
 }
 
-struct pk_tracking *pk_store_tracking(struct pk_store *store, struct pk_znode *z)
-{
-    if (z->tracking != NULL)
-        return z->tracking;
-    struct pk_tracking *t = pk_zalloc(store->mem, sizeof *t);
-    if (t == NULL)
-        return NULL;
-    pk_list_init(&t->watches);
-    pk_list_init(&t->waiters);
-    pk_list_init(&t->wanted);
-    pk_list_init(&t->recent);
-    t->znode = z;
-    return z->tracking = t;
-}
-
-static void tidy_tracking(struct pk_store *store, struct pk_znode *z)
-{
-    struct pk_tracking *t = z->tracking;
-    if (t == NULL || t->inflight > 0 || t->pins > 0 || !pk_list_empty(&t->recent))
-        return;
-    if (pk_list_empty(&t->watches) && pk_list_empty(&t->waiters) && pk_list_empty(&t->wanted) &&
-        (t->acl == NULL || z->held.nlocal == 0))
-        free_tracking(store, z);
-}
-
 void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
 {
     while (z != NULL) {
-        tidy_tracking(store, z);
+        pk_tracking_tidy(store, z);
         if (z->held.state != PK_ZNODE_TRACKED || z->tracking != NULL || z->children != NULL ||
             z->held.cversion > 0 || z->no_local_creates || z->replaying_pairs || z->cached != NULL ||
             z->parent == NULL)
@@ -323,6 +291,7 @@ enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_
 
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
 {
+    pk_listings_age(store, now_us, PK_LISTING_KEEP_US);
     while (!pk_list_empty(&store->recent)) {
         struct pk_tracking *t = PK_CONTAINER(store->recent.next, struct pk_tracking, recent);
         if (now_us - t->recent_us < keep_us)
@@ -357,11 +326,14 @@ struct counted {
 static void check_znode(const struct pk_znode *z, struct counted *n)
 {
     int32_t nlocal = 0;
+    uint32_t below = 0, moving = 0;
     for (const struct pk_znode *k = z->children; k != NULL; k = k->next) {
         nlocal += pk_znode_held(k);
+        below += pk_znode_held(k) + k->held_below;
+        moving += pk_znode_moves((enum pk_znode_state)k->held.state) + k->moving_below;
         PK_BUG_ON(k->parent != z || *k->pprev != k);
     }
-    PK_BUG_ON(nlocal != z->held.nlocal);
+    PK_BUG_ON(nlocal != z->held.nlocal || below != z->held_below || moving != z->moving_below);
     PK_BUG_ON(z->cached != NULL && (z->cached->znode != z || pk_znode_held(z)));
     PK_BUG_ON(z->data != NULL && !pk_znode_held(z));
     PK_BUG_ON(z->tracking != NULL && z->tracking->znode != z);
@@ -375,6 +347,18 @@ static void check_znode(const struct pk_znode *z, struct counted *n)
         n->cached++;
         n->bytes += z->len + (data != NULL ? data->len : 0);
     }
+}
+
+static int64_t listed_bytes(const struct pk_store *store)
+{
+    int64_t bytes = 0;
+    size_t steps = 0;
+    for (const struct pk_list *at = store->listings.next; at != &store->listings; at = at->next) {
+        const struct pk_listing *l = PK_CONTAINER(at, struct pk_listing, all);
+        PK_BUG_ON(l->znode->tracking->listing != l || l->names->len != pk_listing_len(l->znode, &steps));
+        bytes += l->names->len;
+    }
+    return bytes;
 }
 
 void pk_store_check(const struct pk_store *store)
@@ -391,6 +375,7 @@ void pk_store_check(const struct pk_store *store)
         bytes += n.bytes;
     }
     const struct core_stats *st = store->stats;
+    PK_BUG_ON(listed_bytes(store) != st->listing_bytes);
     PK_BUG_ON((int64_t)znodes != st->znodes || (int64_t)cached != st->cached_znodes ||
               (int64_t)bytes != st->bytes);
 }

@@ -4,28 +4,8 @@
 #ifndef PK_CORE_STORE_STORE_H
 #define PK_CORE_STORE_STORE_H
 
-#include "base/pool.h"
 #include "core/store/apply.h"
-#include "core/store/mount.h"
-#include "core/store/stats.h"
-#include "core/store/znode.h"
-
-struct pk_store {
-    const struct pk_mem *mem;
-    struct core_stats *stats;
-    struct pk_map map;
-    uint64_t seed;
-    struct pk_mount *mounts;
-    size_t nmounts;
-    struct pk_pool cached, intents, watches;
-    struct pk_tap tap;      /* of every change; hear is NULL when nobody listens */
-    uint32_t freed_epoch;   /* grows with every znode freed: guards remembered pointers */
-    uint32_t invalidations; /* grows whenever a read may have to be relayed that memory could answer before */
-    uint32_t walk;          /* of the newest walk (pk_store_walk_begin) */
-    struct pk_list recent;  /* pk_tracking.recent, oldest first */
-    uint8_t *scratch;       /* room for the longest path known */
-    size_t scratch_cap;
-};
+#include "core/store/tracking.h"
 
 /* Levels below a mount's root that are held or watched over; what lies deeper is the ensemble's alone. */
 enum { PK_DEPTH_MAX = 64 };
@@ -56,11 +36,6 @@ void pk_store_drop(struct pk_store *store);
 
 /* Which mount has the path, whatever its mode; *mount is NULL when outside. */
 enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount);
-/* The mount that a znode belongs to. */
-static inline struct pk_mount *pk_store_mount(const struct pk_store *store, const struct pk_znode *z)
-{
-    return &store->mounts[z->mount];
-}
 /* The znode of a path, or NULL when nothing is tracked there. */
 struct pk_znode *pk_store_find(const struct pk_store *store, struct pk_bytes path);
 /* The same with its mount and parent. */
@@ -71,30 +46,15 @@ struct pk_znode *pk_store_child(const struct pk_store *store, const struct pk_zn
  * out of memory. */
 struct pk_znode *pk_store_track(struct pk_store *store, struct pk_mount *mount,
                                 struct pk_bytes path) PK_NODISCARD;
-/* The tracking of a znode, made when it has none; NULL when out of memory. */
-struct pk_tracking *pk_store_tracking(struct pk_store *store, struct pk_znode *z) PK_NODISCARD;
 /* Forgets a tracked znode, and its ancestors, as far as there is no reason left to remember them. NULL is allowed. */
 void pk_store_tidy(struct pk_store *store, struct pk_znode *z);
 /* Remembers for a while that the ensemble has just been told of the znode, for servers that lag. */
 enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us) PK_NODISCARD;
-/* Forgets what was remembered longer than keep_us. */
+/* Forgets what was remembered longer than keep_us, and lists of children that nobody has asked for in a while. */
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us);
 
 /* The full path, in a buffer of the store that the next call overwrites. */
 struct pk_bytes pk_store_path(struct pk_store *store, const struct pk_znode *z);
-
-/* Begins a walk: no znode has been met by it yet. */
-static inline void pk_store_walk_begin(struct pk_store *store)
-{
-    store->walk++;
-}
-/* True the first time that the walk meets the znode. */
-static inline bool pk_store_meets(const struct pk_store *store, struct pk_znode *z)
-{
-    bool first = z->seen_by != store->walk;
-    z->seen_by = store->walk;
-    return first;
-}
 
 /* True when the mount takes `more` bytes for a znode that then has `data` bytes of data (creates: one znode more). */
 bool pk_store_has_room(const struct pk_mount *mount, bool create, uint64_t more, size_t data);

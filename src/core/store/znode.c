@@ -41,8 +41,11 @@ bool pk_znode_is_at(const struct pk_znode *z, struct pk_bytes path)
 
 struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z)
 {
-    if (z->children != NULL)
-        return z->children;
+    return z->children != NULL ? z->children : pk_znode_walk_past(root, z);
+}
+
+struct pk_znode *pk_znode_walk_past(const struct pk_znode *root, struct pk_znode *z)
+{
     while (z != root && z->next == NULL)
         z = z->parent;
     return z != root ? z->next : NULL;

@@ -10,7 +10,8 @@
  *      ▲                 │  ▲                            │ refused, or not there                          │
  *      └─────delete──────┘  └────────────────────────────┘                          TRACKED ◄── later ────┘
  *
- * What is in struct pk_held changes in apply.c alone: everywhere else it is const, and the compiler says so.
+ * What is in struct pk_held changes in apply.c, and in account.c and record.c for it: everywhere else it is const, and
+ * the compiler says so.
  */
 #ifndef PK_CORE_STORE_ZNODE_H
 #define PK_CORE_STORE_ZNODE_H
@@ -60,8 +61,10 @@ struct pk_znode {
     struct pk_cached *PK_APPLIED
         cached; /* tracked or promoted: its refreshes are absorbed (cached.h); else NULL */
     PK_APPLIED struct pk_held held;
-    uint32_t len;     /* of the name */
-    uint32_t seen_by; /* pk_store.walk of the walk that has met it */
+    PK_APPLIED uint32_t held_below;   /* znodes below it that memory answers reads of */
+    PK_APPLIED uint32_t moving_below; /* of all below it those whose state pk_znode_moves */
+    uint32_t len;                     /* of the name */
+    uint32_t seen_by;                 /* pk_store.walk of the walk that has met it */
     uint8_t mount;
     bool uncertain : 1; /* a promotion was never answered: what the ensemble has there may be ours */
     bool
@@ -90,6 +93,7 @@ struct pk_tracking {
     struct pk_list
         recent; /* in pk_store.recent: servers may lag behind a promotion of it or of its local deletes */
     struct pk_znode *znode;
+    struct pk_listing *listing; /* of its local children (listing.h); NULL when none is kept */
     int64_t recent_us;
     int64_t replayed_zxid;  /* of the newest replay of local deletes, */
     int32_t replayed_pairs; /* and how many it was */
@@ -121,6 +125,12 @@ static inline bool pk_znode_busy(const struct pk_znode *z)
     return z != NULL && z->held.state == PK_ZNODE_PROMOTING;
 }
 
+/* What a server says of it depends on how far that server has come: it is being promoted, or was a while ago. */
+static inline bool pk_znode_moves(enum pk_znode_state state)
+{
+    return state >= PK_ZNODE_PROMOTING && state <= PK_ZNODE_PROMOTED;
+}
+
 /* Local deletes below a znode that the ensemble has not been told of. */
 static inline int32_t pk_znode_local_deletes(const struct pk_znode *z)
 {
@@ -135,5 +145,7 @@ uint8_t *pk_znode_path_put(uint8_t *p, const struct pk_znode *z);
 bool pk_znode_is_at(const struct pk_znode *z, struct pk_bytes path);
 /* Next znode of the subtree of root in preorder after z (NULL at the end); start with z == root. */
 struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z);
+/* The same without what is below z. */
+struct pk_znode *pk_znode_walk_past(const struct pk_znode *root, struct pk_znode *z);
 
 #endif

@@ -1,0 +1,81 @@
+/*
+ * Records, taken over.
+ *
+ * Happy path: what the other store held after the change is held here as it was there.
+ * Failure modes: out of memory changes nothing.
+ */
+#define PK_STORE_APPLY
+#include "core/store/record.h"
+
+#include "core/store/account.h"
+
+static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const struct pk_change_record *r)
+{
+    enum pk_znode_state to = (enum pk_znode_state)r->held->state;
+    int32_t nlocal = z->held.nlocal;
+    bool holds = to >= PK_ZNODE_LOCAL && to <= PK_ZNODE_PROMOTING;
+    struct pk_blob *data = NULL;
+    if (holds && r->data != NULL) {
+        data = pk_blob_new(store->mem, r->data->bytes, r->data->len);
+        if (data == NULL)
+            return PK_ENOMEM;
+    }
+    if (pk_znode_held(z))
+        pk_account_held(store, z, -1);
+    pk_blob_unref(store->mem, z->data);
+    z->data = data;
+    pk_account_state(z, to);
+    z->held = *r->held;
+    z->held.nlocal = nlocal;
+    if (holds)
+        pk_account_held(store, z, 1);
+    return PK_OK;
+}
+
+static enum pk_err replay_value(struct pk_store *store, struct pk_znode *z, const struct pk_value *value)
+{
+    struct pk_change gone = {.kind = PK_CHANGE_UNCACHED, .znode = z};
+    if (value == NULL)
+        return z->cached != NULL ? pk_store_apply(store, &gone) : PK_OK;
+    struct pk_blob *data = NULL;
+    if (value->data != NULL) {
+        data = pk_blob_new(store->mem, value->data->bytes, value->data->len);
+        if (data == NULL)
+            return PK_ENOMEM;
+    }
+    struct pk_change c = {.kind = PK_CHANGE_CACHED, .znode = z, .blob = data, .stat = &value->base};
+    enum pk_err err = pk_store_apply(store, &c);
+    pk_blob_unref(store->mem, data);
+    if (err != PK_OK)
+        return err;
+    data = z->cached->value.data;
+    z->cached->value = *value;
+    z->cached->value.data = data;
+    return PK_OK;
+}
+
+/* What was known of a parent before it had a share may have been forgotten here. */
+static void replay_parent(struct pk_znode *up, const struct pk_held *held)
+{
+    struct pk_held before = up->held;
+    up->held = *held;
+    up->held.nlocal = before.nlocal;
+    up->held.state = before.state;
+}
+
+enum pk_err pk_store_replay(struct pk_store *store, const struct pk_change_record *r)
+{
+    struct pk_mount *mount;
+    if (pk_store_place(store, r->path, &mount) == PK_OUTSIDE)
+        return PK_EINVAL;
+    struct pk_znode *z = pk_store_track(store, mount, r->path);
+    if (z == NULL)
+        return PK_ENOMEM;
+    enum pk_err err = replay_held(store, z, r);
+    if (err == PK_OK)
+        err = replay_value(store, z, r->value);
+    if (z->parent != NULL && r->parent != NULL)
+        replay_parent(z->parent, r->parent);
+    pk_store_tidy(store, z);
+    return err;
+}

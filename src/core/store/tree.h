@@ -1,0 +1,48 @@
+/*
+ * The store: mounts, the tree of znodes below them, and what hangs on it.
+ */
+#ifndef PK_CORE_STORE_TREE_H
+#define PK_CORE_STORE_TREE_H
+
+#include "base/pool.h"
+#include "core/store/change.h"
+#include "core/store/mount.h"
+#include "core/store/stats.h"
+
+struct pk_store {
+    const struct pk_mem *mem;
+    struct core_stats *stats;
+    struct pk_map map;
+    uint64_t seed;
+    struct pk_mount *mounts;
+    size_t nmounts;
+    struct pk_pool cached, intents, watches;
+    struct pk_tap tap;      /* of every change; hear is NULL when nobody listens */
+    uint32_t freed_epoch;   /* grows with every znode freed: guards remembered pointers */
+    uint32_t invalidations; /* grows whenever a read may have to be relayed that memory could answer before */
+    uint32_t walk;          /* of the newest walk (pk_store_walk_begin) */
+    struct pk_list recent;  /* pk_tracking.recent, oldest first */
+    struct pk_list listings; /* pk_listing.all, least recently asked for first */
+    uint8_t *scratch;        /* room for the longest path known */
+    size_t scratch_cap;
+};
+
+/* The mount that a znode belongs to. */
+static inline struct pk_mount *pk_store_mount(const struct pk_store *store, const struct pk_znode *z)
+{
+    return &store->mounts[z->mount];
+}
+/* Begins a walk: no znode has been met by it yet. */
+static inline void pk_store_walk_begin(struct pk_store *store)
+{
+    store->walk++;
+}
+/* True the first time that the walk meets the znode. */
+static inline bool pk_store_meets(const struct pk_store *store, struct pk_znode *z)
+{
+    bool first = z->seen_by != store->walk;
+    z->seen_by = store->walk;
+    return first;
+}
+
+#endif

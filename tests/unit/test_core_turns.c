@@ -1,0 +1,188 @@
+/*
+ * One client and all others: a turn is bounded by its work, whatever that is, and a long list of children is held once,
+ * however many slow readers there are. Once a read full of counts kept everybody else for seconds.
+ */
+#include "tests/sim/core_fixture.h"
+
+#include <stdio.h>
+
+enum { CHILDREN = 2000, NAME = 40, READERS = 8 };
+
+/* Local children with names of so many bytes below a path. */
+static void fill(const char *path, int n)
+{
+    char name[256];
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s/%0*d", path, NAME, i);
+        wire_create(&b, i, name, "");
+        if (i % 500 == 499 || i == n - 1)
+            sim_go(&s, c, &b);
+    }
+    for (int i = 0; i < n; i++)
+        sim_expect(&s, c, i, PK_Z_OK, NULL);
+}
+
+/* A whole read reaches the core in one event; what follows from it is not waited for. */
+static void one_read(int from)
+{
+    sim_step(&s, from, PK_CLIENT_BYTES, b.p, b.len);
+    sup_buf_reset(&b);
+}
+
+static int answered(int from)
+{
+    struct sim_frame f;
+    int n = 0;
+    for (; sim_frame(&s, from, &f); n++)
+        assert_int_equal(f.err, PK_Z_OK);
+    return n;
+}
+
+static void a_read_is_not_a_turn(void **state)
+{
+    (void)state;
+    enum { N = 1500 };
+    sim_local_create(&s, c, M "/t", "");
+    for (int i = 0; i < N; i++)
+        wire_read(&b, i, PK_OP_EXISTS, M "/t", false);
+    one_read(c);
+    assert_true(core_pending(s.core));
+    assert_false(s.conns[c].client.reading);
+    int first = answered(c);
+    assert_in_range(first, 500, N - 1);
+    sim_pump(&s);
+    assert_int_equal(first + answered(c), N);
+    assert_true(s.conns[c].client.reading);
+}
+
+static void counts_are_kept(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "");
+    fill(M "/t", 500);
+    sim_local_create(&s, c, M "/t/x", "");
+    sim_local_create(&s, c, M "/t/x/y", "");
+    wire_delete(&b, 9, M "/t/x/y", -1);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    static const struct {
+        const char *path;
+        int local;
+    } counts[] = {{M "/t", 501}, {M "/t/x", 0}, {M, 502}, {"/storm", 502}};
+    for (size_t i = 0; i < 4; i++) {
+        wire_path(&b, 3, PK_OP_GET_ALL_CHILDREN_NUMBER, counts[i].path);
+        sim_call(&s, other, &b, PK_Z_OK, &f);
+        assert_int_equal(sup_be32(f.body), counts[i].local + (i == 3)); /* M itself is the ensemble's */
+    }
+    for (int i = 0; i < 500; i++) /* a walk each would be more than a turn */
+        wire_path(&b, i, PK_OP_GET_ALL_CHILDREN_NUMBER, M "/t");
+    one_read(c);
+    assert_false(core_pending(s.core));
+    assert_int_equal(answered(c), 500);
+}
+
+/* While znodes are being remembered as promoted, children are counted one by one. */
+static void answers_take_turns(void **state)
+{
+    (void)state;
+    enum { N = 40 };
+    struct sim_side *up = &s.conns[other].uplink;
+    fill(M, CHILDREN);
+    wire_add_watch(&b, 2, M, PK_WATCH_PERSISTENT);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    assert_int_equal(st()->znodes, 0);
+    s.conns[other].deaf = true;
+    for (int i = 0; i < N; i++)
+        wire_read(&b, i, PK_OP_EXISTS, M, false);
+    sim_go(&s, other, &b);
+    uint8_t *answers = up->todo.p + up->off;
+    size_t len = up->todo.len - up->off;
+    up->off = up->todo.len;
+    s.conns[other].deaf = false;
+    sim_step(&s, other, PK_UPLINK_BYTES, answers, len);
+    assert_true(core_pending(s.core));
+    assert_false(up->reading);
+    int first = answered(other);
+    assert_in_range(first, 1, N - 1);
+    sim_pump(&s);
+    assert_int_equal(first + answered(other), N);
+    assert_true(up->reading);
+    assert_false(s.conns[other].closed);
+}
+
+/* So many slow readers ask for a list twice each; returns the bytes that this takes. */
+static size_t ask_slowly(int readers[READERS], const char *path)
+{
+    for (int i = 0; i < READERS; i++) {
+        readers[i] = sim_connect(&s, 10000);
+        wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
+        sim_call(&s, readers[i], &b, PK_Z_OK, NULL);
+        s.conns[readers[i]].client.taking = SIM_NOTHING;
+    }
+    size_t before = s.mem.bytes;
+    for (int i = 0; i < READERS; i++) {
+        wire_read(&b, 2, PK_OP_GET_CHILDREN2, path, false);
+        wire_read(&b, 3, PK_OP_GET_CHILDREN, path, false);
+        sim_go(&s, readers[i], &b);
+    }
+    return s.mem.bytes - before;
+}
+
+static void expect_lists(const int readers[READERS], uint32_t children)
+{
+    for (int i = 0; i < READERS; i++) {
+        struct sim_frame f;
+        s.conns[readers[i]].client.taking = SIM_WHOLE;
+        sim_pump(&s);
+        for (int xid = 2; xid <= 3; xid++) {
+            sim_expect(&s, readers[i], xid, PK_Z_OK, &f);
+            assert_int_equal(sup_be32(f.body), children);
+            assert_int_equal(f.len, 4 + children * (4 + NAME) + (xid == 2 ? PK_STAT_LEN : 0));
+        }
+    }
+}
+
+static void slow_readers_share_a_list(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {M "/t", M}; /* a local parent, and one of the ensemble's */
+    for (int i = 0; i < 2; i++) {
+        int readers[READERS];
+        core_restart(NULL);
+        if (i == 0)
+            sim_local_create(&s, c, M "/t", "");
+        fill(paths[i], CHILDREN);
+        size_t list = CHILDREN * (4 + NAME);
+        assert_in_range(ask_slowly(readers, paths[i]), list, list + READERS * 10000);
+        assert_int_equal(st()->listing_bytes, list);
+        wire_create(&b, 7, i == 0 ? M "/t/new" : M "/new", "");
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+        assert_int_equal(st()->listing_bytes, 0);
+        expect_lists(readers, CHILDREN);
+    }
+}
+
+static void a_list_goes_when_nobody_asks(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "");
+    fill(M "/t", 200);
+    size_t before = s.mem.bytes;
+    wire_read(&b, 1, PK_OP_GET_CHILDREN, M "/t", false);
+    sim_call(&s, c, &b, PK_Z_OK, &f);
+    assert_true(st()->listing_bytes > 0);
+    sim_advance(&s, 6000000);
+    assert_int_equal(st()->listing_bytes, 0);
+    assert_in_range(s.mem.bytes, 0, before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_read_is_not_a_turn),         CASE(counts_are_kept),
+        CASE(answers_take_turns),           CASE(slow_readers_share_a_list),
+        CASE(a_list_goes_when_nobody_asks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
