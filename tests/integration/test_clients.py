@@ -11,7 +11,7 @@ from wire import Conn
 
 def setup():
     zk = rig.zookeeper_with("/m", jvm=["-Dzookeeper.extendedTypesEnabled=true"])
-    return zk, rig.Pacekeeper(zk.connect_string).start()
+    return zk, rig.Pacekeeper(zk.connect_string, config="four-letter-words: '*'\n").start()
 
 
 def runs(name):
