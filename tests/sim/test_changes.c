@@ -14,7 +14,7 @@
 #include "uplink.h"
 #include "wire.h"
 
-enum { STEPS = 120, CLIENTS = 3, ROUNDS = 300 };
+enum { STEPS = 120, CLIENTS = 3, ROUNDS = 1000 };
 
 static const char *const paths[] = {"/pm/a",     "/pm/b",   "/pm/a/c", "/pm/a/d", "/pm/b/c", "/pm/a/c/e",
                                     "/pm/a/c/f", "/pm/own", "/wb/a",   "/wb/b",   "/wb/a/x", "/pm"};

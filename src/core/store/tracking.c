@@ -34,6 +34,8 @@ void pk_tracking_free(struct pk_store *store, struct pk_znode *z)
 void pk_tracking_tidy(struct pk_store *store, struct pk_znode *z)
 {
     struct pk_tracking *t = z->tracking;
+    if (pk_znode_busy(z) || z->replaying_pairs) /* whoever began that relies on it */
+        return;
     if (t == NULL || t->inflight > 0 || t->pins > 0 || t->listing != NULL || !pk_list_empty(&t->recent))
         return;
     if (pk_list_empty(&t->watches) && pk_list_empty(&t->waiters) && pk_list_empty(&t->wanted) &&
