@@ -82,7 +82,7 @@ static size_t judge_span(struct core *core, struct pk_client *c, const uint8_t *
 {
     size_t off = 0;
     c->blocked = c->pending != NULL;
-    while (!c->up.ending && !c->blocked) {
+    while (off < n && !c->up.ending && !c->blocked) {
         size_t len = frame_len(core, c, p + off, n - off);
         if (len == 0 || n - off < len)
             return off;
@@ -156,8 +156,9 @@ static void pass_pings(struct core *core, struct pk_client *c)
 static void judge_backlog(struct core *core, struct pk_client *c)
 {
     struct pk_backlog *b = &c->backlog;
+    const uint8_t *p = b->p != NULL ? b->p + b->off : NULL;
     b->scanned = 0;
-    b->off += judge_span(core, c, b->p + b->off, waiting(b), false);
+    b->off += judge_span(core, c, p, waiting(b), false);
     if (!c->blocked)
         c->blocked_us = 0;
     if (waiting(b) == 0) {
