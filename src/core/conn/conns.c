@@ -12,6 +12,8 @@
 #include "base/check.h"
 #include "core/store/stats.h"
 
+enum { PATIENCE_US = 1000 * 1000 /* of others, with a server that owes an answer */ };
+
 void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core_stats *stats,
                    const struct pk_limits *limits)
 {
@@ -212,6 +214,12 @@ void pk_conn_close(struct pk_conns *conns, struct pk_uplink *u, enum pk_close wh
     u->why = (uint8_t)why;
     pk_list_del(&u->runnable);
     pk_list_add_tail(&conns->ending, &u->runnable);
+}
+
+bool pk_uplink_silent(const struct pk_conns *conns, const struct pk_uplink *u)
+{
+    int64_t since = u->heard_us > u->timed_us ? u->heard_us : u->timed_us;
+    return pk_awaited_any(&u->awaited) && conns->now_us - since > PATIENCE_US;
 }
 
 void pk_conns_log(struct pk_conns *conns, enum pk_log_event_kind kind, const struct pk_uplink *u,

@@ -88,6 +88,9 @@ void pk_client_wake(struct pk_conns *conns, struct pk_client *c);
  */
 void pk_conn_close(struct pk_conns *conns, struct pk_uplink *u, enum pk_close why);
 
+/* True when the uplink's server has owed an answer for longer than a request of somebody else's may wait for it. */
+bool pk_uplink_silent(const struct pk_conns *conns, const struct pk_uplink *u);
+
 /* Says something of a path in the log, on u's behalf (NULL: nobody's). */
 void pk_conns_log(struct pk_conns *conns, enum pk_log_event_kind kind, const struct pk_uplink *u,
                   struct pk_bytes path, int64_t number);

@@ -172,7 +172,7 @@ static bool owes_too_much(struct pk_judged *j, struct pk_znode *parent)
 {
     if (parent == NULL || pk_znode_held(parent) || parent->held.cversion < PK_REPLAY_OWED)
         return false;
-    (void)!pk_promote_pay(j->sync, parent); /* out of memory: asked again with the next one */
+    (void)!pk_promote_want_one(j->sync, parent); /* out of memory: asked again with the next one */
     return true;
 }
 

@@ -30,4 +30,9 @@ struct pk_batch {
     int64_t czxid;
 };
 
+/* Takes what it has room for out of what is wanted; it may stay empty. */
+void pk_batch_fill(struct pk_sync *sync, struct pk_batch *b);
+/* Sends the multi; false when the uplink is to end. */
+bool pk_batch_send(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b);
+
 #endif

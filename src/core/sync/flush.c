@@ -2,36 +2,15 @@
  * Flushing.
  *
  * Happy path: the due values of one client leave in one multi; its answer makes them clean.
- * Failure modes: a znode that was written, deleted or protected by others makes its value end, and is taken out of the
- * multi; a lost uplink leaves its values uncertain, and the ensemble is asked before the next attempt; a Stat that our
- * flush cannot have left is somebody else's.
+ * Failure modes: what is uncertain is asked about instead; a writer whose server is silent is passed by; out of memory
+ * marks the connection to end, and what was collected finds its list again.
  */
 #include "core/sync/flush.h"
 
+#include "core/sync/flush_job.h"
 #include "core/sync/multi.h"
-#include "core/sync/permit.h"
-#include "core/sync/seen.h"
-#include "proto/multi.h"
 
-enum { BATCH = 128 /* cached znodes in one multi */, PATIENCE_US = 1000 * 1000 };
-
-enum what {
-    FLUSH, /* absorbed writes */
-    LOOK,  /* exists */
-    CHECK, /* exists behind a sync: whether the ACL is the one under which the pending writes were absorbed */
-    VERIFY, /* getData behind a sync: the truth about a flush that was never answered */
-};
-
-/* What one internal request is about. */
-struct pk_flush {
-    enum what what;
-    uint32_t n;
-    struct {
-        struct pk_writeback *w;
-        int32_t steps; /* of a flush */
-        int32_t base;  /* the version that it starts from */
-    } v[];
-};
+enum { BATCH = 128 /* cached znodes in one multi */ };
 
 /* Those that are to leave on one connection. */
 struct batch {
@@ -42,13 +21,6 @@ struct batch {
 static bool sendable(const struct pk_uplink *u)
 {
     return u != NULL && pk_uplink_usable(u);
-}
-
-/* The server has owed an answer for longer than a request of somebody else's may wait for it. */
-static bool silent(const struct pk_sync *sync, const struct pk_uplink *u)
-{
-    int64_t since = u->heard_us > u->timed_us ? u->heard_us : u->timed_us;
-    return pk_awaited_any(&u->awaited) && sync->conns->now_us - since > PATIENCE_US;
 }
 
 static struct pk_uplink *writer_of(const struct pk_writeback *w)
@@ -101,7 +73,7 @@ static uint32_t measure(const struct pk_sync *sync, struct pk_writeback *const *
 }
 
 /* A job about n znodes, which it refers to. */
-static struct pk_flush *new_job(struct pk_sync *sync, enum what what, struct pk_writeback *const *v,
+static struct pk_flush *new_job(struct pk_sync *sync, enum pk_flush_what what, struct pk_writeback *const *v,
                                 uint32_t n)
 {
     struct pk_flush *f = pk_alloc(sync->mem, sizeof *f + n * sizeof f->v[0]);
@@ -111,18 +83,11 @@ static struct pk_flush *new_job(struct pk_sync *sync, enum what what, struct pk_
     f->n = n;
     for (uint32_t i = 0; i < n; i++) {
         f->v[i].w = v[i];
-        f->v[i].steps = what == FLUSH ? pk_cached_pending(&v[i]->cached) : 0;
+        f->v[i].steps = what == PK_FLUSH_WRITES ? pk_cached_pending(&v[i]->cached) : 0;
         f->v[i].base = v[i]->cached.value.base.version;
         v[i]->cached.refs++;
     }
     return f;
-}
-
-static void free_job(struct pk_sync *sync, struct pk_flush *f)
-{
-    for (uint32_t i = 0; i < f->n; i++)
-        pk_cached_unref(sync->store, &f->v[i].w->cached);
-    pk_free(sync->mem, f);
 }
 
 /* Sends the first of a batch in one multi; returns how many, 0 when the connection is to end. */
@@ -131,14 +96,14 @@ static uint32_t send_multi(struct pk_sync *sync, struct pk_uplink *u, struct pk_
 {
     size_t len;
     uint32_t count = measure(sync, v, n, &len);
-    struct pk_flush *f = new_job(sync, FLUSH, v, count);
+    struct pk_flush *f = new_job(sync, PK_FLUSH_WRITES, v, count);
     uint8_t *p;
     if (f == NULL) {
         pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
         return 0;
     }
     if (pk_send_internal_body(sync->conns, u, PK_ANSWER_FLUSH, PK_OP_MULTI, len, f, &p) == NULL) {
-        free_job(sync, f);
+        pk_flush_job_free(sync, f);
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -162,30 +127,31 @@ static void send_batch(struct pk_sync *sync, struct pk_uplink *u, const struct b
 }
 
 /* Asks what the ensemble has; false when that is under way, or the connection is to end. */
-static bool ask(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w, enum what what)
+static bool ask(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w, enum pk_flush_what what)
 {
     if (w->verifying)
         return false;
     struct pk_bytes path = pk_store_path(sync->store, w->cached.znode);
     struct pk_flush *f = new_job(sync, what, &w, 1);
-    int32_t op = what == VERIFY ? PK_OP_GET_DATA : PK_OP_EXISTS;
+    int32_t op = what == PK_FLUSH_VERIFY ? PK_OP_GET_DATA : PK_OP_EXISTS;
     if (f == NULL) {
         pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
         return false;
     }
-    if ((what != LOOK && pk_send_internal(sync->conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL) == NULL) ||
+    if ((what != PK_FLUSH_LOOK &&
+         pk_send_internal(sync->conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL) == NULL) ||
         pk_send_internal(sync->conns, u, PK_ANSWER_VERIFY, op, path, f) == NULL) {
-        free_job(sync, f);
+        pk_flush_job_free(sync, f);
         return false;
     }
     w->verifying = true;
-    w->blocking = what != LOOK;
+    w->blocking = what != PK_FLUSH_LOOK;
     return true;
 }
 
 bool pk_flush_look(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w)
 {
-    return ask(sync, u, w, LOOK);
+    return ask(sync, u, w, PK_FLUSH_LOOK);
 }
 
 /* Adds what may leave now; for what is uncertain the ensemble is asked instead. */
@@ -200,7 +166,7 @@ static void add(struct pk_sync *sync, struct pk_uplink *u, struct batch *b, stru
         pk_writeback_batch(sync, w);
         return;
     }
-    (void)ask(sync, u, w, w->uncertain > 0 ? VERIFY : CHECK);
+    (void)ask(sync, u, w, w->uncertain > 0 ? PK_FLUSH_VERIFY : PK_FLUSH_CHECK);
     pk_writeback_requeue(sync, w);
 }
 
@@ -238,7 +204,7 @@ static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const
 {
     if (w->writer == NULL)
         return &c->up;
-    if (w->writer == c || !silent(sync, &w->writer->up) || w->helpless)
+    if (w->writer == c || !pk_uplink_silent(sync->conns, &w->writer->up) || w->helpless)
         return &w->writer->up;
     return pk_writeback_refused(w, &c->up) ? NULL : &c->up;
 }
@@ -284,7 +250,7 @@ void pk_flush_impatient(struct pk_sync *sync)
 {
     for (struct pk_list *at = sync->conns->outstanding.next; at != &sync->conns->outstanding; at = at->next) {
         struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
-        if (u->client != NULL && silent(sync, u))
+        if (u->client != NULL && pk_uplink_silent(sync->conns, u))
             give_up_on(sync, u);
     }
 }
@@ -378,207 +344,4 @@ void pk_flush_due(struct pk_sync *sync, int64_t elapsed_us, int64_t handover)
 {
     for (size_t i = 0; i < sync->store->nmounts; i++)
         mount_due(sync, &sync->store->mounts[i], elapsed_us, handover);
-}
-
-static void flushed(struct pk_sync *sync, struct pk_writeback *w, int32_t steps, const struct pk_stat *st,
-                    int64_t zxid)
-{
-    sync->stats->flushes++;
-    sync->stats->writes_flushed += steps;
-    struct pk_znode *z = w->cached.znode;
-    if (z == NULL)
-        return;
-    const struct pk_stat *base = &w->cached.value.base;
-    if (st->czxid != base->czxid || (uint32_t)st->version != (uint32_t)base->version + (uint32_t)steps) {
-        pk_cached_end(sync, z, PK_CACHED_FOREIGN);
-        return;
-    }
-    if (st->aversion != base->aversion)
-        pk_permits_take_all(sync, w); /* somebody has changed the ACL */
-    struct pk_change change = {.kind = PK_CHANGE_FLUSHED, .znode = z, .stat = st, .zxid = zxid};
-    (void)!pk_store_apply(sync->store, &change); /* cannot fail */
-    pk_writeback_forget_late(sync, w);
-    w->since_us = sync->conns->now_us;
-}
-
-/* The ensemble does not let the connection read the znode or write it: others may be let. */
-static void not_allowed(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w)
-{
-    if (u->client != NULL) {
-        w->refused = u->id;
-    } else if (w->writer != NULL) {
-        w->helped = false;
-        w->helpless = true;
-    } else {
-        w->refused_us = sync->conns->now_us;
-    }
-}
-
-/* The ensemble does not take this one. */
-static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w, int32_t base,
-                    const struct pk_reply *r, int32_t code)
-{
-    sync->stats->flush_failures++;
-    struct pk_znode *z = w->cached.znode;
-    bool writers = w->writer != NULL && w->writer == u->client;
-    if (z == NULL)
-        return;
-    if (r->err != PK_Z_OK) { /* about the session, not about the znode */
-        w->inflight = 0;
-        if (writers)
-            pk_writeback_orphan(sync, w);
-        if (u->client != NULL)
-            w->refused = u->id;
-    } else if (code == PK_Z_BAD_VERSION && base != w->cached.value.base.version) {
-        return; /* an earlier one has come to light meanwhile: again from there */
-    } else if (code == PK_Z_BAD_VERSION && w->late > 0) {
-        w->inflight = 0;
-        pk_writeback_was_late(sync, w);
-    } else if (code == PK_Z_BAD_VERSION) {
-        pk_cached_end(sync, z, PK_CACHED_FOREIGN);
-    } else if (code == PK_Z_NO_NODE) {
-        pk_cached_end(sync, z, PK_CACHED_GONE);
-    } else if (writers) {
-        pk_cached_end(sync, z, PK_CACHED_DROPPED);
-    } else if (w->writer == NULL || silent(sync, &w->writer->up)) { /* else that one may, and will */
-        w->inflight = 0;
-        not_allowed(sync, u, w);
-    }
-}
-
-/* The Stat that the last of a znode's steps left; every result of a flush is one of setData. */
-static bool last_stat(struct pk_bytes body, int32_t before, int32_t steps, struct pk_stat *st)
-{
-    const size_t result = PK_MULTI_HEADER + PK_STAT_LEN;
-    size_t at = result * (size_t)(before + steps - 1) + PK_MULTI_HEADER;
-    if (body.len < at + PK_STAT_LEN)
-        return false;
-    pk_stat_load(st, body.p + at);
-    return true;
-}
-
-/* The flush began at the version that the value started from, and nobody came between its steps. */
-static bool adds_up(const struct pk_cached *l, int32_t steps, const struct pk_stat *st)
-{
-    const struct pk_stat *base = &l->value.base;
-    return l->znode == NULL ||
-           (st->czxid == base->czxid && (uint32_t)st->version == (uint32_t)base->version + (uint32_t)steps);
-}
-
-/* Takes the results in; what was not at fault stays dirty. Results that cannot be are somebody else's doing. */
-static void take_results(struct pk_sync *sync, struct pk_uplink *u, const struct pk_flush *f,
-                         const struct pk_reply *r, struct pk_bytes body)
-{
-    uint32_t op = UINT32_MAX;
-    int32_t code = r->err, before = 0;
-    bool good = pk_multi_succeeded(r, body);
-    bool one = !good && r->err == PK_Z_OK && pk_multi_first_error(body, &op, &code);
-    for (uint32_t i = 0; i < f->n; i++) {
-        struct pk_writeback *w = f->v[i].w;
-        int32_t steps = f->v[i].steps;
-        struct pk_stat st;
-        bool at_fault = !one || (op >= (uint32_t)before && op < (uint32_t)(before + steps));
-        if (good && last_stat(body, before, steps, &st) && adds_up(&w->cached, steps, &st))
-            flushed(sync, w, steps, &st, r->zxid);
-        else if (at_fault)
-            refused(sync, u, w, f->v[i].base, r, good ? PK_Z_BAD_VERSION : code);
-        before += steps;
-    }
-}
-
-/* The ACL is the one under which the writes were absorbed, or they are dropped: their author may have lost the right.
- * */
-static void take_check(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w,
-                       const struct pk_reply *r)
-{
-    if (r->err == PK_Z_NO_AUTH)
-        not_allowed(sync, u, w);
-    else if (r->err == PK_Z_OK && w->cached.value.base.aversion != w->aversion)
-        pk_cached_end(sync, w->cached.znode, PK_CACHED_DROPPED);
-    else if (r->err == PK_Z_OK)
-        w->same_acl = true;
-}
-
-/* What the ensemble has: certain for VERIFY. */
-static void take_look(struct pk_sync *sync, struct pk_uplink *u, const struct pk_flush *f,
-                      const struct pk_reply *r, struct pk_bytes body)
-{
-    struct pk_writeback *w = f->v[0].w;
-    struct pk_in in = pk_in(body.p, body.len);
-    struct pk_bytes data = {NULL, 0};
-    bool certain = f->what == VERIFY;
-    if (w->cached.znode == NULL)
-        return;
-    if (r->err == PK_Z_OK && certain)
-        data = pk_get_bytes(&in);
-    if (r->err == PK_Z_OK && !in.bad && pk_in_left(&in) == PK_STAT_LEN) {
-        struct pk_stat st;
-        pk_stat_load(&st, in.p);
-        (void)pk_seen_stat(sync, w->cached.znode, &st, certain ? &data : NULL, r->zxid);
-    } else if (r->err == PK_Z_NO_NODE) {
-        (void)!pk_seen_missing(sync, w->cached.znode, r->zxid);
-    }
-    if (f->what == CHECK && w->cached.znode != NULL)
-        take_check(sync, u, w, r);
-    if (!certain || w->cached.znode == NULL)
-        return;
-    bool writers = w->writer != NULL && w->writer == u->client;
-    if (r->err == PK_Z_OK || writers) { /* its writer may not read: the flush will tell */
-        if (w->uncertain > 0)
-            pk_writeback_may_be_late(sync, w);
-    } else if (r->err == PK_Z_NO_AUTH && (w->writer == NULL || silent(sync, &w->writer->up))) {
-        not_allowed(sync, u, w);
-    }
-}
-
-/* The work on it is over: it finds its list again, those who wait for it are woken. */
-static void let_go(struct pk_sync *sync, struct pk_writeback *w, bool flush)
-{
-    struct pk_znode *z = w->cached.znode;
-    if (flush)
-        w->inflight = 0;
-    else
-        w->verifying = w->blocking = false;
-    if (flush && w->uncertain == 0)
-        pk_writeback_forget_sent(sync, w);
-    pk_wake_all(sync->conns, &w->waiters);
-    if (w->writer != NULL)
-        pk_client_wake(sync->conns, w->writer);
-    if (z == NULL)
-        return;
-    pk_writeback_requeue(sync, w);
-    pk_cached_end_unused(sync, z);
-    pk_store_tidy(sync->store, z);
-}
-
-void pk_flush_answer(struct pk_sync *sync, struct pk_uplink *u, void *owner, const struct pk_reply *r,
-                     struct pk_bytes body)
-{
-    struct pk_flush *f = owner;
-    bool flush = f->what == FLUSH;
-    if (flush)
-        take_results(sync, u, f, r, body);
-    else
-        take_look(sync, u, f, r, body);
-    for (uint32_t i = 0; i < f->n; i++)
-        let_go(sync, f->v[i].w, flush);
-    free_job(sync, f);
-    bool about_node = r->err == PK_Z_NO_NODE || r->err == PK_Z_NO_AUTH;
-    if (u->client == NULL && r->err != PK_Z_OK && (flush || !about_node))
-        pk_conn_close(sync->conns, u, PK_CLOSE_SERVICE_REFUSED);
-    if (u->client != NULL)
-        pk_client_wake(sync->conns, u->client);
-}
-
-void pk_flush_lost(struct pk_sync *sync, void *owner)
-{
-    struct pk_flush *f = owner;
-    bool flush = f->what == FLUSH;
-    for (uint32_t i = 0; i < f->n; i++) {
-        struct pk_writeback *w = f->v[i].w;
-        if (flush)
-            w->uncertain = w->inflight;
-        let_go(sync, w, flush);
-    }
-    free_job(sync, f);
 }

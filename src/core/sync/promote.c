@@ -16,7 +16,7 @@
 #include "core/sync/verify.h"
 #include "proto/multi.h"
 
-enum { PATIENCE_US = 1000 * 1000, BATCH_OPS = 500, BATCH_ZNODES = 250, MOST_FAILS = 2 };
+enum { PATIENCE_US = 1000 * 1000, MOST_FAILS = 2 };
 
 static enum pk_err change(struct pk_sync *sync, struct pk_znode *z, enum pk_change_kind kind, int64_t zxid)
 {
@@ -29,11 +29,6 @@ static void wake(struct pk_sync *sync, struct pk_znode *z)
 {
     if (z->tracking != NULL)
         pk_wake_all(sync->conns, &z->tracking->waiters);
-}
-
-static struct pk_bytes dummy(const struct pk_sync *sync)
-{
-    return (struct pk_bytes){(const uint8_t *)sync->promoter.dummy, PK_DUMMY_LEN};
 }
 
 void pk_promoter_init(struct pk_sync *sync)
@@ -61,7 +56,7 @@ static struct pk_znode *wanted_at(struct pk_list *at)
     return PK_CONTAINER(at, struct pk_tracking, wanted)->znode;
 }
 
-static enum pk_err want(struct pk_sync *sync, struct pk_znode *z)
+enum pk_err pk_promote_want_one(struct pk_sync *sync, struct pk_znode *z)
 {
     struct pk_tracking *t = pk_store_tracking(sync->store, z);
     if (t == NULL)
@@ -87,19 +82,14 @@ enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan)
 {
     int64_t budget = PK_REPLAY_ALL;
     for (uint32_t i = 0; i < plan->promote.n; i++) {
-        if (want(sync, plan->promote.v[i]) != PK_OK)
+        if (pk_promote_want_one(sync, plan->promote.v[i]) != PK_OK)
             return PK_ENOMEM;
         share_out(plan->promote.v[i], &budget, plan->promote.n - i);
     }
     for (uint32_t i = 0; i < plan->pairs.n; i++)
-        if (want(sync, plan->pairs.v[i]) != PK_OK)
+        if (pk_promote_want_one(sync, plan->pairs.v[i]) != PK_OK)
             return PK_ENOMEM;
     return PK_OK;
-}
-
-enum pk_err pk_promote_pay(struct pk_sync *sync, struct pk_znode *parent)
-{
-    return want(sync, parent);
 }
 
 bool pk_promote_pending(const struct pk_sync *sync)
@@ -111,64 +101,6 @@ void pk_promote_wake(struct pk_sync *sync)
 {
     PK_LIST_EACH(at, tmp, &sync->promoter.wanted)
         wake(sync, wanted_at(at));
-}
-
-/* Room in a batch: operations and bytes. */
-struct room {
-    int64_t ops, bytes;
-};
-
-static bool takes(const struct pk_sync *sync, const struct pk_batch *b, struct room *room,
-                  const struct pk_znode *z)
-{
-    int64_t ops = pk_replay_ops(z), bytes = (int64_t)pk_replay_len(z, dummy(sync));
-    if (b->n > 0 &&
-        (b->n == PK_BATCH_ZNODES || ops > room->ops || bytes > room->bytes || z->tracking->fails > 0))
-        return false;
-    room->ops -= ops;
-    room->bytes -= bytes;
-    return true;
-}
-
-/* Puts a wanted znode into the batch, its local parent before it; false when there is no room for it. */
-static bool put(struct pk_sync *sync, struct pk_batch *b, struct room *room, struct pk_znode *z)
-{
-    if (pk_znode_busy(z))
-        return true; /* it is in already */
-    if (z->parent->held.state == PK_ZNODE_LOCAL &&
-        (want(sync, z->parent) != PK_OK || !put(sync, b, room, z->parent)))
-        return false;
-    if (!takes(sync, b, room, z))
-        return false;
-    b->v[b->n++] = z;
-    pk_list_del(&z->tracking->wanted);
-    (void)!change(sync, z, PK_CHANGE_PROMOTING, 0); /* cannot fail */
-    return z->tracking->fails == 0;                 /* one that broke a connection goes alone */
-}
-
-/* Fills a batch from the head of what is wanted. */
-static void fill(struct pk_sync *sync, struct pk_batch *b)
-{
-    struct pk_promoter *p = &sync->promoter;
-    struct room room = {BATCH_OPS, (int64_t)pk_multi_room(&sync->conns->limits)};
-    while (!pk_list_empty(&p->wanted)) {
-        struct pk_znode *z = wanted_at(p->wanted.next);
-        if (z->held.state == PK_ZNODE_LOCAL) {
-            if (!put(sync, b, &room, z))
-                return;
-            continue;
-        }
-        if (!pk_znode_held(z) && z->held.cversion > 0) {
-            if (b->n > 0)
-                return;
-            b->parent = z;
-        }
-        pk_list_del(&z->tracking->wanted);
-        if (b->parent != NULL)
-            return;
-        wake(sync, z); /* nothing is left to be done */
-        pk_store_tidy(sync->store, z);
-    }
 }
 
 /* The batch ends; what is in it has been dealt with. */
@@ -204,63 +136,6 @@ static void end_pairs(struct pk_sync *sync, struct pk_batch *b)
     pk_store_tidy(sync->store, z);
 }
 
-static uint8_t *put_pairs(struct pk_sync *sync, const struct pk_batch *b, uint8_t *p)
-{
-    struct pk_multi_op make = pk_replay_pair(b->parent, true, dummy(sync)),
-                       drop = pk_replay_pair(b->parent, false, dummy(sync));
-    for (int32_t i = 0; i < b->pairs; i++)
-        p = pk_multi_op_put(pk_multi_op_put(p, &make), &drop);
-    return p;
-}
-
-static size_t batch_len(struct pk_sync *sync, const struct pk_batch *b)
-{
-    size_t len = PK_MULTI_HEADER;
-    if (b->parent != NULL) {
-        struct pk_multi_op make = pk_replay_pair(b->parent, true, dummy(sync)),
-                           drop = pk_replay_pair(b->parent, false, dummy(sync));
-        len += (size_t)b->pairs * (pk_multi_op_len(&make) + pk_multi_op_len(&drop));
-    }
-    for (uint32_t i = 0; i < b->n; i++)
-        len += pk_replay_len(b->v[i], dummy(sync));
-    return len;
-}
-
-static uint8_t *put_znode(struct pk_sync *sync, const struct pk_znode *z, uint8_t *p)
-{
-    int32_t ops = pk_replay_ops(z);
-    for (int32_t i = 0; i < ops; i++) {
-        struct pk_multi_op o = pk_replay_op(z, i, dummy(sync));
-        p = pk_multi_op_put(p, &o);
-    }
-    return p;
-}
-
-/* Sends the batch's multi; false when the connection is to end. */
-static bool send_batch(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b)
-{
-    uint8_t *p;
-    if (b->parent != NULL) {
-        int32_t owed = b->parent->held.cversion;
-        b->pairs = owed < BATCH_OPS / 2 ? owed : BATCH_OPS / 2;
-    }
-    if (pk_send_internal_body(sync->conns, u, PK_ANSWER_PROMOTION, PK_OP_MULTI, batch_len(sync, b), b, &p) ==
-        NULL)
-        return false;
-    for (uint32_t i = 0; i < b->n; i++)
-        p = put_znode(sync, b->v[i], p);
-    if (b->parent != NULL) {
-        p = put_pairs(sync, b, p);
-        b->parent->replaying_pairs = true;
-    }
-    pk_put_multi(p, -1, true, -1);
-    b->u = u;
-    b->state = PK_BATCH_SENT;
-    b->since_us = sync->conns->now_us;
-    b->zxid = sync->stats->newest_zxid;
-    return true;
-}
-
 static bool begin_batch(struct pk_sync *sync, struct pk_uplink *u)
 {
     struct pk_promoter *p = &sync->promoter;
@@ -269,13 +144,13 @@ static bool begin_batch(struct pk_sync *sync, struct pk_uplink *u)
         pk_conn_close(sync->conns, u, PK_CLOSE_NO_MEMORY);
         return true;
     }
-    fill(sync, b);
+    pk_batch_fill(sync, b);
     sync->store->invalidations++;
     if (b->n == 0 && b->parent == NULL) {
         end_batch(sync);
         return false;
     }
-    if (send_batch(sync, u, b))
+    if (pk_batch_send(sync, u, b))
         return true;
     if (b->parent != NULL)
         end_pairs(sync, b);

@@ -17,8 +17,8 @@
 
 /* What is planned is wanted from now on; of the replayed steps each znode gets its share. PK_ENOMEM: some may be. */
 enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan) PK_NODISCARD;
-/* The local deletes below an upstream parent are to be replayed. PK_ENOMEM: later. */
-enum pk_err pk_promote_pay(struct pk_sync *sync, struct pk_znode *parent) PK_NODISCARD;
+/* One local znode, or the local deletes below an upstream parent. PK_ENOMEM: nothing is. */
+enum pk_err pk_promote_want_one(struct pk_sync *sync, struct pk_znode *z) PK_NODISCARD;
 /* True when there is something for pk_promote_step. */
 bool pk_promote_pending(const struct pk_sync *sync);
 /* Sends the next batch, or the questions about one that was not answered, on an uplink on which nothing internal is
