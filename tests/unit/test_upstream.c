@@ -5,6 +5,7 @@
 #include "io/loop/loop.h"
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
+#include "io/upstream/names.h"
 #include "tests/lib/support.h"
 
 static struct pk_loop loop;
@@ -199,6 +200,68 @@ static void waiters_go_on_or_elsewhere(void **state)
     assert_true(w[0].away == 2 && w[1].away == 1 && pk_list_empty(&s->queue));
 }
 
+/* One name, which needs no lookup but when the test gives it addresses; nothing is probed. */
+static struct pk_name *one_name(void)
+{
+    static const struct pk_hostport where = {.host = "10.0.0.0", .port = 2181};
+    static struct pk_config waits = {.status_interval = 10000};
+    upstream->closing = true;
+    upstream->nservers = 0;
+    loop.config = &waits;
+    pk_upstream_name_add(upstream, &where);
+    return upstream->names;
+}
+
+/* The name has the addresses 10.0.0.a and, unless 0, 10.0.0.b after so many seconds. */
+static void becomes(struct pk_name *name, int seconds, uint32_t a, uint32_t b)
+{
+    struct sockaddr_in at[2] = {{.sin_family = AF_INET, .sin_port = htons(2181)}};
+    at[1] = at[0];
+    at[0].sin_addr.s_addr = htonl(0x0a000000 + a);
+    at[1].sin_addr.s_addr = htonl(0x0a000000 + b);
+    struct addrinfo second = {.ai_addr = (struct sockaddr *)&at[1]};
+    struct addrinfo first = {.ai_addr = (struct sockaddr *)&at[0], .ai_next = b != 0 ? &second : NULL};
+    loop.now_us += INT64_C(1000000) * seconds;
+    pk_upstream_name_has(upstream, name, &first);
+    pk_upstream_names_tick(upstream);
+}
+
+/* Once addresses kept their places for ever: the 65th was not used. */
+static void an_address_that_stays_lost_is_left(void **state)
+{
+    struct pk_name *name = one_name();
+    (void)state;
+    for (uint32_t n = 1; n < 200; n++) {
+        becomes(name, 1, n, 0);
+        int last = -1;
+        for (int i = 0; i < upstream->nservers; i++)
+            if (upstream->servers[i].names != 0)
+                last = i;
+        assert_int_equal(ntohl(upstream->servers[last].address.v4.sin_addr.s_addr), 0x0a000000 + n);
+        assert_false(pk_upstream_was_left(upstream, last));
+        becomes(name, 29, n, 0);
+        upstream->leaving = false;
+        becomes(name, 2, n, 0);
+        assert_true(upstream->leaving);
+    }
+    assert_int_equal(upstream->nservers, PK_MAX_ADDRESSES);
+}
+
+/* Some of many at a time: none is left, however long it is away this time. */
+static void addresses_in_turn_are_not_left(void **state)
+{
+    struct pk_name *name = one_name();
+    (void)state;
+    becomes(name, 0, 1, 2);
+    becomes(name, 10, 2, 3);
+    becomes(name, 10, 3, 1);
+    becomes(name, 600, 3, 0);
+    becomes(name, 600, 3, 0);
+    assert_false(upstream->leaving);
+    becomes(name, 3600, 3, 0);
+    assert_true(upstream->leaving);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +272,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
         cmocka_unit_test_setup_teardown(few_arrive_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(waiters_go_on_or_elsewhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_stays_lost_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(addresses_in_turn_are_not_left, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

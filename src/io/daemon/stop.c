@@ -2,8 +2,8 @@
  * The end. Happy path: listeners close, what is held is released where that is configured, the core drains, pairs close
  * one by one, then timers, signals and probes, uv_loop_close finds nothing, and the state file is written. Failure
  * modes: a release that takes longer than stop-timeout, or is refused by the ensemble, ends with a count of what is
- * left; clients that do not take their last bytes are cut off after stop-timeout; what hangs in a thread is left
- * behind.
+ * left; clients that do not take their last bytes are cut off after stop-timeout; a name lookup that hangs is left
+ * to its thread.
  */
 #include "io/daemon/stop.h"
 
@@ -148,11 +148,11 @@ void pk_stop_tick(struct pk_daemon *daemon)
     maybe_finish(daemon);
 }
 
-/* Something in a thread does not end: leave it. */
+/* No handle takes that long to close. */
 static void last_wait_over(uv_timer_t *timer)
 {
     struct pk_daemon *daemon = timer->data;
-    pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "a name lookup does not end: left behind");
+    pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL, "the loop does not end: left behind");
     uv_stop(&daemon->conns.loop.uv);
 }
 
@@ -174,13 +174,6 @@ void pk_stop_finish(struct pk_daemon *daemon)
     uv_unref((uv_handle_t *)&daemon->tick);
 }
 
-/* Some thread has a reason not to have come back. */
-static bool thread_left(const struct pk_daemon *daemon)
-{
-    const struct pk_upstream *upstream = daemon->conns.upstream;
-    return upstream != NULL && upstream->lookups > 0;
-}
-
 bool pk_stop_free(struct pk_daemon *daemon, bool served)
 {
     uv_loop_t *uv = &daemon->conns.loop.uv;
@@ -191,8 +184,8 @@ bool pk_stop_free(struct pk_daemon *daemon, bool served)
     pk_log_flush(&daemon->log, true);
     pk_log(&daemon->log, empty ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_START, NULL, "stopped%s",
            empty ? "" : ", with work left behind");
-    if (!empty) /* a thread may still use it all */
-        return saved && thread_left(daemon);
+    if (!empty) /* it may still be used */
+        return false;
     pk_daemon_free(daemon);
     free(daemon);
     return saved;

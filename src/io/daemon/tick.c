@@ -4,6 +4,7 @@
 #include "io/daemon/tick.h"
 
 #include "io/conn/dial.h"
+#include "io/conn/leave.h"
 #include "io/conn/pair.h"
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
@@ -22,6 +23,7 @@ static void on_tick(uv_timer_t *timer)
     pk_loop_clock(&conns->loop);
     pk_loop_tell(&conns->loop, PK_TICK);
     pk_upstream_tick(conns->upstream);
+    pk_pairs_leave(conns);
     pk_dial_timeouts(conns);
     pk_pairs_timeouts(conns);
     if (!pk_daemon_stopping(daemon)) {

@@ -269,7 +269,7 @@ static bool outdated(const struct pk_marker *m, const struct pk_upstream *upstre
 {
     const struct pk_config *c = m->loop->config;
     return strcmp(m->parent, c->instances) != 0 || !pk_auth_same(&m->auth, &c->auth) ||
-           (pk_ensemble_ready(m->ensemble) && !pk_upstream_in_use(upstream, m->server));
+           (pk_ensemble_ready(m->ensemble) && pk_upstream_was_left(upstream, m->server));
 }
 
 void pk_marker_tick(struct pk_marker *m, struct pk_upstream *upstream)

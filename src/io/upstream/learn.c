@@ -138,7 +138,7 @@ void pk_upstream_ask_lost(struct pk_upstream *upstream)
 {
     for (int i = 0; i < upstream->nservers; i++) {
         struct pk_server *s = &upstream->servers[i];
-        if (!s->lost || upstream->loop->now_us - s->asked_us < ASK_AGAIN_US)
+        if (!s->lost || s->names == 0 || upstream->loop->now_us - s->asked_us < ASK_AGAIN_US)
             continue;
         s->lost = false;
         pk_server_probe(s);
@@ -148,5 +148,6 @@ void pk_upstream_ask_lost(struct pk_upstream *upstream)
 void pk_upstream_lost(struct pk_upstream *upstream, int server)
 {
     upstream->servers[server].lost = true;
+    upstream->failed = true;
     pk_upstream_ask_lost(upstream);
 }

@@ -1,7 +1,10 @@
 /*
- * From names to addresses. Happy path: each lookup gives the addresses of its name, new ones are probed, and pairs
- * that waited for names go on. Failure modes: a failed lookup leaves what was known; addresses that a name no longer
- * has are passed over; beyond PK_MAX_ADDRESSES a forgotten one makes room.
+ * From names to addresses. Happy path: names are looked up at the start, every status-interval and after a failure;
+ * each lookup gives the addresses of its name, new ones are probed, and pairs that waited for names go on. An address
+ * that its name has lost gets no new clients; when it stays lost, those that are there leave it, because by now it may
+ * be another cluster's. Failure modes: a failed lookup leaves what was known, and is said once; a resolver that gives
+ * some of many addresses at a time takes none away from those that are there; beyond PK_MAX_ADDRESSES one that was left
+ * makes room.
  */
 #include "io/upstream/names.h"
 
@@ -11,12 +14,27 @@
 #include "io/loop/wait.h"
 #include "io/upstream/learn.h"
 
-enum { RESOLVE_AGAIN_US = 3000000 };
+enum { RESOLVE_AGAIN_US = 3000000, LOST_INTERVALS = 3 };
+
+/* A name that has got an address back within this time gives them in turn. */
+static const int64_t in_turn_us = INT64_C(3600) * 1000000;
+
+static uint32_t bit_of(const struct pk_name *name)
+{
+    const struct pk_upstream *upstream = name->owner;
+    return UINT32_C(1) << (name - upstream->names);
+}
+
+static bool in_turn(const struct pk_name *name)
+{
+    const struct pk_upstream *upstream = name->owner;
+    return name->back_us != 0 && upstream->loop->now_us - name->back_us < in_turn_us;
+}
 
 /* Its place may be given to another address. */
 static bool unused(const struct pk_server *server)
 {
-    return server->names == 0 && server->probe == NULL && server->arriving == 0 &&
+    return server->left && server->probe == NULL && server->arriving == 0 &&
            pk_list_empty(&server->waiters) && pk_list_empty(&server->queue);
 }
 
@@ -56,37 +74,75 @@ static void refuse_ourselves(struct pk_server *server, const struct pk_name *nam
     server->upstream->itself |= !name->known;
 }
 
-/* The addresses of a name, instead of those that it had. */
-static void take(struct pk_upstream *upstream, struct pk_name *name, const struct addrinfo *found)
+static void gain(struct pk_server *server, struct pk_name *name)
 {
-    uint32_t bit = UINT32_C(1) << (name - upstream->names);
-    for (int i = 0; i < upstream->nservers; i++)
-        upstream->servers[i].names &= ~bit;
+    struct pk_upstream *upstream = server->upstream;
+    bool back = server->gone_us != 0, had = server->names & bit_of(name);
+    if (back)
+        name->back_us = upstream->loop->now_us;
+    if (name->known && !had && !in_turn(name))
+        pk_log(upstream->loop->log, PK_LOG_INFO, PK_LOG_RESOLVE, NULL, "%s has the address %s now",
+               name->where->host, server->name);
+    server->names |= bit_of(name);
+    server->had |= bit_of(name);
+    server->gone_us = 0;
+    server->left = false;
+    if (pk_selves_have(&upstream->selves, &server->address.any))
+        refuse_ourselves(server, name);
+    else if (back || !pk_server_told(server))
+        pk_server_probe(server);
+}
+
+static void lose(struct pk_server *server, const struct pk_name *name)
+{
+    struct pk_upstream *upstream = server->upstream;
+    if (!(server->names & bit_of(name)))
+        return;
+    server->names &= ~bit_of(name);
+    if (server->names == 0)
+        server->gone_us = upstream->loop->now_us;
+    if (!in_turn(name))
+        pk_log(upstream->loop->log, PK_LOG_INFO, PK_LOG_RESOLVE, NULL, "%s has the address %s no longer",
+               name->where->host, server->name);
+}
+
+void pk_upstream_name_has(struct pk_upstream *upstream, struct pk_name *name, const struct addrinfo *found)
+{
+    uint64_t has = 0;
     for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
         struct pk_server *server = find_or_add(upstream, a->ai_addr);
         if (server == NULL)
             break;
-        server->names |= bit;
-        if (pk_selves_have(&upstream->selves, a->ai_addr))
-            refuse_ourselves(server, name);
-        else if (!pk_server_told(server))
-            pk_server_probe(server);
+        has |= UINT64_C(1) << (server - upstream->servers);
+        gain(server, name);
     }
+    for (int i = 0; i < upstream->nservers; i++)
+        if (!(has >> i & 1))
+            lose(&upstream->servers[i], name);
     name->known = true;
+}
+
+/* The state is said once, not with each lookup. */
+static void say(struct pk_name *name, const char *failure)
+{
+    struct pk_upstream *upstream = name->owner;
+    if (failure != NULL && !name->failing)
+        pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_RESOLVE, NULL, "%s cannot be resolved: %s",
+               name->where->host, failure);
+    else if (failure == NULL && name->failing)
+        pk_log(upstream->loop->log, PK_LOG_INFO, PK_LOG_RESOLVE, NULL, "%s can be resolved again",
+               name->where->host);
+    name->failing = failure != NULL;
 }
 
 static void resolved(struct pk_name *name, const struct addrinfo *found, const char *failure)
 {
     struct pk_upstream *upstream = name->owner;
     upstream->lookups--;
-    if (upstream->closing)
-        return;
     pk_loop_clock(upstream->loop);
-    if (failure != NULL)
-        pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_RESOLVE, NULL, "%s cannot be resolved: %s",
-               name->where->host, failure);
-    else
-        take(upstream, name, found);
+    say(name, failure);
+    if (failure == NULL)
+        pk_upstream_name_has(upstream, name, found);
     pk_waiters_call(&upstream->nameless, false);
     upstream->settled(upstream->owner);
 }
@@ -98,19 +154,57 @@ void pk_upstream_name_add(struct pk_upstream *upstream, const struct pk_hostport
     struct pk_name *name = &upstream->names[upstream->nnames++];
     name->done = resolved;
     name->owner = upstream;
-    if (pk_resolve_init(name, where, &address))
-        take(upstream, name, &one);
+    if (pk_resolve_init(name, &upstream->loop->uv, where, &address))
+        pk_upstream_name_has(upstream, name, &one);
 }
 
 void pk_upstream_resolve(struct pk_upstream *upstream)
 {
     upstream->resolved_us = upstream->loop->now_us;
+    upstream->failed = false;
     for (int i = 0; i < upstream->nnames; i++)
-        upstream->lookups += pk_resolve_start(&upstream->names[i], &upstream->loop->uv);
+        upstream->lookups += pk_resolve_start(&upstream->names[i]);
 }
 
 void pk_upstream_resolve_again(struct pk_upstream *upstream)
 {
-    if (upstream->lookups == 0 && upstream->loop->now_us - upstream->resolved_us >= RESOLVE_AGAIN_US)
+    if (upstream->loop->now_us - upstream->resolved_us >= RESOLVE_AGAIN_US)
         pk_upstream_resolve(upstream);
+}
+
+/* Lost for long enough, and to none of those names that give their addresses in turn. */
+static bool stays_lost(const struct pk_server *server)
+{
+    const struct pk_upstream *upstream = server->upstream;
+    int64_t patience_us = upstream->loop->config->status_interval * 1000 * LOST_INTERVALS;
+    if (server->gone_us == 0 || upstream->loop->now_us - server->gone_us < patience_us)
+        return false;
+    for (int i = 0; i < upstream->nnames; i++)
+        if ((server->had >> i & 1) && in_turn(&upstream->names[i]))
+            return false;
+    return true;
+}
+
+static void leave(struct pk_server *server)
+{
+    pk_log(server->upstream->loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
+           "server %s is left: no name has its address any more, and it may be another cluster's",
+           server->name);
+    server->left = true;
+    pk_probe_cancel(server->probe);
+    server->probe = NULL;
+    pk_waiters_call(&server->waiters, true);
+    pk_waiters_call(&server->queue, true);
+    server->upstream->leaving = true;
+}
+
+void pk_upstream_names_tick(struct pk_upstream *upstream)
+{
+    if (upstream->loop->now_us - upstream->resolved_us >= upstream->loop->config->status_interval * 1000)
+        pk_upstream_resolve(upstream);
+    else if (upstream->failed)
+        pk_upstream_resolve_again(upstream);
+    for (int i = 0; i < upstream->nservers; i++)
+        if (!upstream->servers[i].left && stays_lost(&upstream->servers[i]))
+            leave(&upstream->servers[i]);
 }

@@ -27,7 +27,7 @@ static bool known(const struct pk_upstream *upstream)
     for (int i = 0; i < upstream->nservers; i++)
         if (upstream->servers[i].names != 0 && upstream->servers[i].state == PK_SERVER_UNASKED)
             return false;
-    return upstream->lookups == 0;
+    return pk_upstream_named(upstream);
 }
 
 static void over(struct pk_upstream *upstream, const struct pk_ensemble_state *state)

@@ -59,6 +59,7 @@ void pk_server_move(struct pk_server *server, enum pk_server_state to, const cha
 
 void pk_server_fail(struct pk_server *server, const char *why)
 {
+    server->upstream->failed = true;
     pk_server_back_off(server);
     if (server->state != PK_SERVER_ITSELF)
         pk_server_move(server, pk_server_told(server) ? PK_SERVER_DOWN : PK_SERVER_UNREACHED, why);
@@ -74,9 +75,17 @@ const char *pk_upstream_name(const struct pk_upstream *upstream, int server)
     return upstream->servers[server].name;
 }
 
-bool pk_upstream_in_use(const struct pk_upstream *upstream, int server)
+bool pk_upstream_was_left(const struct pk_upstream *upstream, int server)
 {
-    return upstream->servers[server].names != 0;
+    return upstream->servers[server].left;
+}
+
+bool pk_upstream_named(const struct pk_upstream *upstream)
+{
+    for (int i = 0; i < upstream->nnames; i++)
+        if (!upstream->names[i].asked)
+            return false;
+    return true;
 }
 
 int pk_upstream_serving(struct pk_upstream *upstream)
@@ -87,7 +96,7 @@ int pk_upstream_serving(struct pk_upstream *upstream)
         const struct pk_server *s = &upstream->servers[i];
         bool fit =
             s->state == PK_SERVER_UP && strcmp(s->mode, "proxy") != 0 && strcmp(s->mode, "read-only") != 0;
-        if (fit && pk_upstream_in_use(upstream, i) && pk_upstream_roll(upstream) % ++candidates == 0)
+        if (fit && s->names != 0 && pk_upstream_roll(upstream) % ++candidates == 0)
             chosen = i;
     }
     return chosen;

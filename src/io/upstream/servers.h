@@ -5,7 +5,8 @@
  *      └────────────┴──► UP ◄──► DOWN             it has told
  *                        ITSELF ◄──┘              it is this very process: passed over until it answers otherwise
  *
- * Addresses keep their index for good; one that its name no longer has is passed over.
+ * Addresses keep their index until they were left; one that its name no longer has is passed over, and left when
+ * that stays so (names.h).
  */
 #ifndef PK_IO_UPSTREAM_SERVERS_H
 #define PK_IO_UPSTREAM_SERVERS_H
@@ -35,7 +36,10 @@ struct pk_server {
     struct pk_upstream *upstream;
     union pk_address address;
     char name[PK_ADDRESS_TEXT];
-    uint32_t names; /* bit i: name i has this address; 0: passed over */
+    uint32_t names;  /* bit i: name i has this address; 0: passed over */
+    uint32_t had;    /* bit i: it has had it */
+    int64_t gone_us; /* since when no name has it; 0: one does */
+    bool left;       /* lost for good: nobody may stay there */
     enum pk_server_state state;
     bool lost;                     /* uplinks broke, and it was asked too lately to be asked again at once */
     unsigned fails;                /* in a row */
@@ -66,6 +70,8 @@ struct pk_upstream {
     struct pk_selves selves; /* where we listen ourselves */
     bool served;             /* a server that is not ourselves has answered once */
     bool itself;             /* the first lookup of a name led to ourselves */
+    bool failed;             /* a server has failed since the newest lookup: its name may be elsewhere */
+    bool leaving;            /* connections may be at a server that was left */
     struct pk_outage outage;
     bool closing;
 };
@@ -85,8 +91,10 @@ void pk_server_back_off(struct pk_server *server);
 
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
 const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
-/* A name has its address. */
-bool pk_upstream_in_use(const struct pk_upstream *upstream, int server);
+/* No name has its address any more: who is there must leave. */
+bool pk_upstream_was_left(const struct pk_upstream *upstream, int server);
+/* Every name has been looked up at least once. */
+bool pk_upstream_named(const struct pk_upstream *upstream);
 /* A server that answers and takes writes, at random, for a session of our own; -1 when none does. */
 int pk_upstream_serving(struct pk_upstream *upstream);
 /* A number at random. */

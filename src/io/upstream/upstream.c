@@ -1,5 +1,5 @@
 /*
- * The ensemble from start to stop. Happy path: names become addresses, each is probed once, and again every
+ * The ensemble from start to stop. Happy path: names become addresses, each is probed once; both again every
  * status-interval. Failure modes: while no server serves, all are probed every second.
  */
 #include "io/upstream/upstream.h"
@@ -42,7 +42,7 @@ void pk_upstream_close(struct pk_upstream *upstream)
         upstream->servers[i].probe = NULL;
     }
     for (int i = 0; i < upstream->nnames; i++)
-        pk_resolve_cancel(&upstream->names[i]);
+        pk_resolve_close(&upstream->names[i]);
 }
 
 void pk_upstream_free(struct pk_upstream *upstream)
@@ -53,7 +53,7 @@ void pk_upstream_free(struct pk_upstream *upstream)
 bool pk_upstream_itself(const struct pk_upstream *upstream)
 {
     int servers = 0;
-    if (upstream->itself || upstream->served || upstream->lookups > 0)
+    if (upstream->itself || upstream->served || !pk_upstream_named(upstream))
         return upstream->itself;
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
@@ -77,6 +77,7 @@ void pk_upstream_tick(struct pk_upstream *upstream)
     int64_t interval = upstream->loop->config->status_interval * 1000;
     pk_outage_tick(upstream);
     pk_upstream_ask_lost(upstream);
+    pk_upstream_names_tick(upstream);
     if (interval > NONE_UP_US && pk_upstream_state(upstream).up == 0)
         interval = NONE_UP_US;
     if (upstream->loop->now_us - upstream->probed_us >= interval)

@@ -19,7 +19,10 @@ void pk_upstream_free(struct pk_upstream *upstream);
 /* True when nothing but ourselves was ever found, or a name led to ourselves from the start: no upstream to serve
  * with. */
 bool pk_upstream_itself(const struct pk_upstream *upstream);
-/* Probes again when status-interval has passed; every second while no server serves. */
+/*
+ * Probes and looks names up again when status-interval has passed; probes every second while no server serves. Who is
+ * at a server that was left meanwhile is the caller's to take away (pk_upstream.leaving).
+ */
 void pk_upstream_tick(struct pk_upstream *upstream);
 
 #endif
