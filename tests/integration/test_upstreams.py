@@ -6,6 +6,7 @@ import time
 
 import rig
 import wire
+from relay import Relay
 from wire import Closed, Conn
 
 
@@ -147,6 +148,88 @@ def test_the_proxy_started_first():
     conn.close_session()
     assert proxy.stop() == 0
     zk.stop()
+
+
+class Starting:
+    """A server that is not ready yet, in front of one that is. deaf: what is asked then is never answered; not serving:
+    it says so, and closes what else comes."""
+
+    def __init__(self, manner):
+        self.manner, self.serves = manner, False
+        self.relay = Relay(real().addr, way=self.way).start()
+
+    def way(self, _peer, up):
+        if self.serves:
+            return None
+        if self.manner == "deaf":
+            return lambda chunk: b""
+        if up:
+            return lambda chunk: chunk if chunk in (b"srvr", b"") else wire.i32(-1)
+        return lambda chunk: b"This ZooKeeper instance is not currently serving requests\n" if chunk else b""
+
+    def serve_in(self, seconds):
+        threading.Timer(seconds, setattr, (self, "serves", True)).start()
+
+
+def try_starting(manner):
+    """Clients that come just before the server serves are not asked to come again."""
+    real()
+    server = Starting(manner)
+    proxy = rig.Pacekeeper(server.relay.connect_string).start()
+    time.sleep(0.2)
+    server.serve_in(0.15)
+    start = time.monotonic()
+    conns = [Conn(proxy.addr, 10000) for _ in range(3)]
+    took = time.monotonic() - start
+    assert took < 0.7, f"{manner}: {took:.2f} s"
+    assert conns[0].call(wire.OP_EXISTS, wire.exists("/r")).err == 0
+    for conn in conns:
+        conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_a_server_that_starts_and_never_answers_the_first_question():
+    """Once it was asked again only when that question had been given up, a second later."""
+    try_starting("deaf")
+
+
+def test_a_server_that_starts_and_serves_no_requests_yet():
+    """Once its clients were closed, and it was asked again after a second."""
+    try_starting("not serving")
+
+
+def test_nobody_waits_for_long_when_no_server_begins_to_serve():
+    server = Starting("not serving")
+    proxy = rig.Pacekeeper(server.relay.connect_string).start()
+    start = time.monotonic()
+    try:
+        Conn(proxy.addr, 10000)
+        raise AssertionError("a session without a server")
+    except (Closed, ConnectionError):
+        pass
+    assert 0.5 < time.monotonic() - start < 3
+    assert proxy.stop() == 0
+
+
+def test_many_new_sessions_at_a_server_whose_disk_is_slow():
+    """Once 32 at a time were let in, each for as long as its answer took: 600 needed 8 s."""
+    def slow(_peer, up):
+        return None if up else lambda chunk: (time.sleep(0.4), chunk)[1]
+
+    relay = Relay(real().addr, way=slow).start()
+    proxy = rig.Pacekeeper(relay.connect_string).start()
+    start = time.monotonic()
+    conns = [Conn(proxy.addr, 20000, connect=False) for _ in range(600)]
+    for conn in conns:
+        conn.send_frame(wire.connect_request(20000))
+    for conn in conns:
+        conn.read_handshake(20)
+    took = time.monotonic() - start
+    assert took < 6.5, f"{took:.1f} s"
+    assert all(conn.session for conn in conns)
+    for conn in conns:
+        conn.close()
+    assert proxy.stop() == 0
 
 
 def test_servers_are_chosen_at_random():

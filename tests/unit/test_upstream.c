@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "io/loop/loop.h"
+#include "io/upstream/arrive.h"
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
 #include "io/upstream/names.h"
@@ -22,14 +23,18 @@ static int setup(void **state)
                             .log = &logger,
                             .instance = "0123456789abcdef0123456789abcdef",
                             .now_us = 1000000000};
+    assert_int_equal(uv_loop_init(&loop.uv), 0);
     upstream->loop = &loop;
+    pk_arrivals_init(upstream);
     upstream->random = 42;
     upstream->resolved_us = loop.now_us;
     pk_list_init(&upstream->nameless);
+    pk_list_init(&upstream->unserved);
     upstream->nservers = 4;
     for (int i = 0; i < 4; i++) {
         struct pk_server *s = &upstream->servers[i];
         *s = (struct pk_server){.upstream = upstream, .names = 1, .state = PK_SERVER_UP};
+        pk_list_init(&s->probes);
         pk_list_init(&s->waiters);
         pk_list_init(&s->queue);
     }
@@ -39,6 +44,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    upstream->closing = true;
+    pk_arrivals_close(upstream);
+    uv_run(&loop.uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop.uv), 0);
     free(upstream);
     return 0;
 }
@@ -161,20 +170,119 @@ static void count(struct pk_waiter *wait, bool turned_away)
     waiter->away += turned_away;
 }
 
-static void few_arrive_at_a_time(void **state)
+static void few_arrive_at_once(void **state)
 {
     struct waiter w = {0};
     (void)state;
     pk_waiter_init(&w.wait, count);
-    for (int i = 0; i < PK_ARRIVING_MAX; i++)
+    for (int i = 0; i < PK_ARRIVALS; i++)
         assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
     assert_false(pk_upstream_arrive(upstream, 1, &w.wait));
     assert_false(pk_list_empty(&upstream->servers[1].queue));
     assert_true(pk_upstream_arrive(upstream, 2, &w.wait));
-    pk_upstream_arrived(upstream, 1);
+    pk_upstream_arrived(upstream, 1, loop.now_us, true);
     assert_true(pk_list_empty(&w.wait.list) && pk_list_empty(&upstream->servers[1].queue));
     assert_true(w.gone == 1 && w.away == 0);
     assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
+    /* There is room on the way, but nobody knows yet that the others were accepted. */
+    assert_false(pk_upstream_arrive(upstream, 1, &w.wait));
+    pk_upstream_pace(upstream);
+    assert_int_equal(w.gone, 1);
+    loop.now_us += 10000;
+    pk_upstream_pace(upstream);
+    assert_int_equal(w.gone, 2);
+}
+
+/* Many who arrive at server 1, whose answers take a time. */
+enum { CROWD = 4000 };
+static struct entrant {
+    struct pk_waiter wait;
+    int64_t since_us;
+} crowd[CROWD];
+static struct entrant *on_the_way[CROWD];
+static int ways, begun_now;
+
+static void enters(struct pk_waiter *wait, bool turned_away)
+{
+    struct entrant *e = PK_CONTAINER(wait, struct entrant, wait);
+    assert_false(turned_away);
+    if (!pk_upstream_arrive(upstream, 1, wait))
+        return;
+    e->since_us = loop.now_us;
+    on_the_way[ways++] = e;
+    begun_now++;
+}
+
+/* Until all have an answer, after a time of its own and one more for each that is on its way; returns how long it took,
+ * and the most that were on their way. */
+static int64_t arrive_all(int64_t answer_us, int64_t each_us, int *most)
+{
+    int64_t start_us = loop.now_us;
+    int heard = 0;
+    ways = *most = begun_now = 0;
+    for (int i = 0; i < CROWD; i++) {
+        pk_waiter_init(&crowd[i].wait, enters);
+        enters(&crowd[i].wait, false);
+    }
+    while (heard < CROWD) {
+        assert_in_range(begun_now, 0, PK_ARRIVALS);
+        *most = ways - heard > *most ? ways - heard : *most;
+        begun_now = 0;
+        loop.now_us += 10000;
+        for (; heard < ways &&
+               loop.now_us - on_the_way[heard]->since_us >= answer_us + (ways - heard) * each_us;
+             heard++)
+            pk_upstream_arrived(upstream, 1, on_the_way[heard]->since_us, true);
+        pk_upstream_pace(upstream);
+    }
+    assert_int_equal(upstream->servers[1].arriving + upstream->servers[1].wider, 0);
+    return loop.now_us - start_us;
+}
+
+/* Once 4000 new sessions took 50 s at a server whose answers take 400 ms, however many it could gather. */
+static void the_window_grows_with_the_answers(void **state)
+{
+    int most = 0;
+    (void)state;
+    assert_in_range(arrive_all(400000, 0, &most), 0, 5000000);
+    assert_in_range(most, 500, CROWD);
+    /* Where answers are slow, more on their way would only make them slower. */
+    assert_in_range(arrive_all(1000000, 0, &most), 0, INT64_C(1000000) * (CROWD / PK_ARRIVALS_FIRST + 2));
+    assert_int_equal(most, PK_ARRIVALS_FIRST);
+    /* Nor where each that is on its way makes them slower. */
+    arrive_all(1000, 1000, &most);
+    assert_in_range(most, 100, 500);
+}
+
+/* A connect that nobody answered in time, at a server that answers others: its queue was full, it is not dead. */
+static void a_full_queue_is_no_failure(void **state)
+{
+    struct waiter w = {0};
+    int64_t since_us = loop.now_us;
+    (void)state;
+    pk_waiter_init(&w.wait, count);
+    for (int i = 0; i < 2; i++)
+        assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
+    assert_false(pk_upstream_crowded(upstream, 1, since_us));
+    loop.now_us += 500000;
+    pk_upstream_arrived(upstream, 1, since_us, true);
+    assert_true(pk_upstream_crowded(upstream, 1, since_us));
+    assert_false(pk_upstream_crowded(upstream, 1, loop.now_us));
+    assert_false(pk_upstream_crowded(upstream, 2, since_us));
+}
+
+static void a_server_that_refuses_gets_half(void **state)
+{
+    struct pk_server *s = &upstream->servers[1];
+    (void)state;
+    s->wider = 1000 - PK_ARRIVALS_FIRST;
+    pk_upstream_left(upstream, 1, PK_CLOSE_UPLINK_CLOSED_AT_ONCE);
+    assert_int_equal(PK_ARRIVALS_FIRST + s->wider, 500);
+    pk_upstream_failed(upstream, 1, "refused");
+    assert_int_equal(PK_ARRIVALS_FIRST + s->wider, 250);
+    for (int i = 0; i < 5; i++)
+        pk_upstream_failed(upstream, 1, "refused");
+    assert_int_equal(PK_ARRIVALS_FIRST + s->wider, PK_ARRIVALS);
 }
 
 static void waiters_go_on_or_elsewhere(void **state)
@@ -193,7 +301,7 @@ static void waiters_go_on_or_elsewhere(void **state)
     pk_server_probed(s, PK_PROBE_CLOSED, "");
     assert_int_equal(s->state, PK_SERVER_DOWN);
     assert_true(w[0].gone == 2 && w[0].away == 1);
-    s->arriving = PK_ARRIVING_MAX;
+    s->arriving = PK_ARRIVALS_FIRST;
     for (int i = 0; i < 2; i++)
         assert_false(pk_upstream_arrive(upstream, 1, &w[i].wait));
     pk_upstream_failed(upstream, 1, "no connection in time");
@@ -270,7 +378,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(back_off_doubles_to_a_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_client_waits_for, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
-        cmocka_unit_test_setup_teardown(few_arrive_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(few_arrive_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_window_grows_with_the_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_queue_is_no_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_server_that_refuses_gets_half, setup, teardown),
         cmocka_unit_test_setup_teardown(waiters_go_on_or_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_that_stays_lost_is_left, setup, teardown),
         cmocka_unit_test_setup_teardown(addresses_in_turn_are_not_left, setup, teardown),

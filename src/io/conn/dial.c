@@ -2,8 +2,8 @@
  * The uplink of a pair. Happy path: a server is picked, connected to within connect-timeout, reported as
  * ready. Failure modes: a server that was never asked who it is must be asked first (the pair waits for the
  * probe, which others may share); one that has many on their way in lets others wait; one that refuses or is
- * silent is left for the next; when all have been tried the core is told. There is one timer for all: every
- * attempt has the same time, so the oldest is the first to run out.
+ * silent is left for the next; when all have been tried the core is told, after a second if none serves: one may begin
+ * to. There is one timer for all connects: every attempt has the same time, so the oldest is the first to run out.
  */
 #include "io/conn/dial.h"
 
@@ -11,17 +11,25 @@
 #include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
+#include "io/upstream/arrive.h"
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
+#include "io/upstream/urgent.h"
 
-enum { NAMES_WAIT_US = 5000000 };
+enum { NAMES_WAIT_US = 5000000, SERVED_WAIT_US = 1000000, CROWDED_MAX = 5 };
+
+/* Whoever comes next may come, because the server has answered or because it will not. */
+static void arrived(struct pk_pair *pair, bool answered)
+{
+    if (!pair->arriving)
+        return;
+    pair->arriving = false;
+    pk_upstream_arrived(pair->conns->upstream, pair->server, pair->begun_us, answered);
+}
 
 void pk_dial_heard(struct pk_pair *pair)
 {
-    if (pair->arriving) {
-        pair->arriving = false;
-        pk_upstream_arrived(pair->conns->upstream, pair->server);
-    }
+    arrived(pair, true);
 }
 
 static void uplink_closed(uv_handle_t *handle)
@@ -30,7 +38,7 @@ static void uplink_closed(uv_handle_t *handle)
     struct pk_pairs *conns = pair->conns;
     pk_side_closed(&pair->uplink);
     pk_loop_clock(&conns->loop);
-    pk_dial_heard(pair);
+    arrived(pair, false);
     if (pair->state == PK_PAIR_KNOWN && pair->reopen)
         pk_dial_open(pair);
     else
@@ -53,6 +61,22 @@ static void next_server(struct pk_pair *pair, const char *why)
     pk_upstream_failed(pair->conns->upstream, pair->server, why);
     pk_log(pair->conns->loop.log, PK_LOG_DEBUG, PK_LOG_ATTEMPT, &who, "server %s: %s",
            pk_upstream_name(pair->conns->upstream, pair->server), why);
+    pk_list_del(&pair->wait.list);
+    pair->reopen = true;
+    pk_side_close(&pair->uplink, uplink_closed);
+}
+
+/* There was no connection in time. A server that answers others has a full queue, and may have room the next time. */
+static void too_late(struct pk_pair *pair)
+{
+    struct pk_upstream *upstream = pair->conns->upstream;
+    if (pair->crowded == CROWDED_MAX || !pk_upstream_crowded(upstream, pair->server, pair->begun_us)) {
+        next_server(pair, "no connection in time");
+        return;
+    }
+    pair->crowded++;
+    pair->tried &= ~(UINT64_C(1) << pair->server);
+    pk_server_narrow(&upstream->servers[pair->server]);
     pk_list_del(&pair->wait.list);
     pair->reopen = true;
     pk_side_close(&pair->uplink, uplink_closed);
@@ -111,6 +135,7 @@ static void connect_to(struct pk_pair *pair)
     if (!pk_upstream_arrive(conns->upstream, pair->server, &pair->wait))
         return;
     pair->arriving = true;
+    pair->begun_us = conns->loop.now_us;
     pair->tried |= UINT64_C(1) << pair->server;
     pk_side_begin(side, &conns->loop.uv, pair, PK_SIDE_CONNECTING);
     uv_tcp_nodelay(&side->tcp, 1);
@@ -123,6 +148,23 @@ static void connect_to(struct pk_pair *pair)
     pair->deadline_us = conns->loop.now_us + conns->loop.config->connect_timeout * 1000;
     pk_list_add_tail(&conns->connecting, &pair->wait.list);
     arm_timer(conns);
+}
+
+/* All have been tried, and none serves: waits for one that begins to, in all for a second. */
+static bool hold(struct pk_pair *pair)
+{
+    struct pk_pairs *conns = pair->conns;
+    int64_t now_us = conns->loop.now_us;
+    if (pk_upstream_state(conns->upstream).up > 0)
+        return false;
+    if (pair->held_us == 0)
+        pair->held_us = now_us;
+    pair->deadline_us = pair->held_us + SERVED_WAIT_US;
+    if (pair->deadline_us <= now_us)
+        return false;
+    pair->tried = 0;
+    pk_upstream_wait_served(conns->upstream, &pair->wait);
+    return true;
 }
 
 void pk_dial_open(struct pk_pair *pair)
@@ -152,7 +194,8 @@ void pk_dial_open(struct pk_pair *pair)
         break;
     case PK_PICK_NONE:
         pair->server = -1;
-        pk_loop_step(&conns->loop, pair->id, PK_UPLINK_FAILED, NULL, 0);
+        if (!hold(pair))
+            pk_loop_step(&conns->loop, pair->id, PK_UPLINK_FAILED, NULL, 0);
         break;
     }
 }
@@ -160,7 +203,7 @@ void pk_dial_open(struct pk_pair *pair)
 void pk_dial_go(struct pk_waiter *wait, bool turned_away)
 {
     struct pk_pair *pair = PK_CONTAINER(wait, struct pk_pair, wait);
-    if (turned_away)
+    if (turned_away && pair->server >= 0)
         pair->tried |= UINT64_C(1) << pair->server;
     if (pair->state == PK_PAIR_KNOWN && pair->uplink.state == PK_SIDE_NONE)
         pk_dial_open(pair);
@@ -174,20 +217,27 @@ static void connect_timer(uv_timer_t *timer)
     pk_pump(conns);
 }
 
+/* Those who have waited too long for something that concerns all servers. */
+static void give_up(struct pk_pairs *conns, struct pk_list *waiters)
+{
+    PK_LIST_EACH(node, tmp, waiters) {
+        struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
+        if (pair->deadline_us > conns->loop.now_us)
+            continue;
+        pk_list_del(node);
+        pk_loop_step(&conns->loop, pair->id, PK_UPLINK_FAILED, NULL, 0);
+    }
+}
+
 void pk_dial_timeouts(struct pk_pairs *conns)
 {
     PK_LIST_EACH(node, tmp, &conns->connecting) {
         struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
         if (pair->deadline_us > conns->loop.now_us)
             break;
-        next_server(pair, "no connection in time");
+        too_late(pair);
     }
-    PK_LIST_EACH(node, tmp, &conns->upstream->nameless) {
-        struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
-        if (pair->deadline_us > conns->loop.now_us)
-            break;
-        pk_list_del(node);
-        pk_loop_step(&conns->loop, pair->id, PK_UPLINK_FAILED, NULL, 0);
-    }
+    give_up(conns, &conns->upstream->nameless);
+    give_up(conns, &conns->upstream->unserved);
     arm_timer(conns);
 }

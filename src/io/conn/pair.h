@@ -29,6 +29,8 @@ struct pk_pair {
     struct pk_list all;    /* conns->pairs */
     struct pk_waiter wait; /* in conns->connecting or .answering, or in one of the upstream's lists */
     int64_t deadline_us;   /* of what it waits for */
+    int64_t begun_us;      /* when it took its place among those on their way to the server */
+    int64_t held_us;       /* since when it has waited for a server that serves, 0: never */
     uint64_t tried;        /* bit i: server i has been tried for this client */
     char *answer;          /* of a four-letter word */
     int64_t session;       /* for the log, 0 before there is one */
@@ -36,6 +38,7 @@ struct pk_pair {
     struct pk_place place; /* among those of its address */
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */
     uint8_t state;         /* enum pk_pair_state */
+    uint8_t crowded;       /* how often a server that lives had no room for its connection */
     bool service : 1;      /* no client: a service session of the core */
     bool arriving : 1;     /* it has a place among those on their way to the server */
     bool reopen : 1;       /* another server is to be tried when the uplink has closed */

@@ -6,8 +6,10 @@
 #include "io/upstream/choose.h"
 
 #include "io/loop/loop.h"
+#include "io/upstream/arrive.h"
 #include "io/upstream/learn.h"
 #include "io/upstream/names.h"
+#include "io/upstream/urgent.h"
 
 enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int *server)
 {
@@ -41,7 +43,8 @@ void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_waiter
     struct pk_server *s = &upstream->servers[server];
     pk_list_add_tail(&s->waiters, &wait->list);
     pk_server_probe(s);
-    if (s->probe == NULL)
+    pk_urgent_begin(upstream);
+    if (pk_list_empty(&s->probes))
         pk_server_probed(s, PK_PROBE_FAILED, "no probe could be made");
 }
 
@@ -50,30 +53,11 @@ void pk_upstream_wait_names(struct pk_upstream *upstream, struct pk_waiter *wait
     pk_list_add_tail(&upstream->nameless, &wait->list);
 }
 
-bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait)
-{
-    struct pk_server *s = &upstream->servers[server];
-    if (s->arriving < PK_ARRIVING_MAX) {
-        s->arriving++;
-        return true;
-    }
-    pk_list_add_tail(&s->queue, &wait->list);
-    return false;
-}
-
-void pk_upstream_arrived(struct pk_upstream *upstream, int server)
-{
-    struct pk_server *s = &upstream->servers[server];
-    s->arriving--;
-    /* Each picks anew and may go elsewhere, so that one place may be for several. */
-    while (!upstream->closing && s->arriving < PK_ARRIVING_MAX && pk_waiters_call_one(&s->queue, false))
-        continue;
-}
-
 void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *why)
 {
     struct pk_server *s = &upstream->servers[server];
     pk_server_fail(s, why);
+    pk_server_narrow(s);
     pk_waiters_call(&s->queue, true);
 }
 
@@ -83,6 +67,7 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
     if (why == PK_CLOSE_NONE)
         return;
     pk_server_back_off(s);
+    pk_server_narrow(s);
     pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_ATTEMPT, NULL, "server %s left for another: %s", s->name,
            pk_log_close_text(why));
     if (why == PK_CLOSE_CONNECT_UNANSWERED)

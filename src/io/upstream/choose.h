@@ -1,5 +1,5 @@
 /*
- * Which server a client should try next, and in what order clients arrive there.
+ * Which server a client should try next.
  */
 #ifndef PK_IO_UPSTREAM_CHOOSE_H
 #define PK_IO_UPSTREAM_CHOOSE_H
@@ -20,12 +20,6 @@ enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int 
 void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_waiter *wait);
 /* Waits until names are resolved. */
 void pk_upstream_wait_names(struct pk_upstream *upstream, struct pk_waiter *wait);
-
-/* Takes a place among those on their way in; false: it waits in the queue, until there is a place or the server will
- * not do. */
-bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait);
-/* Gives the place back; the next of the queue goes on. Not from within what a wait calls. */
-void pk_upstream_arrived(struct pk_upstream *upstream, int server);
 
 /* No connection to the server came about. */
 void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *why);

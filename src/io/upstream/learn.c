@@ -11,34 +11,47 @@
 #include "io/loop/loop.h"
 #include "io/loop/wait.h"
 
-enum { ASK_AGAIN_US = 1000000 };
+enum { ASK_AGAIN_US = 1000000, PROBES_MAX = 10 };
 
 static void probed(void *owner, enum pk_probe_result result, const char *text)
 {
     struct pk_server *server = owner;
     struct pk_upstream *upstream = server->upstream;
-    server->probe = NULL;
     pk_loop_clock(upstream->loop);
+    /* One answer answers all that were asked. */
+    while (result == PK_PROBE_TEXT && pk_probe_cancel(&server->probes))
+        continue;
     pk_server_probed(server, result, text);
     upstream->settled(upstream->owner);
 }
 
-static void start(struct pk_server *server)
+static bool start(struct pk_server *server)
 {
     struct pk_loop *loop = server->upstream->loop;
-    server->probe =
-        pk_probe_start(&loop->uv, &server->address.any, loop->config->connect_timeout, probed, server);
+    return pk_probe_start(&loop->uv, &server->address.any, loop->config->connect_timeout, probed, server,
+                          &server->probes);
 }
 
 void pk_server_probe(struct pk_server *server)
 {
     struct pk_loop *loop = server->upstream->loop;
-    if (server->probe != NULL || server->upstream->closing)
+    if (!pk_list_empty(&server->probes) || server->upstream->closing)
         return;
     server->asked_us = loop->now_us;
-    start(server);
-    if (server->probe == NULL)
+    if (!start(server))
         pk_log(loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "server %s cannot be probed now", server->name);
+}
+
+void pk_server_probe_again(struct pk_server *server)
+{
+    int running = 0;
+    PK_LIST_EACH(node, tmp, &server->probes) {
+        running++;
+    }
+    if (running == PROBES_MAX)
+        pk_probe_cancel(&server->probes);
+    server->asked_us = server->upstream->loop->now_us;
+    start(server);
 }
 
 /* Copies what follows label up to one of ends. */
@@ -121,16 +134,17 @@ void pk_server_probed(struct pk_server *server, enum pk_probe_result result, con
         break;
     }
     pk_waiters_call(&server->waiters, !pk_server_told(server));
+    if (server->state == PK_SERVER_UP)
+        pk_waiters_call(&server->upstream->unserved, false);
 }
 
 void pk_upstream_connected(struct pk_upstream *upstream, int server)
 {
     struct pk_server *s = &upstream->servers[server];
-    if (s->state == PK_SERVER_UP || s->probe != NULL)
+    if (s->state == PK_SERVER_UP || !pk_list_empty(&s->probes))
         return;
     /* A frozen server accepts too: only its answer to srvr makes it one that serves. */
-    start(s);
-    if (s->probe == NULL)
+    if (!start(s))
         s->retry_us = 0;
 }
 

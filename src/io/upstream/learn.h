@@ -8,6 +8,8 @@
 
 /* Asks a server who it is, unless that is under way. */
 void pk_server_probe(struct pk_server *server);
+/* Asks it whether that is under way or not: what was asked at a bad moment may never be answered. */
+void pk_server_probe_again(struct pk_server *server);
 /* What a probe found: the server's state changes, and those that waited for it go on or are turned away. */
 void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text);
 

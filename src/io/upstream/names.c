@@ -34,7 +34,7 @@ static bool in_turn(const struct pk_name *name)
 /* Its place may be given to another address. */
 static bool unused(const struct pk_server *server)
 {
-    return server->left && server->probe == NULL && server->arriving == 0 &&
+    return server->left && pk_list_empty(&server->probes) && server->arriving == 0 &&
            pk_list_empty(&server->waiters) && pk_list_empty(&server->queue);
 }
 
@@ -57,6 +57,7 @@ static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct 
         at = upstream->nservers++;
     struct pk_server *server = &upstream->servers[at];
     *server = (struct pk_server){.upstream = upstream};
+    pk_list_init(&server->probes);
     pk_list_init(&server->waiters);
     pk_list_init(&server->queue);
     memcpy(&server->address, address, len);
@@ -191,8 +192,8 @@ static void leave(struct pk_server *server)
            "server %s is left: no name has its address any more, and it may be another cluster's",
            server->name);
     server->left = true;
-    pk_probe_cancel(server->probe);
-    server->probe = NULL;
+    while (pk_probe_cancel(&server->probes))
+        continue;
     pk_waiters_call(&server->waiters, true);
     pk_waiters_call(&server->queue, true);
     server->upstream->leaving = true;

@@ -11,6 +11,7 @@
 struct pk_probe {
     pk_probe_done *done; /* NULL: cancelled or reported */
     void *owner;
+    struct pk_list list; /* of those that run */
     uv_tcp_t tcp;
     uv_timer_t timer;
     uv_connect_t connect;
@@ -30,6 +31,7 @@ static void closed(uv_handle_t *handle)
 static void end(struct pk_probe *probe)
 {
     probe->done = NULL;
+    pk_list_del(&probe->list);
     uv_close((uv_handle_t *)&probe->tcp, closed);
     uv_close((uv_handle_t *)&probe->timer, closed);
 }
@@ -83,29 +85,33 @@ static void late(uv_timer_t *timer)
     report(probe, probe->connected ? PK_PROBE_SILENT : PK_PROBE_FAILED, "no connection in time");
 }
 
-struct pk_probe *pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t timeout_ms,
-                                pk_probe_done *done, void *owner)
+bool pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t timeout_ms, pk_probe_done *done,
+                    void *owner, struct pk_list *running)
 {
     struct pk_probe *probe = calloc(1, sizeof *probe);
     if (probe == NULL)
-        return NULL;
+        return false;
     probe->done = done;
     probe->owner = owner;
+    pk_list_init(&probe->list);
     uv_tcp_init(loop, &probe->tcp);
     uv_timer_init(loop, &probe->timer);
     probe->tcp.data = probe->timer.data = probe;
     probe->handles = 2;
     if (uv_tcp_connect(&probe->connect, &probe->tcp, address, connected) != 0) {
         end(probe);
-        return NULL;
+        return false;
     }
+    pk_list_add_tail(running, &probe->list);
     uv_update_time(loop);
     uv_timer_start(&probe->timer, late, (uint64_t)timeout_ms, 0);
-    return probe;
+    return true;
 }
 
-void pk_probe_cancel(struct pk_probe *probe)
+bool pk_probe_cancel(struct pk_list *running)
 {
-    if (probe != NULL)
-        end(probe);
+    if (pk_list_empty(running))
+        return false;
+    end(PK_CONTAINER(running->next, struct pk_probe, list));
+    return true;
 }

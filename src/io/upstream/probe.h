@@ -6,6 +6,8 @@
 
 #include <uv.h>
 
+#include "base/list.h"
+
 enum pk_probe_result {
     PK_PROBE_TEXT,   /* an answer */
     PK_PROBE_CLOSED, /* connected, and closed without an answer */
@@ -15,16 +17,16 @@ enum pk_probe_result {
 
 struct pk_probe;
 
-/* How a probe ended; the probe is gone. text is the answer, or why there is none. */
+/* How a probe ended; it is in no list any more. text is the answer, or why there is none. */
 typedef void pk_probe_done(void *owner, enum pk_probe_result result, const char *text);
 
 /*
- * Starts a probe, which ends with one call of done within timeout_ms, never before this returns. NULL when that cannot
- * be; nothing follows then.
+ * Starts a probe, which stands at the end of the list while it runs, and ends with one call of done within timeout_ms,
+ * never before this returns. False when that cannot be; nothing follows then.
  */
-struct pk_probe *pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t timeout_ms,
-                                pk_probe_done *done, void *owner);
-/* Ends it without a result; NULL is allowed. */
-void pk_probe_cancel(struct pk_probe *probe);
+bool pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t timeout_ms, pk_probe_done *done,
+                    void *owner, struct pk_list *running);
+/* Ends the oldest of a list without a result; false when none runs. */
+bool pk_probe_cancel(struct pk_list *running);
 
 #endif

@@ -17,9 +17,6 @@
 #include "io/upstream/probe.h"
 #include "io/upstream/resolve.h"
 
-/* A server's queue of connections not yet accepted holds 50; beyond, the kernel drops them for a second. */
-enum { PK_ARRIVING_MAX = 32 };
-
 enum { PK_MAX_ADDRESSES = 64, PK_VERSION_TEXT = 48, PK_BUILT_TEXT = 48, PK_STATE_TEXT = 24 };
 
 enum pk_server_state {
@@ -48,10 +45,15 @@ struct pk_server {
     char version[PK_VERSION_TEXT]; /* "3.8.0", empty when it does not tell */
     char built[PK_BUILT_TEXT];     /* "2024-12-29 17:54 UTC", "03/06/2019 16:18 GMT", or empty */
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
-    struct pk_probe *probe;        /* running, else NULL */
-    struct pk_list waiters;        /* of struct pk_waiter: until the probe has ended */
+    struct pk_list probes;         /* that run, oldest first */
+    struct pk_list waiters;        /* of struct pk_waiter: until a probe has ended */
     struct pk_list queue;          /* of struct pk_waiter: until fewer are on their way in */
     int arriving;                  /* uplinks that connect, or have not heard from it yet */
+    int wider;                     /* so many more of these than at first may be */
+    int64_t least_us;              /* the quickest answer that one of them had */
+    int begun;                     /* of these since begun_us */
+    int64_t begun_us;
+    int64_t heard_us; /* when one of them had its answer last */
 };
 
 struct pk_upstream {
@@ -64,6 +66,9 @@ struct pk_upstream {
     struct pk_name names[PK_MAX_SERVERS];
     int nnames, lookups;     /* lookups: under way */
     struct pk_list nameless; /* of struct pk_waiter: until names are resolved */
+    struct pk_list unserved; /* of struct pk_waiter: until a server serves */
+    uv_timer_t urgent;       /* runs while clients wait and no server serves */
+    uv_timer_t pace;         /* runs while arrivals wait for time to pass */
     int64_t resolved_us;     /* start of the newest round of lookups */
     int64_t probed_us;       /* start of the newest round of probes */
     uint64_t random;

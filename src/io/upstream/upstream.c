@@ -1,6 +1,7 @@
 /*
  * The ensemble from start to stop. Happy path: names become addresses, each is probed once; both again every
- * status-interval. Failure modes: while no server serves, all are probed every second.
+ * status-interval. Failure modes: while no server serves, all are probed every second, and oftener while clients wait
+ * (urgent.c).
  */
 #include "io/upstream/upstream.h"
 
@@ -8,8 +9,10 @@
 #include <sys/random.h>
 
 #include "io/loop/loop.h"
+#include "io/upstream/arrive.h"
 #include "io/upstream/learn.h"
 #include "io/upstream/names.h"
+#include "io/upstream/urgent.h"
 
 enum { NONE_UP_US = 1000000 };
 
@@ -23,6 +26,8 @@ enum pk_err pk_upstream_open(struct pk_upstream **out, struct pk_loop *loop, voi
     upstream->settled = settled;
     upstream->owner = owner;
     pk_list_init(&upstream->nameless);
+    pk_arrivals_init(upstream);
+    pk_urgent_init(upstream);
     if (getrandom(&upstream->random, sizeof upstream->random, 0) != sizeof upstream->random)
         upstream->random = (uint64_t)loop->now_us;
     upstream->random |= 1;
@@ -37,10 +42,11 @@ enum pk_err pk_upstream_open(struct pk_upstream **out, struct pk_loop *loop, voi
 void pk_upstream_close(struct pk_upstream *upstream)
 {
     upstream->closing = true;
-    for (int i = 0; i < upstream->nservers; i++) {
-        pk_probe_cancel(upstream->servers[i].probe);
-        upstream->servers[i].probe = NULL;
-    }
+    pk_arrivals_close(upstream);
+    pk_urgent_close(upstream);
+    for (int i = 0; i < upstream->nservers; i++)
+        while (pk_probe_cancel(&upstream->servers[i].probes))
+            continue;
     for (int i = 0; i < upstream->nnames; i++)
         pk_resolve_close(&upstream->names[i]);
 }
