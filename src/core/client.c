@@ -136,9 +136,11 @@ static void pass_pings(struct core *core, struct pk_client *c)
 {
     struct pk_backlog *b = &c->backlog;
     while (c->blocked && pk_uplink_usable(&c->up) && c->up.awaited.npings < PK_PINGS_MAX) {
-        uint8_t *p = b->p + b->off + b->scanned;
         size_t left = waiting(b) - b->scanned;
-        size_t len = left < PK_LEN_WORD ? SIZE_MAX : PK_LEN_WORD + (size_t)pk_load32(p);
+        if (left < PK_LEN_WORD)
+            return;
+        uint8_t *p = b->p + b->off + b->scanned;
+        size_t len = PK_LEN_WORD + (size_t)pk_load32(p);
         if (len > left)
             return;
         if (!is_ping(p, len)) {

@@ -38,8 +38,6 @@ void pk_tracking_tidy(struct pk_store *store, struct pk_znode *z)
         return;
     if (t == NULL || t->inflight > 0 || t->pins > 0 || t->listing != NULL || !pk_list_empty(&t->recent))
         return;
-    if (pk_znode_busy(z) || z->replaying_pairs)
-        return; /* what becomes of it is noted there */
     if (pk_list_empty(&t->watches) && pk_list_empty(&t->waiters) && pk_list_empty(&t->wanted) &&
         (t->acl == NULL || z->held.nlocal == 0))
         pk_tracking_free(store, z);
