@@ -23,7 +23,7 @@
 _Static_assert(PK_CLIENT_SENT < PK_UPLINK_READY && PK_UPLINK_SENT < PK_CONTINUE,
                "step_conn tells them apart by order");
 
-enum { KEEP_PROMOTED_US = 60 * 1000 * 1000 };
+enum { KEEP_PROMOTED_US = 60 * 1000 * 1000, WATCH_MEMORY = 16 << 20 };
 
 enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct core_config *config)
 {
@@ -41,6 +41,7 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     pk_store_init(&core->store, mem, &core->stats, config->hash_seed, sizeof(struct pk_writeback));
     pk_conns_init(&core->conns, mem, &core->stats, &limits);
     pk_sync_init(&core->sync, &core->store, &core->conns);
+    core->store.watch_memory = config->watch_memory > 0 ? config->watch_memory : WATCH_MEMORY;
     enum pk_err err = pk_store_add_mounts(&core->store, config->mounts, config->nmounts);
     if (err == PK_OK)
         err = core_auth_set(core, config->auths, config->nauths);
@@ -333,7 +334,7 @@ enum pk_err core_mount_set(struct core *core, size_t i, const struct core_mount 
     const char *path = m->config.path;
     m->config = *config;
     m->config.path = path;
-    m->full_said = false;
+    m->full_said = m->watches_full_said = false;
     pk_handover_start(&core->sync, m);
     return PK_OK;
 }

@@ -86,6 +86,7 @@ struct core_config {
     size_t client_high_water;      /* bytes waiting for a slow reader before its sources are no longer read */
     size_t uplink_high_water;      /* the same towards the ensemble */
     size_t max_parked;             /* bytes of answers that wait for an earlier one, per connection */
+    size_t watch_memory;           /* bytes of paths that one client may watch; 0 means 16 MiB */
     int64_t handshake_us;          /* from core_open to the end of the connect request */
     uint64_t hash_seed;            /* random */
     int64_t keep_promoted_us;      /* how long a promotion is remembered for servers that lag; 0 means 60 s */

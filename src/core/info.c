@@ -5,6 +5,8 @@
  * Failure modes: a stale id or a mount beyond the last is said to be so.
  */
 #include "core/inspect.h"
+
+#include "base/check.h"
 #include "core/state.h"
 #include "core/sync/handover.h"
 #include "core/sync/parts.h"
@@ -77,8 +79,30 @@ bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_i
     return true;
 }
 
+static int64_t check_watcher(const struct pk_client *c)
+{
+    size_t bytes = pk_watcher_bytes(&c->watcher);
+    for (const struct pk_list *at = c->queue.entries.next; at != &c->queue.entries; at = at->next)
+        bytes += pk_intents_bytes(PK_CONTAINER(at, struct pk_entry, client)->intents);
+    PK_BUG_ON(bytes != c->watcher.bytes);
+    return (int64_t)bytes;
+}
+
+static void check_watch_bytes(const struct core *core)
+{
+    int64_t watchers = 0, mounts = 0;
+    for (uint32_t i = 0; i < core->conns.nslots; i++) {
+        const struct pk_uplink *u = core->conns.slots[i];
+        watchers += u != NULL && u->client != NULL ? check_watcher(u->client) : 0;
+    }
+    for (size_t i = 0; i < core->store.nmounts; i++)
+        mounts += (int64_t)core->store.mounts[i].watch_bytes;
+    PK_BUG_ON(watchers != core->stats.watch_bytes || mounts != core->stats.watch_bytes);
+}
+
 void core_check(const struct core *core)
 {
+    check_watch_bytes(core);
     pk_store_check(&core->store);
     pk_conns_check(&core->conns);
     pk_sync_check(&core->sync);

@@ -250,6 +250,7 @@ static void start(uint64_t seed)
     config.mounts = mounts;
     config.nmounts = MOUNTS;
     config.keep_promoted_us = 5000000;
+    config.watch_memory = seed % 3 == 0 ? 1500 : 0; /* of a few paths, then the mount is watched whole */
     rng.s = sup_rand(&far);
     xid = 0;
     sim_init(&s, &config);

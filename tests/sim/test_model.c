@@ -18,7 +18,7 @@
 #include "uplink.h"
 #include "wire.h"
 
-enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700, LATE_STEPS = 8 };
+enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700, LATE_STEPS = 8, LITTLE_ROOM = 1500 };
 
 struct kind {
     const char *name;
@@ -132,6 +132,7 @@ static void start(uint64_t seed, const struct kind *kind)
     config.nmounts = 3;
     config.auths = m.service_may_write ? &credentials : NULL;
     config.nauths = m.service_may_write;
+    config.watch_memory = seed % 3 == 0 ? LITTLE_ROOM : 0;
     sim_init(&m.s, &config);
     assert_non_null(m.s.core);
     m.s.rng.s = seed;

@@ -186,8 +186,12 @@ static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct 
         pk_catch_up(j->sync->conns, &j->c->up, target->path, pk_znode_told_zxid(t.znode));
     if (target->intents == 0)
         return PK_OK;
-    struct pk_znode *z = t.znode != NULL ? t.znode : pk_store_track(store, t.mount, target->path);
-    return z != NULL ? pk_intent_add(store, &j->c->watcher, &e->intents, z, target->intents) : PK_ENOMEM;
+    bool full;
+    enum pk_err err = pk_intend(store, &j->c->watcher, &e->intents, &t, target->path, target->intents, &full);
+    if (full && !t.mount->watches_full_said)
+        pk_conns_log(j->sync->conns, PK_LOG_EVENT_WATCHES_FULL, &j->c->up, t.mount->path, 0);
+    t.mount->watches_full_said |= full;
+    return err;
 }
 
 /* Ties the entry to everything that the request may change or watch, and lets the uplink catch up (sync) where it may

@@ -203,7 +203,7 @@ static bool may_create(const struct pk_judged *j)
         return false;
     if (z != NULL && (z->held.state == PK_ZNODE_PROMOTED || z->cached != NULL || z->held.nlocal > 0))
         return false;
-    return !pk_watched(&j->t) && !pk_intended(z) && !pk_intended(parent) &&
+    return !pk_watched(&j->t) && j->t.mount->anywhere == 0 && !pk_intended(z) && !pk_intended(parent) &&
            !(parent != NULL && parent->no_local_creates);
 }
 

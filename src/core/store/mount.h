@@ -33,11 +33,17 @@ struct pk_mount {
     struct pk_znode *root;
     uint64_t znodes; /* local and promoting */
     uint64_t cached_znodes, dirty;
-    uint64_t bytes;     /* data and names of both */
-    uint32_t recursive; /* recursive watches at or above the root */
-    struct pk_list due; /* dirty cached znodes (pk_writeback.due), oldest first */
-    int64_t credit_us;  /* of flushes: flush_us buys one */
-    bool full_said;
+    uint64_t bytes; /* data and names of both */
+    uint32_t
+        recursive; /* recursive watches at or above the root, and those that are not tracked path by path */
+    uint32_t
+        anywhere; /* relayed requests under way whose paths are not tracked: each may be about any of them */
+    int64_t
+        changed_zxid; /* one of these may have changed any path up to here: an earlier answer caches nothing */
+    uint64_t watch_bytes; /* of paths that are watched, or that requests under way are about (watch.h) */
+    struct pk_list due;   /* dirty cached znodes (pk_writeback.due), oldest first */
+    int64_t credit_us;    /* of flushes: flush_us buys one */
+    bool full_said, watches_full_said;
     bool unpromoted; /* there may be local znodes that the mode does not hold */
     bool blocked;    /* what the mode does not hold is refused by the ensemble: not tried again */
 };

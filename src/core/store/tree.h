@@ -17,6 +17,7 @@ struct pk_store {
     struct pk_mount *mounts;
     size_t nmounts;
     struct pk_pool cached, intents, watches;
+    size_t watch_memory;    /* bytes of paths that one watcher may have tracked (watch.h) */
     struct pk_tap tap;      /* of every change; hear is NULL when nobody listens */
     uint32_t freed_epoch;   /* grows with every znode freed: guards remembered pointers */
     uint32_t invalidations; /* grows whenever a read may have to be relayed that memory could answer before */

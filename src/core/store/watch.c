@@ -9,6 +9,52 @@
 static const uint8_t watch_bits[4] = {PK_INTENT_DATA, PK_INTENT_CHILD, PK_INTENT_PERSISTENT,
                                       PK_INTENT_RECURSIVE};
 
+/* Bytes of a znode's name and struct, and of those above it up to the mount's root. */
+static size_t path_cost(const struct pk_znode *z)
+{
+    size_t bytes = 0;
+    for (; z->parent != NULL; z = z->parent)
+        bytes += offsetof(struct pk_znode, name) + z->len;
+    return bytes;
+}
+
+/* The same of a path that is not tracked. */
+static size_t cost_of(const struct pk_mount *mount, struct pk_bytes path)
+{
+    size_t bytes = path.len - mount->path.len;
+    for (uint32_t i = mount->path.len; i < path.len; i++)
+        bytes += path.p[i] == '/' ? offsetof(struct pk_znode, name) - 1 : 0;
+    return bytes;
+}
+
+enum {
+    WATCH_COST = sizeof(struct pk_watch) + sizeof(struct pk_tracking),
+    INTENT_COST = sizeof(struct pk_intent) + sizeof(struct pk_tracking),
+};
+
+static void charge(struct pk_store *store, struct pk_watcher *w, const struct pk_znode *z, size_t cost,
+                   int sign)
+{
+    int64_t bytes = sign * (int64_t)(cost + path_cost(z));
+    w->bytes += (size_t)bytes;
+    pk_store_mount(store, z)->watch_bytes += (uint64_t)bytes;
+    store->stats->watch_bytes += bytes;
+}
+
+/* The root is tracked anyway. */
+static size_t intent_cost(const struct pk_intent *t)
+{
+    return t->anywhere ? sizeof *t : INTENT_COST;
+}
+
+static bool has_room(const struct pk_store *store, const struct pk_watcher *w, const struct pk_target *t,
+                     struct pk_bytes path)
+{
+    size_t cost = WATCH_COST + INTENT_COST + 2 * cost_of(t->mount, path);
+    return w->bytes + cost <= store->watch_memory &&
+           t->mount->watch_bytes + cost <= (uint64_t)store->watch_memory * PK_WATCH_MOUNT;
+}
+
 static uint8_t marked(const struct pk_watch *w)
 {
     uint8_t bits = w->standing;
@@ -37,6 +83,7 @@ static struct pk_watch *make(struct pk_store *store, struct pk_watcher *watcher,
         return NULL;
     w->watcher = watcher;
     w->znode = z;
+    charge(store, watcher, z, WATCH_COST, 1);
     if (pk_list_empty(&z->tracking->watches))
         store->stats->watched_paths++;
     pk_list_add_tail(&z->tracking->watches, &w->of_znode);
@@ -62,6 +109,7 @@ static void drop_if_unmarked(struct pk_store *store, struct pk_watch *w, uint8_t
         return;
     pk_list_del(&w->of_watcher);
     pk_list_del(&w->of_znode);
+    charge(store, w->watcher, z, WATCH_COST, -1);
     pk_pool_put(&store->watches, w);
     if (pk_list_empty(&z->tracking->watches))
         store->stats->watched_paths--;
@@ -97,10 +145,42 @@ enum pk_err pk_intent_add(struct pk_store *store, struct pk_watcher *w, struct p
         store->invalidations++; /* a queued local exists of it may have to be asked */
     *t = (struct pk_intent){.next = *intents, .znode = z, .kinds = kinds};
     *intents = t;
+    charge(store, w, z, intent_cost(*intents), 1);
     if (kinds & (PK_INTENT_WRITE | PK_INTENT_SHOW))
         tracking->inflight++;
     tracking->changes++;
     return PK_OK;
+}
+
+/* Of several paths of one request that are not tracked the first stands for all. */
+static enum pk_err intend_anywhere(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
+                                   struct pk_mount *mount, uint8_t kinds)
+{
+    struct pk_intent *first = *intents;
+    uint8_t whole = kinds & PK_INTENT_WATCHES ? PK_INTENT_RECURSIVE : 0;
+    if (first != NULL && first->anywhere && first->znode == mount->root && (first->kinds & whole) == whole)
+        return PK_OK;
+    enum pk_err err = pk_intent_add(store, w, intents, mount->root, whole);
+    if (err != PK_OK)
+        return err;
+    charge(store, w, mount->root, intent_cost(*intents), -1);
+    (*intents)->anywhere = true;
+    charge(store, w, mount->root, intent_cost(*intents), 1);
+    mount->anywhere++;
+    return PK_OK;
+}
+
+enum pk_err pk_intend(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
+                      const struct pk_target *target, struct pk_bytes path, uint8_t kinds, bool *full)
+{
+    bool only_watches = (kinds & ~PK_INTENT_WATCHES) == 0;
+    struct pk_znode *z = target->znode;
+    *full = (z == NULL || (only_watches && z->parent != NULL)) && !has_room(store, w, target, path);
+    if (*full)
+        return intend_anywhere(store, w, intents, target->mount, kinds);
+    if (z == NULL)
+        z = pk_store_track(store, target->mount, path);
+    return z != NULL ? pk_intent_add(store, w, intents, z, kinds) : PK_ENOMEM;
 }
 
 static void end_watch(struct pk_store *store, struct pk_watch *w, uint8_t kinds, uint8_t stand)
@@ -113,14 +193,27 @@ static void end_watch(struct pk_store *store, struct pk_watch *w, uint8_t kinds,
     drop_if_unmarked(store, w, before);
 }
 
+static void end_anywhere(struct pk_store *store, struct pk_mount *mount)
+{
+    mount->anywhere--;
+    if (mount->changed_zxid <= store->stats->newest_zxid)
+        mount->changed_zxid = store->stats->newest_zxid + 1;
+}
+
 static void end_intent(struct pk_store *store, struct pk_watcher *watcher, struct pk_intent *t, bool success,
                        uint8_t stand)
 {
     struct pk_znode *z = t->znode;
     if (t->kinds & (PK_INTENT_WRITE | PK_INTENT_SHOW))
         z->tracking->inflight--;
-    z->tracking->changes++;
+    if (z->tracking != NULL) /* a root need not be tracked for what is anywhere */
+        z->tracking->changes++;
     struct pk_watch *w = t->kinds & PK_INTENT_WATCHES ? find(watcher, z) : NULL;
+    if (t->anywhere && stand != 0)
+        stand = PK_INTENT_RECURSIVE;
+    if (t->anywhere)
+        end_anywhere(store, pk_store_mount(store, z));
+    charge(store, watcher, z, intent_cost(t), -1);
     if (w != NULL)
         end_watch(store, w, t->kinds, success ? PK_INTENT_WATCHES : stand);
     if (success && (t->kinds & PK_INTENT_DELETE) && !pk_znode_held(z)) {
@@ -181,6 +274,22 @@ void pk_watches_end(struct pk_store *store, struct pk_watcher *watcher)
         drop_if_unmarked(store, w, before);
         pk_store_tidy(store, z);
     }
+}
+
+size_t pk_watcher_bytes(const struct pk_watcher *watcher)
+{
+    size_t bytes = 0;
+    for (const struct pk_list *at = watcher->watches.next; at != &watcher->watches; at = at->next)
+        bytes += WATCH_COST + path_cost(PK_CONTAINER(at, struct pk_watch, of_watcher)->znode);
+    return bytes;
+}
+
+size_t pk_intents_bytes(const struct pk_intent *intents)
+{
+    size_t bytes = 0;
+    for (; intents != NULL; intents = intents->next)
+        bytes += intent_cost(intents) + path_cost(intents->znode);
+    return bytes;
 }
 
 static bool any_watch(const struct pk_znode *z, uint8_t bits)

@@ -6,6 +6,10 @@
  * prechecks that look at it are worthless. Intents that watch become standing watches with a good reply. A watched path
  * is never absorbed; over-approximation costs speed only (design.md 5.4, 9).
  *
+ * What is tracked for this is bounded: for each watcher by pk_store.watch_memory, for a mount by PK_WATCH_MOUNT times
+ * that. Beyond, a path is not tracked: while its request is under way nothing is created locally in the whole mount,
+ * and if it watches, the mount is watched whole from then on.
+ *
  *   request sent ──intent──► in flight ──good reply──► standing ──its event, the watcher's end──► gone
  */
 #ifndef PK_CORE_STORE_WATCH_H
@@ -26,15 +30,19 @@ enum pk_intent_kind {
     PK_INTENT_WATCHES = 8 | 16 | 32 | 64,
 };
 
+enum { PK_WATCH_MOUNT = 16 };
+
 struct pk_intent {
     struct pk_intent *next;
     struct pk_znode *znode;
     uint8_t kinds;
+    bool anywhere; /* its path is not tracked: znode is the mount's root */
 };
 
 /* Whoever has watches: a client embeds one. */
 struct pk_watcher {
     struct pk_list watches; /* struct pk_watch.of_watcher */
+    size_t bytes;           /* for what it watches and has under way, as if it shared no path with another */
 };
 
 struct pk_watch {
@@ -42,11 +50,16 @@ struct pk_watch {
     struct pk_watcher *watcher;
     struct pk_znode *znode;
     uint8_t standing;     /* PK_INTENT_WATCHES bits */
-    uint16_t inflight[4]; /* per bit, in order */
+    uint32_t inflight[4]; /* per bit, in order */
 };
 
-/* Adds an intent to a request's (*intents) and counts it at the znode. PK_ENOMEM: nothing was added, and the znode is
- * tidied. */
+/* Ties a request to a path below a mount (target of pk_store_target): an intent is added to its own (*intents) and
+ * counted at the znode, which is tracked from then on; without room for that the whole mount is marked instead (*full).
+ * PK_ENOMEM: nothing was added. */
+enum pk_err pk_intend(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
+                      const struct pk_target *target, struct pk_bytes path, uint8_t kinds,
+                      bool *full) PK_NODISCARD;
+/* The same for a znode, without a look at the room. The znode is tidied when that fails. */
 enum pk_err pk_intent_add(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
                           struct pk_znode *z, uint8_t kinds) PK_NODISCARD;
 /* The request is over: with success watches stand and deletes forget. watches_stand: watch bits that stand although it
@@ -58,6 +71,10 @@ void pk_intents_end(struct pk_store *store, struct pk_watcher *w, struct pk_inte
 void pk_watches_fired(struct pk_store *store, struct pk_watcher *w, struct pk_znode *z, int32_t event);
 /* The watcher ends, and its watches with it. */
 void pk_watches_end(struct pk_store *store, struct pk_watcher *w);
+
+/* What pk_watcher.bytes says, counted anew: for what it watches, and for a request that it has under way. */
+size_t pk_watcher_bytes(const struct pk_watcher *w);
+size_t pk_intents_bytes(const struct pk_intent *intents);
 
 /* True when a local create of the target would be seen by a watch, now or in flight: at the znode, as a child of its
  * parent, or through a recursive watch above. */

@@ -355,7 +355,7 @@ static bool may_cache(const struct pk_sync *sync, const struct pk_client *c, con
                       size_t data, const struct pk_stat *st)
 {
     const struct pk_mount *m = pk_store_mount(sync->store, z);
-    if (m->config.mode == PK_MODE_RELAY || z->parent == NULL || pk_znode_held(z))
+    if (m->config.mode == PK_MODE_RELAY || m->anywhere > 0 || z->parent == NULL || pk_znode_held(z))
         return false;
     if (z->no_local_creates && m->config.mode == PK_MODE_PACEMAKER)
         return false;
@@ -389,7 +389,8 @@ enum pk_err pk_cached_written(struct pk_sync *sync, struct pk_client *c, struct 
 {
     const struct pk_stat *base = z->cached != NULL ? &z->cached->value.base : NULL;
     if ((base != NULL && base->czxid > st->czxid) ||
-        (z->tracking != NULL && zxid < z->tracking->changed_zxid))
+        (z->tracking != NULL && zxid < z->tracking->changed_zxid) ||
+        zxid < pk_store_mount(sync->store, z)->changed_zxid)
         return PK_OK;
     if (base != NULL && (base->czxid != st->czxid || pk_cached_pending(z->cached) != 0)) {
         pk_cached_end(sync, z, PK_CACHED_GONE);

@@ -29,6 +29,7 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
         .client_high_water = (size_t)c->client_buffer,
         .uplink_high_water = (size_t)c->uplink_buffer,
         .max_parked = (size_t)c->parked_buffer,
+        .watch_memory = (size_t)c->watch_memory,
         .handshake_us = c->handshake_timeout * 1000,
         .auths = auths,
         .nauths = pk_auth_view(&c->auth, auths),

@@ -1,0 +1,129 @@
+/*
+ * Watches and requests under way take bounded memory, whatever paths they name: once they took 65 bytes for each one
+ * sent. Beyond the bound everything goes on as if the whole mount were watched.
+ */
+#include "tests/sim/core_fixture.h"
+
+#include <stdio.h>
+
+enum { ROOM = 64 * 1024, LEVELS = 60 };
+
+static int setup(void **state)
+{
+    struct core_config config = sim_default_config;
+    (void)state;
+    config.watch_memory = ROOM;
+    sim_init(&s, &config);
+    c = sim_connect(&s, 10000);
+    other = sim_connect(&s, 10000);
+    return 0;
+}
+#define BOUNDED(name) cmocka_unit_test_setup_teardown(name, setup, core_teardown)
+
+static const char *deep(int i)
+{
+    static char path[256];
+    int len = snprintf(path, sizeof path, M "/%d", i);
+    for (int level = 1; level < LEVELS; level++)
+        len += snprintf(path + len, sizeof path - (size_t)len, "/d");
+    return path;
+}
+
+static bool creates_locally(int who, const char *path)
+{
+    int64_t before = st()->local_creates;
+    wire_create(&b, 77, path, "");
+    sim_call(&s, who, &b, PK_Z_OK, NULL);
+    return st()->local_creates > before;
+}
+
+static void expect_bounded(size_t before)
+{
+    assert_in_range(st()->watch_bytes, ROOM / 4, ROOM + 2000);
+    assert_true(s.mem.bytes - before < 2 * ROOM);
+}
+
+static void watches_are_bounded(void **state)
+{
+    (void)state;
+    struct core_log_event event;
+    size_t before = s.mem.bytes;
+    bool said = false;
+    for (int i = 0; i < 200; i++) {
+        wire_read(&b, i, PK_OP_EXISTS, deep(i), true);
+        sim_call(&s, other, &b, PK_Z_NO_NODE, NULL);
+    }
+    expect_bounded(before);
+    assert_int_equal(st()->recursive_watches, 1);
+    while (core_take_log_event(s.core, &event))
+        said |= event.kind == PK_LOG_EVENT_WATCHES_FULL;
+    assert_true(said);
+    assert_false(creates_locally(c, M "/a"));
+    sim_leave(&s, other);
+    sim_pump(&s);
+    assert_int_equal(st()->watch_bytes, 0);
+    assert_true(creates_locally(c, M "/b"));
+}
+
+/* The watch that found no room is a watch all the same. */
+static void an_untracked_watch_is_seen(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        wire_read(&b, i, PK_OP_EXISTS, deep(i), true);
+        sim_call(&s, other, &b, PK_Z_NO_NODE, NULL);
+    }
+    wire_read(&b, 3, PK_OP_EXISTS, M "/w", true);
+    sim_call(&s, other, &b, PK_Z_NO_NODE, NULL);
+    assert_false(creates_locally(c, M "/w"));
+    sim_expect_event(&s, other, PK_EVENT_CREATED, M "/w");
+}
+
+static void a_set_of_watches_is_bounded(void **state)
+{
+    (void)state;
+    size_t before = s.mem.bytes, mark = wire_begin(&b, PK_XID_SET_WATCHES, PK_OP_SET_WATCHES);
+    sup_long(&b, 0);
+    sup_int(&b, 0);
+    sup_int(&b, 300);
+    for (int i = 0; i < 300; i++)
+        sup_str(&b, deep(i));
+    sup_int(&b, 0);
+    wire_end(&b, mark);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    expect_bounded(before);
+    assert_int_equal(st()->recursive_watches, 1);
+}
+
+/* Creates of paths of which nothing is known, under way: none of them may be created here meanwhile. */
+static void requests_under_way_are_bounded(void **state)
+{
+    (void)state;
+    wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    size_t before = s.mem.bytes;
+    s.conns[other].hold = true;
+    for (int i = 0; i < 200; i++)
+        wire_set(&b, i, deep(i), "", -1);
+    wire_create_as(&b, 200, PK_OP_CREATE, PK_CREATE_EPHEMERAL, M "/w", "theirs");
+    sim_go(&s, other, &b);
+    assert_int_equal(st()->recursive_watches, 0);
+    assert_in_range(st()->watch_bytes, ROOM / 2, ROOM + 10000);
+    assert_true(s.mem.bytes - before < 4 * ROOM); /* their entries, and what waits to be written */
+    assert_false(creates_locally(c, M "/w"));
+    s.conns[other].hold = false;
+    sim_pump(&s);
+    assert_int_equal(st()->watch_bytes, 0);
+    assert_true(creates_locally(c, M "/v"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOUNDED(watches_are_bounded),
+        BOUNDED(an_untracked_watch_is_seen),
+        BOUNDED(a_set_of_watches_is_bounded),
+        BOUNDED(requests_under_way_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
