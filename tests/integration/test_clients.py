@@ -51,7 +51,9 @@ def zkcli_program(connect, base):
                 f"delete {base}/none", f"getAllChildrenNumber {base}", f"deleteall {base}", f"ls {base}",
                 "ls /zookeeper"]
     output = clients.zkcli(connect, commands)
-    wanted = [line for line in output.splitlines() if line and not line.startswith(("Connecting", "Welcome", "JLine"))]
+    # The session's state is printed by a thread of its own, between any two lines.
+    elsewhere = ("Connecting", "Welcome", "JLine", "WATCHER::", "WatchedEvent state:SyncConnected type:None")
+    wanted = [line for line in output.splitlines() if line and not line.startswith(elsewhere)]
     return "\n".join(wanted).replace(connect, "HOST").replace(base, "~")
 
 
