@@ -45,6 +45,7 @@ struct pk_pending {
     bool own;           /* the service session may not promote what it names: on the client's own uplink */
     uint32_t refusals;  /* by the ensemble, when the newest promotion began */
     bool flushed;       /* counted as one that needed a flush */
+    uint8_t flushes;    /* begun for it on the client's own uplink */
     bool
         upstream; /* memory could have taken it, but for a bound or a precheck: it is the ensemble's for good */
     struct pk_blob *frame;

@@ -10,7 +10,10 @@
 #include "core/sync/flush_job.h"
 #include "core/sync/multi.h"
 
-enum { BATCH = 128 /* cached znodes in one multi */ };
+enum {
+    BATCH = 128,     /* cached znodes in one multi */
+    MAX_FLUSHES = 8, /* for one request on its client's uplink; then it is left to the others */
+};
 
 /* Those that are to leave on one connection. */
 struct batch {
@@ -209,22 +212,30 @@ static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const
     return pk_writeback_refused(w, &c->up) ? NULL : &c->up;
 }
 
-void pk_flush_for(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p)
+void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *p)
 {
+    bool own = false;
     for (uint32_t i = 0; i < p->nholds; i++) {
         struct pk_writeback *w = (struct pk_writeback *)p->holds[i];
         if (w->cached.znode == NULL || pk_cached_pending(&w->cached) == 0 || pk_writeback_on_its_way(w))
             continue;
         struct pk_uplink *via = way_of(sync, c, w);
         struct batch b = {.n = 0};
+        if (via == &c->up && w->writer != c) {
+            if (p->flushes >= MAX_FLUSHES)
+                via = NULL;
+            else
+                own = true;
+        }
         if (via == NULL) {
-            w->helped = true;
+            w->helped = w->writer != NULL;
             pk_writeback_requeue(sync, w);
         } else if (sendable(via)) {
             collect(sync, via, &b, p->holds + i, p->nholds - i);
             send_batch(sync, via, &b);
         }
     }
+    p->flushes += own;
 }
 
 /* What somebody waits for on a server that is silent is asked about elsewhere; its own answer is not waited for. */

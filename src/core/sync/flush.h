@@ -19,7 +19,7 @@
 /* Sends c's absorbed writes upstream; true when there is nothing (left) to send or await. */
 bool pk_flush_client(struct pk_sync *sync, struct pk_client *c);
 /* The pending request of c waits until what it holds is clean. */
-void pk_flush_for(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p);
+void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *p);
 /* Time has passed: flushes that somebody waits for on a server that is silent are lost to it. */
 void pk_flush_impatient(struct pk_sync *sync);
 /* Flushes what has too much pending to wait for its time. */
