@@ -201,15 +201,17 @@ static void collect(struct pk_sync *sync, struct pk_uplink *via, struct batch *b
     }
 }
 
-/* Where a flush for c's sake goes: to the writer's server, unless that is silent; else to c's own, else to the service
- * session's (NULL). */
-static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const struct pk_writeback *w)
+/* Where a flush for the sake of c's request goes: to the writer's server, unless that is silent; else to c's own, else
+ * to the service session's (NULL). */
+static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p,
+                                const struct pk_writeback *w)
 {
+    bool tried = p->flushes >= MAX_FLUSHES;
     if (w->writer == NULL)
-        return &c->up;
+        return tried ? NULL : &c->up;
     if (w->writer == c || !pk_uplink_silent(sync->conns, &w->writer->up) || w->helpless)
         return &w->writer->up;
-    return pk_writeback_refused(w, &c->up) ? NULL : &c->up;
+    return tried || pk_writeback_refused(w, &c->up) ? NULL : &c->up;
 }
 
 void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *p)
@@ -219,14 +221,9 @@ void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *
         struct pk_writeback *w = (struct pk_writeback *)p->holds[i];
         if (w->cached.znode == NULL || pk_cached_pending(&w->cached) == 0 || pk_writeback_on_its_way(w))
             continue;
-        struct pk_uplink *via = way_of(sync, c, w);
+        struct pk_uplink *via = way_of(sync, c, p, w);
         struct batch b = {.n = 0};
-        if (via == &c->up && w->writer != c) {
-            if (p->flushes >= MAX_FLUSHES)
-                via = NULL;
-            else
-                own = true;
-        }
+        own |= via == &c->up && w->writer != c;
         if (via == NULL) {
             w->helped = w->writer != NULL;
             pk_writeback_requeue(sync, w);

@@ -40,6 +40,18 @@ static void flushed(struct pk_sync *sync, struct pk_writeback *w, int32_t steps,
     w->since_us = sync->conns->now_us;
 }
 
+/* The connection is its writer's own. */
+static bool is_writers(const struct pk_uplink *u, const struct pk_writeback *w)
+{
+    return w->writer != NULL && w->writer == u->client;
+}
+
+/* Its writer is gone or its server silent: else that one may write it, and will. */
+static bool left_to_others(const struct pk_sync *sync, const struct pk_writeback *w)
+{
+    return w->writer == NULL || pk_uplink_silent(sync->conns, &w->writer->up);
+}
+
 /* The ensemble does not let the connection read the znode or write it: others may be let. */
 static void not_allowed(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w)
 {
@@ -59,7 +71,7 @@ static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeba
 {
     sync->stats->flush_failures++;
     struct pk_znode *z = w->cached.znode;
-    bool writers = w->writer != NULL && w->writer == u->client;
+    bool writers = is_writers(u, w);
     if (z == NULL)
         return;
     if (r->err != PK_Z_OK) { /* about the session, not about the znode */
@@ -79,8 +91,7 @@ static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeba
         pk_cached_end(sync, z, PK_CACHED_GONE);
     } else if (writers) {
         pk_cached_end(sync, z, PK_CACHED_DROPPED);
-    } else if (w->writer == NULL ||
-               pk_uplink_silent(sync->conns, &w->writer->up)) { /* else that one may, and will */
+    } else if (left_to_others(sync, w)) {
         w->inflight = 0;
         not_allowed(sync, u, w);
     }
@@ -162,12 +173,10 @@ static void take_look(struct pk_sync *sync, struct pk_uplink *u, const struct pk
         take_check(sync, u, w, r);
     if (!certain || w->cached.znode == NULL)
         return;
-    bool writers = w->writer != NULL && w->writer == u->client;
-    if (r->err == PK_Z_OK || writers) { /* its writer may not read: the flush will tell */
+    if (r->err == PK_Z_OK || is_writers(u, w)) { /* its writer may not read: the flush will tell */
         if (w->uncertain > 0)
             pk_writeback_may_be_late(sync, w);
-    } else if (r->err == PK_Z_NO_AUTH &&
-               (w->writer == NULL || pk_uplink_silent(sync->conns, &w->writer->up))) {
+    } else if (r->err == PK_Z_NO_AUTH && left_to_others(sync, w)) {
         not_allowed(sync, u, w);
     }
 }
