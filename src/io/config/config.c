@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "io/config/lists.h"
 #include "io/config/mounts.h"
 #include "io/config/nearest.h"
 
@@ -30,16 +31,12 @@ static const struct pk_key keys[] = {
 #undef X
 };
 
-enum { KEYS = sizeof keys / sizeof *keys };
+enum { KEYS = sizeof keys / sizeof *keys, MAX_LISTS = 16 };
 
 const struct pk_key *pk_config_key(size_t i)
 {
     return i < KEYS ? &keys[i] : NULL;
 }
-
-static const char *const list_names[] = {"listen", "upstream", "mounts"};
-
-enum { LISTS = sizeof list_names / sizeof *list_names };
 
 void pk_config_note(struct pk_config *config, bool warn, const char *file, size_t line, const char *format,
                     ...)
@@ -180,11 +177,14 @@ bool pk_config_at_or_below(const char *a, const char *b)
 
 const char *pk_config_nearest_key(const char *text)
 {
-    const char *names[KEYS + LISTS];
-    for (size_t i = 0; i < KEYS; i++)
-        names[i] = keys[i].name;
-    memcpy(names + KEYS, list_names, sizeof list_names);
-    return pk_config_nearest(text, names, KEYS + LISTS);
+    const char *names[KEYS + MAX_LISTS];
+    const struct pk_config_list *list = NULL;
+    size_t n = 0;
+    for (; n < KEYS; n++)
+        names[n] = keys[n].name;
+    for (size_t i = 0; i < MAX_LISTS && (list = pk_config_list_at(i)) != NULL; i++)
+        names[n++] = list->name;
+    return pk_config_nearest(text, names, n);
 }
 
 const char *pk_config_nearest_mount_key(const char *text)

@@ -1,6 +1,6 @@
 /*
- * The configuration file. Happy path: every pair of the root mapping is a single value of config.def or one
- * of the lists listen, upstream and mounts; a list replaces what earlier sources gave. Unknown keys, keys
+ * The configuration file. Happy path: every pair of the root mapping is a single value of config.def, a list
+ * of lists.c, or a section of such; a list replaces what earlier sources gave. Unknown keys, keys
  * given twice and wrong values are errors with file and line.
  */
 #include "io/config/file.h"
@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/config/lists.h"
 #include "io/config/mounts.h"
 #include "io/config/yamldoc.h"
-
-enum { DEFAULT_PORT = 2181 };
 
 /* Puts file and line before what another function said. */
 static enum pk_err at(struct pk_yaml *yaml, const yaml_node_t *node, const char *what,
@@ -21,10 +20,9 @@ static enum pk_err at(struct pk_yaml *yaml, const yaml_node_t *node, const char 
     return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%.80s: %s", what, inner.text);
 }
 
-static enum pk_err unknown(struct pk_yaml *yaml, const yaml_node_t *node, const char *what, const char *near,
-                           struct pk_config_error *error)
+static enum pk_err unknown(struct pk_yaml *yaml, const yaml_node_t *node, const char *what, const char *key,
+                           const char *near, struct pk_config_error *error)
 {
-    const char *key = pk_yaml_text(node);
     if (near != NULL)
         return pk_config_fail(error, yaml->file, pk_yaml_line(node), "unknown %s %.80s; is %s meant?", what,
                               key, near);
@@ -39,7 +37,7 @@ static enum pk_err mount_value(struct pk_yaml *yaml, struct pk_config_mount *mou
         return pk_config_fail(error, yaml->file, pk_yaml_line(value), "%.80s: expected a single value", name);
     enum pk_err err = pk_config_mount_set(mount, name, text, error);
     if (err == PK_ENOENT)
-        return unknown(yaml, key, "key of a mount", pk_config_nearest_mount_key(name), error);
+        return unknown(yaml, key, "key of a mount", name, pk_config_nearest_mount_key(name), error);
     return err == PK_OK ? PK_OK : at(yaml, value, name, error);
 }
 
@@ -60,55 +58,34 @@ static enum pk_err mount_map(struct pk_yaml *yaml, struct pk_config *config, con
     return pk_config_mount_done(config, error) == PK_OK ? PK_OK : at(yaml, node, "mounts", error);
 }
 
-static enum pk_err add_mount(struct pk_yaml *yaml, struct pk_config *config, const yaml_node_t *node,
-                             struct pk_config_error *error)
-{
-    if (node->type == YAML_MAPPING_NODE)
-        return mount_map(yaml, config, node, error);
-    const char *text = pk_yaml_text(node);
-    if (text == NULL)
-        return pk_config_fail(error, yaml->file, pk_yaml_line(node),
-                              "mounts: expected PATH=MODE or path and mode");
-    return pk_config_add_mount(config, text, error) == PK_OK ? PK_OK : at(yaml, node, "mounts", error);
-}
-
-static enum pk_err add_text(struct pk_yaml *yaml, struct pk_config *config, const char *key,
+static enum pk_err add_text(struct pk_yaml *yaml, struct pk_config *config, const struct pk_config_list *list,
                             const yaml_node_t *node, struct pk_config_error *error)
 {
     const char *text = pk_yaml_text(node);
     if (text == NULL)
-        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%s: expected HOST:PORT", key);
-    enum pk_err err = strcmp(key, "listen") == 0 ? pk_config_add_listen(config, text, error)
-                                                 : pk_config_add_servers(config, text, DEFAULT_PORT, error);
-    return err == PK_OK ? PK_OK : at(yaml, node, key, error);
+        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%s: expected %s", list->name,
+                              list->expected);
+    return list->add(config, text, error) == PK_OK ? PK_OK : at(yaml, node, list->name, error);
 }
 
-/* Empties the list that a key names; false when the key is none. */
-static bool empty_list(struct pk_config *config, const char *key)
+/* An entry of a list: a mount may be a mapping. */
+static enum pk_err entry(struct pk_yaml *yaml, struct pk_config *config, const struct pk_config_list *list,
+                         const yaml_node_t *node, struct pk_config_error *error)
 {
-    size_t *count = strcmp(key, "listen") == 0     ? &config->nlistens
-                    : strcmp(key, "upstream") == 0 ? &config->nservers
-                    : strcmp(key, "mounts") == 0   ? &config->nmounts
-                                                   : NULL;
-    if (count != NULL)
-        *count = 0;
-    return count != NULL;
+    if (node->type == YAML_MAPPING_NODE && strcmp(list->name, "mounts") == 0)
+        return mount_map(yaml, config, node, error);
+    return add_text(yaml, config, list, node, error);
 }
 
-static enum pk_err list(struct pk_yaml *yaml, struct pk_config *config, const char *key,
-                        const yaml_node_t *node, struct pk_config_error *error)
+static enum pk_err entries(struct pk_yaml *yaml, struct pk_config *config, const struct pk_config_list *list,
+                           const yaml_node_t *node, struct pk_config_error *error)
 {
-    bool mounts = strcmp(key, "mounts") == 0;
+    pk_config_list_clear(config, list);
     if (node->type != YAML_SEQUENCE_NODE)
-        return mounts ? add_mount(yaml, config, node, error) : add_text(yaml, config, key, node, error);
-    for (const yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
-         i++) {
-        const yaml_node_t *item = pk_yaml_node(yaml, *i);
-        enum pk_err err =
-            mounts ? add_mount(yaml, config, item, error) : add_text(yaml, config, key, item, error);
-        if (err != PK_OK)
-            return err;
-    }
+        return entry(yaml, config, list, node, error);
+    for (const yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++)
+        if (entry(yaml, config, list, pk_yaml_node(yaml, *i), error) != PK_OK)
+            return PK_EINVAL;
     return PK_OK;
 }
 
@@ -129,21 +106,47 @@ static const char *joined(struct pk_yaml *yaml, const yaml_node_t *node, char ou
     return out;
 }
 
-static enum pk_err pair(struct pk_yaml *yaml, struct pk_config *config, const yaml_node_t *key,
-                        const yaml_node_t *value, struct pk_config_error *error)
+static enum pk_err section(struct pk_yaml *yaml, struct pk_config *config, const char *prefix,
+                           const yaml_node_t *node, struct pk_config_error *error);
+
+/* One pair of the file; name is its key with the sections around it. */
+static enum pk_err pair(struct pk_yaml *yaml, struct pk_config *config, const char *name,
+                        const yaml_node_t *key, const yaml_node_t *value, struct pk_config_error *error)
 {
-    const char *name = pk_yaml_text(key), *text = pk_yaml_text(value);
+    const struct pk_config_list *list = pk_config_list(name);
+    const char *text = pk_yaml_text(value);
     char words[PK_VALUE_TEXT];
-    if (empty_list(config, name))
-        return list(yaml, config, name, value, error);
+    if (list != NULL)
+        return entries(yaml, config, list, value, error);
+    if (pk_config_is_section(name))
+        return section(yaml, config, name, value, error);
     if (strcmp(name, "four-letter-words") == 0 && text == NULL)
         text = joined(yaml, value, words);
     enum pk_err err = pk_config_set(config, name, text != NULL ? text : "", error);
     if (err == PK_ENOENT)
-        return unknown(yaml, key, "key", pk_config_nearest_key(name), error);
+        return unknown(yaml, key, "key", name, pk_config_nearest_key(name), error);
     if (err != PK_OK && text == NULL)
         return pk_config_fail(error, yaml->file, pk_yaml_line(value), "%.80s: expected a single value", name);
     return err == PK_OK ? PK_OK : at(yaml, value, name, error);
+}
+
+/* The pairs of a mapping; prefix is the section that it is, "" for the root. */
+static enum pk_err section(struct pk_yaml *yaml, struct pk_config *config, const char *prefix,
+                           const yaml_node_t *node, struct pk_config_error *error)
+{
+    char name[PK_VALUE_TEXT];
+    if (node->type != YAML_MAPPING_NODE)
+        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%s: expected keys and values below it",
+                              prefix);
+    if (pk_yaml_unique(yaml, node, error) != PK_OK)
+        return PK_EINVAL;
+    for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
+        const yaml_node_t *key = pk_yaml_node(yaml, p->key);
+        snprintf(name, sizeof name, "%s%s%.80s", prefix, prefix[0] != '\0' ? "." : "", pk_yaml_text(key));
+        if (pair(yaml, config, name, key, pk_yaml_node(yaml, p->value), error) != PK_OK)
+            return PK_EINVAL;
+    }
+    return PK_OK;
 }
 
 enum pk_err pk_config_file(struct pk_config *config, const char *path, struct pk_config_error *error)
@@ -153,11 +156,7 @@ enum pk_err pk_config_file(struct pk_config *config, const char *path, struct pk
     if (err != PK_OK)
         return err;
     if (yaml.root != NULL)
-        err = pk_yaml_unique(&yaml, yaml.root, error);
-    if (err == PK_OK && yaml.root != NULL)
-        for (const yaml_node_pair_t *p = yaml.root->data.mapping.pairs.start;
-             p < yaml.root->data.mapping.pairs.top && err == PK_OK; p++)
-            err = pair(&yaml, config, pk_yaml_node(&yaml, p->key), pk_yaml_node(&yaml, p->value), error);
+        err = section(&yaml, config, "", yaml.root, error);
     pk_yaml_free(&yaml);
     return err;
 }
