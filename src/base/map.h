@@ -13,6 +13,7 @@
 struct pk_map_node {
     struct pk_map_node *next;
     uint32_t hash;
+    uint32_t mark; /* the owner's: alignment leaves the room */
 };
 
 struct pk_map {

@@ -53,7 +53,7 @@ static bool child_counts(const struct pk_znode *k, int64_t zxid)
 static void walk_children(struct pk_sync *sync, struct pk_znode *z, int64_t zxid, struct share *s)
 {
     size_t steps = 0;
-    for (struct pk_znode *k = z->children; k != NULL; k = k->next, steps++) {
+    for (struct pk_znode *k = pk_znode_children(z); k != NULL; k = k->next, steps++) {
         s->children += child_counts(k, zxid);
         if (k->held.state == PK_ZNODE_PROMOTING)
             s->unsure = k;
@@ -64,7 +64,7 @@ static void walk_children(struct pk_sync *sync, struct pk_znode *z, int64_t zxid
 static struct share share_of(struct pk_sync *sync, struct pk_znode *z, int64_t zxid)
 {
     struct share s = {.children = z->held.nlocal, .unsure = z->replaying_pairs ? z : NULL};
-    if (z->moving_below > 0) {
+    if (pk_znode_moving_below(z) > 0) {
         s.children = 0;
         walk_children(sync, z, zxid, &s);
     }
@@ -183,13 +183,13 @@ static bool meet_listed(const struct merge *m, struct listed *up)
 
 static bool adds_name(const struct merge *m, const struct pk_znode *k)
 {
-    return k->seen_by != m->sync->store->walk && child_counts(k, m->a->header.zxid);
+    return !pk_store_met(m->sync->store, k) && child_counts(k, m->a->header.zxid);
 }
 
 static size_t added_names(const struct merge *m, uint32_t *added)
 {
     size_t len = 0, steps = 0;
-    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next, steps++)
+    for (const struct pk_znode *k = pk_znode_children(m->z); k != NULL; k = k->next, steps++)
         if (adds_name(m, k)) {
             len += pk_bytes_len(pk_znode_name(k));
             ++*added;
@@ -202,7 +202,7 @@ static size_t added_names(const struct merge *m, uint32_t *added)
 static struct pk_blob *shared_names(const struct merge *m, const struct listed *up)
 {
     size_t len, steps = 0;
-    if (up->met || m->z->moving_below > 0)
+    if (up->met || pk_znode_moving_below(m->z) > 0)
         return NULL;
     struct pk_blob *names = pk_listing_get(m->sync->store, m->z, m->sync->conns->now_us, &len, &steps);
     pk_work(m->sync->conns, 2 * steps);
@@ -221,7 +221,7 @@ static uint8_t *add_shared(const struct merge *m, struct pk_blob *shared, bool s
 
 static uint8_t *add_names(const struct merge *m, uint8_t *p)
 {
-    for (const struct pk_znode *k = m->z->children; k != NULL; k = k->next)
+    for (const struct pk_znode *k = pk_znode_children(m->z); k != NULL; k = k->next)
         if (adds_name(m, k))
             p = pk_put_bytes(p, pk_znode_name(k));
     return p;
@@ -269,9 +269,10 @@ static struct pk_znode *count_below(struct pk_sync *sync, struct pk_znode *root,
         *n += k != root && child_counts(k, zxid);
         if (k != root && k->held.state == PK_ZNODE_PROMOTING)
             unsure = k;
-        if (k->moving_below == 0)
-            *n += k->held_below;
-        k = k->moving_below == 0 ? pk_znode_walk_past(root, k) : pk_znode_walk(root, k);
+        bool sure = pk_znode_moving_below(k) == 0;
+        if (sure)
+            *n += pk_znode_held_below(k);
+        k = sure ? pk_znode_walk_past(root, k) : pk_znode_walk(root, k);
     }
     pk_work(sync->conns, steps);
     return unsure;

@@ -112,7 +112,7 @@ void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, co
 {
     uint8_t *p = room(conns, c, xid, PK_Z_OK, 4);
     if (p != NULL)
-        pk_put_int(p, (int32_t)z->held_below);
+        pk_put_int(p, (int32_t)pk_znode_held_below(z));
 }
 
 void pk_reply_create(struct pk_conns *conns, struct pk_client *c, int32_t xid, struct pk_bytes path,

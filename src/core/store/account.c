@@ -22,7 +22,7 @@ void pk_account_held(struct pk_store *store, struct pk_znode *z, int sign)
     z->parent->held.nlocal += sign;
     pk_listing_drop(store, z->parent);
     for (struct pk_znode *up = z->parent; up != NULL; up = up->parent)
-        up->held_below += (uint32_t)sign;
+        up->below->held += (uint32_t)sign;
     pk_account_bytes(store, z, sign * ((int64_t)z->len + (z->data != NULL ? (int64_t)z->data->len : 0)));
 }
 
@@ -39,5 +39,5 @@ void pk_account_state(struct pk_znode *z, enum pk_znode_state to)
     int change = (int)pk_znode_moves(to) - (int)pk_znode_moves((enum pk_znode_state)z->held.state);
     z->held.state = (uint8_t)to;
     for (struct pk_znode *up = z->parent; up != NULL && change != 0; up = up->parent)
-        up->moving_below += (uint32_t)change;
+        up->below->moving += (uint32_t)change;
 }

@@ -11,7 +11,7 @@
 size_t pk_listing_len(const struct pk_znode *z, size_t *steps)
 {
     size_t len = 0;
-    for (const struct pk_znode *k = z->children; k != NULL; k = k->next, ++*steps)
+    for (const struct pk_znode *k = pk_znode_children(z); k != NULL; k = k->next, ++*steps)
         if (pk_znode_held(k))
             len += pk_bytes_len(pk_znode_name(k));
     return len;
@@ -19,7 +19,7 @@ size_t pk_listing_len(const struct pk_znode *z, size_t *steps)
 
 uint8_t *pk_listing_put(uint8_t *p, const struct pk_znode *z)
 {
-    for (const struct pk_znode *k = z->children; k != NULL; k = k->next)
+    for (const struct pk_znode *k = pk_znode_children(z); k != NULL; k = k->next)
         if (pk_znode_held(k))
             p = pk_put_bytes(p, pk_znode_name(k));
     return p;

@@ -78,27 +78,49 @@ static enum pk_err reserve_path(struct pk_store *store, const struct pk_znode *p
     return PK_OK;
 }
 
+static enum pk_err reserve_below(struct pk_store *store, struct pk_znode *parent)
+{
+    if (parent != NULL && parent->below == NULL)
+        parent->below = pk_zalloc(store->mem, sizeof *parent->below);
+    return parent == NULL || parent->below != NULL ? PK_OK : PK_ENOMEM;
+}
+
+/* The last child has gone. */
+static void drop_below(struct pk_store *store, struct pk_znode *parent)
+{
+    if (parent == NULL || parent->below == NULL || parent->below->children != NULL)
+        return;
+    pk_free(store->mem, parent->below);
+    parent->below = NULL;
+}
+
+static void link_child(struct pk_znode *parent, struct pk_znode *z)
+{
+    z->parent = parent;
+    z->next = parent->below->children;
+    if (z->next != NULL)
+        z->next->pprev = &z->next;
+    z->pprev = &parent->below->children;
+    parent->below->children = z;
+}
+
 static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, uint8_t mount,
                              struct pk_bytes name)
 {
     if (pk_map_reserve(store->mem, &store->map) != PK_OK || reserve_path(store, parent, name.len) != PK_OK)
         return NULL;
     struct pk_znode *z = pk_alloc(store->mem, offsetof(struct pk_znode, name) + name.len);
-    if (z == NULL)
+    if (z == NULL || reserve_below(store, parent) != PK_OK) {
+        pk_free(store->mem, z);
         return NULL;
+    }
     memset(z, 0, offsetof(struct pk_znode, name));
     if (name.len > 0)
         memcpy(z->name, name.p, name.len);
     z->len = name.len;
     z->mount = mount;
-    z->parent = parent;
-    if (parent != NULL) {
-        z->next = parent->children;
-        if (z->next != NULL)
-            z->next->pprev = &z->next;
-        z->pprev = &parent->children;
-        parent->children = z;
-    }
+    if (parent != NULL)
+        link_child(parent, z);
     pk_map_put(&store->map, &z->map, name_hash(store, parent, name));
     return z;
 }
@@ -111,6 +133,7 @@ static void forget(struct pk_store *store, struct pk_znode *z)
         if (z->next != NULL)
             z->next->pprev = z->pprev;
     }
+    drop_below(store, z->parent);
     pk_listing_drop(store, z);
     pk_tracking_free(store, z);
     pk_blob_unref(store->mem, z->data);
@@ -175,8 +198,8 @@ static void drop_tree(struct pk_store *store, struct pk_znode *root)
 {
     struct pk_znode *z = root;
     while (z != NULL) {
-        while (z->children != NULL)
-            z = z->children;
+        while (pk_znode_children(z) != NULL)
+            z = pk_znode_children(z);
         struct pk_znode *up = z->parent;
         struct pk_change change = {.kind = PK_CHANGE_UNCACHED, .znode = z};
         if (z->cached != NULL)
@@ -268,7 +291,7 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
 {
     while (z != NULL) {
         pk_tracking_tidy(store, z);
-        if (z->held.state != PK_ZNODE_TRACKED || z->tracking != NULL || z->children != NULL ||
+        if (z->held.state != PK_ZNODE_TRACKED || z->tracking != NULL || z->below != NULL ||
             z->held.cversion > 0 || z->no_local_creates || z->replaying_pairs || z->cached != NULL ||
             z->parent == NULL)
             return;
@@ -327,16 +350,18 @@ static void check_znode(const struct pk_znode *z, struct counted *n)
 {
     int32_t nlocal = 0;
     uint32_t below = 0, moving = 0;
-    for (const struct pk_znode *k = z->children; k != NULL; k = k->next) {
+    for (const struct pk_znode *k = pk_znode_children(z); k != NULL; k = k->next) {
         nlocal += pk_znode_held(k);
-        below += pk_znode_held(k) + k->held_below;
-        moving += pk_znode_moves((enum pk_znode_state)k->held.state) + k->moving_below;
+        below += pk_znode_held(k) + pk_znode_held_below(k);
+        moving += pk_znode_moves((enum pk_znode_state)k->held.state) + pk_znode_moving_below(k);
         PK_BUG_ON(k->parent != z || *k->pprev != k);
     }
-    PK_BUG_ON(nlocal != z->held.nlocal || below != z->held_below || moving != z->moving_below);
+    PK_BUG_ON(nlocal != z->held.nlocal || below != pk_znode_held_below(z) ||
+              moving != pk_znode_moving_below(z));
     PK_BUG_ON(z->cached != NULL && (z->cached->znode != z || pk_znode_held(z)));
     PK_BUG_ON(z->data != NULL && !pk_znode_held(z));
     PK_BUG_ON(z->tracking != NULL && z->tracking->znode != z);
+    PK_BUG_ON(z->below != NULL && z->below->children == NULL);
     PK_BUG_ON(pk_znode_local_deletes(z) < 0);
     if (pk_znode_held(z)) {
         n->znodes++;

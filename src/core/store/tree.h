@@ -41,9 +41,13 @@ static inline void pk_store_walk_begin(struct pk_store *store)
 /* True the first time that the walk meets the znode. */
 static inline bool pk_store_meets(const struct pk_store *store, struct pk_znode *z)
 {
-    bool first = z->seen_by != store->walk;
-    z->seen_by = store->walk;
+    bool first = z->map.mark != store->walk;
+    z->map.mark = store->walk;
     return first;
+}
+static inline bool pk_store_met(const struct pk_store *store, const struct pk_znode *z)
+{
+    return z->map.mark == store->walk;
 }
 
 #endif

@@ -41,7 +41,8 @@ bool pk_znode_is_at(const struct pk_znode *z, struct pk_bytes path)
 
 struct pk_znode *pk_znode_walk(const struct pk_znode *root, struct pk_znode *z)
 {
-    return z->children != NULL ? z->children : pk_znode_walk_past(root, z);
+    struct pk_znode *first = pk_znode_children(z);
+    return first != NULL ? first : pk_znode_walk_past(root, z);
 }
 
 struct pk_znode *pk_znode_walk_past(const struct pk_znode *root, struct pk_znode *z)

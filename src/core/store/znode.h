@@ -53,18 +53,16 @@ struct pk_held {
 struct pk_cached;
 
 struct pk_znode {
-    struct pk_map_node map;
-    struct pk_znode *parent; /* NULL for a mount's root */
-    struct pk_znode *children, *next, **pprev;
+    struct pk_map_node map;         /* mark: pk_store.walk of the walk that has met it */
+    struct pk_znode *parent;        /* NULL for a mount's root */
+    struct pk_znode *next, **pprev; /* among the children of the parent */
+    struct pk_below *below;         /* NULL while it has no children */
     struct pk_tracking *tracking; /* watches, requests in flight and who waits; NULL when there is nothing */
     struct pk_blob *PK_APPLIED data; /* NULL: null data (local), nothing (tracked) */
     struct pk_cached *PK_APPLIED
         cached; /* tracked or promoted: its refreshes are absorbed (cached.h); else NULL */
     PK_APPLIED struct pk_held held;
-    PK_APPLIED uint32_t held_below;   /* znodes below it that memory answers reads of */
-    PK_APPLIED uint32_t moving_below; /* of all below it those whose state pk_znode_moves */
-    uint32_t len;                     /* of the name */
-    uint32_t seen_by;                 /* pk_store.walk of the walk that has met it */
+    uint32_t len; /* of the name */
     uint8_t mount;
     bool uncertain : 1; /* a promotion was never answered: what the ensemble has there may be ours */
     bool
@@ -74,6 +72,13 @@ struct pk_znode {
     bool refused : 1;          /* the ensemble refused to take it: not tried again unasked */
     bool restored : 1;         /* from a state file, not yet compared with the ensemble */
     char name[];               /* below its parent; of a mount's root the whole path */
+};
+
+/* What a znode with children has, those included that are merely tracked. */
+struct pk_below {
+    struct pk_znode *children;
+    PK_APPLIED uint32_t held;   /* znodes below it that memory answers reads of */
+    PK_APPLIED uint32_t moving; /* of all below it those whose state pk_znode_moves */
 };
 
 /* Rare company of a znode. */
@@ -111,6 +116,21 @@ static inline struct pk_bytes pk_znode_name(const struct pk_znode *z)
 static inline struct pk_bytes pk_blob_view(const struct pk_blob *b)
 {
     return b != NULL ? (struct pk_bytes){b->bytes, b->len} : (struct pk_bytes){NULL, 0};
+}
+
+static inline struct pk_znode *pk_znode_children(const struct pk_znode *z)
+{
+    return z->below != NULL ? z->below->children : NULL;
+}
+
+static inline uint32_t pk_znode_held_below(const struct pk_znode *z)
+{
+    return z->below != NULL ? z->below->held : 0;
+}
+
+static inline uint32_t pk_znode_moving_below(const struct pk_znode *z)
+{
+    return z->below != NULL ? z->below->moving : 0;
 }
 
 /* True when memory answers reads of it. */

@@ -75,7 +75,7 @@ static enum pk_err add_subtree(struct pk_store *store, struct pk_plan *plan, str
 static enum pk_err add_children(struct pk_store *store, struct pk_plan *plan, struct pk_znode *parent)
 {
     enum pk_err err = PK_OK;
-    struct pk_znode *first = parent->held.nlocal > 0 ? parent->children : NULL;
+    struct pk_znode *first = parent->held.nlocal > 0 ? pk_znode_children(parent) : NULL;
     for (struct pk_znode *z = first; z != NULL && err == PK_OK; z = z->next)
         err = add(store, plan, z);
     return err;

@@ -96,6 +96,7 @@ static void connected(uv_connect_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
     struct pk_pairs *conns = pair->conns;
+    pk_side_tried(&pair->uplink);
     if (pair->uplink.state != PK_SIDE_CONNECTING)
         return;
     pk_loop_clock(&conns->loop);
@@ -139,8 +140,7 @@ static void connect_to(struct pk_pair *pair)
     pair->tried |= UINT64_C(1) << pair->server;
     pk_side_begin(side, &conns->loop.uv, pair, PK_SIDE_CONNECTING);
     uv_tcp_nodelay(&side->tcp, 1);
-    int err = uv_tcp_connect(&side->request.connect, &side->tcp,
-                             pk_upstream_address(conns->upstream, pair->server), connected);
+    int err = pk_side_connect(side, pk_upstream_address(conns->upstream, pair->server), connected);
     if (err != 0) {
         next_server(pair, uv_strerror(err));
         return;

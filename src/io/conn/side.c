@@ -1,9 +1,11 @@
 /*
- * One TCP connection. Happy path: uv_try_write takes everything. Failure modes: the kernel takes a part (the
- * rest comes again, then uv_write); the connection is broken (swallowed until read says so).
+ * One TCP connection. Happy path: uv_try_write takes everything, so that a side at rest has no request of libuv's and
+ * takes half the memory. Failure modes: the kernel takes a part (the rest comes again, then uv_write); the connection
+ * is broken, or there is no memory for that write (swallowed until read says so).
  */
 #include "io/conn/side.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "io/loop/move.h"
@@ -28,6 +30,33 @@ void pk_side_begin(struct pk_side *side, uv_loop_t *loop, void *owner, enum pk_s
     side->reading = false;
     uv_tcp_init(loop, &side->tcp);
     side->tcp.data = owner;
+}
+
+union pk_side_request {
+    uv_connect_t connect;
+    uv_write_t write;
+};
+
+static void drop_request(struct pk_side *side)
+{
+    free(side->request);
+    side->request = NULL;
+}
+
+int pk_side_connect(struct pk_side *side, const struct sockaddr *to, uv_connect_cb connected)
+{
+    side->request = malloc(sizeof side->request->connect);
+    if (side->request == NULL)
+        return UV_ENOMEM;
+    int err = uv_tcp_connect(&side->request->connect, &side->tcp, to, connected);
+    if (err != 0)
+        drop_request(side);
+    return err;
+}
+
+void pk_side_tried(struct pk_side *side)
+{
+    drop_request(side);
 }
 
 void pk_side_connected(struct pk_side *side)
@@ -55,7 +84,12 @@ static size_t total(const struct pk_iov *iov, int n)
 
 static int64_t write_later(struct pk_side *side, const uv_buf_t *bufs, int n, size_t len, uv_write_cb written)
 {
-    int err = uv_write(&side->request.write, (uv_stream_t *)&side->tcp, bufs, (unsigned)n, written);
+    side->request = malloc(sizeof *side->request);
+    int err = UV_ENOMEM;
+    if (side->request != NULL)
+        err = uv_write(&side->request->write, (uv_stream_t *)&side->tcp, bufs, (unsigned)n, written);
+    if (err != 0)
+        drop_request(side);
     side->output = err != 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_WRITING;
     side->inflight = len;
     return err != 0 ? (int64_t)len : -1;
@@ -86,11 +120,13 @@ int64_t pk_side_write(struct pk_side *side, const struct pk_iov *iov, int n, uv_
 bool pk_side_write_all(struct pk_side *side, char *bytes, size_t len, uv_write_cb written)
 {
     uv_buf_t buf = uv_buf_init(bytes, (unsigned)len);
-    return side->state == PK_SIDE_OPEN && len > 0 && write_later(side, &buf, 1, len, written) < 0;
+    bool able = side->state == PK_SIDE_OPEN && side->output != PK_OUTPUT_WRITING;
+    return able && len > 0 && write_later(side, &buf, 1, len, written) < 0;
 }
 
 int64_t pk_side_written(struct pk_side *side, int status)
 {
+    drop_request(side);
     side->output = status < 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_FREE;
     return side->state == PK_SIDE_OPEN ? (int64_t)side->inflight : -1;
 }

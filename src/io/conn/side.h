@@ -35,15 +35,16 @@ struct pk_side {
     uint8_t output;  /* enum pk_output */
     bool reading;
     uv_tcp_t tcp;
-    union {
-        uv_write_t write;     /* OPEN */
-        uv_connect_t connect; /* CONNECTING */
-    } request;
+    union pk_side_request *request; /* while it connects or an asynchronous write is under way, else NULL */
 };
 
 /* Makes the handle of a side that is NONE, for CONNECTING or OPEN; owner is what callbacks find in the handle. */
 void pk_side_begin(struct pk_side *side, uv_loop_t *loop, void *owner, enum pk_side_state state);
-/* A connect has succeeded. */
+/* Connects a side that is CONNECTING; connected is called later. Returns 0, or a libuv error with which it is not. */
+int pk_side_connect(struct pk_side *side, const struct sockaddr *to, uv_connect_cb connected);
+/* What to do first in that callback. */
+void pk_side_tried(struct pk_side *side);
+/* The connect has succeeded. */
 void pk_side_connected(struct pk_side *side);
 /* Reading has met the end: close it next. */
 void pk_side_ended(struct pk_side *side);
