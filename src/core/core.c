@@ -79,6 +79,41 @@ enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out)
     return PK_OK;
 }
 
+static struct pk_client *find_client(struct core *core, struct pk_id id)
+{
+    struct pk_uplink *u = pk_conns_find(&core->conns, id);
+    return u != NULL ? u->client : NULL;
+}
+
+void core_client_address(struct core *core, struct pk_id id, const uint8_t *address, size_t len)
+{
+    struct pk_client *c = find_client(core, id);
+    if (c != NULL)
+        pk_identities_address(&c->identities, address, len);
+}
+
+enum pk_err core_identify(struct core *core, struct pk_id id, const char *scheme, const char *name)
+{
+    struct pk_client *c = find_client(core, id);
+    if (c == NULL)
+        return PK_OK;
+    struct pk_blob *identity =
+        pk_identity_new(core->mem, (struct pk_bytes){(const uint8_t *)scheme, (uint32_t)strlen(scheme)},
+                        (struct pk_bytes){(const uint8_t *)name, (uint32_t)strlen(name)});
+    if (identity == NULL)
+        return PK_ENOMEM;
+    enum pk_err err = pk_identities_add(core->mem, &c->identities, identity);
+    pk_blob_unref(core->mem, identity);
+    return err == PK_ENOMEM ? err : PK_OK;
+}
+
+void core_uplink_release(struct core *core, struct pk_id id, uint16_t release)
+{
+    struct pk_uplink *u = pk_conns_find(&core->conns, id);
+    if (u != NULL)
+        u->release = release;
+}
+
 static void beats_out(struct core *core, struct pk_client *c)
 {
     if (c->beats == 0 || c->out.bytes > 0)

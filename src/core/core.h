@@ -102,6 +102,16 @@ void core_free(struct core *core);
 
 /* A client connected. PK_ENOMEM: close it. */
 enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
+/* Where a client comes from, in network order, 4 or 16 bytes: for identities of the scheme ip. */
+void core_client_address(struct core *core, struct pk_id id, const uint8_t *address, size_t len);
+/*
+ * The client has proved who it is, otherwise than to the ensemble: "x509" and the subject of its certificate, "sasl"
+ * and the name at the end of an exchange. Both are copied; the identity ends with the connection. PK_ENOMEM: close it.
+ */
+enum pk_err core_identify(struct core *core, struct pk_id id, const char *scheme,
+                          const char *name) PK_NODISCARD;
+/* What kind of server a PK_UPLINK_READY that follows is about: its release, 0x0307 for 3.7, 0 when it does not tell. */
+void core_uplink_release(struct core *core, struct pk_id id, uint16_t release);
 /* Takes one event in. Failures end the connection concerned with a reason, never the core. */
 void core_step(struct core *core, struct pk_id id, const struct pk_event *event);
 /* Next connection that changed, with what is to be done for it; false when there is none. */

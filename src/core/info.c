@@ -100,6 +100,13 @@ static void check_watch_bytes(const struct core *core)
     PK_BUG_ON(watchers != core->stats.watch_bytes || mounts != core->stats.watch_bytes);
 }
 
+bool core_is(const struct core *core, struct pk_id id, const char *identity)
+{
+    const struct pk_uplink *u = pk_conns_find(&core->conns, id);
+    struct pk_bytes text = {(const uint8_t *)identity, (uint32_t)strlen(identity)};
+    return u != NULL && u->client != NULL && pk_identities_have(&u->client->identities, text);
+}
+
 void core_check(const struct core *core)
 {
     check_watch_bytes(core);

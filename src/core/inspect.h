@@ -12,6 +12,8 @@
 void core_check(const struct core *core);
 /* Every change from now on is told to the tap, which must not call the core. */
 void core_tap(struct core *core, const struct pk_tap *tap);
+/* Whether a client has proved this identity ("scheme:id"). */
+bool core_is(const struct core *core, struct pk_id id, const char *identity);
 /* What is held, to be read. */
 const struct pk_store *core_store(const struct core *core);
 

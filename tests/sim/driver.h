@@ -77,6 +77,7 @@ struct sim {
     int cut_side;   /* 1 client, 2 uplink: one cut at this offset of the stream */
     uint64_t cut_at;
     int service_opened;
+    uint16_t release;  /* that servers tell; 0: none */
     int service_fail;  /* so many attempts of the service sessions end in PK_UPLINK_FAILED */
     bool service_hold; /* new ones of them are held */
     struct {

@@ -136,6 +136,7 @@ bool sim_uplink_open(struct sim *s, int c)
     conn->wire_off = conn->uplink.off = 0;
     conn->uplink.eof = conn->uplink.eof_fed = conn->connecting = conn->closing = false;
     conn->up = true;
+    core_uplink_release(s->core, conn->id, s->release);
     sim_step(s, c, PK_UPLINK_READY, NULL, 0);
     return true;
 }

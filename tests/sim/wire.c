@@ -135,6 +135,16 @@ void wire_user(struct sup_buf *b, int xid, const char *user)
     wire_end(b, mark);
 }
 
+void wire_sasl(struct sup_buf *b, int xid, const char *token)
+{
+    size_t mark = wire_begin(b, xid, PK_OP_SASL);
+    if (token != NULL)
+        sup_str(b, token);
+    else
+        sup_int(b, -1);
+    wire_end(b, mark);
+}
+
 void wire_auth(struct sup_buf *b, int xid)
 {
     wire_user(b, xid, "u");

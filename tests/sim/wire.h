@@ -29,6 +29,8 @@ void wire_add_watch(struct sup_buf *b, int xid, const char *path, int mode);
 /* addauth of a digest user. */
 void wire_user(struct sup_buf *b, int xid, const char *user);
 void wire_auth(struct sup_buf *b, int xid);
+/* A token NULL is null. */
+void wire_sasl(struct sup_buf *b, int xid, const char *token);
 
 /* op is PK_OP_MULTI or PK_OP_MULTI_READ; its operations follow, then wire_multi_end with what this returned. */
 size_t wire_multi(struct sup_buf *b, int xid, int op);

@@ -14,6 +14,7 @@ struct zk_link {
     bool open;
     int64_t session;
     char user[16]; /* who addauth said it is */
+    char name[16]; /* who SASL said it is */
     bool lags;     /* its server has not yet seen what came after zk_lag; until a sync, a write or a watch */
 };
 
@@ -38,6 +39,7 @@ struct zk {
     int nsessions, nwatches; /* so many places of the arrays below have been used */
     int64_t now_ms;
     bool require_auth; /* everything but auth and SASL is refused and closes */
+    bool refuse_auth;  /* addauth fails, which closes */
     bool read_only;
     bool exists_needs_read; /* as from 3.8.4 on */
     bool forget_flushes;    /* defects: a multi of setData is answered, and forgotten; ACLs are */

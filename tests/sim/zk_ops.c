@@ -340,6 +340,34 @@ static void auth(struct zk *zk, struct zk_request *r)
     r->in.bad = false;
 }
 
+/* An exchange of any length: the client's token "I am NAME" is its last one. */
+static void sasl(struct zk *zk, struct zk_request *r)
+{
+    char token[64];
+    struct zk_link *link = &zk->links[r->link];
+    bool last = zk_in_str(&r->in, token, sizeof token) && strncmp(token, "I am ", 5) == 0;
+    r->in.bad = false;
+    if (last)
+        snprintf(link->name, sizeof link->name, "%.15s", token + 5);
+    sup_str(&r->body, last ? "rspauth=0" : "token");
+}
+
+static void who_am_i(const struct zk *zk, struct zk_request *r)
+{
+    const struct zk_link *link = &zk->links[r->link];
+    sup_int(&r->body, 1 + (link->user[0] != 0) + (link->name[0] != 0));
+    sup_str(&r->body, "ip");
+    sup_str(&r->body, "127.0.0.1");
+    if (link->user[0] != 0) {
+        sup_str(&r->body, "digest");
+        sup_str(&r->body, link->user);
+    }
+    if (link->name[0] != 0) {
+        sup_str(&r->body, "sasl");
+        sup_str(&r->body, link->name);
+    }
+}
+
 bool zk_answer(struct zk *zk, struct zk_request *r)
 {
     bool with_stat;
@@ -396,14 +424,20 @@ bool zk_answer(struct zk *zk, struct zk_request *r)
         return false;
     case PK_OP_AUTH:
         r->zxid = ZK_ZXID_ZERO;
+        if (zk->refuse_auth) {
+            r->err = PK_Z_AUTH_FAILED;
+            return true;
+        }
         auth(zk, r);
         return false;
     case PK_OP_SASL:
         r->zxid = ZK_ZXID_ZERO;
-        sup_str(&r->body, "token");
+        sasl(zk, r);
+        return false;
+    case PK_OP_WHO_AM_I:
+        who_am_i(zk, r);
         return false;
     case PK_OP_GET_EPHEMERALS:
-    case PK_OP_WHO_AM_I:
         sup_int(&r->body, 0);
         return false;
     case PK_OP_PING:

@@ -9,6 +9,7 @@
 #ifndef PK_CORE_CONN_CLIENT_H
 #define PK_CORE_CONN_CLIENT_H
 
+#include "core/conn/identity.h"
 #include "core/conn/uplink.h"
 #include "core/conn/wait.h"
 #include "core/store/watch.h"
@@ -84,6 +85,7 @@ struct pk_client {
 
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;
+    struct pk_identities identities;
     char four_letter[5];
 };
 

@@ -31,6 +31,7 @@ enum pk_answer {
     PK_ANSWER_FLUSH,     /* absorbed writes of cached znodes */
     PK_ANSWER_VERIFY,    /* what the ensemble has of a cached znode */
     PK_ANSWER_COMPARE,   /* whether the ensemble has a restored znode */
+    PK_ANSWER_WHO_AM_I,  /* who the ensemble thinks that a client is */
     PK_ANSWER_LEAVE,     /* closeSession of the service session */
 };
 
@@ -55,7 +56,7 @@ struct pk_entry {
     bool overtook;          /* its answer came before those of requests that were sent earlier */
     struct pk_blob *path;   /* for answers that need it, and for local reads */
     struct pk_blob *parked; /* the whole frame, length word included */
-    struct pk_blob *data;   /* of a setData below a mount; NULL is null data */
+    struct pk_blob *data;   /* of a setData below a mount, NULL is null data; of an addauth, what it proves */
     void *owner; /* of an internal request: whoever is told of its answer, or that there will be none */
     struct pk_intent *intents;
 };

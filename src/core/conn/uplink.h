@@ -52,6 +52,7 @@ struct pk_uplink {
     bool probing;         /* the request that finds that out is under way */
     bool read_only;       /* the server serves reads only */
     bool session_closing; /* closeSession has been sent */
+    uint16_t release;     /* of its server, major * 256 + minor; 0 is not known */
     int32_t timeout_ms;
     struct pk_list changed; /* in conns.changed */
     struct pk_list

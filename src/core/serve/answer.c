@@ -11,6 +11,7 @@
 
 #include "core/serve/local.h"
 #include "core/serve/merge.h"
+#include "core/sync/identify.h"
 #include "core/sync/internal.h"
 #include "core/sync/keepalive.h"
 #include "core/sync/parents.h"
@@ -228,6 +229,8 @@ void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entr
         return;
     }
     resolve(sync, c, e, &a->header, a->body);
+    if (e->answer == PK_ANSWER_AUTH)
+        pk_identify_answered(sync, c, e, &a->header, a->body);
     if (pk_tired(sync->conns))
         pk_client_rest(sync->conns, c);
     if (e != pk_queue_head(&c->queue) || c->resting) {
@@ -252,6 +255,7 @@ bool pk_answer_may_pass(const struct pk_sync *sync, const struct pk_uplink *u, c
     case PK_ANSWER_COUNT:
     case PK_ANSWER_CONFIG:
     case PK_ANSWER_CONFIGS:
+    case PK_ANSWER_AUTH:
         return false;
     default:
         return e->op != PK_OP_MULTI || e->intents == NULL;

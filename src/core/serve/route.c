@@ -13,6 +13,7 @@
 #include "core/serve/reply.h"
 #include "core/store/watch.h"
 #include "core/sync/flush.h"
+#include "core/sync/identify.h"
 #include "core/sync/keepalive.h"
 #include "core/sync/precheck.h"
 #include "core/sync/promote.h"
@@ -299,6 +300,19 @@ static enum pk_decision route_unsupported(struct pk_judged *j)
     return PK_TAKEN;
 }
 
+/* Credentials: what they prove is known when the ensemble has accepted them. */
+static enum pk_decision route_auth(struct pk_judged *j)
+{
+    const struct pk_request *req = j->req;
+    struct pk_entry *e = pk_entry_new(j->sync->conns, &j->c->up, PK_ANSWER_AUTH, req->xid, req->op, no_path);
+    if (e != NULL) {
+        const size_t head = PK_LEN_WORD + PK_REQUEST_HEADER;
+        pk_identify_claim(j->sync, j->c, e, (struct pk_bytes){j->f.p + head, (uint32_t)(j->f.len - head)});
+        pk_relay(j->sync->conns, j->c, e, &j->f);
+    }
+    return PK_TAKEN;
+}
+
 /* A client's last request: what it has not flushed goes first. */
 static enum pk_decision route_close(struct pk_judged *j)
 {
@@ -341,7 +355,7 @@ static enum pk_decision route(struct pk_judged *j)
     case PK_ROUTE_CLOSE:
         return route_close(j);
     case PK_ROUTE_AUTH:
-        return pk_relay_request(j, PK_ANSWER_AUTH, no_path);
+        return route_auth(j);
     case PK_ROUTE_RECONFIG:
         return pk_relay_request(j, PK_ANSWER_CONFIG, no_path);
     case PK_ROUTE_RELAY:

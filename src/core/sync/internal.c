@@ -9,6 +9,7 @@
 
 #include "core/sync/flush.h"
 #include "core/sync/handover.h"
+#include "core/sync/identify.h"
 #include "core/sync/precheck.h"
 #include "core/sync/promote.h"
 
@@ -28,6 +29,9 @@ static void tell(struct pk_sync *sync, struct pk_uplink *u, const struct pk_entr
         break;
     case PK_ANSWER_COMPARE:
         pk_handover_compared(sync, pk_entry_path(e), r);
+        break;
+    case PK_ANSWER_WHO_AM_I:
+        pk_identify_told(sync, u->client, r, body);
         break;
     case PK_ANSWER_LEAVE:
         pk_conn_close(sync->conns, u, PK_CLOSE_SESSION_CLOSED);

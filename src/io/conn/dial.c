@@ -112,6 +112,8 @@ static void connected(uv_connect_t *request, int status)
     pk_upstream_connected(conns->upstream, pair->server);
     pk_side_connected(&pair->uplink);
     pk_pair_read_uplink(pair);
+    core_uplink_release(conns->loop.core, pair->id,
+                        pk_server_release(&conns->upstream->servers[pair->server]));
     pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, 0);
     pk_pump(conns);
 }

@@ -180,6 +180,15 @@ static void say_connected(const struct pk_pair *pair)
     pk_log(pair->conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "connected");
 }
 
+static void tell_address(const struct pk_pair *pair)
+{
+    const union pk_address *a = &pair->peer;
+    bool v6 = a->any.sa_family == AF_INET6;
+    const void *bytes = v6 ? (const void *)&a->v6.sin6_addr : &a->v4.sin_addr;
+    core_client_address(pair->conns->loop.core, pair->id, bytes,
+                        v6 ? sizeof a->v6.sin6_addr : sizeof a->v4.sin_addr);
+}
+
 void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer)
 {
     struct pk_pair *pair = make(conns, peer);
@@ -202,6 +211,7 @@ void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer)
             pk_loop_step(&conns->loop, pair->id, PK_CLIENT_EOF, NULL, 0);
         return;
     }
+    tell_address(pair);
     pk_side_read(&pair->client, true, alloc, bytes);
     say_connected(pair);
 }

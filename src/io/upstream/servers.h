@@ -94,6 +94,8 @@ void pk_server_fail(struct pk_server *server, const char *why);
 /* Has a server tried last for a time that doubles with each failure; many failures at once are one. */
 void pk_server_back_off(struct pk_server *server);
 
+/* Major and minor number of the release that it tells, 0x0307 for 3.7; 0 when it does not. */
+uint16_t pk_server_release(const struct pk_server *server);
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
 const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
 /* No name has its address any more: who is there must leave. */
