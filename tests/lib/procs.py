@@ -54,18 +54,43 @@ def temp_dir():
     return folder
 
 
+FIRST_PORT, PORTS, LANES = 11000, 1000, 21
+_lane, _given = None, set()
+
+
+def _own_ports():
+    """The ports of this program: test programs that run side by side never share one, also between the choice of a
+    port and the bind of its server. The lane is a name in the network's own namespace that ends with the process."""
+    global _lane
+    for lane in random.sample(range(LANES), LANES) if _lane is None else ():
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.bind(f"\0pacekeeper-test-ports-{lane}")
+            _lane = (lane, s)
+            break
+        except OSError:
+            s.close()
+    if _lane is None:
+        raise RuntimeError(f"{LANES} test programs run already")
+    first = FIRST_PORT + _lane[0] * PORTS
+    return range(first, first + PORTS)
+
+
 def free_port():
     """A free loopback port below the kernel's ephemeral range, so that no outgoing connection takes it
     before its server binds it, or while that server is being restarted."""
-    for _ in range(500):
-        port = random.randint(11000, 32000)
+    ports = _own_ports()
+    for port in random.sample(ports, PORTS):
+        if port in _given:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
+                _given.add(port)
                 return port
             except OSError:
                 continue
-    raise RuntimeError("no free port on 127.0.0.1 below 32000")
+    raise RuntimeError(f"no free port on 127.0.0.1 from {ports[0]} to {ports[-1]}")
 
 
 def free_ports(n):

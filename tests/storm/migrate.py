@@ -17,6 +17,7 @@ from watch import BeatWatch, Episode
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
 WRITE_BEHIND = ["--mount", "/storm/workerbeats=write-behind", "--mount", "/storm/supervisors=write-behind"]
 PROXY_GONE = 10
+PATIENCE = 180                   # seconds, on a machine that starts the JVMs of another cluster meanwhile
 
 
 def timed_out(cluster):
@@ -38,17 +39,17 @@ def restart_daemon(e, name, role):
         mine = hosts.ADDRESSES[name]
         eventually(lambda: mine not in registered(cluster), 40, f"the end of {name}'s session", 0.2)
         host.start(role)
-        eventually(lambda: len(registered(cluster)) == 2 and quietly(cluster.ui.leader, 5), 90, "both Nimbuses", 0.3)
+        eventually(lambda: len(registered(cluster)) == 2 and quietly(cluster.ui.leader, 5), PATIENCE, "both Nimbuses", 0.3)
     else:
         host.start(role)
-        eventually(lambda: cluster.wrong() is None, 90, "the supervisor back", 0.3)
+        eventually(lambda: cluster.wrong() is None, PATIENCE, "the supervisor back", 0.3)
 
 
 def restart_worker(e, worker):
     e.killed.add(worker)
     hosts.kill(worker.pid)
     e.hold(0.5)
-    eventually(lambda: e.cluster.wrong() is None, 90, f"a new worker for {worker}", 0.3)
+    eventually(lambda: e.cluster.wrong() is None, PATIENCE, f"a new worker for {worker}", 0.3)
 
 
 def move(e, through, dice):
