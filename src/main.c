@@ -1,9 +1,10 @@
 /*
- * pacekeeper: options and configuration, then the daemon; or the command adopt.
+ * pacekeeper: options and configuration, then the daemon; or a command.
  */
 #include "io/config/adopt.h"
 #include "io/config/options.h"
 #include "io/daemon/run.h"
+#include "io/savings/savings.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ int main(int argc, char **argv)
     open_standard_files();
     if (argc > 1 && strcmp(argv[1], "adopt") == 0)
         return pk_adopt(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "savings") == 0)
+        return pk_savings(argc - 1, argv + 1);
     struct pk_options options;
     struct pk_config *config = calloc(1, sizeof *config);
     if (config == NULL) {

@@ -74,6 +74,14 @@ def parse(payload):
     return Txn(session, cxid, zxid, when, kind, [p for _, p in ops if p is not None], ops)
 
 
+def record(session, zxid, when, path, data):
+    """The bytes of a setData as a server logs it."""
+    raw = path.encode()
+    payload = struct.pack(">qiqqii", session, 1, zxid, when, SET_DATA, len(raw)) + raw
+    payload += struct.pack(">i", len(data)) + data + struct.pack(">i", 1)
+    return struct.pack(">qi", zlib.adler32(payload), len(payload)) + payload + b"B"
+
+
 def read_file(path):
     """The transactions of one log file."""
     with open(path, "rb") as f:
