@@ -7,6 +7,7 @@
  */
 #include "tools/bench/hold.h"
 #include "tools/bench/load.h"
+#include "tools/bench/lost.h"
 #include "tools/bench/pulse.h"
 #include "tools/bench/storm.h"
 
@@ -18,6 +19,8 @@ static const struct pk_bench_subject *subject_of(enum pk_bench_command command)
     case PK_BENCH_IDLE:
     case PK_BENCH_ZNODES:
         return &pk_hold_subject;
+    case PK_BENCH_LOST:
+        return &pk_lost_subject;
     case PK_BENCH_PULSES:
         return &pk_pulse_subject;
     default:

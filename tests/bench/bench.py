@@ -25,7 +25,7 @@ from table import Table
 
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
-    store.local_creates, store.listing, store.release, ensemble.transactions, replay.replay, replay.pulses)}
+    store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, replay.replay, replay.pulses)}
 ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
 
 

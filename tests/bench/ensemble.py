@@ -1,6 +1,7 @@
-"""Section of `make bench`: what the ensemble still has to write, by its own transaction log.
+"""Sections of `make bench` with ensembles of their own: what they still have to write, by their own transaction log, and
+what clients see of a server that is lost.
 
-Happy path: for each mode a ZooKeeper and a daemon that have done nothing else, simulated workers that beat as Storm's,
+Happy path, transactions: for each mode a ZooKeeper and a daemon that have done nothing else, simulated workers that beat as Storm's,
 and the transactions of a stretch that begins when every worker has its heartbeat and every cached znode was flushed.
 """
 import rig
@@ -56,4 +57,28 @@ def transactions(bench):
         elif mode and mode.startswith("write-behind") and base:
             bench.expect("transactions in mode write-behind, of directly (3 s beats, flush 10 s: 0.30; quick: 0.50)",
                          txns / base, 1.1 * period / flush, at_least=False)
+    table.print()
+
+
+def lost(bench):
+    """A follower is killed under its clients."""
+    sessions = 900 if bench.quick else 5000
+    table = Table(f"a server of three is killed under {sessions} sessions: until those on it are served again",
+                  ["clients", "half ms", "99 % ms", "all ms", "connections ended", "expired", "never served"])
+    zookeepers = rig.Ensemble(3, jvm=BIG_JVM).start()
+    for name in ("directly", "pacekeeper", "other"):
+        if name not in bench.targets and name != "directly":
+            continue
+        daemon = None
+        if name != "directly":
+            daemon = bench.new_daemon(upstream=zookeepers, path=bench.against if name == "other" else None)
+        victim = zookeepers.followers()[0]
+        r = bench.run(name, "lost", servers=[daemon] if daemon else zookeepers.servers, sessions=sessions,
+                      affected=-(-sessions // 3), victim=victim.pid, seconds=40, timeout_ms=20000)
+        if r:
+            table.row(name, r["half_ms"], r["p99_ms"], r["all_ms"], r["connections"], r["expired"], r["unserved"])
+        if daemon:
+            daemon.stop()
+        victim.restart()
+    zookeepers.stop()
     table.print()

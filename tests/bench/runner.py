@@ -85,14 +85,14 @@ class Bench:
             daemon.argv[0] = os.path.abspath(path)
         return daemon.start()
 
-    def run(self, target, name, server=None, **options):
-        """One run of pk-bench; its result line as a dictionary, {} when it failed."""
-        server = server or self.targets.get(target)
-        if server is None:
+    def run(self, target, name, server=None, servers=None, **options):
+        """One run of pk-bench; its result line as a dictionary, {} when it failed. servers: several instead of one."""
+        servers = servers or [server or self.targets.get(target)]
+        if servers[0] is None:
             return {}
         if name in ("load", "frames"):
             options.setdefault("warmup", 0.2)
-        argv = command(name, [server], {"it": server.pid}, **options)
+        argv = command(name, servers, {"it": servers[0].pid}, **options)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
         found = result(done.stdout)
         if done.returncode != 0 or not found:

@@ -18,11 +18,12 @@ enum {
     CLUSTERS = PK_BENCH_STORM | PK_BENCH_PULSES,
     LOADS = PK_BENCH_LOAD | PK_BENCH_FRAMES,
     CROWDS = LOADS | PK_BENCH_IDLE | PK_BENCH_ZNODES,
-    ALL = CLUSTERS | CROWDS,
+    SESSIONS = CROWDS | PK_BENCH_LOST,
+    ALL = CLUSTERS | SESSIONS,
     ROOTED = PK_BENCH_STORM | CROWDS,
     KEEPING = LOADS | PK_BENCH_STORM | PK_BENCH_ZNODES,
     SIZED = KEEPING | PK_BENCH_PULSES,
-    TIMED = LOADS | CLUSTERS | PK_BENCH_IDLE,
+    TIMED = LOADS | CLUSTERS | PK_BENCH_IDLE | PK_BENCH_LOST,
 };
 
 struct option {
@@ -40,10 +41,10 @@ static const struct option options[] = {
      TEXT, AT(root), 0, 0},
     {"seconds", "N", "measured time; storm, pulses: 0 runs until SIGINT (10)", TIMED, NUMBER, AT(seconds), 0,
      1e6},
-    {"warmup", "N", "seconds before the measured time (0.5; storm, pulses: 0)", LOADS | CLUSTERS, NUMBER,
-     AT(warmup), 0, 1e4},
+    {"warmup", "N", "seconds before the measured time (0.5; lost: 2; storm, pulses: 0)",
+     LOADS | CLUSTERS | PK_BENCH_LOST, NUMBER, AT(warmup), 0, 1e4},
     {"size", "BYTES", "data of a beat or znode (1024)", SIZED, INTEGER, AT(size), 24, 1 << 20},
-    {"sessions", "N", "sessions (100)", CROWDS, INTEGER, AT(sessions), 1, 60000},
+    {"sessions", "N", "sessions (100)", SESSIONS, INTEGER, AT(sessions), 1, 60000},
     {"op", "NAME",
      "beat (exists, setData), get, set, exists, read-all (exists, getData), list (of the parent)", LOADS,
      TEXT, AT(op), 0, 0},
@@ -63,7 +64,11 @@ static const struct option options[] = {
      AT(period_ms), 1, 600000},
     {"scan-ms", "N", "time between Nimbus' scans (10 for 3 of the period, as in Storm; with --line: 10000)",
      CLUSTERS, INTEGER, AT(scan_ms), 1, 600000},
-    {"timeout-ms", "N", "session timeout asked for (20000)", ROOTED, INTEGER, AT(timeout_ms), 100, 3600000},
+    {"timeout-ms", "N", "session timeout asked for (20000)", ROOTED | PK_BENCH_LOST, INTEGER, AT(timeout_ms),
+     100, 3600000},
+    {"victim", "PID", "the server that is killed", PK_BENCH_LOST, INTEGER, AT(victim), 1, 1 << 30},
+    {"affected", "N", "how many sessions it had: the N that waited longest are reported (all)", PK_BENCH_LOST,
+     INTEGER, AT(affected), 1, 60000},
     {"pid", "[NAME=]PID", "report CPU and memory of this process (repeatable)", ALL, PIDS, 0, 0, 0},
     {"progress", NULL, "live progress even when stderr is no terminal", ALL, FLAG, AT(progress), 0, 0},
     {"keep", NULL, "leave the znodes in place", KEEPING, FLAG, AT(keep), 0, 0},
@@ -79,6 +84,7 @@ static const struct {
     {"frames", "the same requests to a frame echo (no session, no set-up)", PK_BENCH_FRAMES},
     {"idle", "hold idle sessions, report memory per connection", PK_BENCH_IDLE},
     {"znodes", "create znodes, report memory per znode", PK_BENCH_ZNODES},
+    {"lost", "kill a server under its sessions, report when they are served again", PK_BENCH_LOST},
     {"pulses", "the same cluster, sent to a Storm Pacemaker daemon", PK_BENCH_PULSES},
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
@@ -164,7 +170,7 @@ static void fill_in(struct pk_bench_opt *o, const struct pk_line *line)
 {
     bool storm = o->command == PK_BENCH_STORM;
     if (o->warmup < 0)
-        o->warmup = (o->command & LOADS) != 0 ? 0.5 : 0;
+        o->warmup = (o->command & LOADS) != 0 ? 0.5 : o->command == PK_BENCH_LOST ? 2 : 0;
     if (o->period_ms == 0)
         o->period_ms = line != NULL ? line->period_ms : 3000;
     if (o->scan_ms == 0)

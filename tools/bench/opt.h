@@ -15,6 +15,7 @@ enum pk_bench_command {
     PK_BENCH_IDLE = 8,
     PK_BENCH_ZNODES = 16,
     PK_BENCH_PULSES = 32,
+    PK_BENCH_LOST = 64,
 };
 
 enum { PK_BENCH_PIDS = 8 };
@@ -30,6 +31,8 @@ struct pk_bench_opt {
     int workers, topologies, period_ms, scan_ms, supervisors;
     const char *line; /* of Storm; NULL: beats only */
     int timeout_ms;
+    int victim,
+        affected; /* the process that is killed, and how many sessions were on it; 0: not given, all */
     bool progress, keep;
     int npids;
     struct {

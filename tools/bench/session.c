@@ -22,7 +22,7 @@ enum {
     FRAME_MAX = 64 << 20,
     HEAD = PK_LEN_WORD + PK_REQUEST_HEADER
 };
-enum { PASSWD_LEN = 16, CONNECT_LEN = PK_LEN_WORD + 4 + 8 + 4 + 8 + 4 + PASSWD_LEN + 1 };
+enum { CONNECT_LEN = PK_LEN_WORD + 4 + 8 + 4 + 8 + 4 + PK_PASSWD_LEN + 1 };
 
 struct unsent {
     uv_write_t req;
@@ -201,11 +201,14 @@ void pk_zs_keep_alive(struct pk_zs *s, uint64_t now)
 static bool take_response(struct pk_zs *s, const uint8_t *p, size_t n)
 {
     struct pk_connect_response got;
-    if (pk_connect_response_decode(p, n, &got) != PK_OK || got.timeout <= 0) {
+    bool decoded = pk_connect_response_decode(p, n, &got) == PK_OK;
+    if (!decoded || got.timeout <= 0 || got.passwd.len != PK_PASSWD_LEN) {
+        s->refused = decoded && got.timeout <= 0;
         lose(s, "the server refused the session");
         return false;
     }
     s->id = got.session_id;
+    memcpy(s->passwd, got.passwd.p, PK_PASSWD_LEN);
     s->timeout_ms = got.timeout;
     s->state = PK_ZS_READY;
     s->on_ready(s);
@@ -340,16 +343,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     pk_zs_flush(s->loop);
 }
 
-/* A ConnectRequest for a new session, read-only servers not wanted. */
-static void put_connect(uint8_t *p, int32_t timeout_ms)
+/* A ConnectRequest for the session that it has, or a new one; read-only servers not wanted. */
+static void put_connect(uint8_t *p, const struct pk_zs *s)
 {
-    static const uint8_t passwd[PASSWD_LEN];
     p = pk_put_int(p, CONNECT_LEN - PK_LEN_WORD);
     p = pk_put_int(p, 0);
-    p = pk_put_long(p, 0);
-    p = pk_put_int(p, timeout_ms);
-    p = pk_put_long(p, 0);
-    p = pk_put_bytes(p, (struct pk_bytes){passwd, PASSWD_LEN});
+    p = pk_put_long(p, s->zxid);
+    p = pk_put_int(p, s->id != 0 ? s->timeout_ms : s->loop->timeout_ms);
+    p = pk_put_long(p, s->id);
+    p = pk_put_bytes(p, (struct pk_bytes){s->passwd, PK_PASSWD_LEN});
     pk_put_bool(p, false);
 }
 
@@ -370,7 +372,7 @@ static void on_connected(uv_connect_t *req, int status)
         s->state = PK_ZS_READY;
         s->on_ready(s);
     } else {
-        put_connect(pk_zs_begin(s, CONNECT_LEN) - HEAD, s->loop->timeout_ms);
+        put_connect(pk_zs_begin(s, CONNECT_LEN) - HEAD, s);
         s->loop->out_len += CONNECT_LEN;
         s->state = PK_ZS_HANDSHAKE;
     }
@@ -379,7 +381,7 @@ static void on_connected(uv_connect_t *req, int status)
 
 void pk_zs_open(struct pk_zs *s)
 {
-    const struct sockaddr_storage *to = &s->loop->servers[s->index % s->loop->nservers];
+    const struct sockaddr_storage *to = &s->loop->servers[(s->index + s->tries) % s->loop->nservers];
     s->state = PK_ZS_CONNECTING;
     uv_tcp_init(s->loop->uv, &s->tcp);
     s->tcp.data = s;

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "proto/records.h"
+
 struct pk_zs;
 
 /* A reply, valid during the call that gets it. */
@@ -64,15 +66,18 @@ struct pk_zs {
     void *owner;    /* the caller's */
     void *task;     /* the caller's: what the present chain of requests is about */
     uint32_t index; /* the caller's; also chooses the server */
+    uint32_t tries; /* the caller's: how many servers further on */
     void (*on_ready)(struct pk_zs *);
     void (*on_lost)(struct pk_zs *, const char *why); /* after every open call was answered PK_ZS_LOST; never
                                                          after pk_zs_end */
     uv_tcp_t tcp;
     uv_connect_t connect;
     enum pk_zs_state state;
-    int32_t timeout_ms;       /* negotiated */
-    int32_t xid;              /* last used */
-    int64_t id, zxid;         /* session id; highest zxid seen */
+    int32_t timeout_ms; /* negotiated */
+    int32_t xid;        /* last used */
+    int64_t id, zxid;   /* session id; highest zxid seen; pk_zs_open takes a session up that has an id */
+    uint8_t passwd[PK_PASSWD_LEN];
+    bool refused;             /* the server answered that there is no such session */
     uint64_t written;         /* ns, last time that anything was sent */
     struct pk_zs_call *calls; /* ring of requests that await replies */
     uint32_t first, count, cap;
@@ -84,7 +89,8 @@ struct pk_zs {
 bool pk_zs_loop_init(struct pk_zs_loop *loop);
 void pk_zs_loop_free(struct pk_zs_loop *loop);
 
-/* Connects. loop, index, on_ready and on_lost must be set, all else zero. Failures come through on_lost. */
+/* Connects. loop, index, on_ready and on_lost must be set, all else zero, or as it was when the state became
+ * PK_ZS_IDLE: then the session is taken up again. Failures come through on_lost. */
 void pk_zs_open(struct pk_zs *s);
 
 /* Begins a request frame: returns room for max bytes of record after the header, to be given to pk_zs_send
