@@ -10,27 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/config/error.h"
-
-/* As ssh and PostgreSQL do with keys: the owner alone, or root's file for a group. */
-static enum pk_err check_mode(FILE *in, const char *file, struct pk_config_error *error)
-{
-    struct stat st;
-    if (fstat(fileno(in), &st) != 0)
-        return pk_config_fail(error, file, 0, "cannot be read: %s", strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return pk_config_fail(error, file, 0, "is no regular file");
-    mode_t allowed = st.st_uid == 0 ? 0750 : 0700;
-    if ((st.st_mode & 0777 & ~allowed) != 0)
-        return pk_config_fail(
-            error, file, 0,
-            "it holds secrets, and others than its owner may use it (mode %03o): chmod %s %.200s",
-            (unsigned)(st.st_mode & 0777), st.st_uid == 0 ? "640" : "600", file);
-    return PK_OK;
-}
+#include "io/config/readfile.h"
 
 static bool is_scheme(const char *text, size_t len)
 {
@@ -107,7 +89,7 @@ enum pk_err pk_auth_read(struct pk_auth *auth, const char *file, struct pk_confi
     }
     char buffer[BUFSIZ];
     setvbuf(in, buffer, _IOFBF, sizeof buffer);
-    enum pk_err err = check_mode(in, file, error);
+    enum pk_err err = pk_file_check_secret(fileno(in), file, error);
     if (err == PK_OK)
         err = read_lines(auth, in, file, error);
     fclose(in);

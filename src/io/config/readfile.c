@@ -46,15 +46,53 @@ static enum pk_err read_all(struct pk_file *out, int fd, const char *path, struc
     return pk_config_fail(error, path, 0, "cannot be read: %s", why);
 }
 
-enum pk_err pk_file_read(struct pk_file *out, const char *path, struct pk_config_error *error)
+static enum pk_err read_file(struct pk_file *out, const char *path, bool secret,
+                             struct pk_config_error *error)
 {
     *out = (struct pk_file){NULL, 0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return pk_config_fail(error, path, 0, "cannot be read: %s", strerror(errno));
     enum pk_err err = what_it_is(fd, path, error);
+    if (err == PK_OK && secret)
+        err = pk_file_check_secret(fd, path, error);
     if (err == PK_OK)
         err = read_all(out, fd, path, error);
     close(fd);
     return err;
+}
+
+enum pk_err pk_file_read(struct pk_file *out, const char *path, struct pk_config_error *error)
+{
+    return read_file(out, path, false, error);
+}
+
+enum pk_err pk_file_read_secret(struct pk_file *out, const char *path, struct pk_config_error *error)
+{
+    return read_file(out, path, true, error);
+}
+
+void pk_file_wipe(struct pk_file *file)
+{
+    if (file->bytes != NULL)
+        explicit_bzero(file->bytes, file->len);
+    free(file->bytes);
+    *file = (struct pk_file){NULL, 0};
+}
+
+/* As ssh and PostgreSQL do with keys: the owner alone, or root's file for a group. */
+enum pk_err pk_file_check_secret(int fd, const char *path, struct pk_config_error *error)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return pk_config_fail(error, path, 0, "cannot be read: %s", strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return pk_config_fail(error, path, 0, "is no regular file");
+    mode_t allowed = st.st_uid == 0 ? 0750 : 0700;
+    if ((st.st_mode & 0777 & ~allowed) != 0)
+        return pk_config_fail(
+            error, path, 0,
+            "it holds secrets, and others than its owner may use it (mode %03o): chmod %s %.200s",
+            (unsigned)(st.st_mode & 0777), st.st_uid == 0 ? "640" : "600", path);
+    return PK_OK;
 }

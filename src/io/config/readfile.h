@@ -25,4 +25,12 @@ struct pk_file {
  */
 enum pk_err pk_file_read(struct pk_file *out, const char *path, struct pk_config_error *error) PK_NODISCARD;
 
+/* The same for a file with secrets, which others than its owner may not use; to be given to pk_file_wipe. */
+enum pk_err pk_file_read_secret(struct pk_file *out, const char *path,
+                                struct pk_config_error *error) PK_NODISCARD;
+/* Wipes and frees. */
+void pk_file_wipe(struct pk_file *file);
+/* Refuses an open file with secrets that is no regular one, or that others may use; says the chmod that helps. */
+enum pk_err pk_file_check_secret(int fd, const char *path, struct pk_config_error *error) PK_NODISCARD;
+
 #endif
