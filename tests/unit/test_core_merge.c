@@ -154,6 +154,33 @@ static void nonode_crosses_a_local_create(void **state)
     sim_expect_data(&f, "data");
 }
 
+/* A server that serves reads only cannot be told of a local znode: it says NONODE to a read with a watch, where the plain
+ * read, from memory, finds it. */
+static void a_watch_in_a_read_only_session_finds_what_is_held(void **state)
+{
+    (void)state;
+    static const int ops[] = {PK_OP_EXISTS, PK_OP_GET_DATA, PK_OP_GET_CHILDREN, PK_OP_GET_CHILDREN2};
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "data");
+    s.zk.read_only = true;
+    int reader = sim_connect(&s, 10000);
+    s.zk.read_only = false;
+    for (int watch = 0; watch < 2; watch++)
+        for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+            wire_read(&b, 5, ops[i], M "/t", watch);
+            sim_call(&s, reader, &b, PK_Z_OK, &f);
+            if (ops[i] == PK_OP_GET_DATA)
+                sim_expect_data(&f, "data");
+        }
+    assert_null(upstream(M "/t"));
+    sim_beats(&s, c, M "/t", 1);
+    wire_read(&b, 6, PK_OP_GET_DATA, M "/t", true);
+    sim_call(&s, reader, &b, PK_Z_OK, &f);
+    sim_expect_data(&f, "beat 0");
+    wire_read(&b, 7, PK_OP_GET_DATA, M "/none", true);
+    sim_call(&s, reader, &b, PK_Z_NO_NODE, NULL);
+}
+
 /* Somebody made a local parent of ours in the ensemble. What we count below theirs is not to be forgotten when theirs
  * is seen for the first time, as if it had been created anew. */
 static void share_of_a_parent_that_was_lost(void **state)
@@ -189,6 +216,7 @@ int main(void)
         CASE(listing_crosses_a_promotion),
         CASE(nonode_is_asked_again),
         CASE(nonode_crosses_a_local_create),
+        CASE(a_watch_in_a_read_only_session_finds_what_is_held),
         CASE(share_of_a_parent_that_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

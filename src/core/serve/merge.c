@@ -304,10 +304,12 @@ static enum pk_merge judge_missing(struct pk_sync *sync, const struct pk_entry *
         return PK_MERGE_NOTHING;
     pk_seen_changed(z, zxid);
     bool behind = z->cached != NULL && pk_seen_missing(sync, z, zxid);
-    if (e->retried || !is_read(e->op))
+    if (!is_read(e->op))
         return PK_MERGE_NOTHING;
     if (pk_znode_held(z))
-        return e->watch ? PK_MERGE_NOTHING : PK_MERGE_LOCAL;
+        return PK_MERGE_LOCAL;
+    if (e->retried)
+        return PK_MERGE_NOTHING;
     if (behind || (z->held.state == PK_ZNODE_PROMOTED && zxid < z->held.czxid))
         return PK_MERGE_AGAIN;
     return z->held.nlocal > 0 ? PK_MERGE_RECREATE : PK_MERGE_NOTHING;
