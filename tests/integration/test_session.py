@@ -304,6 +304,38 @@ def test_close_session_removes_ephemerals_before_its_reply():
     other.close_session()
 
 
+def answers_to(addr, base, xid):
+    """What comes back for one xid on everything: (xid, err, length), one request after the other, to the end."""
+    conn = Conn(addr)
+    node = f"{base}/x{xid}"
+    requests = ((wire.OP_CREATE, wire.create(node, b"1")), (wire.OP_SET_DATA, wire.set_data(node, b"22")),
+                (wire.OP_EXISTS, wire.exists(node)), (wire.OP_GET_DATA, wire.get_data(node, True)),
+                (wire.OP_GET_DATA, wire.get_data(f"{base}/nothing")), (wire.OP_PING, b""),
+                (wire.OP_MULTI, wire.multi([(wire.OP_CHECK, wire.check(node, 7))])),
+                (wire.OP_SYNC, wire.sync(node)), (wire.OP_AUTH, wire.auth("digest", b"a:b")),
+                (wire.OP_SET_DATA, wire.set_data(node, b"333")), (wire.OP_DELETE, wire.delete(node)),
+                (wire.OP_CLOSE_SESSION, b""))
+    found = []
+    for op, body in requests:
+        conn.send(xid, op, body)
+        reply = conn.recv()
+        if op == wire.OP_SET_DATA and len(found) > 3:       # its event comes first
+            found.append((reply.xid, reply.err, wire.event(reply.body)[0]))
+            reply = conn.recv()
+        found.append((reply.xid, reply.err, len(reply.body)))
+    found.append(conn.recv())
+    return found
+
+
+def test_any_xid_on_any_request():
+    zk, proxy = both()
+    for xid in (-1, -2, -4, -8, 0, -2 ** 31, -0x40000000):
+        direct = answers_to(zk.addr, "/e", xid)
+        assert direct[0][:2] == (xid, 0) and direct[-1] is None, direct
+        for base in ("/e", "/m"):
+            assert answers_to(proxy.addr, base, xid) == direct, (xid, base)
+
+
 def test_an_abrupt_end_leaves_the_session():
     _, proxy = both()
     for end in ("close", "abort"):

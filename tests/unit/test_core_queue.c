@@ -240,10 +240,43 @@ static void early_errors(void **state)
     tear_down();
 }
 
+/* The xids that mean something in an answer are a request's like any other: a server gives them back. Once the answer
+ * was taken for a ping's or for an event, and the connection ended. */
+static void xids_with_a_meaning(void **state)
+{
+    (void)state;
+    static const int32_t xids[] = {PK_XID_NOTIFICATION, PK_XID_PING, PK_XID_AUTH, PK_XID_SET_WATCHES};
+    set_up();
+    sim_local_create(&s, c, M "/t/local", "x");
+    for (size_t i = 0; i < sizeof xids / sizeof xids[0]; i++) {
+        struct sim_frame f;
+        wire_read(&b, xids[i], PK_OP_EXISTS, "/storm", false);
+        wire_ping(&b);
+        wire_read(&b, xids[i], PK_OP_GET_DATA, "/nothing", false);
+        wire_read(&b, xids[i], PK_OP_EXISTS, M "/t/local", false);
+        wire_read(&b, xids[i], PK_OP_GET_CHILDREN2, M, true);
+        sim_go(&s, c, &b);
+        int pings = 0;
+        for (int n = 0; n < 5; n++) {
+            assert_true(sim_frame(&s, c, &f));
+            pings += f.xid == PK_XID_PING && f.len == 0 && f.err == PK_Z_OK;
+            assert_true(f.xid == xids[i] || f.xid == PK_XID_PING);
+        }
+        assert_int_equal(pings, 1);
+        assert_false(sim_frame(&s, c, &f));
+        assert_false(s.conns[c].closed);
+    }
+    tear_down();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(at_once),     cmocka_unit_test(delayed),
-                                       cmocka_unit_test(delayed_six), cmocka_unit_test(with_overtaking),
-                                       cmocka_unit_test(one_by_one),  cmocka_unit_test(early_errors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(at_once),
+                                       cmocka_unit_test(delayed),
+                                       cmocka_unit_test(delayed_six),
+                                       cmocka_unit_test(with_overtaking),
+                                       cmocka_unit_test(one_by_one),
+                                       cmocka_unit_test(early_errors),
+                                       cmocka_unit_test(xids_with_a_meaning)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ struct pk_entry *pk_awaited_match(const struct pk_awaited *a, const struct pk_re
 {
     for (struct pk_list *at = a->entries.next; at != &a->entries; at = at->next) {
         struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, uplink);
-        if (e->xid == r->xid && (at == a->entries.next || may_overtake(e, r, header_only)))
+        if (e->asked_xid == r->xid && (at == a->entries.next || may_overtake(e, r, header_only)))
             return e;
     }
     return NULL;

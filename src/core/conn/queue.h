@@ -49,6 +49,8 @@ enum pk_entry_state {
 struct pk_entry {
     struct pk_list client, uplink; /* self-linked when not in that list */
     int32_t xid, op;
+    int32_t
+        asked_xid; /* with which the ensemble is asked: xid, but for those that would make its answer another's */
     uint8_t answer, state;
     uint8_t part;           /* which question of a precheck */
     bool watch;             /* the request sets a watch */
@@ -84,6 +86,12 @@ void pk_awaited_init(struct pk_awaited *a);
 /* The entry whose answer a reply header announces, or NULL when it can be nobody's (auth, SASL and header-only error
  * replies may overtake: protocol.md 4.3). header_only: nothing follows the reply header. */
 struct pk_entry *pk_awaited_match(const struct pk_awaited *a, const struct pk_reply *r, bool header_only);
+
+/* Its answer has another xid than the client is to be given. */
+static inline bool pk_entry_renamed(const struct pk_entry *e)
+{
+    return e->asked_xid != e->xid;
+}
 
 static inline struct pk_bytes pk_entry_path(const struct pk_entry *e)
 {

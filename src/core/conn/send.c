@@ -18,6 +18,21 @@ static void note_outstanding(struct pk_conns *conns, struct pk_uplink *u)
     }
 }
 
+/* A fresh xid of our own: negative, so that servers do not count it in their throttling. */
+static int32_t internal_xid(struct pk_conns *conns)
+{
+    enum { FIRST = -0x40000000, LAST = -0x20000000 };
+    int32_t xid = conns->internal_xid;
+    conns->internal_xid = xid < FIRST || xid >= LAST ? FIRST : xid + 1;
+    return conns->internal_xid;
+}
+
+/* A server gives every request the xid back that it had; these two say that a frame answers none, or a ping. */
+static bool has_meaning(int32_t xid)
+{
+    return xid == PK_XID_NOTIFICATION || xid == PK_XID_PING;
+}
+
 struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum pk_answer answer, int32_t xid,
                               int32_t op, struct pk_bytes path)
 {
@@ -36,6 +51,7 @@ struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum 
     pk_list_init(&e->client);
     pk_list_init(&e->uplink);
     e->xid = xid;
+    e->asked_xid = has_meaning(xid) ? internal_xid(conns) : xid;
     e->op = op;
     e->answer = (uint8_t)answer;
     e->state = PK_ENTRY_AWAITED;
@@ -105,7 +121,15 @@ void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, c
     pk_entry_queue(conns, c, e);
     await(conns, &c->up, e);
     conns->stats->requests_relayed++;
-    send_frame(conns, &c->up, f);
+    if (!pk_entry_renamed(e)) {
+        send_frame(conns, &c->up, f);
+        return;
+    }
+    uint8_t *p = uplink_room(conns, &c->up, f->len);
+    if (p == NULL)
+        return;
+    memcpy(p, f->p, f->len);
+    pk_put32(p + PK_LEN_WORD, (uint32_t)e->asked_xid);
 }
 
 void pk_relay_ping(struct pk_conns *conns, struct pk_client *c, const struct pk_frame *f)
@@ -115,15 +139,6 @@ void pk_relay_ping(struct pk_conns *conns, struct pk_client *c, const struct pk_
         pk_awaited_ping(&c->up.awaited, false);
         note_outstanding(conns, &c->up);
     }
-}
-
-/* A fresh xid for an internal request: negative, so that servers do not count it in their throttling. */
-static int32_t internal_xid(struct pk_conns *conns)
-{
-    enum { FIRST = -0x40000000, LAST = -0x20000000 };
-    int32_t xid = conns->internal_xid;
-    conns->internal_xid = xid < FIRST || xid >= LAST ? FIRST : xid + 1;
-    return conns->internal_xid;
 }
 
 struct pk_entry *pk_send_internal_body(struct pk_conns *conns, struct pk_uplink *u, enum pk_answer answer,
@@ -139,7 +154,7 @@ struct pk_entry *pk_send_internal_body(struct pk_conns *conns, struct pk_uplink 
     }
     e->owner = owner;
     await(conns, u, e);
-    *body = pk_put_request(p, len, e->xid, op);
+    *body = pk_put_request(p, len, e->asked_xid, op);
     conns->stats->swallowed++;
     return e;
 }
@@ -187,7 +202,7 @@ void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry 
     uint8_t *p = uplink_room(conns, &c->up, PK_LEN_WORD + PK_REQUEST_HEADER + len);
     if (p == NULL)
         return;
-    p = pk_put_bytes(pk_put_request(p, len, e->xid, e->op), path);
+    p = pk_put_bytes(pk_put_request(p, len, e->asked_xid, e->op), path);
     if (watch)
         pk_put_bool(p, e->watch);
 }

@@ -218,16 +218,9 @@ static void admit(struct pk_sync *sync, struct pk_uplink *u, const struct pk_ent
         pk_client_wake(sync->conns, u->client);
 }
 
-void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entry *e,
-                       const struct pk_answer_frame *a)
+static void arrived(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e,
+                    const struct pk_answer_frame *a)
 {
-    struct pk_client *c = u->client;
-    pk_list_del(&e->uplink);
-    admit(sync, u, e, &a->header);
-    if (pk_answer_is_internal(e->answer)) {
-        pk_internal_answer(sync, u, e, &a->header, a->body);
-        return;
-    }
     resolve(sync, c, e, &a->header, a->body);
     if (e->answer == PK_ANSWER_AUTH)
         pk_identify_answered(sync, c, e, &a->header, a->body);
@@ -244,10 +237,44 @@ void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entr
     pk_answers_advance(sync, c);
 }
 
+/* The answer, with the xid that the client gave its request; NULL when the client is to end. */
+static struct pk_blob *renamed(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
+                               const struct pk_frame *f)
+{
+    struct pk_blob *blob = pk_blob_new(sync->mem, f->p, f->len);
+    if (blob != NULL)
+        pk_put32(blob->bytes + PK_LEN_WORD, (uint32_t)e->xid);
+    else
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+    return blob;
+}
+
+void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entry *e,
+                       const struct pk_answer_frame *a)
+{
+    struct pk_client *c = u->client;
+    pk_list_del(&e->uplink);
+    admit(sync, u, e, &a->header);
+    if (pk_answer_is_internal(e->answer)) {
+        pk_internal_answer(sync, u, e, &a->header, a->body);
+        return;
+    }
+    if (!pk_entry_renamed(e)) {
+        arrived(sync, c, e, a);
+        return;
+    }
+    struct pk_blob *blob = renamed(sync, c, e, &a->frame);
+    struct pk_answer_frame own =
+        blob != NULL ? pk_answer_frame((struct pk_frame){blob->bytes, blob->len, false}) : *a;
+    arrived(sync, c, e, &own);
+    pk_blob_unref(sync->mem, blob);
+}
+
 bool pk_answer_may_pass(const struct pk_sync *sync, const struct pk_uplink *u, const struct pk_entry *e,
                         const struct pk_reply *r)
 {
-    if (pk_answer_is_internal(e->answer) || e != pk_queue_head(&u->client->queue) || u->client->resting)
+    if (pk_entry_renamed(e) || pk_answer_is_internal(e->answer) || e != pk_queue_head(&u->client->queue) ||
+        u->client->resting)
         return false;
     switch ((enum pk_answer)e->answer) {
     case PK_ANSWER_READ:
