@@ -77,6 +77,12 @@ static void block(struct core *core, struct pk_client *c)
         c->blocked_us = core->conns.now_us;
 }
 
+/* To judge a request of len bytes; one that awaits its turn is not looked at. */
+static size_t work_of(const struct pk_client *c, size_t len)
+{
+    return PK_WORK_FRAME + (c->awaits_turn ? 0 : len / WORK_DECODE);
+}
+
 /* Judges the frames in p[0..n) until its turn is over; returns how many bytes were taken. */
 static size_t judge_span(struct core *core, struct pk_client *c, const uint8_t *p, size_t n, bool borrowed)
 {
@@ -91,7 +97,7 @@ static size_t judge_span(struct core *core, struct pk_client *c, const uint8_t *
             pk_client_rest(&core->conns, c);
             return off;
         }
-        pk_work(&core->conns, PK_WORK_FRAME + len / WORK_DECODE);
+        pk_work(&core->conns, work_of(c, len));
         struct pk_frame f = {p + off, len, borrowed};
         enum pk_decision decision = take(core, c, &f);
         if (decision != PK_WAITS)
@@ -173,7 +179,7 @@ static void judge_backlog(struct core *core, struct pk_client *c)
 static void go_on(struct core *core, struct pk_client *c)
 {
     if (c->pending != NULL)
-        pk_work(&core->conns, PK_WORK_FRAME + c->pending->frame->len / WORK_DECODE);
+        pk_work(&core->conns, work_of(c, c->pending->frame->len));
     if (c->pending != NULL && pk_route_pending(&core->sync, c) == PK_TAKEN)
         c->received++;
     if (c->pending != NULL || c->up.ending)

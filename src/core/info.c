@@ -107,6 +107,11 @@ bool core_is(const struct core *core, struct pk_id id, const char *identity)
     return u != NULL && u->client != NULL && pk_identities_have(&u->client->identities, text);
 }
 
+uint64_t core_worked(const struct core *core)
+{
+    return core->conns.worked;
+}
+
 void core_check(const struct core *core)
 {
     check_watch_bytes(core);

@@ -14,6 +14,8 @@ void core_check(const struct core *core);
 void core_tap(struct core *core, const struct pk_tap *tap);
 /* Whether a client has proved this identity ("scheme:id"). */
 bool core_is(const struct core *core, struct pk_id id, const char *identity);
+/* Steps of work done until now (PK_TURN_WORK): what is counted does not depend on the machine. */
+uint64_t core_worked(const struct core *core);
 /* What is held, to be read. */
 const struct pk_store *core_store(const struct core *core);
 

@@ -154,8 +154,8 @@ static void nonode_crosses_a_local_create(void **state)
     sim_expect_data(&f, "data");
 }
 
-/* A server that serves reads only cannot be told of a local znode: it says NONODE to a read with a watch, where the plain
- * read, from memory, finds it. */
+/* A server that serves reads only cannot be told of a local znode: it says NONODE to a read with a watch, where the
+ * plain read, from memory, finds it. */
 static void a_watch_in_a_read_only_session_finds_what_is_held(void **state)
 {
     (void)state;

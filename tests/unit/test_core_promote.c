@@ -220,6 +220,29 @@ static void sequence_counts_local_creates(void **state)
     expect_made(&f, M "/s-0000000001");
 }
 
+/* Without a service session the batches go on the uplink of whoever asks. Once a request was relayed after the fourth,
+ * however much was still missing. */
+static void all_of_many_are_promoted_on_the_askers_uplink(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    char path[64];
+    s.service_fail = 1000;
+    for (int i = 0; i < N; i++) {
+        snprintf(path, sizeof path, M "/w%d", i);
+        wire_create(&b, i, path, "");
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+    }
+    wire_add_watch(&b, 3, M, PK_WATCH_PERSISTENT_RECURSIVE);
+    sim_go(&s, other, &b);
+    sim_advance(&s, 3000000);
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
+    assert_int_equal(st()->promoted_znodes, N);
+    assert_int_equal(st()->znodes, 0);
+    assert_int_equal(st()->requests_promoted, 1);
+    s.service_fail = 0;
+}
+
 /* 64 levels below the mount are held; what lies deeper is the ensemble's, and makes its parents so. */
 static void depth_is_bounded(void **state)
 {
@@ -246,6 +269,7 @@ int main(void)
         CASE(writes_wait_for_their_batch),
         CASE(what_awaits_its_turn_is_not_busy),
         CASE(who_asks_keeps_nobody_waiting),
+        CASE(all_of_many_are_promoted_on_the_askers_uplink),
         CASE(promotion_cut_off),
         CASE(foreign_create),
         CASE(parent_is_made_again),

@@ -2,6 +2,7 @@
  * One client and all others: a turn is bounded by its work, whatever that is, and a long list of children is held once,
  * however many slow readers there are. Once a read full of counts kept everybody else for seconds.
  */
+#include "core/inspect.h"
 #include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
@@ -177,12 +178,40 @@ static void a_list_goes_when_nobody_asks(void **state)
     assert_in_range(s.mem.bytes, 0, before);
 }
 
+/* A multi of thousands of operations waits behind reads that are answered one by one, then for the promotion of what it
+ * names. Once it was looked through anew with each answer. */
+static void what_awaits_its_turn_is_looked_at_once(void **state)
+{
+    (void)state;
+    enum { OPS = 4000, READS = 500 };
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "");
+    s.conns[other].hold = true;
+    for (int i = 0; i < READS; i++)
+        wire_read(&b, i, PK_OP_EXISTS, "/storm", false);
+    size_t mark = wire_multi(&b, READS, PK_OP_MULTI);
+    for (int i = 0; i < OPS; i++)
+        wire_multi_check(&b, M "/t", -1);
+    wire_multi_end(&b, mark);
+    uint64_t before = core_worked(s.core);
+    sim_go(&s, other, &b);
+    for (int i = 0; i < READS; i++) {
+        sim_release(&s, other, 1);
+        sim_expect(&s, other, i, PK_Z_OK, &f);
+    }
+    s.conns[other].hold = false;
+    sim_pump(&s);
+    sim_expect(&s, other, READS, PK_Z_OK, &f);
+    assert_non_null(upstream(M "/t"));
+    assert_in_range(core_worked(s.core) - before, OPS, 100 * OPS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_read_is_not_a_turn),         CASE(counts_are_kept),
         CASE(answers_take_turns),           CASE(slow_readers_share_a_list),
-        CASE(a_list_goes_when_nobody_asks),
+        CASE(a_list_goes_when_nobody_asks), CASE(what_awaits_its_turn_is_looked_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ enum pk_stage {
  * over. One that only waits for its turn has none and stays in the backlog. */
 struct pk_pending {
     enum pk_stage stage;
-    uint8_t promotions; /* made for it */
+    uint8_t promotions; /* attempts for it that brought it no nearer, and 1; 0: none yet */
+    int64_t promotes;   /* znodes and local deletes that the newest attempt was about */
     bool own;           /* the service session may not promote what it names: on the client's own uplink */
     uint32_t refusals;  /* by the ensemble, when the newest promotion began */
     bool flushed;       /* counted as one that needed a flush */
@@ -60,10 +61,11 @@ struct pk_pending {
 /* In order of use: a beat meets the first part only, which keeps the work on thousands of connections in cache. */
 struct pk_client {
     struct pk_uplink up;
-    uint8_t state;   /* enum pk_client_state */
-    bool want_close; /* an update not yet taken by the driver */
-    bool blocked;    /* the first frame of the backlog waits for something */
-    bool resting;    /* its turn was over before its work was: it is runnable, and goes on in the next one */
+    uint8_t state;    /* enum pk_client_state */
+    bool want_close;  /* an update not yet taken by the driver */
+    bool blocked;     /* the first frame of the backlog waits for something */
+    bool awaits_turn; /* that frame waits for its turn and nothing else: it is not looked at before */
+    bool resting;     /* its turn was over before its work was: it is runnable, and goes on in the next one */
     struct pk_out out;
     struct pk_queue queue;
     struct pk_backlog backlog;

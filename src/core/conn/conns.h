@@ -23,7 +23,8 @@ struct pk_conns {
     struct pk_limits limits;
     int64_t now_us, wall_ms; /* of the event that is being taken in */
     bool draining;
-    uint32_t work; /* done in this turn (pk_work) */
+    uint32_t work;   /* done in this turn (pk_work), */
+    uint64_t worked; /* and ever */
     struct pk_out_shared out;
     struct pk_pool entries, pendings;
     struct pk_list changed;     /* that core_next visits */
@@ -65,10 +66,12 @@ enum {
     PK_TURN_WORK = 16 * 1024, /* some half a millisecond */
     PK_WORK_FRAME = 16,       /* to judge a request or to emit an answer */
     PK_WORK_BYTES = 256,      /* bytes copied in one step */
+    PK_WORK_TARGET = 8,       /* to look at a path that a request names beside others */
 };
 static inline void pk_work(struct pk_conns *conns, size_t steps)
 {
     conns->work += (uint32_t)steps;
+    conns->worked += steps;
 }
 /* The turn has been long enough. */
 static inline bool pk_tired(const struct pk_conns *conns)

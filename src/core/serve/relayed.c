@@ -13,7 +13,7 @@
 #include "core/sync/promote.h"
 #include "proto/path.h"
 
-enum { MAX_PROMOTIONS = 4 /* per request: afterwards it is relayed as things stand */ };
+enum { MAX_PROMOTIONS = 4 /* per request, in vain: afterwards it is relayed as things stand */ };
 
 enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, struct pk_bytes path)
 {
@@ -33,10 +33,12 @@ static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan)
     struct pk_targets targets;
     struct pk_request_target t;
     enum pk_err err = PK_OK;
+    size_t steps = 0;
     pk_targets_begin(&targets, j->req);
     pk_store_walk_begin(j->sync->store);
-    while (err == PK_OK && pk_targets_next(&targets, &t))
+    for (; err == PK_OK && pk_targets_next(&targets, &t); steps += PK_WORK_TARGET)
         err = pk_plan_add(j->sync->store, plan, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
+    pk_work(j->sync->conns, steps + plan->promote.n + plan->pairs.n + plan->cached.n);
     return err;
 }
 
@@ -47,14 +49,32 @@ static struct pk_znode *last_of(const struct pk_plan *plan)
     return list->v[list->n - 1];
 }
 
+/* What is planned, in znodes and local deletes. */
+static int64_t size_of(const struct pk_plan *plan)
+{
+    int64_t n = plan->promote.n;
+    for (uint32_t i = 0; i < plan->pairs.n; i++)
+        n += plan->pairs.v[i]->held.cversion;
+    return n;
+}
+
+/* Another attempt for a pending request. One on a client's own uplink takes a batch, and there may be many. */
+static void count_attempt(struct pk_judged *j, struct pk_pending *p, const struct pk_plan *plan)
+{
+    int64_t size = size_of(plan);
+    if (p->promotions == 0)
+        j->sync->stats->requests_promoted++;
+    p->promotions = size < p->promotes ? 1 : p->promotions + 1;
+    p->promotes = size;
+}
+
 static void begin_promotion(struct pk_judged *j, const struct pk_plan *plan)
 {
     struct pk_sync *sync = j->sync;
     struct pk_pending *p = pk_pending_enter(j, PK_STAGE_PROMOTE);
     if (p == NULL)
         return;
-    if (p->promotions++ == 0)
-        sync->stats->requests_promoted++;
+    count_attempt(j, p, plan);
     p->refusals = sync->promoter.refusals;
     if (pk_promote_want(sync, plan) != PK_OK) {
         pk_conn_close(sync->conns, &j->c->up, PK_CLOSE_NO_MEMORY);
@@ -90,6 +110,7 @@ static bool promoted(struct pk_judged *j, const struct pk_plan *plan)
         pk_client_wake(j->sync->conns, j->c);
         return false;
     }
+    j->c->awaits_turn = !pk_client_is_head(j->c);
     if (pk_pending_admitted(j) && pk_client_is_head(j->c))
         begin_promotion(j, plan);
     return false;
@@ -201,9 +222,11 @@ static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
     struct pk_targets targets;
     struct pk_request_target t;
     enum pk_err err = PK_OK;
+    size_t steps = 0;
     pk_targets_begin(&targets, j->req);
-    while (err == PK_OK && pk_targets_next(&targets, &t))
+    for (; err == PK_OK && pk_targets_next(&targets, &t); steps += PK_WORK_TARGET)
         err = intend(j, e, &t);
+    pk_work(j->sync->conns, steps);
     return err;
 }
 

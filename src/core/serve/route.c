@@ -389,6 +389,13 @@ static bool output_full(const struct pk_sync *sync, const struct pk_client *c)
            c->up.out.bytes > limits->uplink_high_water || c->queue.depth >= PK_QUEUE_MAX;
 }
 
+/* It was seen that the oldest request waits for its turn, and that has not come. */
+static bool waits_its_turn(struct pk_client *c)
+{
+    c->awaits_turn = c->awaits_turn && !pk_client_is_head(c);
+    return c->awaits_turn;
+}
+
 /* The request that waited is answered with the error that its promotion, or the session, met. */
 static enum pk_decision answer_refusal(struct pk_judged *j)
 {
@@ -407,7 +414,7 @@ enum pk_decision pk_route_frame(struct pk_sync *sync, struct pk_client *c, const
     bool well_formed;
     if (c->up.session_closing)
         return PK_TAKEN; /* a server answers nothing behind closeSession */
-    if (output_full(sync, c) || !local_reads_stand(sync, c))
+    if (waits_its_turn(c) || output_full(sync, c) || !local_reads_stand(sync, c))
         return PK_WAITS;
     if (pk_request_decode(f->p + PK_LEN_WORD, f->len - PK_LEN_WORD, &req, &well_formed) != PK_OK) {
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_MALFORMED_REQUEST);
@@ -429,7 +436,7 @@ enum pk_decision pk_route_pending(struct pk_sync *sync, struct pk_client *c)
                           .c = c,
                           .req = &p->req,
                           .f = {.p = p->frame->bytes, .len = p->frame->len, .borrowed = false}};
-    if (pk_waits(&p->wait) || output_full(sync, c) || !local_reads_stand(sync, c))
+    if (pk_waits(&p->wait) || waits_its_turn(c) || output_full(sync, c) || !local_reads_stand(sync, c))
         return PK_BEGUN;
     if (c->refusal != 0)
         return answer_refusal(&j);

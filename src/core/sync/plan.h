@@ -25,8 +25,6 @@ struct pk_plan {
     struct pk_znodes promote; /* local znodes, ancestors first */
     struct pk_znodes pairs;   /* upstream parents with local deletes */
     struct pk_znodes cached;  /* znodes whose cached values must be clean */
-    struct pk_znode
-        *busy; /* one of the first two that somebody else's promotion is about; NULL when there is none */
 };
 
 /* Adds what the scope asks for at a path to a plan (zeroed before the first; pk_store_walk_begin was called then).
