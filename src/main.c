@@ -4,6 +4,7 @@
 #include "io/config/adopt.h"
 #include "io/config/options.h"
 #include "io/daemon/run.h"
+#include "io/doctor/doctor.h"
 #include "io/savings/savings.h"
 
 #include <fcntl.h>
@@ -27,6 +28,8 @@ int main(int argc, char **argv)
     open_standard_files();
     if (argc > 1 && strcmp(argv[1], "adopt") == 0)
         return pk_adopt(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        return pk_doctor(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "savings") == 0)
         return pk_savings(argc - 1, argv + 1);
     struct pk_options options;

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/config/adopt_ask.h"
+#include "io/config/ask.h"
 #include "io/config/file.h"
 #include "io/config/newfile.h"
 #include "io/config/selves.h"
@@ -132,7 +132,7 @@ static enum pk_err check_proxies(struct adoption *a)
 {
     for (size_t i = 0; !a->force && i < a->config.nservers; i++) {
         const struct pk_hostport *s = &a->config.servers[i];
-        if (pk_adopt_is_proxy(s))
+        if (pk_ask_is_proxy(s))
             return pk_config_fail(
                 &a->error, NULL, 0,
                 "%.150s names the proxy by now: %.100s:%u is a pacekeeper. Name the ensemble's own "

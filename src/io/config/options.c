@@ -34,6 +34,8 @@ static const struct option longs[] = {
 static const char usage[] =
     "Usage: pacekeeper [OPTION]...\n"
     "       pacekeeper adopt [OPTION]... STORM_YAML     copies the ensemble's servers; adopt -h tells more\n"
+    "       pacekeeper doctor [OPTION]...               looks at the machine and the ensemble, and says what "
+    "is wrong\n"
     "       pacekeeper savings [OPTION]... PATH...      what it would spare, from ZooKeeper's transaction "
     "logs\n"
     "A ZooKeeper proxy that keeps heartbeats in memory.\n"
