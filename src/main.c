@@ -46,7 +46,7 @@ int main(int argc, char **argv)
         pk_options_summary(config);
     else
         status = pk_daemon_run(config, &options);
-    explicit_bzero(&config->auth, sizeof config->auth);
+    pk_config_forget_secrets(config);
     free(config);
     return status;
 }

@@ -59,3 +59,11 @@ int64_t pk_histogram_quantile(const struct pk_histogram *h, double q)
     }
     return h->max;
 }
+
+uint64_t pk_histogram_within(const struct pk_histogram *h, int64_t value)
+{
+    uint64_t within = 0;
+    for (unsigned at = 0; at <= bucket_of(value > 0 ? (uint64_t)value : 0); at++)
+        within += h->count[at];
+    return within;
+}

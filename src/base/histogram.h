@@ -20,6 +20,8 @@ struct pk_histogram {
 void pk_histogram_add(struct pk_histogram *h, int64_t value, uint64_t n);
 /* What the fraction q (0..1) of all values stays at or below, never more than the highest value; 0 when empty. */
 int64_t pk_histogram_quantile(const struct pk_histogram *h, double q);
+/* How many values stay at or below this one, within a step. */
+uint64_t pk_histogram_within(const struct pk_histogram *h, int64_t value);
 /* The mean of all values, 0 when empty. */
 double pk_histogram_mean(const struct pk_histogram *h);
 

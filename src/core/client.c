@@ -235,7 +235,10 @@ static void finish(struct core *core, struct pk_client *c)
         return;
     if (!pk_flush_client(&core->sync, c) || pk_awaited_any(&c->up.awaited) || c->up.out.bytes > 0)
         return;
-    pk_conn_close(&core->conns, &c->up, c->state == PK_CLIENT_GONE ? PK_CLOSE_CLIENT_LEFT : PK_CLOSE_DRAINED);
+    pk_conn_close(&core->conns, &c->up,
+                  c->state == PK_CLIENT_GONE ? PK_CLOSE_CLIENT_LEFT
+                  : c->leaving               ? PK_CLOSE_OPERATOR
+                                             : PK_CLOSE_DRAINED);
 }
 
 void pk_client_run(struct core *core, struct pk_client *c)
@@ -250,7 +253,7 @@ void pk_client_run(struct core *core, struct pk_client *c)
     go_on(core, c);
     if (c->up.ending)
         return;
-    if (c->state == PK_CLIENT_GONE || (core->conns.draining && c->state == PK_CLIENT_OPEN))
+    if (c->state == PK_CLIENT_GONE || ((core->conns.draining || c->leaving) && c->state == PK_CLIENT_OPEN))
         finish(core, c);
     pk_conn_changed(&core->conns, &c->up);
 }
@@ -274,11 +277,20 @@ void pk_client_dismiss(struct core *core, struct pk_client *c)
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_MADE_ROOM);
 }
 
+void pk_client_leave(struct core *core, struct pk_client *c)
+{
+    c->leaving = true;
+    if (c->state == PK_CLIENT_HANDSHAKE || c->up.state != PK_UPLINK_UP)
+        pk_conn_close(&core->conns, &c->up, PK_CLOSE_OPERATOR);
+    else
+        pk_client_wake(&core->conns, c);
+}
+
 bool pk_client_wants(const struct core *core, const struct pk_client *c)
 {
     if (c->state == PK_CLIENT_HANDSHAKE)
         return true;
-    if (c->state != PK_CLIENT_OPEN || core->conns.draining || c->resting)
+    if (c->state != PK_CLIENT_OPEN || core->conns.draining || c->leaving || c->resting)
         return false;
     if (c->out.bytes > core->conns.limits.client_high_water ||
         c->up.out.bytes > core->conns.limits.uplink_high_water)

@@ -8,6 +8,8 @@
 
 void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n);
 void pk_client_eof(struct core *core, struct pk_client *c);
+/* An operator wants it to go: at the end of an answer, with nothing under way. */
+void pk_client_leave(struct core *core, struct pk_client *c);
 /* Its place is needed: ends it, unless its connect request has come. */
 void pk_client_dismiss(struct core *core, struct pk_client *c);
 /* Judges what waits again, within a budget; a connection that has nothing left to finish is closed. */

@@ -147,7 +147,7 @@ static void uplink_sent(struct core *core, struct pk_uplink *u, size_t n)
     bool pressed = u->out.bytes > core->conns.limits.uplink_high_water;
     if (take_out(core, &u->out, n) > 0 || pressed)
         pk_conn_changed(&core->conns, u);
-    if (c != NULL && (c->blocked || c->state == PK_CLIENT_GONE || core->conns.draining))
+    if (c != NULL && (c->blocked || c->leaving || c->state == PK_CLIENT_GONE || core->conns.draining))
         pk_client_wake(&core->conns, c);
 }
 
@@ -192,6 +192,8 @@ static void step_client(struct core *core, struct pk_client *c, const struct pk_
     }
     if (event->type == PK_CLIENT_EOF)
         pk_client_eof(core, c);
+    else if (event->type == PK_CLIENT_LEAVE)
+        pk_client_leave(core, c);
     else if (event->type == PK_CLIENT_DISMISS)
         pk_client_dismiss(core, c);
     else if (c->state == PK_CLIENT_HANDSHAKE || c->state == PK_CLIENT_OPEN)
@@ -203,7 +205,7 @@ static void step_uplink(struct core *core, struct pk_uplink *u, const struct pk_
 {
     switch (event->type) {
     case PK_UPLINK_READY:
-        pk_session_connect(core, u);
+        pk_session_connect(core, u, (unsigned)event->len);
         break;
     case PK_UPLINK_FAILED:
         pk_uplink_failed(core, u);

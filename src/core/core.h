@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/iov.h"
+#include "base/latency.h"
 #include "base/mem.h"
 #include "core/conn/close.h"
 #include "core/conn/log_event.h"
@@ -35,11 +36,12 @@ struct core;
 enum pk_event_type {
     PK_CLIENT_BYTES, /* bytes, len: read from the client; they stay where they are until core_next says false */
     PK_CLIENT_EOF,   /* the client closed or reset its connection; no client event follows */
+    PK_CLIENT_LEAVE,   /* it is to leave at the end of an answer, as with PK_DRAIN */
     PK_CLIENT_DISMISS, /* its place is needed: it ends, unless its connect request has come */
     PK_CLIENT_SENT,    /* len bytes of the client's output have been taken by the kernel */
-    PK_UPLINK_READY,   /* the connection asked for with PK_UPLINK_OPEN is up */
-    PK_UPLINK_FAILED,  /* every server has been tried for this client; there will be no uplink */
-    PK_UPLINK_BYTES,   /* as PK_CLIENT_BYTES */
+    PK_UPLINK_READY, /* the connection asked for with PK_UPLINK_OPEN is up; len: the server's number, for figures */
+    PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
+    PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
     PK_UPLINK_EOF, /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new READY */
     PK_UPLINK_SENT, /* as PK_CLIENT_SENT */
     PK_CONTINUE,    /* id is ignored: go on with what a budget left over (core_pending) */
@@ -147,6 +149,16 @@ struct core_beat_times {
 };
 struct core_beat_times core_beat_times(const struct core *core);
 
+/* Absorbed beats that took no longer than so many microseconds, within 1.6 %; beyond INT32_MAX: all; and all their
+ * time. */
+uint64_t core_beats_within(const struct core *core, int64_t us);
+double core_beat_sum_us(const struct core *core);
+/* How long the ensemble took to answer what clients asked: one server's reads or writes, by its number
+ * (PK_UPLINK_READY). NULL beyond the last. */
+const struct pk_latency *core_relay_times(const struct core *core, unsigned server, bool writes);
+/* What was answered below the i-th mount; beyond the last what was outside all of them. */
+const struct pk_tally *core_tally(const struct core *core, size_t i);
+
 struct core_mount_info {
     const char *path;
     enum pk_mount_mode mode;
@@ -154,6 +166,10 @@ struct core_mount_info {
     uint64_t cached_znodes; /* znodes of the ensemble whose refreshes are absorbed */
     uint64_t dirty;         /* of these with writes that have not been flushed */
     uint64_t left;          /* of both, what the mode does not hold: on its way to the ensemble */
+    uint64_t max_znodes, max_bytes;
+    int64_t flush_us;
+    int64_t unflushed_us; /* since when the oldest dirty one that waits for its time is dirty, 0: none */
+    uint32_t recursive;   /* recursive watches that keep all of it from being absorbed */
 };
 /* The i-th mount; false beyond the last. */
 bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *info);
@@ -167,9 +183,52 @@ struct core_conn_info {
     int32_t last_xid, last_op; /* of the newest request */
     int64_t last_zxid;         /* header zxid of the newest answer */
     int64_t opened_us, heard_us;
+    struct pk_bytes writes,
+        holds; /* the first path that it was seen to write, to make as ephemeral; null: none. Borrowed
+                                      until the next step */
 };
 /* False for a stale id. */
-bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_info *info);
+bool core_conn_info(struct core *core, struct pk_id id, struct core_conn_info *info);
+
+/*
+ * What is known of one path, for people: what memory holds there, and who watches. Borrowed until the next step.
+ */
+enum { PK_EXPLAIN_WATCHERS = 16 };
+struct core_explanation {
+    size_t mount;     /* its number; beyond the last: outside all */
+    bool below;       /* strictly below it */
+    const char *held; /* "local", "promoting", "cached", "promoted", "tracked", or "absent" */
+    bool parent_held; /* local children may be created below its parent without a question */
+    bool watched, parent_watched, intended, unfit, refused;
+    int32_t version;
+    int64_t mtime;    /* Unix time in ms of the newest write that memory knows, 0 none */
+    uint64_t data;    /* bytes */
+    int32_t pending;  /* absorbed writes that the ensemble does not have */
+    uint32_t permits; /* connections that may have writes absorbed */
+    bool has_writer;
+    struct pk_id writer; /* whose absorbed writes are not flushed */
+    struct pk_id watchers
+        [PK_EXPLAIN_WATCHERS]; /* of the znode and of its parent's children, then of all of the mount */
+    size_t nwatchers;
+};
+void core_explain(const struct core *core, struct pk_bytes path, struct core_explanation *out);
+
+/* One held or cached znode, for people: never its data. */
+struct core_znode_info {
+    size_t mount;
+    const char *held; /* "local", "promoting" or "cached" */
+    int32_t version;
+    int64_t mtime;
+    uint64_t data;
+    int32_t pending;
+};
+/*
+ * Calls look for every held or cached znode of a mount, parents first, until it says false or so many znodes have been
+ * looked at. The path is borrowed. False when the walk did not come to its end.
+ */
+bool core_walk(struct core *core, size_t mount, size_t most,
+               bool (*look)(void *owner, struct pk_bytes path, const struct core_znode_info *info),
+               void *owner);
 
 /*
  * What outlives the process: local znodes, and what is remembered of upstream parents. Records come parents first and

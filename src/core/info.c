@@ -10,6 +10,7 @@
 #include "core/state.h"
 #include "core/sync/handover.h"
 #include "core/sync/parts.h"
+#include "core/sync/writeback.h"
 
 bool core_take_log_event(struct core *core, struct core_log_event *event)
 {
@@ -32,6 +33,26 @@ struct core_beat_times core_beat_times(const struct core *core)
     return (struct core_beat_times){h->min, h->max, pk_histogram_mean(h)};
 }
 
+uint64_t core_beats_within(const struct core *core, int64_t us)
+{
+    return pk_histogram_within(&core->beat_latency, us);
+}
+
+double core_beat_sum_us(const struct core *core)
+{
+    return core->beat_latency.sum;
+}
+
+const struct pk_latency *core_relay_times(const struct core *core, unsigned server, bool writes)
+{
+    return server < PK_TIMED_SERVERS ? &core->conns.relay_times[server][writes] : NULL;
+}
+
+const struct pk_tally *core_tally(const struct core *core, size_t i)
+{
+    return i < core->store.nmounts ? &core->store.mounts[i].tally : &core->store.outside;
+}
+
 int64_t core_left(const struct core *core)
 {
     int64_t left = 0;
@@ -40,6 +61,11 @@ int64_t core_left(const struct core *core)
         left += m->blocked ? 0 : (int64_t)pk_handover_left(m);
     }
     return left;
+}
+
+static int64_t oldest_dirty(const struct pk_mount *m)
+{
+    return pk_list_empty(&m->due) ? 0 : PK_CONTAINER(m->due.next, struct pk_writeback, due)->since_us;
 }
 
 bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *info)
@@ -53,11 +79,23 @@ bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *
                                      .bytes = m->bytes,
                                      .cached_znodes = m->cached_znodes,
                                      .dirty = m->dirty,
-                                     .left = pk_handover_left(m)};
+                                     .left = pk_handover_left(m),
+                                     .max_znodes = m->config.max_znodes,
+                                     .max_bytes = m->config.max_bytes,
+                                     .flush_us = m->config.flush_us,
+                                     .unflushed_us = oldest_dirty(m),
+                                     .recursive = m->recursive};
     return true;
 }
 
-bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_info *info)
+/* What it was seen to write; of one that has only refreshed what was there, the znode of its newest request. */
+static struct pk_bytes writes(struct core *core, const struct pk_client *c)
+{
+    bool known = c->last != NULL && c->last_freed_epoch == core->store.freed_epoch && c->local > 0;
+    return c->writes != NULL || !known ? pk_blob_view(c->writes) : pk_store_path(&core->store, c->last);
+}
+
+bool core_conn_info(struct core *core, struct pk_id id, struct core_conn_info *info)
 {
     const struct pk_uplink *u = pk_conns_find(&core->conns, id);
     if (u == NULL || u->client == NULL)
@@ -75,6 +113,8 @@ bool core_conn_info(const struct core *core, struct pk_id id, struct core_conn_i
         .last_zxid = c->emitted_zxid,
         .opened_us = u->opened_us,
         .heard_us = c->heard_us,
+        .writes = writes(core, c),
+        .holds = pk_blob_view(c->holds),
     };
     return true;
 }

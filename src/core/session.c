@@ -31,11 +31,12 @@ void pk_session_request(struct core *core, struct pk_client *c, const struct pk_
     pk_conn_changed(&core->conns, &c->up);
 }
 
-void pk_session_connect(struct core *core, struct pk_uplink *u)
+void pk_session_connect(struct core *core, struct pk_uplink *u, unsigned server)
 {
     if (u->state != PK_UPLINK_OPENING)
         return;
     pk_uplink_move(u, PK_UPLINK_HANDSHAKE);
+    u->server = (uint8_t)(server < PK_TIMED_SERVERS ? server : PK_TIMED_SERVERS - 1);
     u->in = (struct pk_incoming){0};
     core->stats.uplinks++;
     if (pk_out_blob(&core->conns.out, &u->out, u->connect_request) != PK_OK) {

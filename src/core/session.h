@@ -10,7 +10,7 @@
 /* The client's first frame: kept for every server that is tried, and an uplink is asked for. */
 void pk_session_request(struct core *core, struct pk_client *c, const struct pk_frame *f);
 /* The uplink is up: the connect request goes there as it came. */
-void pk_session_connect(struct core *core, struct pk_uplink *u);
+void pk_session_connect(struct core *core, struct pk_uplink *u, unsigned server);
 /* The server's first frame. */
 void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk_frame *f);
 /* This server does not take the session; another is asked for. why: of this one's failure. */

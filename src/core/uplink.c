@@ -45,7 +45,7 @@ static void take_ping(struct core *core, struct pk_uplink *u, const struct pk_fr
             pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
         pk_conn_changed(&core->conns, u);
     }
-    if (c->blocked || c->state == PK_CLIENT_GONE || core->conns.draining)
+    if (c->blocked || c->leaving || c->state == PK_CLIENT_GONE || core->conns.draining)
         pk_client_wake(&core->conns, c);
 }
 

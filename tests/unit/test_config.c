@@ -65,6 +65,21 @@ static void default_values(void **state)
     assert_non_null(strstr(error.text, "no server of the ensemble"));
 }
 
+/* A key of a section stands below it, without its name. */
+static bool shows(const char *text, const char *key)
+{
+    char line[128], section[64];
+    const char *dot = strchr(key, '.');
+    if (dot == NULL) {
+        snprintf(line, sizeof line, "\n%s: ", key);
+        return strstr(text, line) != NULL;
+    }
+    snprintf(section, sizeof section, "\n%.*s:\n", (int)(dot - key), key);
+    snprintf(line, sizeof line, " %s: ", dot + 1);
+    const char *inside = strstr(text, section);
+    return inside != NULL && strstr(inside, line) != NULL;
+}
+
 static void sample_is_the_defaults(void **state)
 {
     char path[4096];
@@ -87,7 +102,7 @@ static void sample_is_the_defaults(void **state)
     text[fread(text, 1, sizeof text - 1, in)] = '\0';
     fclose(in);
 #define X(field, key, type, def, min, max, when, help)                                                       \
-    if (strstr(text, "\n" key ": ") == NULL)                                                                 \
+    if (!shows(text, key))                                                                                   \
         fail_msg("the sample does not show %s", key);
 #include "io/config/config.def"
 #undef X

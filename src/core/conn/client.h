@@ -47,6 +47,7 @@ struct pk_pending {
     bool own;           /* the service session may not promote what it names: on the client's own uplink */
     uint32_t refusals;  /* by the ensemble, when the newest promotion began */
     bool flushed;       /* counted as one that needed a flush */
+    uint8_t why;        /* enum pk_reason: why it is upstream */
     uint8_t flushes;    /* begun for it on the client's own uplink */
     bool
         upstream; /* memory could have taken it, but for a bound or a precheck: it is the ensemble's for good */
@@ -62,6 +63,7 @@ struct pk_pending {
 struct pk_client {
     struct pk_uplink up;
     uint8_t state;    /* enum pk_client_state */
+    bool leaving;     /* to be closed when nothing is under way */
     bool want_close;  /* an update not yet taken by the driver */
     bool blocked;     /* the first frame of the backlog waits for something */
     bool awaits_turn; /* that frame waits for its turn and nothing else: it is not looked at before */
@@ -88,6 +90,8 @@ struct pk_client {
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;
     struct pk_identities identities;
+    struct pk_blob *writes,
+        *holds; /* the first path that it was seen to write, to create as ephemeral; or NULL */
     char four_letter[5];
 };
 

@@ -8,6 +8,7 @@ enum pk_close {
 #define X(name, level, text) PK_CLOSE_##name,
 #include "core/conn/close.def"
 #undef X
+    PK_CLOSES
 };
 
 #endif

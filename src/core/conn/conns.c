@@ -136,6 +136,8 @@ void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u)
     pk_out_drop(&conns->out, &c->out);
     pk_free(conns->mem, c->backlog.p);
     pk_identities_drop(conns->mem, &c->identities);
+    pk_blob_unref(conns->mem, c->writes);
+    pk_blob_unref(conns->mem, c->holds);
     conns->stats->connections--;
     pk_free(conns->mem, c);
 }

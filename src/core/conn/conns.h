@@ -4,6 +4,7 @@
 #ifndef PK_CORE_CONN_CONNS_H
 #define PK_CORE_CONN_CONNS_H
 
+#include "base/latency.h"
 #include "core/conn/client.h"
 #include "core/conn/log_event.h"
 
@@ -16,6 +17,8 @@ struct pk_limits {
     int64_t handshake_us;     /* from core_open to the end of the connect request */
     uint64_t hash_seed;       /* random */
 };
+
+enum { PK_TIMED_SERVERS = 64 };
 
 struct pk_conns {
     const struct pk_mem *mem;
@@ -41,7 +44,8 @@ struct pk_conns {
     uint32_t *gens;
     uint32_t nslots, slots_cap, free_hint;
     uint32_t nconns;
-    int32_t internal_xid; /* of the newest internal request */
+    int32_t internal_xid;                               /* of the newest internal request */
+    struct pk_latency relay_times[PK_TIMED_SERVERS][2]; /* of clients' reads and writes, by server */
     struct pk_log_events log_events;
 };
 

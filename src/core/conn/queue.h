@@ -53,6 +53,7 @@ struct pk_entry {
         asked_xid; /* with which the ensemble is asked: xid, but for those that would make its answer another's */
     uint8_t answer, state;
     uint8_t part;           /* which question of a precheck */
+    uint8_t mount;          /* where it is counted: the number of a mount and 1, or 0 */
     bool watch;             /* the request sets a watch */
     bool retried;           /* asked again once already */
     bool overtook;          /* its answer came before those of requests that were sent earlier */
@@ -61,6 +62,7 @@ struct pk_entry {
     struct pk_blob *data;   /* of a setData below a mount, NULL is null data; of an addauth, what it proves */
     void *owner; /* of an internal request: whoever is told of its answer, or that there will be none */
     struct pk_intent *intents;
+    int64_t sent_us; /* when the uplink was asked */
 };
 
 /* The client's side. */

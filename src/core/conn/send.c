@@ -88,6 +88,7 @@ void pk_entry_queue(struct pk_conns *conns, struct pk_client *c, struct pk_entry
 static void await(struct pk_conns *conns, struct pk_uplink *u, struct pk_entry *e)
 {
     e->state = PK_ENTRY_AWAITED;
+    e->sent_us = conns->now_us;
     pk_list_add_tail(&u->awaited.entries, &e->uplink);
     note_outstanding(conns, u);
 }

@@ -45,6 +45,7 @@ struct pk_uplink {
     uint8_t why;                /* enum pk_close: NONE while open, or why the server before was left */
     bool ending;                /* in conns.ending: torn down at the end of the step (end.h) */
     bool marked;                /* in conns.changed */
+    uint8_t server;             /* its number, for figures */
     bool want_open, want_close; /* updates not yet taken by the driver */
     bool closed;                /* the driver has been told of the service session's end */
     bool

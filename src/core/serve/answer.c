@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/serve/count.h"
 #include "core/serve/local.h"
 #include "core/serve/merge.h"
 #include "core/sync/identify.h"
@@ -76,10 +77,13 @@ static enum emitted emit_merged(struct pk_sync *sync, struct pk_client *c, struc
     switch (pk_merge(sync, c, e, a)) {
     case PK_MERGE_NOTHING:
         forward(sync, c, a);
+        pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
         return EMITTED;
     case PK_MERGE_DONE:
+        pk_count_answer(sync, e, PK_OUTCOME_MERGED);
         return EMITTED;
     case PK_MERGE_LOCAL:
+        pk_count_answer(sync, e, PK_OUTCOME_MERGED);
         if (!pk_local_read(sync, c, e->xid, e->op, pk_entry_path(e)))
             forward(sync, c, a);
         return EMITTED;
@@ -147,12 +151,17 @@ static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_en
         if (emit_merged(sync, c, e, a) == STAYS)
             return STAYS;
         break;
+    case PK_ANSWER_EVENT:
+        forward(sync, c, a);
+        break;
     case PK_ANSWER_CONFIG:
     case PK_ANSWER_CONFIGS:
+        pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
         if (a->header.err != PK_Z_OK || !emit_config(sync, c, e, a))
             forward(sync, c, a);
         break;
     default:
+        pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
         forward(sync, c, a);
         break;
     }
@@ -221,6 +230,7 @@ static void admit(struct pk_sync *sync, struct pk_uplink *u, const struct pk_ent
 static void arrived(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e,
                     const struct pk_answer_frame *a)
 {
+    pk_count_time(sync->conns, &c->up, e);
     resolve(sync, c, e, &a->header, a->body);
     if (e->answer == PK_ANSWER_AUTH)
         pk_identify_answered(sync, c, e, &a->header, a->body);
@@ -293,6 +303,8 @@ void pk_answer_passes(struct pk_sync *sync, struct pk_client *c, struct pk_entry
 {
     pk_list_del(&e->uplink);
     admit(sync, &c->up, e, r);
+    pk_count_time(sync->conns, &c->up, e);
+    pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
     resolve(sync, c, e, r, (struct pk_bytes){NULL, 0});
     note_emitted(c, r->zxid);
 }
@@ -372,6 +384,7 @@ static bool advance_local(struct pk_sync *sync, struct pk_client *c, struct pk_e
     if (c->state != PK_CLIENT_GONE && c->out.bytes > sync->conns->limits.client_high_water)
         return false;
     if (pk_local_read(sync, c, e->xid, e->op, pk_entry_path(e))) {
+        pk_count_answer(sync, e, PK_OUTCOME_MEMORY);
         pk_entry_free(sync->conns, c, e);
         pk_keepalive(sync, c);
         return true;
@@ -397,7 +410,7 @@ void pk_answers_advance(struct pk_sync *sync, struct pk_client *c)
         pk_work(sync->conns, PK_WORK_FRAME);
         more = e->state == PK_ENTRY_PARKED ? advance_parked(sync, c, e) : advance_local(sync, c, e);
     }
-    if (c->blocked || c->state == PK_CLIENT_GONE || sync->conns->draining)
+    if (c->blocked || c->leaving || c->state == PK_CLIENT_GONE || sync->conns->draining)
         pk_client_wake(sync->conns, c);
 }
 

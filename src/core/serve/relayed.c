@@ -7,6 +7,7 @@
  */
 #include "core/serve/relayed.h"
 
+#include "core/serve/count.h"
 #include "core/serve/targets.h"
 #include "core/sync/flush.h"
 #include "core/sync/precheck.h"
@@ -21,6 +22,9 @@ enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, st
     struct pk_entry *e = pk_entry_new(j->sync->conns, &j->c->up, answer, req->xid, req->op, path);
     if (e != NULL) {
         e->watch = req->watch;
+        pk_count_relayed(j, e,
+                         answer == PK_ANSWER_READ || answer == PK_ANSWER_COUNT ? PK_REASON_UPSTREAM
+                                                                               : PK_REASON_UNUSUAL);
         pk_relay(j->sync->conns, j->c, e, &j->f);
     }
     pk_pending_drop(j->sync, j->c);
@@ -242,6 +246,7 @@ static enum pk_err keep_data(struct pk_judged *j, struct pk_entry *e)
 enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, struct pk_bytes path)
 {
     struct pk_client *c = j->c;
+    enum pk_reason why = pk_count_why(j);
     if (!c->up.read_only && !prepared(j))
         return pk_not_now(j);
     if (c->pending != NULL)
@@ -256,6 +261,7 @@ enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, st
         pk_conn_close(j->sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
         return PK_TAKEN;
     }
+    pk_count_relayed(j, e, why);
     pk_relay(j->sync->conns, c, e, &j->f);
     pk_pending_drop(j->sync, c);
     return PK_TAKEN;

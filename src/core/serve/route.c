@@ -8,6 +8,7 @@
  */
 #include "core/serve/route.h"
 
+#include "core/serve/count.h"
 #include "core/serve/local.h"
 #include "core/serve/relayed.h"
 #include "core/serve/reply.h"
@@ -26,6 +27,7 @@ static const struct pk_bytes no_path = {NULL, 0};
 /* Memory has answered it. */
 static enum pk_decision answered(struct pk_judged *j)
 {
+    pk_tally_answer(pk_count_tally(j), j->req->op, PK_OUTCOME_MEMORY);
     pk_keepalive(j->sync, j->c);
     pk_pending_drop(j->sync, j->c);
     return PK_TAKEN;
@@ -62,6 +64,7 @@ static enum pk_decision read_locally(struct pk_judged *j, struct pk_znode *z)
     struct pk_entry *e = pk_entry_new(j->sync->conns, &c->up, PK_ANSWER_READ, req->xid, req->op, req->path);
     if (e != NULL) {
         e->state = PK_ENTRY_LOCAL;
+        e->mount = pk_count_number(j);
         c->invalidations_seen = j->sync->store->invalidations;
         pk_entry_queue(j->sync->conns, c, e);
     }
@@ -122,7 +125,7 @@ static bool may_write(struct pk_judged *j, struct pk_znode *z, struct pk_znode *
 }
 
 /* The request is the ensemble's to decide from now on, whatever memory could say later; counted once. */
-static void decided_upstream(struct pk_judged *j, int64_t *counter)
+static void decided_upstream(struct pk_judged *j, int64_t *counter, enum pk_reason why)
 {
     struct pk_pending *p = j->c->pending;
     if (p != NULL && p->upstream)
@@ -131,6 +134,7 @@ static void decided_upstream(struct pk_judged *j, int64_t *counter)
     if (p == NULL)
         return;
     p->upstream = true;
+    p->why = (uint8_t)why;
     ++*counter;
 }
 
@@ -163,7 +167,7 @@ static enum pk_decision route_set(struct pk_judged *j)
     uint64_t more = req->data.len > before ? req->data.len - before : 0;
     if (more == 0 || pk_store_has_room(j->t.mount, false, more, req->data.len))
         return refresh(j);
-    decided_upstream(j, &j->sync->stats->bound_size);
+    decided_upstream(j, &j->sync->stats->bound_size, PK_REASON_BOUND);
     return pk_relay_unusual(j, PK_ANSWER_READ, j->req->path);
 }
 
@@ -253,7 +257,7 @@ static enum pk_decision create_locally(struct pk_judged *j)
     if (checked == ASKED)
         return pk_not_now(j);
     if (checked == REFUSED) {
-        decided_upstream(j, &j->sync->stats->prechecks_refused);
+        decided_upstream(j, &j->sync->stats->prechecks_refused, pk_precheck_reason(j->c->pending->precheck));
         return create_upstream(j);
     }
     pk_local_create(j->sync, j->c, j->req, j->t.mount);
@@ -276,7 +280,7 @@ static enum pk_decision route_create(struct pk_judged *j)
     if (has_room(j))
         return create_locally(j);
     say_full(j);
-    decided_upstream(j, &j->sync->stats->bound_local_creates);
+    decided_upstream(j, &j->sync->stats->bound_local_creates, PK_REASON_BOUND);
     return create_upstream(j);
 }
 
@@ -284,6 +288,7 @@ static enum pk_decision route_ping(struct pk_judged *j)
 {
     if (j->c->up.awaited.npings == PK_PINGS_MAX)
         return PK_WAITS;
+    pk_tally_answer(&j->sync->store->outside, PK_OP_PING, PK_OUTCOME_RELAYED);
     pk_relay_ping(j->sync->conns, j->c, &j->f);
     return PK_TAKEN;
 }
@@ -296,6 +301,7 @@ static enum pk_decision route_unsupported(struct pk_judged *j)
     uint8_t *p = pk_client_room(j->sync->conns, j->c, PK_LEN_WORD + PK_REPLY_HEADER);
     if (p != NULL)
         pk_put_reply(p, 0, j->req->xid, -1, PK_Z_UNIMPLEMENTED);
+    pk_tally_answer(&j->sync->store->outside, j->req->op, PK_OUTCOME_REFUSED);
     pk_conn_close(j->sync->conns, &j->c->up, PK_CLOSE_UNIMPLEMENTED);
     return PK_TAKEN;
 }
@@ -402,6 +408,7 @@ static enum pk_decision answer_refusal(struct pk_judged *j)
     if (!pk_client_is_head(j->c))
         return pk_not_now(j);
     pk_reply_header(j->sync->conns, j->c, j->req->xid, j->c->refusal);
+    pk_tally_answer(pk_count_tally(j), j->req->op, PK_OUTCOME_REFUSED);
     j->c->refusal = 0;
     pk_pending_drop(j->sync, j->c);
     return PK_TAKEN;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "core/store/tally.h"
 #include "proto/jute.h"
 
 enum pk_mount_mode {
@@ -43,6 +44,7 @@ struct pk_mount {
     uint64_t watch_bytes; /* of paths that are watched, or that requests under way are about (watch.h) */
     struct pk_list due;   /* dirty cached znodes (pk_writeback.due), oldest first */
     int64_t credit_us;    /* of flushes: flush_us buys one */
+    struct pk_tally tally;
     bool full_said, watches_full_said;
     bool unpromoted; /* there may be local znodes that the mode does not hold */
     bool blocked;    /* what the mode does not hold is refused by the ensemble: not tried again */

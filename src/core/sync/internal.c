@@ -52,7 +52,7 @@ void pk_internal_answer(struct pk_sync *sync, struct pk_uplink *u, struct pk_ent
     if (c == NULL)
         return;
     /* It may have been all that one who leaves was waiting for. */
-    if (c->state == PK_CLIENT_GONE || sync->conns->draining)
+    if (c->leaving || c->state == PK_CLIENT_GONE || sync->conns->draining)
         pk_client_wake(sync->conns, c);
     if (r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH) {
         c->refusal = r->err;

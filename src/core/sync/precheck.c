@@ -128,6 +128,13 @@ bool pk_precheck_allows(const struct pk_precheck *p)
     return p->absent && p->open && !changed(&p->path) && !changed(&p->parent);
 }
 
+enum pk_reason pk_precheck_reason(const struct pk_precheck *p)
+{
+    if (!p->absent)
+        return PK_REASON_UPSTREAM;
+    return p->open ? PK_REASON_BUSY : PK_REASON_ACL;
+}
+
 void pk_precheck_drop(struct pk_sync *sync, struct pk_client *c)
 {
     struct pk_precheck *p = c->pending->precheck;

@@ -23,6 +23,8 @@ void pk_precheck_answer(struct pk_sync *sync, void *owner, int part, const struc
 bool pk_precheck_done(const struct pk_precheck *p);
 /* True when the answers allow a local create. */
 bool pk_precheck_allows(const struct pk_precheck *p);
+/* Why it does not. */
+enum pk_reason pk_precheck_reason(const struct pk_precheck *p);
 /* Ends the pending request's precheck, if there is one. */
 void pk_precheck_drop(struct pk_sync *sync, struct pk_client *c);
 

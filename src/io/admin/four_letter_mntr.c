@@ -42,8 +42,7 @@ static void zookeeper_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "zk_min_latency", beats.min_us / 1000);
     number(out, "zk_max_file_descriptor_count", admin->limits->max_files);
     number(out, "zk_approximate_data_size", s->bytes);
-    number(out, "zk_open_file_descriptor_count",
-           admin->limits->files + (int64_t)pk_pairs_clients(admin->conns) + s->uplinks);
+    number(out, "zk_open_file_descriptor_count", pk_admin_open_files(admin));
     number(out, "zk_uptime", (loop->now_us - loop->started_us) / 1000);
     number(out, "zk_max_latency", beats.max_us / 1000);
     number(out, "zk_connection_rejected", admin->listeners->rejected);

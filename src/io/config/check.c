@@ -63,6 +63,20 @@ static void note_supervisors(struct pk_config *config)
     }
 }
 
+/* An address that others reach needs a token, or the word that it needs none. */
+static enum pk_err check_admin(const struct pk_config *config, struct pk_config_error *error)
+{
+    for (size_t i = 0; i < config->nadmin_listens; i++)
+        if (!pk_admin_is_near(config->admin_listens[i]) && config->admin_token_file[0] == '\0' &&
+            !config->admin_unprotected)
+            return pk_config_fail(
+                error, NULL, 0,
+                "admin.listen: others than this machine reach %.200s: give admin.token-file, or "
+                "say admin.unprotected: true",
+                config->admin_listens[i]);
+    return PK_OK;
+}
+
 enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *error)
 {
     if (config->nservers == 0)
@@ -77,6 +91,8 @@ enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *er
                 error, NULL, 0,
                 "instances: %.200s lies below the mount %.200s: name a path outside the mounts",
                 config->instances, config->mounts[i].path);
+    if (check_admin(config, error) != PK_OK)
+        return PK_EINVAL;
     if (check_state_file(config, error) != PK_OK)
         return PK_EINVAL;
     note_supervisors(config);

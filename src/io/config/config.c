@@ -120,6 +120,17 @@ enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, str
     return PK_OK;
 }
 
+enum pk_err pk_config_add_admin(struct pk_config *config, const char *text, struct pk_config_error *error)
+{
+    const char *why = "";
+    if (config->nadmin_listens == PK_MAX_ADMIN_LISTENS)
+        return pk_config_fail(error, NULL, 0, "more than %d addresses to listen on", PK_MAX_ADMIN_LISTENS);
+    if (pk_admin_address(text, &why) != PK_OK)
+        return pk_config_fail(error, NULL, 0, "\"%.100s\": %s", text, why);
+    snprintf(config->admin_listens[config->nadmin_listens++], PK_ADMIN_LISTEN, "%s", text);
+    return PK_OK;
+}
+
 static enum pk_err add_server(struct pk_config *config, const char *text, size_t len, int default_port,
                               struct pk_config_error *error)
 {
@@ -167,6 +178,12 @@ void pk_config_defaults(struct pk_config *config)
     if (err == PK_OK)
         err = pk_config_add_mount(config, "/storm/workerbeats=pacemaker", &error);
     (void)err; /* constants of this program: the unit test compares each */
+}
+
+void pk_config_forget_secrets(struct pk_config *config)
+{
+    explicit_bzero(&config->auth, sizeof config->auth);
+    explicit_bzero(config->admin_token, sizeof config->admin_token);
 }
 
 bool pk_config_at_or_below(const char *a, const char *b)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/core.h"
+#include "io/config/admin.h"
 #include "io/config/auth.h"
 #include "io/config/error.h"
 #include "io/config/hostport.h"
@@ -22,7 +23,8 @@ enum {
     PK_MAX_SERVERS = 32,
     PK_MAX_MOUNTS = 32,
     PK_MOUNT_PATH = 1024,
-    PK_MAX_NOTES = 12
+    PK_MAX_NOTES = 12,
+    PK_MAX_ADMIN_LISTENS = 8
 };
 
 /* Keys that a mount may have of its own. */
@@ -55,7 +57,10 @@ struct pk_config {
     size_t nservers;
     struct pk_config_mount mounts[PK_MAX_MOUNTS];
     size_t nmounts;
-    struct pk_auth auth; /* what auth_file holds */
+    struct pk_auth auth;                                       /* what auth_file holds */
+    char admin_listens[PK_MAX_ADMIN_LISTENS][PK_ADMIN_LISTEN]; /* HOST:PORT or unix:/PATH */
+    size_t nadmin_listens;
+    char admin_token[PK_ADMIN_TOKEN]; /* what admin_token_file holds, empty for none */
     struct pk_config_note notes[PK_MAX_NOTES];
     size_t nnotes;
 };
@@ -64,6 +69,8 @@ struct pk_config {
 void pk_config_note(struct pk_config *config, bool warn, const char *file, size_t line, const char *format,
                     ...) __attribute__((format(printf, 5, 6)));
 
+/* Overwrites what of it is secret, before it is freed. */
+void pk_config_forget_secrets(struct pk_config *config);
 /* Every default. */
 void pk_config_defaults(struct pk_config *config);
 
@@ -77,6 +84,9 @@ enum pk_err pk_config_set(struct pk_config *config, const char *key, const char 
 /* Each adds one entry; clear the count first to replace. PK_EINVAL with the reason in error. */
 enum pk_err pk_config_add_listen(struct pk_config *config, const char *text,
                                  struct pk_config_error *error) PK_NODISCARD;
+/* HOST:PORT or unix:/PATH for the admin side. */
+enum pk_err pk_config_add_admin(struct pk_config *config, const char *text,
+                                struct pk_config_error *error) PK_NODISCARD;
 /* True when the servers include this one. */
 bool pk_config_has_server(const struct pk_config *config, const struct pk_hostport *server);
 /* One server or several with commas between; a missing port is default_port. */

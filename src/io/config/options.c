@@ -11,17 +11,19 @@
 
 #include "io/config/check.h"
 #include "io/config/file.h"
+#include "io/config/lists.h"
 #include "io/config/mounts.h"
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
 
-enum { LISTEN = 256, UPSTREAM, MOUNT, STORM_YAML, STATE_FILE, LOG_LEVEL };
+enum { LISTEN = 256, UPSTREAM, MOUNT, STORM_YAML, STATE_FILE, LOG_LEVEL, ADMIN };
 
 static const struct option longs[] = {
     {"config", required_argument, NULL, 'c'},
     {"listen", required_argument, NULL, LISTEN},
     {"upstream", required_argument, NULL, UPSTREAM},
     {"mount", required_argument, NULL, MOUNT},
+    {"admin", required_argument, NULL, ADMIN},
     {"storm-yaml", required_argument, NULL, STORM_YAML},
     {"state-file", required_argument, NULL, STATE_FILE},
     {"log-level", required_argument, NULL, LOG_LEVEL},
@@ -46,6 +48,8 @@ static const char usage[] =
     "      --mount PATH[=MODE[,KEY=VALUE]...]   hold what is below PATH (/storm/workerbeats=pacemaker);\n"
     "                           MODE is pacemaker, write-behind or relay; may be repeated;\n"
     "                           for instance /a=write-behind,flush=60s\n"
+    "      --admin ADDRESS[,KEY=VALUE]...   metrics, page and commands there: HOST:PORT or unix:/PATH;\n"
+    "                           KEY is listen, token-file or unprotected\n"
     "      --storm-yaml FILE    take servers, port and root from Storm's configuration\n"
     "      --state-file FILE    a stop writes there what is held, a start reads it\n"
     "      --log-level LEVEL    debug, info, warn or error\n"
@@ -62,7 +66,7 @@ static void give_up(struct pk_options *options, int status)
 /* False, and said, when an option that has one value is given a second time: one of the two would be lost. */
 static bool once(struct pk_options *options, unsigned *seen, int c)
 {
-    static const int single[] = {'c', STORM_YAML, STATE_FILE, LOG_LEVEL};
+    static const int single[] = {ADMIN, 'c', STORM_YAML, STATE_FILE, LOG_LEVEL};
     for (unsigned i = 0; i < sizeof single / sizeof *single; i++) {
         if (single[i] != c)
             continue;
@@ -135,6 +139,8 @@ static enum pk_err second_pass(struct pk_config *config, int argc, char **argv, 
             config->nmounts = mounts ? config->nmounts : 0;
             mounts = true;
             err = pk_config_add_mount(config, optarg, error);
+        } else if (c == ADMIN) {
+            err = pk_config_section_text(config, "admin", optarg, error);
         } else if (c == STORM_YAML) {
             err = pk_config_set(config, "storm-yaml", optarg, error);
         } else if (c == STATE_FILE) {
@@ -184,6 +190,22 @@ static enum pk_err read_credentials(const struct pk_options *options, struct pk_
     return PK_OK;
 }
 
+static enum pk_err read_token(const struct pk_options *options, struct pk_config *config,
+                              struct pk_config_error *error)
+{
+    char path[PK_VALUE_TEXT * 2];
+    const char *name = config->admin_token_file;
+    if (name[0] == '\0')
+        return PK_OK;
+    if (pk_auth_path(path, sizeof path, name))
+        return pk_admin_token(config->admin_token, path, error);
+    return options->action == PK_CHECK
+               ? PK_OK
+               : pk_config_fail(error, NULL, 0,
+                                "admin.token-file: %.200s names a credential of systemd, and there are none",
+                                name);
+}
+
 enum pk_err pk_options_again(const struct pk_options *options, struct pk_config *config,
                              struct pk_config_error *error)
 {
@@ -199,6 +221,8 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
     err = pk_config_check(config, error);
     if (err == PK_OK)
         err = pk_selves_check(config, options->action == PK_CHECK, error);
+    if (err == PK_OK)
+        err = read_token(options, config, error);
     return err == PK_OK ? read_credentials(options, config, error) : err;
 }
 
@@ -231,6 +255,8 @@ void pk_options_summary(const struct pk_config *config)
     for (size_t i = 0; i < config->nlistens; i++)
         printf("listen    %s:%u\n", config->listens[i].host[0] != '\0' ? config->listens[i].host : "*",
                config->listens[i].port);
+    for (size_t i = 0; i < config->nadmin_listens; i++)
+        printf("admin     %s\n", config->admin_listens[i]);
     for (size_t i = 0; i < config->nservers; i++)
         printf("upstream  %s:%u\n", config->servers[i].host, config->servers[i].port);
     for (size_t i = 0; i < config->nmounts; i++)

@@ -87,7 +87,7 @@ static void closed_at_once(struct pk_pair *pair)
 {
     struct pk_pairs *conns = pair->conns;
     pk_dial_close(pair);
-    pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, 0);
+    pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, (size_t)pair->server);
     pk_loop_step(&conns->loop, pair->id, PK_UPLINK_EOF, NULL, 0);
     pk_pump(conns);
 }
@@ -114,7 +114,7 @@ static void connected(uv_connect_t *request, int status)
     pk_pair_read_uplink(pair);
     core_uplink_release(conns->loop.core, pair->id,
                         pk_server_release(&conns->upstream->servers[pair->server]));
-    pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, 0);
+    pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, (size_t)pair->server);
     pk_pump(conns);
 }
 

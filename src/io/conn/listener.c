@@ -154,6 +154,7 @@ static bool make_room(struct pk_listeners *listeners, const union pk_address *fr
 static void pause_accept(struct pk_listeners *listeners, const char *why)
 {
     struct pk_pairs *conns = listeners->conns;
+    listeners->pauses++;
     for (size_t i = 0; i < listeners->n; i++)
         uv_poll_stop(&listeners->sockets[i].poll);
     pk_list_del(&listeners->paused.list);

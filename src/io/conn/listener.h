@@ -27,6 +27,7 @@ struct pk_listeners {
     struct pk_listener sockets[PK_MAX_LISTENS];
     size_t n;
     struct pk_waiter paused; /* in conns->room while accepting pauses */
+    int64_t pauses;          /* how often accepting has paused */
     int64_t pause_said_us;   /* when the log last heard of that */
     int64_t rejected; /* clients closed at once because of max-connections or its like for one address, */
     int64_t rejected_per_address; /* of these for one address */

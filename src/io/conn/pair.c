@@ -114,6 +114,8 @@ static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == 0)
         return;
     pk_loop_clock(&conns->loop);
+    if (n > 0)
+        conns->bytes_in[!client] += n;
     if (!client && n > 0)
         pk_dial_heard(pair);
     if (n < 0)
@@ -132,6 +134,7 @@ static void written(uv_write_t *request, int status)
     int64_t sent = pk_side_written(client ? &pair->client : &pair->uplink, status);
     if (sent < 0 || pair->state != PK_PAIR_KNOWN)
         return;
+    conns->bytes_out[!client] += sent;
     pk_loop_clock(&conns->loop);
     pk_loop_step(&conns->loop, pair->id, client ? PK_CLIENT_SENT : PK_UPLINK_SENT, NULL, (size_t)sent);
     pk_pump(conns);
@@ -226,6 +229,7 @@ void pk_pair_dismiss(struct pk_pair *pair)
         pk_loop_step(&conns->loop, pair->id, PK_CLIENT_DISMISS, NULL, 0);
         return;
     }
+    conns->closes[PK_CLOSE_MADE_ROOM]++;
     pk_log_close(conns->loop.log, &who, PK_CLOSE_MADE_ROOM, NULL);
     abandon(pair);
 }
@@ -288,6 +292,7 @@ static void say_end(const struct pk_pair *pair, enum pk_close why)
     char text[PK_ADDRESS_TEXT];
     struct pk_pairs *conns = pair->conns;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
+    conns->closes[why] += !pair->service;
     pk_log_close(conns->loop.log, &who, why,
                  pair->server >= 0 ? pk_upstream_name(conns->upstream, pair->server) : NULL);
     if (!pair->service && by_ensemble(why))
@@ -328,6 +333,8 @@ static void write_both(struct pk_pair *pair, const struct pk_update *update)
         client = pk_side_write(&pair->client, update->client, update->nclient, written);
     if (update->flags & PK_UPLINK_OUT)
         uplink = pk_side_write(&pair->uplink, update->uplink, update->nuplink, written);
+    pair->conns->bytes_out[0] += client > 0 ? client : 0;
+    pair->conns->bytes_out[1] += uplink > 0 ? uplink : 0;
     if (client >= 0) {
         loop->now_us = (int64_t)(uv_hrtime() / 1000);
         pk_loop_step(loop, pair->id, PK_CLIENT_SENT, NULL, (size_t)client);

@@ -41,6 +41,7 @@ struct pk_pair {
     uint8_t crowded;       /* how often a server that lives had no room for its connection */
     bool service : 1;      /* no client: a service session of the core */
     bool arriving : 1;     /* it has a place among those on their way to the server */
+    bool leaving : 1;      /* an operator has told it to go */
     bool reopen : 1;       /* another server is to be tried when the uplink has closed */
 };
 

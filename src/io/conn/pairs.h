@@ -24,12 +24,14 @@ struct pk_pairs {
 
     struct pk_pair **by_slot; /* index: pk_id.slot */
     size_t slots;
-    struct pk_list pairs;      /* all that are allocated */
-    size_t npairs, nservice;   /* nservice: of these without a client */
-    struct pk_peers peers;     /* where the clients come from */
-    struct pk_list connecting; /* pairs whose uplink connects, oldest first */
-    struct pk_list answering;  /* pairs whose four-letter word is being written, oldest first */
-    struct pk_list room;       /* of struct pk_waiter: until a pair has ended */
+    struct pk_list pairs;              /* all that are allocated */
+    size_t npairs, nservice;           /* nservice: of these without a client */
+    struct pk_peers peers;             /* where the clients come from */
+    struct pk_list connecting;         /* pairs whose uplink connects, oldest first */
+    struct pk_list answering;          /* pairs whose four-letter word is being written, oldest first */
+    int64_t closes[PK_CLOSES];         /* of clients, by why */
+    int64_t bytes_in[2], bytes_out[2]; /* of clients, of uplinks */
+    struct pk_list room;               /* of struct pk_waiter: until a pair has ended */
 
     uv_timer_t connect_timer;
     uv_idle_t more; /* runs while the core has work left over */

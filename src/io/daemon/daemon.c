@@ -12,6 +12,7 @@
 #include "io/admin/four_letter.h"
 #include "io/config/config.h"
 #include "io/config/mounts.h"
+#include "io/http/server.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
 #include "io/upstream/upstream.h"
@@ -80,7 +81,8 @@ enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
     make_handles(daemon);
     daemon->survey = pk_survey_new(loop);
     daemon->marker = pk_marker_new(loop, &daemon->listeners);
-    daemon->admin = (struct pk_admin){conns, &daemon->listeners, &daemon->limits, daemon->marker};
+    daemon->admin = (struct pk_admin){
+        .conns = conns, .listeners = &daemon->listeners, .limits = &daemon->limits, .marker = daemon->marker};
     conns->on_four_letter = answer;
     conns->owner = &daemon->admin;
     if (daemon->survey == NULL || daemon->marker == NULL)
@@ -98,6 +100,7 @@ void pk_daemon_notes(struct pk_daemon *daemon, const struct pk_config *config)
 
 void pk_daemon_free(struct pk_daemon *daemon)
 {
+    pk_http_free(daemon->admin.http);
     pk_upstream_free(daemon->conns.upstream);
     pk_marker_free(daemon->marker);
     pk_survey_free(daemon->survey);

@@ -44,8 +44,13 @@ struct pk_daemon {
         int64_t left;     /* what had to go when its mode was changed, 0 when it is through */
         int64_t since_us; /* when that was */
     } handovers[PK_MAX_MOUNTS];
-    bool failed;      /* it must not go on, and ends with status 1 */
-    int64_t released; /* how much there was when a release began */
+    struct {
+        bool on;
+        int64_t rate;   /* clients a second, 0: all at once */
+        int64_t credit; /* quarters of clients */
+    } drain;            /* asked for by an operator */
+    bool failed;        /* it must not go on, and ends with status 1 */
+    int64_t released;   /* how much there was when a release began */
 };
 
 /* Makes all parts, opens nothing: loop, core and handles. Memory is zero before. PK_ENOMEM, PK_ELIMIT. */

@@ -15,6 +15,7 @@
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/handover.h"
+#include "io/http/server.h"
 #include "io/state/persist.h"
 
 struct reload {
@@ -69,6 +70,23 @@ static void credentials(struct reload *r)
     pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
            "reload: auth-file: %zu credentials instead of %zu", r->new->auth.n, r->old->auth.n);
     r->old->auth = r->new->auth;
+    r->changed++;
+}
+
+static void admin(struct reload *r)
+{
+    struct pk_config *old = r->old;
+    bool same = old->nadmin_listens == r->new->nadmin_listens;
+    for (size_t i = 0; same && i < old->nadmin_listens; i++)
+        same = strcmp(old->admin_listens[i], r->new->admin_listens[i]) == 0;
+    if (!same)
+        keep(r, "admin.listen", "new addresses take a restart; the old ones stay");
+    if (strcmp(old->admin_token, r->new->admin_token) == 0)
+        return;
+    memcpy(old->admin_token, r->new->admin_token, sizeof old->admin_token);
+    if (r->daemon->admin.http != NULL)
+        pk_http_set_token(r->daemon->admin.http, old->admin_token);
+    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: admin.token-file: another token");
     r->changed++;
 }
 
@@ -180,6 +198,7 @@ static void apply(struct reload *r)
     values(r);
     credentials(r);
     addresses(r);
+    admin(r);
     mounts(r, before);
     pk_daemon_notes(r->daemon, r->new);
     pk_persist_check(&r->daemon->conns.loop);
@@ -188,23 +207,27 @@ static void apply(struct reload *r)
     r->daemon->log.level = (enum pk_log_level)r->old->log_level;
 }
 
-void pk_reload(struct pk_daemon *daemon)
+bool pk_reload(struct pk_daemon *daemon, const char *who)
 {
     struct pk_config_error error = {""};
     struct reload r = {.daemon = daemon, .old = daemon->config, .new = calloc(1, sizeof *r.new)};
+    bool fine = false;
     if (pk_daemon_stopping(daemon))
-        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
-               "SIGHUP: it stops already, nothing is reloaded");
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: it stops already, nothing is reloaded",
+               who);
     else if (r.new == NULL)
-        pk_log(&daemon->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: memory is short, nothing is changed");
+        pk_log(&daemon->log, PK_LOG_ERROR, PK_LOG_START, NULL, "%s: memory is short, nothing is changed",
+               who);
     else if (pk_options_again(daemon->options, r.new, &error) != PK_OK)
-        pk_log(&daemon->log, PK_LOG_ERROR, PK_LOG_START, NULL, "SIGHUP: nothing is changed: %s", error.text);
+        pk_log(&daemon->log, PK_LOG_ERROR, PK_LOG_START, NULL, "%s: nothing is changed: %s", who, error.text);
     else {
-        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "SIGHUP: the configuration is read again");
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: the configuration is read again", who);
         apply(&r);
         pk_pump(&daemon->conns);
+        fine = true;
     }
     if (r.new != NULL)
-        explicit_bzero(&r.new->auth, sizeof r.new->auth);
+        pk_config_forget_secrets(r.new);
     free(r.new);
+    return fine;
 }

@@ -14,6 +14,7 @@
 #include "io/config/mounts.h"
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
+#include "io/daemon/operate.h"
 #include "io/daemon/signals.h"
 #include "io/daemon/stop.h"
 #include "io/daemon/tick.h"
@@ -39,12 +40,15 @@ static enum pk_err open_all(struct pk_daemon *daemon)
     pk_signals_open(daemon);
     enum pk_err err = pk_listeners_open(&daemon->listeners, conns, daemon->limits.pairs);
     if (err == PK_OK)
+        err = pk_operate_open(daemon);
+    if (err == PK_OK)
         err = pk_upstream_open(&conns->upstream, loop, upstream_settled, conns);
     if (err != PK_OK)
         return err;
     /* The addresses are ours, so no other process of this configuration wants the file; clients wait in the queue. */
     bool restored = pk_persist_load(loop);
     pk_file_limits_count(&daemon->limits);
+    pk_operate_start(daemon);
     err = pk_listeners_start(&daemon->listeners);
     if (err == PK_OK && restored)
         pk_persist_remove(loop);

@@ -35,8 +35,7 @@ static void write_figures(struct pk_daemon *daemon, const char *name)
 
 static void reload(struct pk_daemon *daemon, const char *name)
 {
-    (void)name;
-    pk_reload(daemon);
+    (void)pk_reload(daemon, name);
 }
 
 static void ignore(struct pk_daemon *daemon, const char *name)

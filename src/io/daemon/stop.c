@@ -15,6 +15,7 @@
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/signals.h"
+#include "io/http/server.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
 #include "io/loop/move.h"
@@ -163,6 +164,7 @@ void pk_stop_finish(struct pk_daemon *daemon)
     pk_listeners_close(&daemon->listeners);
     pk_survey_cancel(daemon->survey);
     pk_marker_close(daemon->marker);
+    pk_http_close(daemon->admin.http);
     pk_pairs_close(conns);
     pk_pairs_abandon(conns);
     if (conns->upstream != NULL)

@@ -9,6 +9,7 @@
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/handover.h"
+#include "io/daemon/operate.h"
 #include "io/daemon/stop.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
@@ -21,6 +22,7 @@ static void on_tick(uv_timer_t *timer)
     struct pk_daemon *daemon = timer->data;
     struct pk_pairs *conns = &daemon->conns;
     pk_loop_clock(&conns->loop);
+    pk_admin_tick(&daemon->admin, TICK_MS * 1000);
     pk_loop_tell(&conns->loop, PK_TICK);
     pk_upstream_tick(conns->upstream);
     pk_pairs_leave(conns);
@@ -31,6 +33,7 @@ static void on_tick(uv_timer_t *timer)
         pk_marker_tick(daemon->marker, conns->upstream);
     }
     pk_handover_tick(daemon);
+    pk_operate_tick(daemon);
     pk_log_flush(&daemon->log, false);
     pk_listeners_resume(&daemon->listeners);
     pk_pump(conns);

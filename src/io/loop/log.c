@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/loop/text.h"
+
 enum { LINE = 1024, WINDOW_MS = 1000 };
 
 static const struct {
@@ -143,6 +145,8 @@ void pk_log(struct pk_log *log, enum pk_log_level level, enum pk_log_kind kind, 
     va_start(args, format);
     int more = vsnprintf(line + n, sizeof line - n, format, args);
     va_end(args);
+    if (log->echo != NULL)
+        pk_text_add(log->echo, "%s: %s\n", pk_log_level_name(level), line + n);
     put(log, line, n + (more > 0 ? (size_t)more : 0), sizeof line);
 }
 

@@ -39,6 +39,8 @@ enum pk_log_kind {
     PK_LOG_KINDS,
 };
 
+struct pk_text;
+
 /* On whose behalf a line is written; NULL stands for nobody. */
 struct pk_log_who {
     int64_t session;     /* 0 when there is none */
@@ -48,6 +50,7 @@ struct pk_log_who {
 struct pk_log {
     enum pk_log_level level; /* less important lines are not written */
     int fd;
+    struct pk_text *echo; /* who asked for what is done now, and wants to read it too; or NULL */
     struct {
         int64_t since_ms;
         uint32_t lines, suppressed;

@@ -60,6 +60,9 @@ void pk_server_move(struct pk_server *server, enum pk_server_state to, const cha
 void pk_server_fail(struct pk_server *server, const char *why)
 {
     server->upstream->failed = true;
+    server->faults++;
+    server->fault_ms = server->upstream->loop->wall_ms;
+    snprintf(server->fault, sizeof server->fault, "%s", why != NULL ? why : "");
     pk_server_back_off(server);
     if (server->state != PK_SERVER_ITSELF)
         pk_server_move(server, pk_server_told(server) ? PK_SERVER_DOWN : PK_SERVER_UNREACHED, why);

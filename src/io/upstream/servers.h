@@ -17,7 +17,13 @@
 #include "io/upstream/probe.h"
 #include "io/upstream/resolve.h"
 
-enum { PK_MAX_ADDRESSES = 64, PK_VERSION_TEXT = 48, PK_BUILT_TEXT = 48, PK_STATE_TEXT = 24 };
+enum {
+    PK_MAX_ADDRESSES = 64,
+    PK_VERSION_TEXT = 48,
+    PK_BUILT_TEXT = 48,
+    PK_STATE_TEXT = 24,
+    PK_FAULT_TEXT = 96
+};
 
 enum pk_server_state {
     PK_SERVER_UNASKED,
@@ -40,6 +46,9 @@ struct pk_server {
     enum pk_server_state state;
     bool lost;                     /* uplinks broke, and it was asked too lately to be asked again at once */
     unsigned fails;                /* in a row */
+    int64_t faults;                /* in all */
+    int64_t fault_ms;              /* Unix time of the newest, 0 none */
+    char fault[PK_FAULT_TEXT];     /* and what it was */
     int64_t asked_us;              /* start of the newest probe */
     int64_t retry_us;              /* until then it is tried after all others */
     char version[PK_VERSION_TEXT]; /* "3.8.0", empty when it does not tell */

@@ -1,0 +1,72 @@
+/*
+ * Paths of the admin side. Happy path: a row of the table fills the answer. Failure modes: a path or a method that is
+ * none, and what changes something asked by somebody who may only look, are said in a line.
+ */
+#include "io/admin/serve.h"
+
+#include <string.h>
+
+#include "io/admin/admin.h"
+#include "io/admin/metrics.h"
+
+static void live(struct pk_admin *admin, const struct pk_http_request *request, struct pk_http_answer *answer)
+{
+    (void)admin;
+    (void)request;
+    pk_text_add(&answer->out, "live\n");
+}
+
+static void ready(struct pk_admin *admin, const struct pk_http_request *request,
+                  struct pk_http_answer *answer)
+{
+    const char *why = pk_admin_unready(admin);
+    (void)request;
+    answer->status = why == NULL ? 200 : 503;
+    pk_text_add(&answer->out, "%s\n", why == NULL ? "ready" : why);
+}
+
+static void metrics(struct pk_admin *admin, const struct pk_http_request *request,
+                    struct pk_http_answer *answer)
+{
+    (void)request;
+    answer->type = "text/plain; version=0.0.4; charset=utf-8";
+    pk_metrics(admin, &answer->out);
+}
+
+static const struct {
+    const char *method, *path;
+    void (*fill)(struct pk_admin *admin, const struct pk_http_request *request,
+                 struct pk_http_answer *answer);
+} pages[] = {
+    {"GET", "/live", live},
+    {"GET", "/ready", ready},
+    {"GET", "/metrics", metrics},
+};
+
+static void fail(struct pk_http_answer *answer, int status, const char *why)
+{
+    answer->status = status;
+    pk_text_add(&answer->out, "%s\n", why);
+}
+
+void pk_admin_serve(void *owner, const struct pk_http_request *request, struct pk_http_answer *answer)
+{
+    bool found = false;
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (strcmp(pages[i].path, request->path) != 0)
+            continue;
+        found = true;
+        if (strcmp(pages[i].method, request->method) != 0)
+            continue;
+        if (strcmp(request->method, "GET") != 0 && !request->trusted)
+            fail(answer, 403,
+                 "what changes anything takes the Unix socket, or the token of admin.token-file");
+        else
+            pages[i].fill(owner, request, answer);
+        return;
+    }
+    if (found)
+        fail(answer, 405, "that path does not take this method");
+    else
+        fail(answer, 404, "there is nothing at that path; / shows what there is");
+}

@@ -1,0 +1,23 @@
+/*
+ * The section admin: addresses where the admin side listens, and the token that protects it.
+ */
+#ifndef PK_IO_CONFIG_ADMIN_H
+#define PK_IO_CONFIG_ADMIN_H
+
+#include <stdbool.h>
+
+#include "io/config/error.h"
+
+enum { PK_ADMIN_LISTEN = 300, PK_ADMIN_TOKEN = 256 };
+
+/* Checks HOST:PORT or unix:/PATH. PK_EINVAL with *why. */
+enum pk_err pk_admin_address(const char *text, const char **why) PK_NODISCARD;
+/* True when the text names a socket file or an address that only this machine reaches: 127.*, ::1, localhost. */
+bool pk_admin_is_near(const char *text);
+/* The path of unix:/PATH, NULL for HOST:PORT. */
+const char *pk_admin_path(const char *text);
+/* Reads a token: the first line of a file that others cannot read. PK_EINVAL with the reason in error. */
+enum pk_err pk_admin_token(char token[PK_ADMIN_TOKEN], const char *file,
+                           struct pk_config_error *error) PK_NODISCARD;
+
+#endif

@@ -1,0 +1,401 @@
+/*
+ * The HTTP server. Happy path: libmicrohttpd's descriptor becomes readable, it runs, the handler fills an answer in
+ * memory, and libmicrohttpd writes it as the visitor takes it. Failure modes: a visitor that is slow, silent or one too
+ * many has its socket shut down, which libmicrohttpd then meets as its end; a request larger than the bounds is
+ * refused.
+ */
+#include "io/http/server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/http/access.h"
+#include "io/http/visitors.h"
+
+enum { REQUEST_MEMORY = 16 * 1024, MAX_BODY = 4096, ACCEPTS_PER_TURN = 16, SWEEP_MS = 500, CROWD_MS = 50 };
+
+struct pk_http {
+    struct pk_loop *loop;
+    struct pk_http_config config;
+    char token[PK_HTTP_TOKEN];
+    struct pk_door doors[PK_MAX_DOORS];
+    size_t ndoors;
+    struct MHD_Daemon *mhd;
+    uv_poll_t poll;   /* of libmicrohttpd's descriptor */
+    uv_timer_t timer; /* runs while there is anybody */
+    struct pk_visitors visitors;
+    struct pk_visitor *arriving; /* being given to libmicrohttpd */
+    struct pk_http_figures figures;
+    bool handles; /* poll and timer are there */
+    bool running, closed;
+};
+
+static void run(struct pk_http *http);
+
+static int64_t now_us(void)
+{
+    return (int64_t)(uv_hrtime() / 1000);
+}
+
+/* ---- what libmicrohttpd calls ---- */
+
+static struct pk_visitor *visitor_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+static void notify(void *owner, struct MHD_Connection *connection, void **context,
+                   enum MHD_ConnectionNotificationCode code)
+{
+    struct pk_http *http = owner;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = http->arriving;
+        http->arriving = NULL;
+    } else if (*context != NULL) {
+        pk_visitor_leave(&http->visitors, *context);
+        *context = NULL;
+    }
+}
+
+static void completed(void *owner, struct MHD_Connection *connection, void **request,
+                      enum MHD_RequestTerminationCode code)
+{
+    struct pk_http *http = owner;
+    struct pk_visitor *visitor = visitor_of(connection);
+    (void)code;
+    *request = NULL;
+    if (visitor != NULL)
+        pk_visitor_again(&http->visitors, visitor, now_us());
+}
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return value != NULL ? value : "";
+}
+
+const char *pk_http_argument(const struct pk_http_request *request, const char *name)
+{
+    const char *value = NULL;
+    struct MHD_Connection *connection = request->connection;
+    if (MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value, NULL) !=
+        MHD_YES)
+        return NULL;
+    return value != NULL ? value : "";
+}
+
+static void add_headers(struct MHD_Response *response, const struct pk_http_answer *answer)
+{
+    MHD_add_response_header(response, "Content-Type", answer->type);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "X-Frame-Options", "DENY");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(
+        response, "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'");
+    if (answer->status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"pacekeeper\"");
+    if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, "Allow", "GET, HEAD, POST");
+}
+
+/* Takes the answer's text over. */
+static enum MHD_Result send_answer(struct MHD_Connection *connection, struct pk_http_answer *answer)
+{
+    if (answer->out.failed || answer->out.p == NULL) {
+        free(answer->out.p);
+        answer->out = (struct pk_text){.p = strdup(""), .len = 0};
+        answer->status = answer->status == MHD_HTTP_OK ? MHD_HTTP_SERVICE_UNAVAILABLE : answer->status;
+    }
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(answer->out.len, answer->out.p, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(answer->out.p);
+        return MHD_NO;
+    }
+    add_headers(response, answer);
+    enum MHD_Result queued = MHD_queue_response(connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result refuse(struct pk_http *http, struct MHD_Connection *connection, int status,
+                              const char *why)
+{
+    struct pk_http_answer answer = {.status = status, .type = "text/plain; charset=utf-8"};
+    http->figures.refused++;
+    pk_text_add(&answer.out, "%s\n", why);
+    return send_answer(connection, &answer);
+}
+
+static const char *refusal(enum pk_http_access access, int *status)
+{
+    *status = access == PK_ACCESS_LOGIN ? MHD_HTTP_UNAUTHORIZED : MHD_HTTP_FORBIDDEN;
+    return access == PK_ACCESS_LOGIN
+               ? "the token of admin.token-file is needed: Authorization: Bearer TOKEN, or as a password"
+               : "not from here: what changes anything takes the Unix socket or the token of "
+                 "admin.token-file, and "
+                 "an address of this machine is called by its number";
+}
+
+static enum MHD_Result answer_request(struct pk_http *http, struct MHD_Connection *connection,
+                                      const char *path, const char *method)
+{
+    struct pk_visitor *visitor = visitor_of(connection);
+    struct pk_http_answer answer = {.status = MHD_HTTP_OK, .type = "text/plain; charset=utf-8"};
+    int status = 0;
+    if (visitor == NULL)
+        return MHD_NO;
+    http->figures.requests++;
+    struct pk_http_caller caller = {.door = visitor->door,
+                                    .token = http->token,
+                                    .authorization = header(connection, "Authorization"),
+                                    .host = header(connection, "Host"),
+                                    .method = method,
+                                    .path = path};
+    enum pk_http_access access = pk_http_access(&caller);
+    if (access == PK_ACCESS_LOGIN || access == PK_ACCESS_FORBIDDEN) {
+        const char *why = refusal(access, &status);
+        return refuse(http, connection, status, why);
+    }
+    struct pk_http_request request = {.method = strcmp(method, "HEAD") == 0 ? "GET" : method,
+                                      .path = path,
+                                      .accept = header(connection, "Accept"),
+                                      .trusted = access == PK_ACCESS_CHANGE,
+                                      .connection = connection};
+    pk_loop_clock(http->loop);
+    http->config.handler(http->config.owner, &request, &answer);
+    return send_answer(connection, &answer);
+}
+
+/* Called once when the headers are here, for each piece of a body, and at its end. */
+static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *body, size_t *len,
+                                  void **request)
+{
+    struct pk_http *http = owner;
+    struct pk_visitor *visitor = visitor_of(connection);
+    (void)version;
+    (void)body;
+    if (visitor == NULL)
+        return MHD_NO;
+    if (*request == NULL) {
+        *request = visitor;
+        visitor->body = strtoull(header(connection, "Content-Length"), NULL, 10);
+        return visitor->body <= MAX_BODY ? MHD_YES
+                                         : refuse(http, connection, MHD_HTTP_CONTENT_TOO_LARGE,
+                                                  "no request here has a body of that size");
+    }
+    if (*len == 0)
+        return answer_request(http, connection, path, method);
+    visitor->received += *len;
+    *len = 0;
+    return visitor->received <= MAX_BODY ? MHD_YES : MHD_NO;
+}
+
+/* ---- the loop's side ---- */
+
+/* Shuts those down whose time is over; libmicrohttpd meets the end of their stream. */
+static void sweep(struct pk_http *http)
+{
+    int64_t now = now_us();
+    struct pk_visitor *visitor = NULL;
+    while ((visitor = pk_visitors_late(&http->visitors, now)) != NULL) {
+        http->figures.timed_out++;
+        pk_visitor_dismiss(visitor);
+    }
+}
+
+static void accept_from(struct pk_http *http, struct pk_door *door)
+{
+    union {
+        union pk_address ip;
+        struct sockaddr any;
+        char path[PK_DOOR_PATH + 16];
+    } from;
+    socklen_t len = sizeof from;
+    int fd = accept4(door->fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    http->arriving = pk_visitor_come(&http->visitors, door, fd, now_us());
+    if (http->arriving == NULL) {
+        close(fd);
+        return;
+    }
+    struct pk_visitor *visitor = http->arriving;
+    (void)MHD_add_connection(http->mhd, fd, &from.any, len); /* closes the socket when it fails */
+    if (http->arriving == visitor) {
+        http->arriving = NULL;
+        pk_visitor_leave(&http->visitors, visitor);
+    }
+}
+
+static void on_door(uv_poll_t *poll, int status, int events)
+{
+    struct pk_door *door = poll->data;
+    struct pk_http *http = door->owner;
+    (void)events;
+    for (int i = 0; status == 0 && i < ACCEPTS_PER_TURN && pk_visitors_room(&http->visitors, door); i++)
+        accept_from(http, door);
+    run(http);
+}
+
+/* Doors without room wait; somebody there who has had his moment goes. */
+static void mind_doors(struct pk_http *http)
+{
+    for (size_t i = 0; i < http->ndoors && http->running; i++) {
+        struct pk_door *door = &http->doors[i];
+        if (pk_visitors_room(&http->visitors, door)) {
+            uv_poll_start(&door->poll, UV_READABLE, on_door);
+            continue;
+        }
+        uv_poll_stop(&door->poll);
+        struct pk_visitor *oldest = pk_visitors_oldest(&http->visitors, door, now_us() - CROWD_MS * 1000);
+        if (oldest != NULL) {
+            http->figures.made_room++;
+            pk_visitor_dismiss(oldest);
+        }
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void arm(struct pk_http *http)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    uint64_t wait = SWEEP_MS;
+    if (pk_visitors_full(&http->visitors))
+        wait = CROWD_MS;
+    if (MHD_get_timeout(http->mhd, &ms) == MHD_YES && ms < wait)
+        wait = ms;
+    if (http->visitors.n == 0)
+        uv_timer_stop(&http->timer);
+    else
+        uv_timer_start(&http->timer, on_timer, wait, 0);
+}
+
+static void run(struct pk_http *http)
+{
+    if (http->closed)
+        return;
+    MHD_run(http->mhd);
+    sweep(http);
+    mind_doors(http);
+    arm(http);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+/* ---- begin and end ---- */
+
+static enum pk_err start_mhd(struct pk_http *http)
+{
+    http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, http,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
+                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * PK_HTTP_PLACES),
+                                 MHD_OPTION_NOTIFY_CONNECTION, notify, http, MHD_OPTION_NOTIFY_COMPLETED,
+                                 completed, http, MHD_OPTION_END);
+    return http->mhd != NULL ? PK_OK : PK_ENOMEM;
+}
+
+static enum pk_err open_doors(struct pk_http *http)
+{
+    for (size_t i = 0; i < http->config.nlisten && i < PK_MAX_DOORS; i++) {
+        struct pk_door *door = &http->doors[i];
+        if (pk_door_open(door, http->config.listen[i], http->loop->log) != PK_OK)
+            return PK_EINVAL;
+        http->ndoors++;
+        door->owner = http;
+        uv_poll_init(&http->loop->uv, &door->poll, door->fd);
+        door->poll.data = door;
+    }
+    return PK_OK;
+}
+
+enum pk_err pk_http_open(struct pk_http **out, struct pk_loop *loop, const struct pk_http_config *config)
+{
+    struct pk_http *http = calloc(1, sizeof *http);
+    *out = NULL;
+    if (http == NULL)
+        return PK_ENOMEM;
+    http->loop = loop;
+    http->config = *config;
+    pk_visitors_init(&http->visitors, PK_HTTP_PLACES, PK_HTTP_PATIENCE_MS);
+    pk_http_set_token(http, config->token);
+    *out = http;
+    if (start_mhd(http) != PK_OK)
+        return PK_ENOMEM;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == NULL || uv_poll_init(&loop->uv, &http->poll, info->epoll_fd) != 0)
+        return PK_ENOMEM;
+    uv_timer_init(&loop->uv, &http->timer);
+    http->poll.data = http->timer.data = http;
+    http->handles = true;
+    return open_doors(http);
+}
+
+void pk_http_start(struct pk_http *http)
+{
+    http->running = true;
+    uv_poll_start(&http->poll, UV_READABLE, on_ready);
+    for (size_t i = 0; i < http->ndoors; i++)
+        pk_log(http->loop->log, PK_LOG_INFO, PK_LOG_START, NULL, "admin side at %s%s",
+               http->doors[i].local ? "unix:" : "", http->doors[i].name);
+    mind_doors(http);
+}
+
+void pk_http_set_token(struct pk_http *http, const char *token)
+{
+    snprintf(http->token, sizeof http->token, "%s", token);
+}
+
+struct pk_http_figures pk_http_figures(const struct pk_http *http)
+{
+    struct pk_http_figures figures = http->figures;
+    figures.visitors = (int64_t)http->visitors.n;
+    return figures;
+}
+
+void pk_http_close(struct pk_http *http)
+{
+    if (http == NULL || http->closed)
+        return;
+    http->closed = true;
+    http->running = false;
+    for (size_t i = 0; i < http->ndoors; i++) {
+        uv_close((uv_handle_t *)&http->doors[i].poll, NULL);
+        pk_door_close(&http->doors[i]);
+    }
+    if (http->handles) {
+        uv_close((uv_handle_t *)&http->poll, NULL);
+        uv_close((uv_handle_t *)&http->timer, NULL);
+    }
+    if (http->mhd != NULL)
+        MHD_stop_daemon(http->mhd);
+    http->mhd = NULL;
+}
+
+void pk_http_free(struct pk_http *http)
+{
+    if (http == NULL)
+        return;
+    explicit_bzero(http->token, sizeof http->token);
+    free(http);
+}
