@@ -56,7 +56,7 @@ void pk_pulses_ask(struct pk_zs *s, int32_t type, const char *path, pk_zs_fn fn,
 /* A reply of the type asked for; anything else is counted. A lost connection's answer is none. */
 bool pk_pulses_reply_is(struct pk_pulses *ps, const struct pk_zs_reply *r, int32_t type, struct pk_pulse *m)
 {
-    bool good = r->err != PK_ZS_LOST && pk_pulse_read(r->body, r->len, m) && m->type == type;
+    bool good = r->err != PK_ZS_LOST && pk_pulse_decode(r->body, r->len, m) == PK_OK && m->type == type;
     ps->tally.refused += !good && r->err != PK_ZS_LOST;
     return good;
 }
@@ -78,7 +78,7 @@ static void on_sent(struct pk_zs *s, const struct pk_zs_reply *r)
     struct pk_beater *w = &ps->w[s->index];
     struct pk_pulse m;
     w->busy = false;
-    if (pk_pulses_reply_is(ps, r, PK_PULSE_SENT, &m)) {
+    if (pk_pulses_reply_is(ps, r, pk_pulse_answer(PK_PULSE_SEND), &m)) {
         pk_tally_beat(&ps->tally, w, r->answered);
     }
     if (r->err != PK_ZS_LOST && ps->phase == PK_PULSES_BEATING &&
@@ -125,7 +125,7 @@ static void on_gone(struct pk_zs *s, const struct pk_zs_reply *r)
     struct pk_pulse m;
     if (r->err == PK_ZS_LOST)
         return;
-    if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m))
+    if (pk_pulses_reply_is(ps, r, pk_pulse_answer(PK_PULSE_LIST), &m))
         ps->tally.refused += m.nnodes != 0;
     ps->topology++;
     delete_next(ps, r->answered);
@@ -138,7 +138,7 @@ static void on_deleted(struct pk_zs *s, const struct pk_zs_reply *r)
     char path[PK_KEY_MAX];
     if (r->err == PK_ZS_LOST)
         return;
-    pk_pulses_reply_is(ps, r, PK_PULSE_DELETED, &m);
+    pk_pulses_reply_is(ps, r, pk_pulse_answer(PK_PULSE_DELETE), &m);
     pk_pulses_topology(ps, path, ps->topology);
     pk_pulses_ask(s, PK_PULSE_LIST, path, on_gone, r->answered);
 }

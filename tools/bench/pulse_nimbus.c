@@ -48,8 +48,8 @@ static void on_value(struct pk_zs *s, const struct pk_zs_reply *r)
     struct pk_pulse m;
     if (!count_read(ps, r))
         return;
-    if (pk_pulses_reply_is(ps, r, PK_PULSE_GOT, &m))
-        check_value(ps, ps->list[ps->at], m.data);
+    if (pk_pulses_reply_is(ps, r, pk_pulse_answer(PK_PULSE_GET), &m))
+        check_value(ps, ps->list[ps->at], m.details);
     ps->at++;
     read_next(ps, r->answered);
 }
@@ -95,7 +95,7 @@ static void on_topology_listed(struct pk_zs *s, const struct pk_zs_reply *r)
     if (!count_read(ps, r))
         return;
     ps->at = ps->listed = 0;
-    if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m))
+    if (pk_pulses_reply_is(ps, r, pk_pulse_answer(PK_PULSE_LIST), &m))
         take_listing(ps, &m);
     read_next(ps, r->answered);
 }
@@ -115,7 +115,7 @@ static void on_root_listed(struct pk_zs *s, const struct pk_zs_reply *r)
     struct pk_pulse m;
     if (!count_read(ps, r))
         return;
-    if (pk_pulses_reply_is(ps, r, PK_PULSE_LISTED, &m) && ps->phase == PK_PULSES_CHECKING)
+    if (pk_pulses_reply_is(ps, r, pk_pulse_answer(PK_PULSE_LIST), &m) && ps->phase == PK_PULSES_CHECKING)
         ps->tally.missing += m.nnodes < (int32_t)ps->topologies;
     list_topology(ps, r->answered);
 }

@@ -7,7 +7,7 @@
 #include "tools/bench/crowd.h"
 #include "tools/bench/pace.h"
 #include "tools/bench/paths.h"
-#include "tools/bench/pulse_wire.h"
+#include "proto/pulse.h"
 #include "tools/bench/request.h"
 #include "tools/bench/tally.h"
 

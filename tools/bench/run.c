@@ -14,11 +14,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/bench/pulse_wire.h"
+#include "proto/pulse.h"
 
 void pk_bench_say(const struct pk_bench *b, const char *why)
 {
     fprintf(stderr, "pk-bench %s: %s\n", pk_bench_command_name(b->opt.command), why);
+}
+
+/* The message id in a payload, -1 when there is none. */
+static int32_t pulse_id(const uint8_t *p, size_t n)
+{
+    struct pk_pulse m;
+    return pk_pulse_decode(p, n, &m) == PK_OK ? m.id : -1;
 }
 
 /* One HOST:PORT; brackets around an IPv6 address are dropped. */
@@ -70,7 +77,7 @@ static bool begin(struct pk_bench *b)
     b->zl.timeout_ms = b->opt.timeout_ms;
     b->zl.raw = (b->opt.command & (PK_BENCH_FRAMES | PK_BENCH_PULSES)) != 0;
     if (b->opt.command == PK_BENCH_PULSES)
-        b->zl.id_of = pk_pulse_id;
+        b->zl.id_of = pulse_id;
     if (!pk_zs_loop_init(&b->zl))
         return false;
     if (!add_servers(b)) {

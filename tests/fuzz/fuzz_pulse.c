@@ -1,0 +1,62 @@
+/*
+ * Fuzz target: the decoder of Pacemaker's messages.
+ *
+ * The input is a frame's payload. What decodes is checked: fields lie inside the input, a list has as many names as it
+ * says, and a request that is written again reads the same. Failure: a sanitizer's finding or an abort.
+ */
+#include <stdlib.h>
+
+#include "proto/pulse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+static void inside(struct pk_bytes b, const uint8_t *p, size_t len)
+{
+    must(b.p != NULL || b.len == 0);
+    must(b.p == NULL || (b.p >= p && b.len <= len && b.p + b.len <= p + len));
+}
+
+static void check_nodes(struct pk_pulse *m, const uint8_t *p, size_t len)
+{
+    for (int32_t i = 0; i < m->nnodes; i++)
+        inside(pk_get_bytes(&m->nodes), p, len);
+    must(!m->nodes.bad);
+}
+
+/* What consists of a path, or of a pulse with details, is the same when it is written again. */
+static void check_again(const struct pk_pulse *m)
+{
+    struct pk_pulse again;
+    uint8_t *frame = malloc(PK_PULSE_ROOM + (size_t)m->path.len + m->details.len), *end = NULL;
+    must(frame != NULL);
+    if (m->type == PK_PULSE_SEND)
+        end = pk_pulse_put_send(frame, m->id, m->path, m->details);
+    else
+        end = pk_pulse_put_path(frame, (enum pk_pulse_type)m->type, m->id, m->path);
+    must(pk_load32(frame) == (uint32_t)(end - frame) - 4);
+    must(pk_pulse_decode(frame + 4, (size_t)(end - frame) - 4, &again) == PK_OK);
+    must(again.type == m->type && again.id == m->id && again.data == m->data);
+    must(pk_bytes_eq(again.path, m->path) && pk_bytes_eq(again.details, m->details));
+    free(frame);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct pk_pulse m;
+    if (pk_pulse_decode(data, size, &m) != PK_OK)
+        return 0;
+    inside(m.path, data, size);
+    inside(m.details, data, size);
+    must(m.type >= 0 && m.type < PK_PULSE_TYPES);
+    if (m.data == PK_PULSE_NODES)
+        check_nodes(&m, data, size);
+    else if (pk_pulse_complete(&m) && (m.data == PK_PULSE_PATH || m.type == PK_PULSE_SEND))
+        check_again(&m);
+    return 0;
+}
