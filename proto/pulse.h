@@ -62,6 +62,10 @@ struct pk_pulse {
 enum {
     PK_PULSE_ROOM = 48,      /* bytes of any frame besides its path and details, at most */
     PK_PULSE_REPLY_LEN = 19, /* of a reply without data */
+    PK_PULSE_EXISTS_LEN = 27,
+    PK_PULSE_MISSING_LEN = 34, /* besides the path */
+    PK_PULSE_GOT_LEN = 31,     /* besides the path, up to the details */
+    PK_PULSE_LISTED_LEN = 25,  /* up to the names */
     PK_PULSE_TAIL_LEN = 10,  /* behind the details of a pulse, or the names of nodes */
 };
 
@@ -79,7 +83,7 @@ uint8_t *pk_pulse_put_send(uint8_t *p, int32_t id, struct pk_bytes path, struct 
 uint8_t *pk_pulse_put_path(uint8_t *p, enum pk_pulse_type type, int32_t id, struct pk_bytes path);
 /* A reply without data, PK_PULSE_REPLY_LEN bytes. */
 uint8_t *pk_pulse_put_reply(uint8_t *p, int32_t type, int32_t id);
-/* EXISTS_RESPONSE. */
+/* EXISTS_RESPONSE, PK_PULSE_EXISTS_LEN bytes. */
 uint8_t *pk_pulse_put_exists(uint8_t *p, int32_t id, bool exists);
 /* GET_PULSE_RESPONSE without details. */
 uint8_t *pk_pulse_put_missing(uint8_t *p, int32_t id, struct pk_bytes path);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/pulse/message.h"
 #include "core/serve/answer.h"
 #include "core/serve/route.h"
 #include "core/session.h"
@@ -20,11 +21,6 @@ enum {
     WORK_DECODE = 64,       /* bytes of a request looked through in one step of a turn */
 };
 
-static size_t waiting(const struct pk_backlog *b)
-{
-    return b->len - b->off;
-}
-
 static bool is_word(const uint8_t *p)
 {
     for (int i = 0; i < 4; i++)
@@ -35,6 +31,8 @@ static bool is_word(const uint8_t *p)
 
 static uint32_t longest(const struct core *core, const struct pk_client *c)
 {
+    if (c->kind == PK_KIND_PACEMAKER)
+        return core->pacemaker.max_message;
     return c->state == PK_CLIENT_HANDSHAKE ? CONNECT_REQUEST - PK_LEN_WORD : core->conns.limits.max_frame;
 }
 
@@ -46,7 +44,7 @@ static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p
     uint32_t len = pk_load32(p);
     if (len <= longest(core, c))
         return PK_LEN_WORD + (size_t)len;
-    if (c->state == PK_CLIENT_HANDSHAKE && is_word(p)) {
+    if (c->kind == PK_KIND_ZOOKEEPER && c->state == PK_CLIENT_HANDSHAKE && is_word(p)) {
         memcpy(c->four_letter, p, 4);
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_FOUR_LETTER);
     } else {
@@ -55,15 +53,20 @@ static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p
     return 0;
 }
 
+static enum pk_decision judge(struct core *core, struct pk_client *c, const struct pk_frame *f)
+{
+    if (c->kind == PK_KIND_PACEMAKER)
+        return pk_message_judge(&core->pacemaker, c, f);
+    return c->up.state == PK_UPLINK_UP ? pk_route_frame(&core->sync, c, f) : PK_WAITS;
+}
+
 static enum pk_decision take(struct core *core, struct pk_client *c, const struct pk_frame *f)
 {
-    if (c->state == PK_CLIENT_HANDSHAKE) {
+    if (c->kind == PK_KIND_ZOOKEEPER && c->state == PK_CLIENT_HANDSHAKE) {
         pk_session_request(core, c, f);
         return PK_TAKEN;
     }
-    if (c->up.state != PK_UPLINK_UP)
-        return PK_WAITS;
-    enum pk_decision decision = pk_route_frame(&core->sync, c, f);
+    enum pk_decision decision = judge(core, c, f);
     if (decision == PK_TAKEN)
         c->received++;
     return decision;
@@ -108,28 +111,6 @@ static size_t judge_span(struct core *core, struct pk_client *c, const uint8_t *
     return c->up.ending ? n : off;
 }
 
-static enum pk_err keep(struct core *core, struct pk_backlog *b, const uint8_t *p, size_t n)
-{
-    if (b->off > 0) {
-        memmove(b->p, b->p + b->off, waiting(b));
-        b->len -= b->off;
-        b->off = 0;
-    }
-    if (b->cap - b->len < n) {
-        size_t want = b->len + n, cap = b->cap > 0 ? b->cap : 256;
-        while (cap < want)
-            cap *= 2;
-        uint8_t *grown = pk_resize(core->mem, b->p, cap);
-        if (grown == NULL)
-            return PK_ENOMEM;
-        b->p = grown;
-        b->cap = cap;
-    }
-    memcpy(b->p + b->len, p, n);
-    b->len += n;
-    return PK_OK;
-}
-
 static bool is_ping(const uint8_t *p, size_t len)
 {
     return len == PK_LEN_WORD + PK_REQUEST_HEADER && (int32_t)pk_load32(p + PK_LEN_WORD) == PK_XID_PING &&
@@ -142,7 +123,7 @@ static void pass_pings(struct core *core, struct pk_client *c)
 {
     struct pk_backlog *b = &c->backlog;
     while (c->blocked && pk_uplink_usable(&c->up) && c->up.awaited.npings < PK_PINGS_MAX) {
-        size_t left = waiting(b) - b->scanned;
+        size_t left = pk_backlog_waiting(b) - b->scanned;
         if (left < PK_LEN_WORD)
             return;
         uint8_t *p = b->p + b->off + b->scanned;
@@ -166,13 +147,11 @@ static void judge_backlog(struct core *core, struct pk_client *c)
     struct pk_backlog *b = &c->backlog;
     const uint8_t *p = b->p != NULL ? b->p + b->off : NULL;
     b->scanned = 0;
-    b->off += judge_span(core, c, p, waiting(b), false);
+    b->off += judge_span(core, c, p, pk_backlog_waiting(b), false);
     if (!c->blocked)
         c->blocked_us = 0;
-    if (waiting(b) == 0) {
-        pk_free(core->mem, b->p);
-        *b = (struct pk_backlog){0};
-    }
+    if (pk_backlog_waiting(b) == 0)
+        pk_backlog_drop(core->mem, b);
 }
 
 /* Judges the request that is pending again, then what came behind it. */
@@ -190,7 +169,7 @@ static void go_on(struct core *core, struct pk_client *c)
 /* How many bytes of the read buffer complete the partial frame in the backlog. */
 static size_t missing(const struct pk_backlog *b, size_t n)
 {
-    size_t have = waiting(b);
+    size_t have = pk_backlog_waiting(b);
     size_t want = have < PK_LEN_WORD ? PK_LEN_WORD : PK_LEN_WORD + (size_t)pk_load32(b->p + b->off);
     return want - have < n ? want - have : n;
 }
@@ -201,14 +180,14 @@ void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, s
     c->heard_us = core->conns.now_us;
     while (n > 0 && !c->up.ending) {
         size_t done;
-        if (waiting(b) == 0) {
+        if (pk_backlog_waiting(b) == 0) {
             done = judge_span(core, c, p, n, true);
-            if (done < n && !c->up.ending && keep(core, b, p + done, n - done) != PK_OK)
+            if (done < n && !c->up.ending && pk_backlog_keep(core->mem, b, p + done, n - done) != PK_OK)
                 pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
             break;
         }
         done = c->blocked ? n : missing(b, n);
-        if (keep(core, b, p, done) != PK_OK) {
+        if (pk_backlog_keep(core->mem, b, p, done) != PK_OK) {
             pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
             return;
         }
@@ -220,18 +199,19 @@ void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, s
     pass_pings(core, c);
 }
 
-static bool has_whole_frame(const struct core *core, const struct pk_backlog *b)
+static bool has_whole_frame(const struct core *core, const struct pk_client *c)
 {
-    if (waiting(b) < PK_LEN_WORD)
+    const struct pk_backlog *b = &c->backlog;
+    if (pk_backlog_waiting(b) < PK_LEN_WORD)
         return false;
     uint32_t len = pk_load32(b->p + b->off);
-    return len <= core->conns.limits.max_frame && waiting(b) >= PK_LEN_WORD + (size_t)len;
+    return len <= longest(core, c) && pk_backlog_waiting(b) >= PK_LEN_WORD + (size_t)len;
 }
 
 /* A client that left, or is to leave, has its last words finished first. */
 static void finish(struct core *core, struct pk_client *c)
 {
-    if (has_whole_frame(core, &c->backlog) || c->queue.depth > 0 || c->pending != NULL)
+    if (has_whole_frame(core, c) || c->queue.depth > 0 || c->pending != NULL || c->job != NULL)
         return;
     if (!pk_flush_client(&core->sync, c) || pk_awaited_any(&c->up.awaited) || c->up.out.bytes > 0)
         return;
@@ -253,7 +233,8 @@ void pk_client_run(struct core *core, struct pk_client *c)
     go_on(core, c);
     if (c->up.ending)
         return;
-    if (c->state == PK_CLIENT_GONE || ((core->conns.draining || c->leaving) && c->state == PK_CLIENT_OPEN))
+    bool leaving = (core->conns.draining || c->leaving) && c->kind != PK_KIND_LANE;
+    if (c->state == PK_CLIENT_GONE || (leaving && c->state == PK_CLIENT_OPEN))
         finish(core, c);
     pk_conn_changed(&core->conns, &c->up);
 }
@@ -290,10 +271,12 @@ bool pk_client_wants(const struct core *core, const struct pk_client *c)
 {
     if (c->state == PK_CLIENT_HANDSHAKE)
         return true;
+    if (c->kind == PK_KIND_LANE)
+        return false;
     if (c->state != PK_CLIENT_OPEN || core->conns.draining || c->leaving || c->resting)
         return false;
     if (c->out.bytes > core->conns.limits.client_high_water ||
         c->up.out.bytes > core->conns.limits.uplink_high_water)
         return false;
-    return !c->blocked || waiting(&c->backlog) < READ_AHEAD;
+    return !c->blocked || pk_backlog_waiting(&c->backlog) < READ_AHEAD;
 }

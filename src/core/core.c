@@ -9,8 +9,10 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "core/client.h"
 #include "core/end.h"
+#include "core/pulse/lane.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
 #include "core/sync/handover.h"
@@ -45,6 +47,8 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     enum pk_err err = pk_store_add_mounts(&core->store, config->mounts, config->nmounts);
     if (err == PK_OK)
         err = core_auth_set(core, config->auths, config->nauths);
+    if (err == PK_OK)
+        err = pk_pacemaker_init(&core->pacemaker, &core->sync, config->pacemaker, config->max_message);
     if (err != PK_OK) {
         core_free(core);
         return err;
@@ -58,6 +62,7 @@ void core_free(struct core *core)
     if (core == NULL)
         return;
     core->store.tap.hear = NULL;
+    pk_lanes_drop(&core->pacemaker);
     for (uint32_t i = 0; i < core->conns.nslots; i++)
         if (core->conns.slots[i] != NULL)
             pk_end_free(core, core->conns.slots[i]);
@@ -68,15 +73,26 @@ void core_free(struct core *core)
     pk_free(core->mem, core);
 }
 
-enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out)
+static enum pk_err open_client(struct core *core, int64_t now_us, enum pk_client_kind kind, struct pk_id *out)
 {
     if (now_us > core->conns.now_us)
         core->conns.now_us = now_us;
-    struct pk_client *c = pk_client_new(&core->conns);
+    struct pk_client *c = pk_client_new(&core->conns, kind);
     if (c == NULL)
         return PK_ENOMEM;
     *out = c->up.id;
     return PK_OK;
+}
+
+enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out)
+{
+    return open_client(core, now_us, PK_KIND_ZOOKEEPER, out);
+}
+
+enum pk_err core_open_pacemaker(struct core *core, int64_t now_us, struct pk_id *out)
+{
+    PK_BUG_ON(core->pacemaker.mount == NULL);
+    return open_client(core, now_us, PK_KIND_PACEMAKER, out);
 }
 
 static struct pk_client *find_client(struct core *core, struct pk_id id)
@@ -158,7 +174,8 @@ static void drain(struct core *core)
         struct pk_uplink *u = core->conns.slots[i];
         if (u == NULL || u->client == NULL)
             continue;
-        if (u->client->state == PK_CLIENT_HANDSHAKE || u->state != PK_UPLINK_UP)
+        bool served = u->client->kind == PK_KIND_PACEMAKER || u->state == PK_UPLINK_UP;
+        if (u->client->state == PK_CLIENT_HANDSHAKE || !served)
             pk_conn_close(&core->conns, u, PK_CLOSE_DRAINED);
         else
             pk_client_wake(&core->conns, u->client);
@@ -182,6 +199,7 @@ static void run(struct core *core)
     pk_list_take(&core->conns.runnable, &now);
     while (!pk_list_empty(&now))
         pk_client_run(core, PK_CONTAINER(now.next, struct pk_uplink, runnable)->client);
+    pk_lanes_collect(&core->pacemaker);
 }
 
 static void step_client(struct core *core, struct pk_client *c, const struct pk_event *event)
@@ -258,8 +276,11 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
         step_conn(core, id, event);
         break;
     }
+    pk_lanes_collect(&core->pacemaker);
     pk_end_marked(core);
     run(core);
+    if (core->conns.draining)
+        pk_lanes_drain(&core->pacemaker);
     pk_flush_hurried(&core->sync);
     pk_end_marked(core);
     pk_service_step(&core->sync);
@@ -300,7 +321,7 @@ static void fill_uplink(struct core *core, struct pk_uplink *u, struct pk_update
 
 static void fill_client(struct core *core, struct pk_client *c, struct pk_update *update)
 {
-    if (c->state == PK_CLIENT_GONE)
+    if (c->state == PK_CLIENT_GONE || c->kind == PK_KIND_LANE)
         pk_out_drop(&core->conns.out, &c->out);
     update->nclient = pk_out_iov(&c->out, update->client, PK_UPDATE_IOV);
     if (update->nclient > 0)
@@ -322,7 +343,7 @@ static void fill_update(struct core *core, struct pk_uplink *u, struct pk_update
     struct pk_client *c = u->client;
     update->flags = 0;
     update->why = (enum pk_close)u->why;
-    update->service = c == NULL;
+    update->service = c == NULL || c->kind == PK_KIND_LANE;
     fill_uplink(core, u, update);
     if (c != NULL) {
         fill_client(core, c, update);

@@ -76,7 +76,7 @@ struct pk_update {
     struct pk_iov client[PK_UPDATE_IOV], uplink[PK_UPDATE_IOV];
     int nclient, nuplink;
     bool read_client, read_uplink; /* whether the driver should read from that side now */
-    bool service; /* a service session: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
+    bool service; /* a session of ours: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
     enum pk_close why;   /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
     char four_letter[5]; /* with PK_FOUR_LETTER, null-terminated */
 };
@@ -94,9 +94,12 @@ struct core_config {
     int64_t keep_promoted_us;      /* how long a promotion is remembered for servers that lag; 0 means 60 s */
     const struct core_auth *auths; /* copied */
     size_t nauths;
+    const char *pacemaker; /* the mount whose znodes Pacemaker's clients see, NULL: there are none; copied */
+    uint32_t max_message;  /* bytes of a message of theirs, as pacemaker.thrift.message.size.max */
 };
 
-/* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one. */
+/* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one, or when
+ * pacemaker is none. */
 enum pk_err core_new(struct core **out, const struct pk_mem *mem,
                      const struct core_config *config) PK_NODISCARD;
 /* Frees everything, open connections included; nothing is written any more. */
@@ -104,6 +107,8 @@ void core_free(struct core *core);
 
 /* A client connected. PK_ENOMEM: close it. */
 enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
+/* The same for one that speaks Pacemaker's protocol; config.pacemaker says where its pulses are. */
+enum pk_err core_open_pacemaker(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
 /* Where a client comes from, in network order, 4 or 16 bytes: for identities of the scheme ip. */
 void core_client_address(struct core *core, struct pk_id id, const uint8_t *address, size_t len);
 /*

@@ -8,6 +8,8 @@
  */
 #include "core/end.h"
 
+#include "core/pulse/job.h"
+#include "core/pulse/lane.h"
 #include "core/serve/answer.h"
 #include "core/serve/pending.h"
 #include "core/sync/service.h"
@@ -19,6 +21,7 @@ static void count_close(struct core_stats *stats, enum pk_close why)
     case PK_CLOSE_MALFORMED_LENGTH:
     case PK_CLOSE_MALFORMED_REQUEST:
     case PK_CLOSE_MALFORMED_CONNECT:
+    case PK_CLOSE_MALFORMED_MESSAGE:
         stats->closed_malformed++;
         break;
     case PK_CLOSE_UPLINK_LOST:
@@ -28,6 +31,7 @@ static void count_close(struct core_stats *stats, enum pk_close why)
     case PK_CLOSE_NO_UPSTREAM:
     case PK_CLOSE_MALFORMED_UPSTREAM:
     case PK_CLOSE_UNEXPECTED_REPLY:
+    case PK_CLOSE_UNDECIDED:
         stats->closed_uplink++;
         break;
     case PK_CLOSE_HANDSHAKE_TIMEOUT:
@@ -79,6 +83,8 @@ static void end_client(struct core *core, struct pk_client *c)
     PK_LIST_EACH(at, tmp, &c->queue.entries)
         pk_answer_lost(&core->sync, &c->up, PK_CONTAINER(at, struct pk_entry, client));
     pk_pending_drop(&core->sync, c);
+    pk_job_disown(c);
+    pk_lane_ends(&core->pacemaker, c);
     pk_list_del(&c->answer_wait.list);
     pk_watches_end(&core->store, &c->watcher);
     pk_writeback_client_ends(&core->sync, c);

@@ -7,6 +7,7 @@
 #include "core/inspect.h"
 
 #include "base/check.h"
+#include "core/pulse/lane.h"
 #include "core/state.h"
 #include "core/sync/handover.h"
 #include "core/sync/parts.h"
@@ -158,6 +159,7 @@ void core_check(const struct core *core)
     pk_store_check(&core->store);
     pk_conns_check(&core->conns);
     pk_sync_check(&core->sync);
+    pk_lanes_check(&core->pacemaker);
 }
 
 void core_tap(struct core *core, const struct pk_tap *tap)

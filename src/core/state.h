@@ -5,6 +5,7 @@
 #define PK_CORE_STATE_H
 
 #include "base/histogram.h"
+#include "core/pulse/pacemaker.h"
 #include "core/sync/sync.h"
 
 struct core {
@@ -13,6 +14,7 @@ struct core {
     struct pk_store store;
     struct pk_conns conns;
     struct pk_sync sync;
+    struct pk_pacemaker pacemaker;
     struct pk_histogram beat_latency;
     int64_t ticked_us;        /* time of the newest tick */
     int64_t keep_promoted_us; /* how long a promotion is remembered for servers that lag */

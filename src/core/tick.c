@@ -7,6 +7,7 @@
  */
 #include "core/tick.h"
 
+#include "core/pulse/lane.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
 #include "core/sync/handover.h"
@@ -97,6 +98,7 @@ void pk_times_up(struct core *core)
     check_connecting(core);
     check_outstanding(core);
     check_closing(core);
+    pk_lanes_tick(&core->pacemaker);
     pk_store_age(&core->store, now_us, core->keep_promoted_us);
     pk_cached_age(&core->sync, core->keep_promoted_us);
 }

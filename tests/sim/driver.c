@@ -170,7 +170,7 @@ static struct sim_conn *by_id(struct sim *s, struct pk_id id, const struct pk_up
         if (s->conns[c].used && !s->conns[c].closed && s->conns[c].id.slot == id.slot &&
             s->conns[c].id.gen == id.gen)
             return &s->conns[c];
-    if (u->service && (u->flags & PK_UPLINK_OPEN))
+    if (u->service && (u->flags & (PK_UPLINK_OPEN | PK_CLIENT_CLOSE)))
         return service_conn(s, id);
     fail_msg("an update for a connection that is closed");
     return NULL;
@@ -233,7 +233,7 @@ int sim_service(const struct sim *s)
     return -1;
 }
 
-int sim_open(struct sim *s)
+static int open_client(struct sim *s, enum pk_err (*open)(struct core *, int64_t, struct pk_id *))
 {
     int c = 0;
     while (c < SIM_CONNS && s->conns[c].used)
@@ -241,13 +241,23 @@ int sim_open(struct sim *s)
     assert_true(c < s->service_begin);
     s->clients_end = c + 1 > s->clients_end ? c + 1 : s->clients_end;
     struct sim_conn *conn = &s->conns[c];
-    if (core_open(s->core, s->now_us, &conn->id) != PK_OK)
+    if (open(s->core, s->now_us, &conn->id) != PK_OK)
         return -1;
     conn->used = true;
     conn->link = -1;
     conn->client.reading = conn->uplink.reading = true;
     drain(s);
     return c;
+}
+
+int sim_open(struct sim *s)
+{
+    return open_client(s, core_open);
+}
+
+int sim_open_pacemaker(struct sim *s)
+{
+    return open_client(s, core_open_pacemaker);
 }
 
 static size_t piece(struct sim *s, const struct sim_side *side, int which)

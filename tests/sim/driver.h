@@ -103,6 +103,8 @@ void sim_free(struct sim *s);
 
 /* A client arrives; -1 when the core has no memory for it. */
 int sim_open(struct sim *s);
+/* The same, one that speaks Pacemaker's protocol. */
+int sim_open_pacemaker(struct sim *s);
 void sim_send(struct sim *s, int c, const struct sup_buf *bytes);
 void sim_leave(struct sim *s, int c);
 /* Makes room for another connection: c must be closed, or have been answered a four-letter word. */

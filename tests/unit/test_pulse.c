@@ -39,6 +39,10 @@ static void replies_are_put_as_storm_puts_them(void **state)
     (void)state;
     same_bytes(frame, pk_pulse_put_reply(frame, 5, 0), sent, sizeof sent);
     assert_int_equal(sizeof sent, PK_PULSE_REPLY_LEN);
+    assert_int_equal(sizeof missing_pulse, PK_PULSE_MISSING_LEN + 2);
+    assert_int_equal(sizeof two_nodes, PK_PULSE_LISTED_LEN + 11 + PK_PULSE_TAIL_LEN);
+    assert_int_equal(pk_pulse_put_exists(frame, 0, true) - frame, PK_PULSE_EXISTS_LEN);
+    assert_int_equal(pk_pulse_put_got(frame, PK_BYTES("/p"), 3) - frame, PK_PULSE_GOT_LEN + 2);
     same_bytes(frame, pk_pulse_put_missing(frame, 1, PK_BYTES("/p")), missing_pulse, sizeof missing_pulse);
     uint8_t *p = pk_pulse_put_listed(frame, 2, 11);
     p = pk_put_bytes(pk_put_bytes(p, PK_BYTES("a")), PK_BYTES("bc"));

@@ -5,14 +5,23 @@
  *   HANDSHAKE ──connect request──► OPEN ──EOF──► GONE (its last words are finished)
  *       │                            │              │
  *       └──────────reason────────────┴──────────────┴──► LAST (its last replies are flushed) ──► closed
+ *
+ * A client of Pacemaker's protocol is OPEN from its first message on.
  */
 #ifndef PK_CORE_CONN_CLIENT_H
 #define PK_CORE_CONN_CLIENT_H
 
+#include "core/conn/backlog.h"
 #include "core/conn/identity.h"
 #include "core/conn/uplink.h"
 #include "core/conn/wait.h"
 #include "core/store/watch.h"
+
+enum pk_client_kind {
+    PK_KIND_ZOOKEEPER,
+    PK_KIND_PACEMAKER, /* it speaks Pacemaker's protocol and has no uplink */
+    PK_KIND_LANE,      /* of ours: no socket, but an uplink on which Pacemaker's clients ask the ensemble */
+};
 
 enum pk_client_state {
     PK_CLIENT_HANDSHAKE,
@@ -20,13 +29,6 @@ enum pk_client_state {
     PK_CLIENT_GONE,
     PK_CLIENT_LAST,
     PK_CLIENT_STATES
-};
-
-/* Bytes received that could not be judged yet: a partial frame, or frames behind one that waits. */
-struct pk_backlog {
-    uint8_t *p;
-    size_t off, len, cap; /* p[off..len) */
-    size_t scanned;       /* whole frames from off on that have been looked at for pings, in bytes */
 };
 
 /* How far a request has come for which something has been begun. */
@@ -62,6 +64,7 @@ struct pk_pending {
 /* In order of use: a beat meets the first part only, which keeps the work on thousands of connections in cache. */
 struct pk_client {
     struct pk_uplink up;
+    uint8_t kind;     /* enum pk_client_kind */
     uint8_t state;    /* enum pk_client_state */
     bool leaving;     /* to be closed when nothing is under way */
     bool want_close;  /* an update not yet taken by the driver */
@@ -89,6 +92,8 @@ struct pk_client {
 
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;
+    struct pk_job *job;   /* of a Pacemaker's client: the message for which the ensemble is asked; NULL none */
+    struct pk_lane *lane; /* what a lane has beside its uplink */
     struct pk_identities identities;
     struct pk_blob *writes,
         *holds; /* the first path that it was seen to write, to create as ephemeral; or NULL */

@@ -94,7 +94,7 @@ struct pk_uplink *pk_uplink_new(struct pk_conns *conns)
     return u;
 }
 
-struct pk_client *pk_client_new(struct pk_conns *conns)
+struct pk_client *pk_client_new(struct pk_conns *conns, enum pk_client_kind kind)
 {
     uint32_t slot;
     if (find_slot(conns, &slot) != PK_OK)
@@ -104,14 +104,16 @@ struct pk_client *pk_client_new(struct pk_conns *conns)
         return NULL;
     take_place(conns, &c->up, slot);
     c->up.client = c;
+    c->kind = (uint8_t)kind;
     pk_queue_init(&c->queue);
     struct pk_list *lists[] = {&c->permits, &c->dirty, &c->answer_wait.list, &c->watcher.watches};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
     c->answer_wait.client = c;
     c->heard_us = conns->now_us;
-    pk_list_add_tail(&conns->handshaking, &c->up.timed);
-    conns->stats->connections++;
+    if (kind == PK_KIND_ZOOKEEPER)
+        pk_list_add_tail(&conns->handshaking, &c->up.timed);
+    conns->stats->connections += kind != PK_KIND_LANE;
     return c;
 }
 
@@ -134,11 +136,11 @@ void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u)
         return;
     }
     pk_out_drop(&conns->out, &c->out);
-    pk_free(conns->mem, c->backlog.p);
+    pk_backlog_drop(conns->mem, &c->backlog);
+    conns->stats->connections -= c->kind != PK_KIND_LANE;
     pk_identities_drop(conns->mem, &c->identities);
     pk_blob_unref(conns->mem, c->writes);
     pk_blob_unref(conns->mem, c->holds);
-    conns->stats->connections--;
     pk_free(conns->mem, c);
 }
 
@@ -265,7 +267,7 @@ void pk_conns_check(const struct pk_conns *conns)
             continue;
         check_awaited(u);
         up += u->state == PK_UPLINK_HANDSHAKE || u->state == PK_UPLINK_UP;
-        clients += u->client != NULL;
+        clients += u->client != NULL && u->client->kind != PK_KIND_LANE;
         depth += u->client != NULL ? check_queue(u->client) : 0;
     }
     PK_BUG_ON(depth != conns->stats->queue_depth || clients != conns->stats->connections ||

@@ -55,7 +55,7 @@ void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core
 void pk_conns_drop(struct pk_conns *conns);
 
 /* A client in handshake, or an uplink without a client; NULL when out of memory. */
-struct pk_client *pk_client_new(struct pk_conns *conns) PK_NODISCARD;
+struct pk_client *pk_client_new(struct pk_conns *conns, enum pk_client_kind kind) PK_NODISCARD;
 struct pk_uplink *pk_uplink_new(struct pk_conns *conns) PK_NODISCARD;
 /* Frees a connection that holds nothing any more; its id is dead from here on. */
 void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u);

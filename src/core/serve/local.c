@@ -11,6 +11,9 @@
 #include <string.h>
 
 #include "core/serve/reply.h"
+#include "core/store/watch.h"
+#include "core/sync/promote.h"
+#include "core/sync/replay.h"
 #include "core/sync/writeback.h"
 #include "proto/path.h"
 
@@ -77,15 +80,45 @@ void pk_local_answer(struct pk_sync *sync, struct pk_client *c, int32_t xid, int
     }
 }
 
-static void absorbed(struct pk_sync *sync, struct pk_client *c)
+bool pk_local_may_create(const struct pk_target *t, struct pk_bytes path)
+{
+    const struct pk_znode *z = t->znode, *parent = t->parent;
+    if (t->mount->config.mode != PK_MODE_PACEMAKER || !pk_path_valid(path))
+        return false;
+    if (z != NULL && (z->held.state == PK_ZNODE_PROMOTED || z->cached != NULL || z->held.nlocal > 0))
+        return false;
+    return !pk_watched(t) && t->mount->anywhere == 0 && !pk_intended(z) && !pk_intended(parent) &&
+           !(parent != NULL && parent->no_local_creates);
+}
+
+bool pk_local_has_room(const struct pk_target *t, struct pk_bytes path, size_t data)
+{
+    return pk_store_has_room(t->mount, true, (uint64_t)pk_path_name(path).len + data, data);
+}
+
+bool pk_local_may_grow(const struct pk_target *t, size_t data)
+{
+    size_t before = t->znode->data != NULL ? t->znode->data->len : 0;
+    return data <= before || pk_store_has_room(t->mount, false, data - before, data);
+}
+
+bool pk_local_owes_too_much(struct pk_sync *sync, struct pk_znode *parent)
+{
+    if (parent == NULL || pk_znode_held(parent) || parent->held.cversion < PK_REPLAY_OWED)
+        return false;
+    (void)!pk_promote_want_one(sync, parent); /* out of memory: asked again with the next one */
+    return true;
+}
+
+void pk_local_absorbed(struct pk_sync *sync, struct pk_client *c)
 {
     sync->stats->beats_absorbed++;
     if (c->beats++ == 0)
         c->beats_us = c->blocked_us != 0 ? c->blocked_us : sync->conns->now_us;
 }
 
-static enum pk_err apply(struct pk_sync *sync, const struct pk_client *c, enum pk_change_kind kind,
-                         struct pk_znode *z, struct pk_bytes data)
+enum pk_err pk_local_apply(struct pk_sync *sync, const struct pk_client *c, enum pk_change_kind kind,
+                           struct pk_znode *z, struct pk_bytes data)
 {
     struct pk_change change = {.kind = kind,
                                .znode = z,
@@ -107,11 +140,11 @@ void pk_local_set(struct pk_sync *sync, struct pk_client *c, const struct pk_req
         pk_reply_header(sync->conns, c, req->xid, PK_Z_BAD_VERSION);
         return;
     }
-    if (apply(sync, c, PK_CHANGE_SET, z, req->data) != PK_OK) {
+    if (pk_local_apply(sync, c, PK_CHANGE_SET, z, req->data) != PK_OK) {
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
         return;
     }
-    absorbed(sync, c);
+    pk_local_absorbed(sync, c);
     if (z->cached != NULL)
         pk_cached_absorbed(sync, c, z);
     pk_reply_stat(sync->conns, c, req->xid, z);
@@ -128,9 +161,9 @@ void pk_local_delete(struct pk_sync *sync, struct pk_client *c, const struct pk_
         pk_reply_header(sync->conns, c, req->xid, PK_Z_NOT_EMPTY);
         return;
     }
-    (void)!apply(sync, c, PK_CHANGE_LOCAL_DELETE, z, (struct pk_bytes){NULL, 0}); /* cannot fail */
+    (void)!pk_local_apply(sync, c, PK_CHANGE_LOCAL_DELETE, z, (struct pk_bytes){NULL, 0}); /* cannot fail */
     pk_store_tidy(sync->store, z);
-    absorbed(sync, c);
+    pk_local_absorbed(sync, c);
     pk_reply_header(sync->conns, c, req->xid, PK_Z_OK);
 }
 
@@ -138,11 +171,11 @@ void pk_local_create(struct pk_sync *sync, struct pk_client *c, const struct pk_
                      struct pk_mount *mount)
 {
     struct pk_znode *z = pk_store_track(sync->store, mount, req->path);
-    if (z == NULL || apply(sync, c, PK_CHANGE_LOCAL_CREATE, z, req->data) != PK_OK) {
+    if (z == NULL || pk_local_apply(sync, c, PK_CHANGE_LOCAL_CREATE, z, req->data) != PK_OK) {
         pk_store_tidy(sync->store, z);
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
         return;
     }
-    absorbed(sync, c);
+    pk_local_absorbed(sync, c);
     pk_reply_create(sync->conns, c, req->xid, req->path, z, req->op == PK_OP_CREATE2);
 }

@@ -163,22 +163,10 @@ static enum pk_decision route_set(struct pk_judged *j)
         return refresh(j);
     if (!pk_znode_held(z) || j->c->up.read_only)
         return pk_relay_unusual(j, PK_ANSWER_READ, req->path);
-    size_t before = z->data != NULL ? z->data->len : 0;
-    uint64_t more = req->data.len > before ? req->data.len - before : 0;
-    if (more == 0 || pk_store_has_room(j->t.mount, false, more, req->data.len))
+    if (pk_local_may_grow(&j->t, req->data.len))
         return refresh(j);
     decided_upstream(j, &j->sync->stats->bound_size, PK_REASON_BOUND);
     return pk_relay_unusual(j, PK_ANSWER_READ, j->req->path);
-}
-
-/* So many local deletes below an upstream parent are to be replayed that what follows is the ensemble's until they are.
- * */
-static bool owes_too_much(struct pk_judged *j, struct pk_znode *parent)
-{
-    if (parent == NULL || pk_znode_held(parent) || parent->held.cversion < PK_REPLAY_OWED)
-        return false;
-    (void)!pk_promote_want_one(j->sync, parent); /* out of memory: asked again with the next one */
-    return true;
 }
 
 static enum pk_decision route_delete(struct pk_judged *j)
@@ -187,7 +175,7 @@ static enum pk_decision route_delete(struct pk_judged *j)
     struct pk_znode *z = j->t.znode;
     if (j->t.place == PK_OUTSIDE)
         return pk_relay_request(j, PK_ANSWER_FORWARD, no_path);
-    if (!pk_znode_held(z) || j->c->up.read_only || owes_too_much(j, z->parent))
+    if (!pk_znode_held(z) || j->c->up.read_only || pk_local_owes_too_much(j->sync, z->parent))
         return pk_relay_unusual(j, PK_ANSWER_FORWARD, no_path);
     if (!may_write(j, z, z->parent))
         return pk_not_now(j);
@@ -198,24 +186,6 @@ static enum pk_decision route_delete(struct pk_judged *j)
 static bool is_plain_create(const struct pk_judged *j)
 {
     return !j->c->up.read_only && j->req->version == PK_CREATE_PERSISTENT && pk_acl_is_open(j->req->acl);
-}
-
-/* Whether memory may create the znode as far as it knows, but for room; a doubt is for the ensemble. */
-static bool may_create(const struct pk_judged *j)
-{
-    const struct pk_znode *z = j->t.znode, *parent = j->t.parent;
-    if (j->t.mount->config.mode != PK_MODE_PACEMAKER || !is_plain_create(j) || !pk_path_valid(j->req->path))
-        return false;
-    if (z != NULL && (z->held.state == PK_ZNODE_PROMOTED || z->cached != NULL || z->held.nlocal > 0))
-        return false;
-    return !pk_watched(&j->t) && j->t.mount->anywhere == 0 && !pk_intended(z) && !pk_intended(parent) &&
-           !(parent != NULL && parent->no_local_creates);
-}
-
-static bool has_room(const struct pk_judged *j)
-{
-    uint64_t more = (uint64_t)pk_path_name(j->req->path).len + j->req->data.len;
-    return pk_store_has_room(j->t.mount, true, more, j->req->data.len);
 }
 
 static void say_full(struct pk_judged *j)
@@ -275,9 +245,9 @@ static enum pk_decision route_create(struct pk_judged *j)
         pk_reply_header(j->sync->conns, j->c, j->req->xid, PK_Z_NODE_EXISTS);
         return answered(j);
     }
-    if (pk_znode_held(j->t.znode) || !may_create(j) || owes_too_much(j, j->t.parent))
+    if (pk_znode_held(j->t.znode) || !is_plain_create(j) || !pk_local_may_create(&j->t, j->req->path) || pk_local_owes_too_much(j->sync, j->t.parent))
         return create_upstream(j);
-    if (has_room(j))
+    if (pk_local_has_room(&j->t, j->req->path, j->req->data.len))
         return create_locally(j);
     say_full(j);
     decided_upstream(j, &j->sync->stats->bound_local_creates, PK_REASON_BOUND);
