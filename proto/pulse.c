@@ -2,9 +2,9 @@
  * Thrift's binary protocol, as much as Pacemaker's messages need: a struct is a list of fields (type byte, id of two
  * bytes, value), ended by a zero byte; strings and lists have an int32 length as jute's, but none is null.
  *
- * Happy path: fields are put in the order in which Storm puts them; reading goes through the fields of each struct, takes
- * those that are known and passes over the others. Failure modes: a value that runs past the end, a type that is none,
- * a union with two members, structs nested deeper than any message has: malformed.
+ * Happy path: fields are put in the order in which Storm puts them; reading goes through the fields of each struct,
+ * takes those that are known and passes over the others. Failure modes: a value that runs past the end, a type that is
+ * none, a union with two members, structs nested deeper than any message has: malformed.
  */
 #include "proto/pulse.h"
 

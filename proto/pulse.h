@@ -1,7 +1,7 @@
 /*
  * The messages of Storm's Pacemaker (storm.thrift: HBMessage), as Storm 1.x and 2.x put them on the wire
- * (doc/internals/protocol.md 8): a frame is a length word and one HBMessage in Thrift's binary protocol, without a message
- * header; the message id of a request is repeated in its reply.
+ * (doc/internals/protocol.md 11): a frame is a length word and one HBMessage in Thrift's binary protocol, without a
+ * message header; the message id of a request is repeated in its reply.
  *
  *   HBMessage: 1 type i32, 2 data, 3 message_id i32 (-1 when absent)
  *   data, a union: 1 path, 2 pulse {1 id, 2 details}, 3 boolval, 4 records, 5 nodes {1 list of string}, 7 message_blob
@@ -66,7 +66,7 @@ enum {
     PK_PULSE_MISSING_LEN = 34, /* besides the path */
     PK_PULSE_GOT_LEN = 31,     /* besides the path, up to the details */
     PK_PULSE_LISTED_LEN = 25,  /* up to the names */
-    PK_PULSE_TAIL_LEN = 10,  /* behind the details of a pulse, or the names of nodes */
+    PK_PULSE_TAIL_LEN = 10,    /* behind the details of a pulse, or the names of nodes */
 };
 
 /*

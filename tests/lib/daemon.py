@@ -41,7 +41,7 @@ class Pacekeeper:
             self.argv += ["--mount", mount]
         self.argv += list(args)
         self.process = Process(self.argv, os.path.join(self.dir, "log"), env)
-        self.port = None
+        self.port = self.pacemaker_port = None
         self.host = "127.0.0.1"
 
     @property
@@ -62,12 +62,15 @@ class Pacekeeper:
 
         def heard():
             found = re.search(r"listening on (\S+):(\d+)", self.log())
-            return found or not self.process.running()
+            started = found and ("--pacemaker" not in self.argv or "for Pacemaker's clients" in self.log())
+            return started and found or not self.process.running()
 
         found = eventually(heard, timeout, "`listening on` in the daemon's log")
         if found is True:
             raise AssertionError(f"the daemon ended with {self.process.popen.returncode}:\n{self.log()}")
         self.host, self.port = found.group(1).strip("[]"), int(found.group(2))
+        pacemaker = re.search(r"listening on \S+:(\d+) for Pacemaker's clients", self.log())
+        self.pacemaker_port = int(pacemaker.group(1)) if pacemaker else None
         return self
 
     def run(self, timeout=15.0):

@@ -2,8 +2,8 @@
  * Random messages of Pacemaker's clients, in pipelines, cut anywhere, beside a naive model of what they mean; and the
  * n-th allocation fails, for every n.
  *
- * The model is a list of paths: a pulse has data, what has none is there for what lies below it, or because the ensemble
- * has it. PK_ROUNDS and PK_SEED as for the other random tests.
+ * The model is a list of paths: a pulse has data, what has none is there for what lies below it, or because the
+ * ensemble has it. PK_ROUNDS and PK_SEED as for the other random tests.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,9 +151,10 @@ struct expected {
 
 static int random_type(void)
 {
-    static const int types[] = {PK_PULSE_SEND,   PK_PULSE_SEND,      PK_PULSE_SEND, PK_PULSE_SEND,  PK_PULSE_GET,
-                                PK_PULSE_GET,    PK_PULSE_LIST,      PK_PULSE_LIST, PK_PULSE_EXISTS, PK_PULSE_DELETE,
-                                PK_PULSE_DELETE_ID, PK_PULSE_GET_ALL, PK_PULSE_CREATE_PATH};
+    static const int types[] = {PK_PULSE_SEND,       PK_PULSE_SEND,   PK_PULSE_SEND,      PK_PULSE_SEND,
+                                PK_PULSE_GET,        PK_PULSE_GET,    PK_PULSE_LIST,      PK_PULSE_LIST,
+                                PK_PULSE_EXISTS,     PK_PULSE_DELETE, PK_PULSE_DELETE_ID, PK_PULSE_GET_ALL,
+                                PK_PULSE_CREATE_PATH};
     return types[sup_below(&rng, sizeof types / sizeof types[0])];
 }
 
@@ -297,9 +298,15 @@ static uint64_t with_failure(uint64_t n, bool for_good)
         int type;
         const char *path;
     } script[] = {
-        {PK_PULSE_SEND, "/workerbeats/u/t"},   {PK_PULSE_SEND, "/workerbeats/u/t"}, {PK_PULSE_GET, "/workerbeats/u/t"},
-        {PK_PULSE_SEND, "/workerbeats/a/b/c"}, {PK_PULSE_LIST, "/workerbeats"},     {PK_PULSE_EXISTS, "/workerbeats/z"},
-        {PK_PULSE_SEND, "/workerbeats/u/v"},   {PK_PULSE_DELETE, "/workerbeats/u"}, {PK_PULSE_DELETE_ID, "/workerbeats/a/b/c"},
+        {PK_PULSE_SEND, "/workerbeats/u/t"},
+        {PK_PULSE_SEND, "/workerbeats/u/t"},
+        {PK_PULSE_GET, "/workerbeats/u/t"},
+        {PK_PULSE_SEND, "/workerbeats/a/b/c"},
+        {PK_PULSE_LIST, "/workerbeats"},
+        {PK_PULSE_EXISTS, "/workerbeats/z"},
+        {PK_PULSE_SEND, "/workerbeats/u/v"},
+        {PK_PULSE_DELETE, "/workerbeats/u"},
+        {PK_PULSE_DELETE_ID, "/workerbeats/a/b/c"},
     };
     start();
     make_upstream("/workerbeats/u", "\7");

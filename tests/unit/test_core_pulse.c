@@ -57,7 +57,8 @@ static struct pk_pulse expect(int conn, int type, int id)
 {
     struct pk_pulse m;
     if (!reply(conn, &m))
-        fail_msg("no reply of type %d (closed %d, why %d)", type, s.conns[conn].closed, (int)s.conns[conn].why);
+        fail_msg("no reply of type %d (closed %d, why %d)", type, s.conns[conn].closed,
+                 (int)s.conns[conn].why);
     assert_int_equal(m.type, type);
     assert_int_equal(m.id, id);
     return m;
@@ -299,8 +300,15 @@ static void what_the_ensemble_refuses_is_not_authorized(void **state)
 
 static void what_can_be_no_znode_is_not_kept(void **state)
 {
-    static const char *const never[] = {"workerbeats/t", "/other/t", "/workerbeats", "/workerbeats/t/", "/workerbeats//t",
-                                        "/workerbeats/../t", "", "/", "/workerbeatsX/t"};
+    static const char *const never[] = {"workerbeats/t",
+                                        "/other/t",
+                                        "/workerbeats",
+                                        "/workerbeats/t/",
+                                        "/workerbeats//t",
+                                        "/workerbeats/../t",
+                                        "",
+                                        "/",
+                                        "/workerbeatsX/t"};
     (void)state;
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
         put(PK_PULSE_SEND, (int)i, never[i], "x");
@@ -425,11 +433,11 @@ static void what_is_no_message_ends_its_connection_alone(void **state)
         BAD("\377\377\377\377"),
         BAD("GET / HTTP/1.0\r\n\r\n"),
         BAD("ruok"),
-        BAD("\0\0\0\10\10\0\1\0\0\0\12\0"),                                     /* GET_PULSE of nothing */
-        BAD("\0\0\0\10\10\0\1\0\0\0\77\0"),                                     /* a type that is none */
-        BAD("\0\0\0\25\10\0\1\0\0\0\20\14\0\2\13\0\7\0\0\0\2\377\66\0\0"),      /* control, and nobody logs in */
-        BAD("\0\0\0\25\10\0\1\0\0\0\21\14\0\2\13\0\7\0\0\0\2\377\66\0\0"),      /* the same of a token */
-        BAD("\0\0\0\25\10\0\1\0\0\0\4\14\0\2\14\0\2\13\0\1\0\0\0\0\0\0"),       /* a pulse without details */
+        BAD("\0\0\0\10\10\0\1\0\0\0\12\0"),                                /* GET_PULSE of nothing */
+        BAD("\0\0\0\10\10\0\1\0\0\0\77\0"),                                /* a type that is none */
+        BAD("\0\0\0\25\10\0\1\0\0\0\20\14\0\2\13\0\7\0\0\0\2\377\66\0\0"), /* control, and nobody logs in */
+        BAD("\0\0\0\25\10\0\1\0\0\0\21\14\0\2\13\0\7\0\0\0\2\377\66\0\0"), /* the same of a token */
+        BAD("\0\0\0\25\10\0\1\0\0\0\4\14\0\2\14\0\2\13\0\1\0\0\0\0\0\0"),  /* a pulse without details */
 #undef BAD
     };
     (void)state;
@@ -482,8 +490,8 @@ static void one_that_says_nothing_makes_room(void **state)
 /* Storm sends message ids from 0 to 99, and older clients none at all. */
 static void a_message_without_an_id_is_answered_with_minus_one(void **state)
 {
-    static const uint8_t list[] = {0, 0, 0, 27, 8, 0, 1, 0, 0,   0,   8,   12,  0,   2,   11, 0, 1, 0, 0,
-                                   0, 9, '/', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 0,   0};
+    static const uint8_t list[] = {0, 0, 0, 27, 8, 0,   1,   0,   0,   0,   8,   12,  0,   2,   11, 0,
+                                   1, 0, 0, 0,  9, '/', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 0,  0};
     (void)state;
     sup_raw(&b, list, sizeof list);
     b.p[3] = (uint8_t)(sizeof list - 4);

@@ -83,6 +83,28 @@ static void precedence(void **state)
     unlink(storm_file);
 }
 
+static void pacemakers_listener(void **state)
+{
+    (void)state;
+    GIVEN("--upstream", "a", "--pacemaker", "*:6700,max-message=2MiB");
+    expect(PK_RUN, 0);
+    assert_int_equal(config.npacemaker_listens, 1);
+    assert_int_equal(config.pacemaker_listens[0].port, 6700);
+    assert_int_equal(config.pacemaker_max_message, 2 << 20);
+    GIVEN("--upstream", "a", "--pacemaker", "host1");
+    assert_int_equal(config.pacemaker_listens[0].port, 6699);
+    GIVEN("--upstream", "a", "--pacemaker", "none");
+    assert_int_equal(config.npacemaker_listens, 0);
+    GIVEN("--upstream", "a", "--pacemaker", "*:6700,mount=/other");
+    expect(PK_EXIT, 1);
+    GIVEN("--upstream", "a", "--pacemaker", "*:6700,mount=/other", "--mount", "/other");
+    expect(PK_RUN, 0);
+    GIVEN("--upstream", "a", "--pacemaker", "*:1", "--pacemaker", "*:2");
+    expect(PK_EXIT, 2);
+    GIVEN("--upstream", "a", "--pacemaker", "*:1,threads=50");
+    expect(PK_EXIT, 1);
+}
+
 static void ends(void **state)
 {
     (void)state;
@@ -307,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_alone),
         cmocka_unit_test(precedence),
+        cmocka_unit_test(pacemakers_listener),
         cmocka_unit_test(ends),
         cmocka_unit_test(state_file_and_mount),
         cmocka_unit_test(again),

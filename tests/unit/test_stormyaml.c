@@ -96,9 +96,6 @@ static void what_keeps_heartbeats_away_is_said(void **state)
     static const struct {
         const char *line, *words;
     } all[] = {
-        {"storm.cluster.state.store: \"org.apache.storm.cluster.PaceMakerStateStorageFactory\"",
-         "is Pacemaker's"},
-        {"storm.cluster.state.store: org.apache.storm.pacemaker.pacemaker_state_factory", "is Pacemaker's"},
         {"storm.zookeeper.superACL: \"sasl:storm\"", "heartbeats get ACLs"},
         {"storm.zookeeper.auth.scheme: digest", "heartbeats get ACLs"},
         {"java.security.auth.login.config: /etc/jaas.conf", "heartbeats get ACLs"},
@@ -121,6 +118,41 @@ static void what_keeps_heartbeats_away_is_said(void **state)
                                 "storm.zookeeper.ssl.enable: false\n"),
                      PK_OK);
     assert_int_equal(config.nnotes, 0);
+}
+
+static void pacemakers_clients_are_served(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        read_storm("storm.zookeeper.servers: [a]\nstorm.zookeeper.root: /s\npacemaker.port: 7000\n"
+                   "storm.cluster.state.store: \"org.apache.storm.cluster.PaceMakerStateStorageFactory\"\n"
+                   "pacemaker.thrift.message.size.max: 2000000\npacemaker.auth.method: NONE\n"),
+        PK_OK);
+    assert_int_equal(config.npacemaker_listens, 1);
+    assert_int_equal(config.pacemaker_listens[0].port, 7000);
+    assert_string_equal(config.pacemaker_mount, "/s/workerbeats");
+    assert_int_equal(config.pacemaker_max_message, 2000000);
+    assert_int_equal(config.nnotes, 1);
+    assert_true(!config.notes[0].warn && strstr(config.notes[0].text, "served on port 7000") != NULL);
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+    assert_int_equal(
+        read_storm("storm.cluster.state.store: org.apache.storm.pacemaker.pacemaker_state_factory\n"
+                   "storm.zookeeper.servers: [a]\n"),
+        PK_OK);
+    assert_int_equal(config.pacemaker_listens[0].port, 6699);
+    assert_int_equal(
+        read_storm("storm.cluster.state.store: org.apache.storm.pacemaker.pacemaker_state_factory\n"
+                   "storm.zookeeper.servers: [a]\npacemaker.auth.method: DIGEST\n"),
+        PK_OK);
+    assert_int_equal(config.npacemaker_listens, 0);
+    assert_true(config.notes[0].warn && notes_with("log in") == 1);
+    assert_int_equal(
+        read_storm("storm.cluster.state.store: org.apache.storm.pacemaker.pacemaker_state_factory\n"
+                   "storm.zookeeper.servers: [a]\npacemaker.port: many\n"),
+        PK_EINVAL);
+    assert_non_null(strstr(error.text, ":3: pacemaker.port: "));
+    assert_int_equal(read_storm("storm.zookeeper.servers: [a]\npacemaker.port: 6699\n"), PK_OK);
+    assert_int_equal(config.npacemaker_listens, 0);
 }
 
 static void supervisors_without_a_mount_are_said(void **state)
@@ -146,6 +178,7 @@ int main(void)
         cmocka_unit_test(of_two_keys_the_last_counts),
         cmocka_unit_test(latin_1_in_a_comment),
         cmocka_unit_test(what_keeps_heartbeats_away_is_said),
+        cmocka_unit_test(pacemakers_clients_are_served),
         cmocka_unit_test(supervisors_without_a_mount_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

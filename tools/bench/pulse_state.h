@@ -4,10 +4,10 @@
 #ifndef PK_TOOLS_BENCH_PULSE_STATE_H
 #define PK_TOOLS_BENCH_PULSE_STATE_H
 
+#include "proto/pulse.h"
 #include "tools/bench/crowd.h"
 #include "tools/bench/pace.h"
 #include "tools/bench/paths.h"
-#include "proto/pulse.h"
 #include "tools/bench/request.h"
 #include "tools/bench/tally.h"
 

@@ -92,7 +92,7 @@ struct pk_client {
 
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;
-    struct pk_job *job;   /* of a Pacemaker's client: the message for which the ensemble is asked; NULL none */
+    struct pk_job *job; /* of a Pacemaker's client: the message for which the ensemble is asked; NULL none */
     struct pk_lane *lane; /* what a lane has beside its uplink */
     struct pk_identities identities;
     struct pk_blob *writes,

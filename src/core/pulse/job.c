@@ -2,8 +2,8 @@
  * Messages for which the ensemble is asked.
  *
  * Happy path: one read for a read; exists and setData for a pulse, both answered from memory when the znode is cached.
- * Failure modes: what the ensemble refuses is answered NOT_AUTHORIZED; a lane that is lost is asked again on another one
- * (all these requests may be carried out twice), then the client ends; what others keep undoing is given up.
+ * Failure modes: what the ensemble refuses is answered NOT_AUTHORIZED; a lane that is lost is asked again on another
+ * one (all these requests may be carried out twice), then the client ends; what others keep undoing is given up.
  */
 #include "core/pulse/job.h"
 
@@ -104,8 +104,8 @@ static struct pk_job *make(struct pk_pacemaker *pm, const struct pk_frame *f, st
     return job;
 }
 
-void pk_job_begin(struct pk_pacemaker *pm, struct pk_client *c, const struct pk_frame *f, struct pk_bytes path,
-                  bool above)
+void pk_job_begin(struct pk_pacemaker *pm, struct pk_client *c, const struct pk_frame *f,
+                  struct pk_bytes path, bool above)
 {
     struct pk_job *job = make(pm, f, path);
     if (job == NULL) {
@@ -266,10 +266,12 @@ static void reply_names(struct pk_pacemaker *pm, const struct pk_job *job, struc
         struct pk_bytes root = pk_pulse_root_id(pm);
         uint8_t name[PK_PULSE_PATH_MAX + 4];
         uint8_t *end = pk_put_bytes(name, (struct pk_bytes){root.p + 1, root.len - 1});
-        pk_pulse_reply_names(conns, job->client, job->m.id, 1, (struct pk_bytes){name, (uint32_t)(end - name)});
+        pk_pulse_reply_names(conns, job->client, job->m.id, 1,
+                             (struct pk_bytes){name, (uint32_t)(end - name)});
         return;
     }
-    pk_pulse_reply_names(conns, job->client, job->m.id, n > 0 ? n : 0, n > 0 ? names : (struct pk_bytes){NULL, 0});
+    pk_pulse_reply_names(conns, job->client, job->m.id, n > 0 ? n : 0,
+                         n > 0 ? names : (struct pk_bytes){NULL, 0});
 }
 
 /* The reply of a job that has come to its end. */
@@ -280,10 +282,12 @@ static void reply(struct pk_pacemaker *pm, const struct pk_job *job, struct pk_b
     else if (job->m.type == PK_PULSE_LIST)
         reply_names(pm, job, body);
     else
-        pk_pulse_reply(pm->sync->conns, job->client, pk_pulse_answer((enum pk_pulse_type)job->m.type), job->m.id);
+        pk_pulse_reply(pm->sync->conns, job->client, pk_pulse_answer((enum pk_pulse_type)job->m.type),
+                       job->m.id);
 }
 
-void pk_job_answer(struct pk_pacemaker *pm, struct pk_job *job, const struct pk_reply *r, struct pk_bytes body)
+void pk_job_answer(struct pk_pacemaker *pm, struct pk_job *job, const struct pk_reply *r,
+                   struct pk_bytes body)
 {
     enum next next;
     if (job->m.type == PK_PULSE_SEND)

@@ -1,11 +1,11 @@
 /*
- * Lanes: sessions of ours on which Pacemaker's clients ask the ensemble. A lane is a client without a socket: what a job
- * asks becomes a ZooKeeper request in its backlog, is judged as any client's, and the answer is taken out of its out
- * chain. Its requests are answered in their order, so the oldest job sent is the one whose answer comes next.
+ * Lanes: sessions of ours on which Pacemaker's clients ask the ensemble. A lane is a client without a socket: what a
+ * job asks becomes a ZooKeeper request in its backlog, is judged as any client's, and the answer is taken out of its
+ * out chain. Its requests are answered in their order, so the oldest job sent is the one whose answer comes next.
  *
  *   job ──waiting──► request in the backlog ──sent──► the router: memory or the ensemble ──► out chain ──► job
  *
- * Opened for its first job; closed when nobody has asked anything on it for a while, or all its writes are the ensemble's.
+ * Opened for its first job; closed when nobody has asked anything on it for a while, its writes flushed before.
  */
 #ifndef PK_CORE_PULSE_LANE_H
 #define PK_CORE_PULSE_LANE_H

@@ -97,8 +97,8 @@ enum pk_memory pk_memory_delete(struct pk_sync *sync, struct pk_client *c, struc
 /* A child that is held, or has something held below it. */
 static struct pk_znode *held_child(struct pk_conns *conns, const struct pk_znode *z)
 {
-    struct pk_znode *k = z->children;
-    for (; k != NULL && !pk_znode_held(k) && k->held_below == 0; k = k->next)
+    struct pk_znode *k = pk_znode_children(z);
+    for (; k != NULL && !pk_znode_held(k) && pk_znode_held_below(k) == 0; k = k->next)
         pk_work(conns, 1);
     return k;
 }
@@ -107,7 +107,8 @@ enum pk_memory pk_memory_delete_all(struct pk_sync *sync, struct pk_client *c, s
 {
     struct pk_znode *top;
     bool certain = pk_memory_knows(sync, c, path, &top);
-    while ((top = pk_store_find(sync->store, path)) != NULL && (pk_znode_held(top) || top->held_below > 0)) {
+    while ((top = pk_store_find(sync->store, path)) != NULL &&
+           (pk_znode_held(top) || pk_znode_held_below(top) > 0)) {
         struct pk_znode *z = top, *below;
         while ((below = held_child(sync->conns, z)) != NULL)
             z = below;

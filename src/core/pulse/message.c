@@ -2,8 +2,8 @@
  * Judging a message (design.md 15).
  *
  * Happy path: SEND_PULSE of a held znode, executed and answered from the read buffer.
- * Failure modes: what is no message ends its connection alone; a pulse that cannot be kept (outside the mount, no path of
- * a znode, larger than a frame) is answered NOT_AUTHORIZED, a read or delete of it as of one that is not there.
+ * Failure modes: what is no message ends its connection alone; a pulse that cannot be kept (outside the mount, no path
+ * of a znode, larger than a frame) is answered NOT_AUTHORIZED, a read or delete of it as of one that is not there.
  */
 #include "core/pulse/message.h"
 

@@ -245,7 +245,8 @@ static enum pk_decision route_create(struct pk_judged *j)
         pk_reply_header(j->sync->conns, j->c, j->req->xid, PK_Z_NODE_EXISTS);
         return answered(j);
     }
-    if (pk_znode_held(j->t.znode) || !is_plain_create(j) || !pk_local_may_create(&j->t, j->req->path) || pk_local_owes_too_much(j->sync, j->t.parent))
+    if (pk_znode_held(j->t.znode) || !is_plain_create(j) || !pk_local_may_create(&j->t, j->req->path) ||
+        pk_local_owes_too_much(j->sync, j->t.parent))
         return create_upstream(j);
     if (pk_local_has_room(&j->t, j->req->path, j->req->data.len))
         return create_locally(j);

@@ -43,6 +43,20 @@ static bool held(const struct pk_config *config, const char *path)
     return false;
 }
 
+/* Pulses are the znodes of a mount. */
+static enum pk_err check_pacemaker(const struct pk_config *config, struct pk_config_error *error)
+{
+    for (size_t i = 0; i < config->nmounts; i++)
+        if (strcmp(config->mounts[i].path, config->pacemaker_mount) == 0)
+            return PK_OK;
+    return config->npacemaker_listens == 0
+               ? PK_OK
+               : pk_config_fail(
+                     error, NULL, 0,
+                     "pacemaker.mount: %.200s is none of the mounts (name one, or pacemaker.listen: none)",
+                     config->pacemaker_mount[0] != '\0' ? config->pacemaker_mount : "none");
+}
+
 /* In Storm 2 supervisors write most, which nobody expects. */
 static void note_supervisors(struct pk_config *config)
 {
@@ -91,7 +105,7 @@ enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *er
                 error, NULL, 0,
                 "instances: %.200s lies below the mount %.200s: name a path outside the mounts",
                 config->instances, config->mounts[i].path);
-    if (check_admin(config, error) != PK_OK)
+    if (check_admin(config, error) != PK_OK || check_pacemaker(config, error) != PK_OK)
         return PK_EINVAL;
     if (check_state_file(config, error) != PK_OK)
         return PK_EINVAL;

@@ -31,7 +31,7 @@ static const struct pk_key keys[] = {
 #undef X
 };
 
-enum { KEYS = sizeof keys / sizeof *keys, MAX_LISTS = 16 };
+enum { KEYS = sizeof keys / sizeof *keys, MAX_LISTS = 16, PACEMAKER_PORT = 6699 };
 
 const struct pk_key *pk_config_key(size_t i)
 {
@@ -106,18 +106,34 @@ bool pk_config_has_server(const struct pk_config *config, const struct pk_hostpo
     return named(config->servers, config->nservers, server);
 }
 
-enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, struct pk_config_error *error)
+/* Adds an address to one of the lists of those that are listened on. */
+static enum pk_err add_listen(struct pk_hostport *list, size_t *n, const char *text, int default_port,
+                              struct pk_config_error *error)
 {
     const char *why = "";
-    if (config->nlistens == PK_MAX_LISTENS)
+    if (*n == PK_MAX_LISTENS)
         return pk_config_fail(error, NULL, 0, "more than %d addresses to listen on", PK_MAX_LISTENS);
-    struct pk_hostport *listen = &config->listens[config->nlistens];
-    if (pk_hostport_parse(listen, text, strlen(text), -1, &why) != PK_OK)
+    struct pk_hostport *listen = &list[*n];
+    if (pk_hostport_parse(listen, text, strlen(text), default_port, &why) != PK_OK)
         return pk_config_fail(error, NULL, 0, "\"%.100s\": %s", text, why);
-    if (listen->port != 0 && named(config->listens, config->nlistens, listen))
+    if (listen->port != 0 && named(list, *n, listen))
         return pk_config_fail(error, NULL, 0, "\"%.100s\" is named twice", text);
-    config->nlistens++;
+    ++*n;
     return PK_OK;
+}
+
+enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, struct pk_config_error *error)
+{
+    return add_listen(config->listens, &config->nlistens, text, -1, error);
+}
+
+enum pk_err pk_config_add_pacemaker(struct pk_config *config, const char *text, struct pk_config_error *error)
+{
+    if (strcmp(text, "none") == 0) {
+        config->npacemaker_listens = 0;
+        return PK_OK;
+    }
+    return add_listen(config->pacemaker_listens, &config->npacemaker_listens, text, PACEMAKER_PORT, error);
 }
 
 enum pk_err pk_config_add_admin(struct pk_config *config, const char *text, struct pk_config_error *error)

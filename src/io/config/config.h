@@ -53,6 +53,8 @@ struct pk_config {
 #undef X
     struct pk_hostport listens[PK_MAX_LISTENS]; /* empty host or "*": every address */
     size_t nlistens;
+    struct pk_hostport pacemaker_listens[PK_MAX_LISTENS]; /* the same, for Pacemaker's clients */
+    size_t npacemaker_listens;
     struct pk_hostport servers[PK_MAX_SERVERS];
     size_t nservers;
     struct pk_config_mount mounts[PK_MAX_MOUNTS];
@@ -87,6 +89,9 @@ enum pk_err pk_config_add_listen(struct pk_config *config, const char *text,
 /* HOST:PORT or unix:/PATH for the admin side. */
 enum pk_err pk_config_add_admin(struct pk_config *config, const char *text,
                                 struct pk_config_error *error) PK_NODISCARD;
+/* The same for Pacemaker's clients; a missing port is Pacemaker's own, "none" is no address. */
+enum pk_err pk_config_add_pacemaker(struct pk_config *config, const char *text,
+                                    struct pk_config_error *error) PK_NODISCARD;
 /* True when the servers include this one. */
 bool pk_config_has_server(const struct pk_config *config, const struct pk_hostport *server);
 /* One server or several with commas between; a missing port is default_port. */

@@ -21,6 +21,8 @@ static const struct pk_config_list lists[] = {
     {"upstream", offsetof(struct pk_config, nservers), "HOST:PORT", add_servers},
     {"admin.listen", offsetof(struct pk_config, nadmin_listens), "HOST:PORT or unix:/PATH",
      pk_config_add_admin},
+    {"pacemaker.listen", offsetof(struct pk_config, npacemaker_listens), "HOST:PORT",
+     pk_config_add_pacemaker},
     {"mounts", offsetof(struct pk_config, nmounts), "PATH=MODE or path and mode", pk_config_add_mount},
 };
 

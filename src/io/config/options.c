@@ -16,7 +16,7 @@
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
 
-enum { LISTEN = 256, UPSTREAM, MOUNT, STORM_YAML, STATE_FILE, LOG_LEVEL, ADMIN };
+enum { LISTEN = 256, UPSTREAM, MOUNT, PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL, ADMIN };
 
 static const struct option longs[] = {
     {"config", required_argument, NULL, 'c'},
@@ -24,6 +24,7 @@ static const struct option longs[] = {
     {"upstream", required_argument, NULL, UPSTREAM},
     {"mount", required_argument, NULL, MOUNT},
     {"admin", required_argument, NULL, ADMIN},
+    {"pacemaker", required_argument, NULL, PACEMAKER},
     {"storm-yaml", required_argument, NULL, STORM_YAML},
     {"state-file", required_argument, NULL, STATE_FILE},
     {"log-level", required_argument, NULL, LOG_LEVEL},
@@ -50,6 +51,7 @@ static const char usage[] =
     "                           for instance /a=write-behind,flush=60s\n"
     "      --admin ADDRESS[,KEY=VALUE]...   metrics, page and commands there: HOST:PORT or unix:/PATH;\n"
     "                           KEY is listen, token-file or unprotected\n"
+    "      --pacemaker HOST:PORT[,KEY=VALUE...]   serve Storm's Pacemaker clients there, or none\n"
     "      --storm-yaml FILE    take servers, port and root from Storm's configuration\n"
     "      --state-file FILE    a stop writes there what is held, a start reads it\n"
     "      --log-level LEVEL    debug, info, warn or error\n"
@@ -66,7 +68,7 @@ static void give_up(struct pk_options *options, int status)
 /* False, and said, when an option that has one value is given a second time: one of the two would be lost. */
 static bool once(struct pk_options *options, unsigned *seen, int c)
 {
-    static const int single[] = {ADMIN, 'c', STORM_YAML, STATE_FILE, LOG_LEVEL};
+    static const int single[] = {ADMIN, 'c', PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL};
     for (unsigned i = 0; i < sizeof single / sizeof *single; i++) {
         if (single[i] != c)
             continue;
@@ -141,6 +143,8 @@ static enum pk_err second_pass(struct pk_config *config, int argc, char **argv, 
             err = pk_config_add_mount(config, optarg, error);
         } else if (c == ADMIN) {
             err = pk_config_section_text(config, "admin", optarg, error);
+        } else if (c == PACEMAKER) {
+            err = pk_config_section_text(config, "pacemaker", optarg, error);
         } else if (c == STORM_YAML) {
             err = pk_config_set(config, "storm-yaml", optarg, error);
         } else if (c == STATE_FILE) {
@@ -257,6 +261,10 @@ void pk_options_summary(const struct pk_config *config)
                config->listens[i].port);
     for (size_t i = 0; i < config->nadmin_listens; i++)
         printf("admin     %s\n", config->admin_listens[i]);
+    for (size_t i = 0; i < config->npacemaker_listens; i++)
+        printf("pacemaker %s:%u, pulses below %s\n",
+               config->pacemaker_listens[i].host[0] != '\0' ? config->pacemaker_listens[i].host : "*",
+               config->pacemaker_listens[i].port, config->pacemaker_mount);
     for (size_t i = 0; i < config->nservers; i++)
         printf("upstream  %s:%u\n", config->servers[i].host, config->servers[i].port);
     for (size_t i = 0; i < config->nmounts; i++)

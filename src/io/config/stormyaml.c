@@ -1,7 +1,8 @@
 /*
  * What an existing storm.yaml says of ZooKeeper: storm.zookeeper.servers, storm.zookeeper.port (2181) and
  * storm.zookeeper.root (/storm), with Storm's own defaults. Happy path: the servers become the upstream, and
- * <root>/workerbeats and <root>/supervisors the mounts. All other keys are Storm's and are passed over.
+ * <root>/workerbeats and <root>/supervisors the mounts. With a state store that is Pacemaker's its clients are served
+ * too, on pacemaker.port. All other keys are Storm's and are passed over.
  */
 #include "io/config/stormyaml.h"
 
@@ -126,6 +127,42 @@ static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct
                           "storm.zookeeper.root: %s", inner.text);
 }
 
+/* Storm's Pacemaker is what holds its heartbeats. */
+static bool uses_pacemaker(struct pk_yaml *yaml)
+{
+    const char *store = pk_yaml_text(pk_yaml_find(yaml, "storm.cluster.state.store", NULL));
+    return store != NULL && (strstr(store, "PaceMaker") != NULL || strstr(store, "pacemaker") != NULL);
+}
+
+/* What a key of Pacemaker's said was not taken. */
+static enum pk_err not_taken(struct pk_yaml *yaml, const yaml_node_t *node, const char *key,
+                             struct pk_config_error *error)
+{
+    struct pk_config_error inner = *error;
+    return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%s: %s", key, inner.text);
+}
+
+/* Its clients are served on Pacemaker's port, unless they log in. */
+static enum pk_err pacemaker(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
+{
+    static const char *const keys[] = {"pacemaker.port", "pacemaker.thrift.message.size.max"};
+    char listen[PK_VALUE_TEXT] = "*:6699";
+    const char *method = pk_yaml_text(pk_yaml_find(yaml, "pacemaker.auth.method", NULL));
+    if (pk_config_set(config, "pacemaker.mount", config->mounts[0].path, error) != PK_OK)
+        return not_taken(yaml, NULL, "storm.zookeeper.root", error);
+    if (!uses_pacemaker(yaml) || (method != NULL && strcmp(method, "NONE") != 0))
+        return PK_OK;
+    const yaml_node_t *port = find(yaml, config, keys[0]), *size = find(yaml, config, keys[1]);
+    if (pk_yaml_text(port) != NULL)
+        snprintf(listen, sizeof listen, "*:%.100s", pk_yaml_text(port));
+    if (pk_config_add_pacemaker(config, listen, error) != PK_OK)
+        return not_taken(yaml, port, keys[0], error);
+    if (pk_yaml_text(size) != NULL &&
+        pk_config_set(config, "pacemaker.max-message", pk_yaml_text(size), error) != PK_OK)
+        return not_taken(yaml, size, keys[1], error);
+    return PK_OK;
+}
+
 enum pk_err pk_config_storm(struct pk_config *config, const char *path, struct pk_config_error *error)
 {
     struct pk_yaml yaml;
@@ -135,6 +172,8 @@ enum pk_err pk_config_storm(struct pk_config *config, const char *path, struct p
     err = servers(&yaml, config, error);
     if (err == PK_OK)
         err = mounts(&yaml, config, error);
+    if (err == PK_OK)
+        err = pacemaker(&yaml, config, error);
     if (err == PK_OK)
         pk_storm_notes(&yaml, config);
     pk_yaml_free(&yaml);

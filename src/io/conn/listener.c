@@ -58,7 +58,7 @@ static int open_every(uint16_t port)
 static enum pk_err cannot(struct pk_listeners *listeners, const struct pk_hostport *where, const char *why)
 {
     const char *hint = strcmp(why, strerror(EADDRINUSE)) == 0
-                           ? ": is another pacekeeper, or a ZooKeeper, running there?"
+                           ? ": is another pacekeeper, a ZooKeeper, or Storm's Pacemaker running there?"
                            : "";
     bool six = strchr(where->host, ':') != NULL;
     pk_log(listeners->conns->loop.log, PK_LOG_ERROR, PK_LOG_START, NULL, "cannot listen on %s%s%s:%u: %s%s",
@@ -66,14 +66,15 @@ static enum pk_err cannot(struct pk_listeners *listeners, const struct pk_hostpo
     return PK_EINVAL;
 }
 
-static enum pk_err add(struct pk_listeners *listeners, int fd)
+static enum pk_err add(struct pk_listeners *listeners, enum pk_speaks speaks, int fd)
 {
-    if (listeners->n == PK_MAX_LISTENS) {
+    if (listeners->n == sizeof listeners->sockets / sizeof *listeners->sockets) {
         close(fd);
         return PK_ELIMIT;
     }
     struct pk_listener *l = &listeners->sockets[listeners->n];
     l->all = listeners;
+    l->speaks = speaks;
     l->fd = fd;
     if (uv_poll_init(&listeners->conns->loop.uv, &l->poll, fd) != 0) {
         close(fd);
@@ -85,11 +86,12 @@ static enum pk_err add(struct pk_listeners *listeners, int fd)
 }
 
 /* A name may have several addresses; all of them are listened on, as far as there is room. */
-static enum pk_err open_one(struct pk_listeners *listeners, const struct pk_hostport *where)
+static enum pk_err open_one(struct pk_listeners *listeners, enum pk_speaks speaks,
+                            const struct pk_hostport *where)
 {
     if (every_address(where)) {
         int fd = open_every(where->port);
-        return fd < 0 ? cannot(listeners, where, strerror(errno)) : add(listeners, fd);
+        return fd < 0 ? cannot(listeners, where, strerror(errno)) : add(listeners, speaks, fd);
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     char port[8];
@@ -98,11 +100,10 @@ static enum pk_err open_one(struct pk_listeners *listeners, const struct pk_host
     if (err != 0)
         return cannot(listeners, where, gai_strerror(err));
     enum pk_err result = PK_OK;
-    for (struct addrinfo *a = found; a != NULL && result == PK_OK && listeners->n < PK_MAX_LISTENS;
-         a = a->ai_next) {
+    for (struct addrinfo *a = found; a != NULL && result == PK_OK; a = a->ai_next) {
         int fd = open_socket(a->ai_addr, a->ai_addrlen, false);
         if (fd >= 0)
-            result = add(listeners, fd);
+            result = add(listeners, speaks, fd);
         else if (errno != EAFNOSUPPORT && (errno != EADDRNOTAVAIL || found->ai_next == NULL))
             result = cannot(listeners, where, strerror(errno));
     }
@@ -123,21 +124,30 @@ static void room(struct pk_waiter *wait, bool turned_away)
     pk_listeners_resume(listeners);
 }
 
+static enum pk_err open_list(struct pk_listeners *listeners, enum pk_speaks speaks,
+                             const struct pk_hostport *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t before = listeners->n;
+        enum pk_err err = open_one(listeners, speaks, &list[i]);
+        if (err == PK_OK && listeners->n == before)
+            err = cannot(listeners, &list[i], "no address of this machine");
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}
+
 enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns, size_t pair_limit)
 {
     const struct pk_config *config = conns->loop.config;
     listeners->conns = conns;
     listeners->pair_limit = pair_limit;
     pk_waiter_init(&listeners->paused, room);
-    for (size_t i = 0; i < config->nlistens; i++) {
-        size_t before = listeners->n;
-        enum pk_err err = open_one(listeners, &config->listens[i]);
-        if (err == PK_OK && listeners->n == before)
-            err = cannot(listeners, &config->listens[i], "no address of this machine");
-        if (err != PK_OK)
-            return err;
-    }
-    return PK_OK;
+    enum pk_err err = open_list(listeners, PK_SPEAKS_ZOOKEEPER, config->listens, config->nlistens);
+    return err != PK_OK ? err
+                        : open_list(listeners, PK_SPEAKS_PACEMAKER, config->pacemaker_listens,
+                                    config->npacemaker_listens);
 }
 
 /* Ends the oldest client that has not sent a connect request, from there or from anywhere (NULL). */
@@ -181,8 +191,9 @@ static void reject(struct pk_listeners *listeners, int fd, const union pk_addres
 }
 
 /* Gives a client that was accepted a pair, or closes it. */
-static void admit(struct pk_listeners *listeners, int fd, const union pk_address *peer)
+static void admit(struct pk_listener *l, int fd, const union pk_address *peer)
 {
+    struct pk_listeners *listeners = l->all;
     struct pk_pairs *conns = listeners->conns;
     int64_t most = conns->loop.config->max_connections, of_one = conns->loop.config->max_per_address;
     if (of_one > 0 && (int64_t)pk_peers_from(&conns->peers, peer) >= of_one && !make_room(listeners, peer)) {
@@ -191,7 +202,7 @@ static void admit(struct pk_listeners *listeners, int fd, const union pk_address
     } else if ((int64_t)conns->peers.places >= most && !make_room(listeners, NULL)) {
         reject(listeners, fd, peer, "max-connections", most);
     } else {
-        pk_pair_open(conns, fd, peer);
+        pk_pair_open(conns, l->speaks, fd, peer);
     }
 }
 
@@ -212,7 +223,7 @@ static bool accept_one(struct pk_listener *l)
             pause_accept(listeners, strerror(errno));
         return errno == ECONNABORTED || errno == EINTR;
     }
-    admit(listeners, fd, &peer);
+    admit(l, fd, &peer);
     return true;
 }
 
@@ -254,7 +265,8 @@ enum pk_err pk_listeners_start(struct pk_listeners *listeners)
         return PK_ENOMEM;
     for (size_t i = 0; i < listeners->n; i++)
         if (bound_to(&listeners->sockets[i], text))
-            pk_log(listeners->conns->loop.log, PK_LOG_INFO, PK_LOG_START, NULL, "listening on %s", text);
+            pk_log(listeners->conns->loop.log, PK_LOG_INFO, PK_LOG_START, NULL, "listening on %s%s", text,
+                   listeners->sockets[i].speaks == PK_SPEAKS_PACEMAKER ? " for Pacemaker's clients" : "");
     return PK_OK;
 }
 
@@ -272,7 +284,7 @@ void pk_listeners_text(const struct pk_listeners *listeners, struct pk_text *out
     char text[PK_ADDRESS_TEXT];
     const char *between = "";
     for (size_t i = 0; i < listeners->n; i++)
-        if (bound_to(&listeners->sockets[i], text)) {
+        if (listeners->sockets[i].speaks == PK_SPEAKS_ZOOKEEPER && bound_to(&listeners->sockets[i], text)) {
             pk_text_add(out, "%s%s", between, text);
             between = ",";
         }

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "io/config/config.h"
+#include "io/conn/pair.h"
 #include "io/loop/text.h"
 #include "io/loop/wait.h"
 
@@ -17,14 +18,15 @@ struct pk_listeners;
 
 struct pk_listener {
     struct pk_listeners *all;
+    enum pk_speaks speaks; /* what clients speak there */
     uv_poll_t poll;
     int fd; /* -1 when closed */
 };
 
 struct pk_listeners {
-    struct pk_pairs *conns; /* where clients go, borrowed */
-    size_t pair_limit;      /* as many as descriptors allow */
-    struct pk_listener sockets[PK_MAX_LISTENS];
+    struct pk_pairs *conns;                         /* where clients go, borrowed */
+    size_t pair_limit;                              /* as many as descriptors allow */
+    struct pk_listener sockets[2 * PK_MAX_LISTENS]; /* for ZooKeeper's clients first, then for Pacemaker's */
     size_t n;
     struct pk_waiter paused; /* in conns->room while accepting pauses */
     int64_t pauses;          /* how often accepting has paused */
@@ -43,7 +45,7 @@ enum pk_err pk_listeners_start(struct pk_listeners *listeners) PK_NODISCARD;
 void pk_listeners_resume(struct pk_listeners *listeners);
 /* Closes all that are open, after pk_listeners_open whatever came of it; may be called again. */
 void pk_listeners_close(struct pk_listeners *listeners);
-/* Appends the addresses that are listened on, with commas between. */
+/* Appends the addresses where ZooKeeper's clients are listened for, with commas between. */
 void pk_listeners_text(const struct pk_listeners *listeners, struct pk_text *out);
 
 #endif

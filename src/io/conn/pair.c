@@ -192,7 +192,15 @@ static void tell_address(const struct pk_pair *pair)
                         v6 ? sizeof a->v6.sin6_addr : sizeof a->v4.sin_addr);
 }
 
-void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer)
+/* The core's part of a new client. */
+static enum pk_err give(struct pk_pair *pair)
+{
+    struct pk_loop *loop = &pair->conns->loop;
+    return pair->pacemaker ? core_open_pacemaker(loop->core, loop->now_us, &pair->id)
+                           : core_open(loop->core, loop->now_us, &pair->id);
+}
+
+void pk_pair_open(struct pk_pairs *conns, enum pk_speaks speaks, int fd, const union pk_address *peer)
 {
     struct pk_pair *pair = make(conns, peer);
     if (pair == NULL) {
@@ -206,7 +214,8 @@ void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer)
         close(fd);
     uv_tcp_nodelay(&pair->client.tcp, 1);
     bool placed = pk_place_take(&conns->peers, &pair->place, peer) == PK_OK;
-    bool given = opened && placed && core_open(conns->loop.core, conns->loop.now_us, &pair->id) == PK_OK;
+    pair->pacemaker = speaks == PK_SPEAKS_PACEMAKER;
+    bool given = opened && placed && give(pair) == PK_OK;
     if (!given || !remember(pair)) {
         no_memory(conns, peer);
         abandon(pair);
@@ -350,6 +359,8 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
         learn_session(pair);
     if (flags & (PK_CLIENT_OUT | PK_UPLINK_OUT))
         write_both(pair, update);
+    if (pair->pacemaker && (flags & PK_CLIENT_OUT)) /* it has said something that is answered */
+        pk_place_settle(&pair->place);
     if (flags & PK_UPLINK_CLOSE)
         pk_dial_close(pair);
     if (flags & PK_CLIENT_CLOSE) {

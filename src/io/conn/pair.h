@@ -15,6 +15,9 @@
 
 struct pk_pairs;
 
+/* The protocol of a client. */
+enum pk_speaks { PK_SPEAKS_ZOOKEEPER, PK_SPEAKS_PACEMAKER };
+
 enum pk_pair_state {
     PK_PAIR_NEW,
     PK_PAIR_KNOWN,     /* to the core: id is alive */
@@ -39,14 +42,15 @@ struct pk_pair {
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */
     uint8_t state;         /* enum pk_pair_state */
     uint8_t crowded;       /* how often a server that lives had no room for its connection */
-    bool service : 1;      /* no client: a service session of the core */
+    bool service : 1;      /* no client: a session of the core's own */
+    bool pacemaker : 1;    /* the client speaks Pacemaker's protocol: there is no uplink */
     bool arriving : 1;     /* it has a place among those on their way to the server */
     bool leaving : 1;      /* an operator has told it to go */
     bool reopen : 1;       /* another server is to be tried when the uplink has closed */
 };
 
 /* Takes an accepted socket over. Closes it when memory is short. */
-void pk_pair_open(struct pk_pairs *conns, int fd, const union pk_address *peer);
+void pk_pair_open(struct pk_pairs *conns, enum pk_speaks speaks, int fd, const union pk_address *peer);
 /* Others need the place of this client, which has one and has not settled. */
 void pk_pair_dismiss(struct pk_pair *pair);
 /* A service session of the core begins: makes its pair, or tells the core that there will be no uplink. */

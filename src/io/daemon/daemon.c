@@ -34,6 +34,8 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
         .handshake_us = c->handshake_timeout * 1000,
         .auths = auths,
         .nauths = pk_auth_view(&c->auth, auths),
+        .pacemaker = c->npacemaker_listens > 0 ? c->pacemaker_mount : NULL,
+        .max_message = (uint32_t)c->pacemaker_max_message,
     };
     if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) != sizeof config.hash_seed)
         return PK_ELIMIT;

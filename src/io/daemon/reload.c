@@ -100,6 +100,9 @@ static bool same_addresses(const struct pk_hostport *a, size_t na, const struct 
 
 static void addresses(struct reload *r)
 {
+    if (!same_addresses(r->old->pacemaker_listens, r->old->npacemaker_listens, r->new->pacemaker_listens,
+                        r->new->npacemaker_listens))
+        keep(r, "pacemaker.listen", "new addresses take a restart; the old ones stay");
     if (!same_addresses(r->old->listens, r->old->nlistens, r->new->listens, r->new->nlistens))
         keep(r, "listen", "new addresses take a restart; the old ones stay");
     if (!same_addresses(r->old->servers, r->old->nservers, r->new->servers, r->new->nservers))
