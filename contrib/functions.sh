@@ -7,7 +7,7 @@ packages_build=(autoconf automake binutils gcc libc6-dev libmicrohttpd-dev libss
 # shellcheck disable=SC2034
 packages_tests=(clang clang-format-14 default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev
     libcurator-framework-java libcurator-recipes-java libsasl2-modules libsasl2-modules-gssapi-mit libzookeeper-mt-dev
-    procps prometheus python3 python3-kazoo xz-utils zookeeper)
+    procps prometheus python3 python3-kazoo systemd xz-utils zookeeper)
 
 # shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-14-dev libcmocka-dev python3)

@@ -5,8 +5,7 @@
  */
 #include "proto/path.h"
 
-/* Decodes one UTF-8 character of s[0..n); returns its length, or 0 when malformed, overlong or a surrogate. */
-static size_t utf8(const uint8_t *s, size_t n, uint32_t *out)
+size_t pk_utf8(const uint8_t *s, size_t n, uint32_t *out)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t len = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
@@ -43,7 +42,7 @@ bool pk_path_valid(struct pk_bytes path)
     size_t start = 1;
     for (size_t i = 1; i < path.len;) {
         uint32_t c;
-        size_t len = utf8(path.p + i, path.len - i, &c);
+        size_t len = pk_utf8(path.p + i, path.len - i, &c);
         if (len == 0 || !char_allowed(c))
             return false;
         if (c == '/') {

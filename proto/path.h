@@ -10,6 +10,9 @@
 /* What create and setData accept (protocol.md 3.2). Malformed UTF-8 is refused too. */
 bool pk_path_valid(struct pk_bytes path);
 
+/* Decodes one UTF-8 character of s[0..n), n > 0; returns its length, or 0 when malformed, overlong or a surrogate. */
+size_t pk_utf8(const uint8_t *s, size_t n, uint32_t *out);
+
 /* The parent of an absolute path: up to the last slash, "/" for a top-level name, null for "/", "" and null. */
 struct pk_bytes pk_path_parent(struct pk_bytes path);
 

@@ -139,7 +139,7 @@ def test_the_log_says_who_connects_where():
                                      proxy.log()), 3, "the session and its server")
     assert re.search(r"debug \[- 127\.0\.0\.1:\d+\] connected", proxy.log()), proxy.log()
     conn.close_session()
-    rig.eventually(lambda: re.search(rf"{who} the client closed its session \(server {server().connect_string}\)",
+    rig.eventually(lambda: re.search(rf"{who} the client closed its session \(server {server().connect_string}, after",
                                      proxy.log()), 3, "the server that it had")
     assert proxy.stop() == 0
 
@@ -158,7 +158,7 @@ def test_an_outage_of_the_ensemble_is_summed_up():
     said = rig.eventually(lambda: re.search(r"warn the ensemble is out: 0 of 1 servers serve, (\d+) clients closed",
                                             proxy.log()), 8, "the outage in one line")
     assert int(said[1]) == 30, said[0]
-    assert re.search(rf"the ensemble closed the connection \(server {zk.connect_string}\)", proxy.log()), proxy.log()
+    assert re.search(rf"the ensemble closed the connection \(server {zk.connect_string}, after", proxy.log()), proxy.log()
     zk.restart()
     said = rig.eventually(lambda: re.search(r"info the ensemble is back after (\d+\.\d) s: 1 of 1 servers serve, (\d+) "
                                             r"clients were closed", proxy.log()), 15, "its end in one line")

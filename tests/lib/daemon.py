@@ -24,7 +24,7 @@ def daemon_path():
 
 class Pacekeeper:
     def __init__(self, upstream=None, mounts=("/m=pacemaker",), args=(), config=None, listen="127.0.0.1:0",
-                 env=None, wrapper=()):
+                 env=None, wrapper=(), pass_fds=()):
         """config: the text of a configuration file. wrapper: a command in front that executes the daemon."""
         self.dir = temp_dir()
         self.argv = list(wrapper) + [daemon_path()]
@@ -40,7 +40,7 @@ class Pacekeeper:
         for mount in mounts or ():
             self.argv += ["--mount", mount]
         self.argv += list(args)
-        self.process = Process(self.argv, os.path.join(self.dir, "log"), env)
+        self.process = Process(self.argv, os.path.join(self.dir, "log"), env, pass_fds=pass_fds)
         self.port = self.pacemaker_port = None
         self.host = "127.0.0.1"
 

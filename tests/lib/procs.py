@@ -120,18 +120,20 @@ def _die_with_parent():
 class Process:
     """One child process with its output in a log file."""
 
-    def __init__(self, argv, log_path, env=None, cwd=None):
+    def __init__(self, argv, log_path, env=None, cwd=None, pass_fds=()):
         self.argv = argv
         self.log_path = log_path
         self.env = dict(os.environ, **env) if env else None
         self.cwd = cwd
+        self.pass_fds = pass_fds
         self.popen = None
         self.frozen = False
 
     def start(self):
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
-                                          cwd=self.cwd, preexec_fn=_die_with_parent)
+                                          cwd=self.cwd, preexec_fn=_die_with_parent,
+                                          pass_fds=self.pass_fds)
         _processes.append(self)
         return self
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/records.h"
@@ -76,9 +77,9 @@ static void too_much_is_counted(void **state)
     (void)state;
     begin(PK_LOG_INFO);
     for (int i = 0; i < 100; i++)
-        pk_log_close(&log_, NULL, PK_CLOSE_NO_UPSTREAM, NULL);
-    pk_log_close(&log_, NULL, PK_CLOSE_FENCED, "10.0.0.1:2181");
-    pk_log_close(&log_, NULL, PK_CLOSE_CLIENT_LEFT, NULL);
+        pk_log_close(&log_, NULL, PK_CLOSE_NO_UPSTREAM, "");
+    pk_log_close(&log_, NULL, PK_CLOSE_FENCED, "server 10.0.0.1:2181");
+    pk_log_close(&log_, NULL, PK_CLOSE_CLIENT_LEFT, "");
     for (int i = 0; i < 100; i++)
         pk_log(&log_, PK_LOG_INFO, PK_LOG_START, NULL, "never limited");
     pk_log_flush(&log_, true);
@@ -105,6 +106,65 @@ static void notes(void **state)
     assert_non_null(strstr(text, "/m/a (-102)\n"));
 }
 
+/* The end of a session is said at the level info, whatever it was; a connection that had none is not. */
+static void ends_of_sessions(void **state)
+{
+    (void)state;
+    struct pk_log_who who = {7, "10.0.0.7:40122"};
+    begin(PK_LOG_INFO);
+    pk_log_close(&log_, &who, PK_CLOSE_CLIENT_LEFT, "server 10.0.0.1:2181, after 1.0 s");
+    who.session = 0;
+    pk_log_close(&log_, &who, PK_CLOSE_CLIENT_LEFT, "");
+    end();
+    assert_int_equal(count(text, "\n"), 1);
+    assert_non_null(
+        strstr(text, " info [0x7 10.0.0.7:40122] the client closed its connection (server 10.0.0.1:2181, "
+                     "after 1.0 s)\n"));
+}
+
+static void json_lines(void **state)
+{
+    (void)state;
+    struct pk_log_who who = {0x1000019, "10.0.0.7:40122"};
+    begin(PK_LOG_INFO);
+    log_.format = PK_LOG_JSON;
+    pk_log(&log_, PK_LOG_WARN, PK_LOG_START, &who, "a \"quoted\\ \x01 \xc3\xa9 \xff");
+    pk_log(&log_, PK_LOG_INFO, PK_LOG_START, NULL, "nobody");
+    end();
+    assert_int_equal(memcmp(text, "{\"time\": \"2", 11), 0);
+    assert_non_null(
+        strstr(text, "Z\", \"level\": \"warn\", \"session\": \"0x1000019\", \"client\": \"10.0.0.7:40122\", "
+                     "\"message\": \"a \\\"quoted\\\\ ? \xc3\xa9 ?\"}\n"));
+    assert_non_null(strstr(text, "Z\", \"level\": \"info\", \"message\": \"nobody\"}\n"));
+}
+
+/* The journal is told the priority, and has the time; what was redirected is not the journal. */
+static void the_journal(void **state)
+{
+    (void)state;
+    char stream[64];
+    struct stat st;
+    begin(PK_LOG_DEBUG);
+    assert_false(log_.journal);
+    assert_int_equal(fstat(ends[1], &st), 0);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    pk_log_init(&log_, PK_LOG_DEBUG, ends[1]);
+    pk_log(&log_, PK_LOG_DEBUG, PK_LOG_START, NULL, "one");
+    pk_log(&log_, PK_LOG_INFO, PK_LOG_START, NULL, "two");
+    pk_log(&log_, PK_LOG_WARN, PK_LOG_START, NULL, "three");
+    pk_log(&log_, PK_LOG_ERROR, PK_LOG_START, NULL, "four");
+    end();
+    assert_string_equal(text, "<7>debug one\n<6>info two\n<4>warn three\n<3>error four\n");
+    begin(PK_LOG_INFO);
+    setenv("JOURNAL_STREAM", "1:1", 1);
+    pk_log_init(&log_, PK_LOG_INFO, ends[1]);
+    assert_false(log_.journal);
+    end();
+    unsetenv("JOURNAL_STREAM");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +172,9 @@ int main(void)
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(too_much_is_counted),
         cmocka_unit_test(notes),
+        cmocka_unit_test(ends_of_sessions),
+        cmocka_unit_test(json_lines),
+        cmocka_unit_test(the_journal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,13 @@ static enum pk_err parse_level(int64_t *out, const char *text, const char **why)
 }
 
 static const char *const switch_names[] = {"false", "true"}, *const watched_names[] = {"relay", "absorb"};
+static const char *const format_names[] = {"text", "json"};
+
+static enum pk_err parse_format(int64_t *out, const char *text, const char **why)
+{
+    *why = "expected text or json";
+    return choose(out, text, format_names, 2);
+}
 
 static enum pk_err parse_switch(int64_t *out, const char *text, const char **why)
 {
@@ -122,6 +129,11 @@ static void show_period(int64_t value, char *out)
 static void show_level(int64_t value, char *out)
 {
     snprintf(out, PK_VALUE_TEXT, "%s", pk_log_level_name((enum pk_log_level)value));
+}
+
+static void show_format(int64_t value, char *out)
+{
+    snprintf(out, PK_VALUE_TEXT, "%s", format_names[value != 0]);
 }
 
 static void show_switch(int64_t value, char *out)

@@ -24,6 +24,7 @@ enum { PK_VALUE_TEXT = 512 };
 #define PK_KEEP_TIME(field)    int64_t field;
 #define PK_KEEP_PERIOD(field)  int64_t field;
 #define PK_KEEP_LEVEL(field)   int64_t field;
+#define PK_KEEP_FORMAT(field)  int64_t field;
 #define PK_KEEP_SWITCH(field)  int64_t field;
 #define PK_KEEP_WATCHED(field) int64_t field;
 #define PK_KEEP_WORDS(field)   int64_t field;

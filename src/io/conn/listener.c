@@ -17,6 +17,7 @@
 #include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
+#include "io/loop/inherit.h"
 
 enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64, SAY_AGAIN_US = 60 * 1000000 };
 
@@ -25,11 +26,15 @@ static bool every_address(const struct pk_hostport *where)
     return where->host[0] == '\0' || strcmp(where->host, "*") == 0;
 }
 
-/* Opens one socket; returns it or -1 with errno. */
-static int open_socket(const struct sockaddr *address, socklen_t len, bool dual)
+/* Opens one socket, or takes the one that is open there; returns it or -1 with errno. */
+static int open_socket(struct pk_listeners *listeners, const struct sockaddr *address, socklen_t len,
+                       bool dual)
 {
     int on = 1, off = 0;
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = pk_inherit_take(listeners->inherited, address);
+    if (fd >= 0)
+        return fd;
+    fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
@@ -44,15 +49,15 @@ static int open_socket(const struct sockaddr *address, socklen_t len, bool dual)
 }
 
 /* Both families in one socket where the machine has IPv6, else IPv4. */
-static int open_every(uint16_t port)
+static int open_every(struct pk_listeners *listeners, uint16_t port)
 {
     union pk_address a = {
         .v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_any}};
-    int fd = open_socket(&a.any, sizeof a.v6, true);
+    int fd = open_socket(listeners, &a.any, sizeof a.v6, true);
     if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
         return fd;
     a = (union pk_address){.v4 = {.sin_family = AF_INET, .sin_port = htons(port)}};
-    return open_socket(&a.any, sizeof a.v4, false);
+    return open_socket(listeners, &a.any, sizeof a.v4, false);
 }
 
 static enum pk_err cannot(struct pk_listeners *listeners, const struct pk_hostport *where, const char *why)
@@ -90,7 +95,7 @@ static enum pk_err open_one(struct pk_listeners *listeners, enum pk_speaks speak
                             const struct pk_hostport *where)
 {
     if (every_address(where)) {
-        int fd = open_every(where->port);
+        int fd = open_every(listeners, where->port);
         return fd < 0 ? cannot(listeners, where, strerror(errno)) : add(listeners, speaks, fd);
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
@@ -101,7 +106,7 @@ static enum pk_err open_one(struct pk_listeners *listeners, enum pk_speaks speak
         return cannot(listeners, where, gai_strerror(err));
     enum pk_err result = PK_OK;
     for (struct addrinfo *a = found; a != NULL && result == PK_OK; a = a->ai_next) {
-        int fd = open_socket(a->ai_addr, a->ai_addrlen, false);
+        int fd = open_socket(listeners, a->ai_addr, a->ai_addrlen, false);
         if (fd >= 0)
             result = add(listeners, speaks, fd);
         else if (errno != EAFNOSUPPORT && (errno != EADDRNOTAVAIL || found->ai_next == NULL))
@@ -138,6 +143,22 @@ static enum pk_err open_list(struct pk_listeners *listeners, enum pk_speaks spea
     return PK_OK;
 }
 
+/* Clients would wait there for ever: the manager keeps its socket open whatever we do. */
+static enum pk_err check_inherited(struct pk_listeners *listeners)
+{
+    char text[PK_ADDRESS_TEXT] = "another kind of address";
+    struct sockaddr_storage address;
+    const char *name = pk_inherit_left(listeners->inherited, &address);
+    if (name == NULL)
+        return PK_OK;
+    if (address.ss_family == AF_INET || address.ss_family == AF_INET6)
+        pk_address_text((const struct sockaddr *)&address, text);
+    pk_log(listeners->conns->loop.log, PK_LOG_ERROR, PK_LOG_START, NULL,
+           "the socket %s of the service manager listens on %s, which listen does not name: name it there",
+           name, text);
+    return PK_EINVAL;
+}
+
 enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns, size_t pair_limit)
 {
     const struct pk_config *config = conns->loop.config;
@@ -145,9 +166,10 @@ enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *c
     listeners->pair_limit = pair_limit;
     pk_waiter_init(&listeners->paused, room);
     enum pk_err err = open_list(listeners, PK_SPEAKS_ZOOKEEPER, config->listens, config->nlistens);
-    return err != PK_OK ? err
-                        : open_list(listeners, PK_SPEAKS_PACEMAKER, config->pacemaker_listens,
-                                    config->npacemaker_listens);
+    if (err == PK_OK)
+        err =
+            open_list(listeners, PK_SPEAKS_PACEMAKER, config->pacemaker_listens, config->npacemaker_listens);
+    return err == PK_OK ? check_inherited(listeners) : err;
 }
 
 /* Ends the oldest client that has not sent a connect request, from there or from anywhere (NULL). */

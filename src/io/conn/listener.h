@@ -13,6 +13,7 @@
 #include "io/loop/text.h"
 #include "io/loop/wait.h"
 
+struct pk_inherited;
 struct pk_pairs;
 struct pk_listeners;
 
@@ -24,8 +25,9 @@ struct pk_listener {
 };
 
 struct pk_listeners {
-    struct pk_pairs *conns;                         /* where clients go, borrowed */
-    size_t pair_limit;                              /* as many as descriptors allow */
+    struct pk_pairs *conns;         /* where clients go, borrowed */
+    size_t pair_limit;              /* as many as descriptors allow */
+    struct pk_inherited *inherited; /* sockets that the service manager has opened, borrowed */
     struct pk_listener sockets[2 * PK_MAX_LISTENS]; /* for ZooKeeper's clients first, then for Pacemaker's */
     size_t n;
     struct pk_waiter paused; /* in conns->room while accepting pauses */
@@ -36,7 +38,10 @@ struct pk_listeners {
     int64_t made_room; /* clients closed before their connect request because others needed the room */
 };
 
-/* Binds and listens on every configured address; says why in the log and returns PK_EINVAL when one fails. */
+/*
+ * Binds and listens on every configured address, or takes the socket that the service manager has opened there; says
+ * why in the log and returns PK_EINVAL when one fails, or when a socket of the manager is at no configured address.
+ */
 enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns,
                               size_t pair_limit) PK_NODISCARD;
 /* Starts accepting and says on which ports. */

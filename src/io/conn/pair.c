@@ -6,6 +6,8 @@
  */
 #include "io/conn/pair.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 #include "io/loop/move.h"
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
+
+enum { DETAILS = 200 };
 
 static const uint8_t edges[] = {
     [PK_PAIR_NEW] = PK_TO(PK_PAIR_KNOWN) | PK_TO(PK_PAIR_LEAVING),
@@ -173,7 +177,7 @@ static void no_memory(struct pk_pairs *conns, const union pk_address *peer)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
-    pk_log_close(conns->loop.log, &who, PK_CLOSE_NO_MEMORY, NULL);
+    pk_log_close(conns->loop.log, &who, PK_CLOSE_NO_MEMORY, "");
 }
 
 static void say_connected(const struct pk_pair *pair)
@@ -239,7 +243,7 @@ void pk_pair_dismiss(struct pk_pair *pair)
         return;
     }
     conns->closes[PK_CLOSE_MADE_ROOM]++;
-    pk_log_close(conns->loop.log, &who, PK_CLOSE_MADE_ROOM, NULL);
+    pk_log_close(conns->loop.log, &who, PK_CLOSE_MADE_ROOM, "");
     abandon(pair);
 }
 
@@ -296,14 +300,29 @@ static bool by_ensemble(enum pk_close why)
            why == PK_CLOSE_NO_UPSTREAM;
 }
 
+/* The server, and of a session how long it was here and what it asked. Returns out. */
+static const char *what_is_known(const struct pk_pair *pair, char out[DETAILS])
+{
+    struct core_conn_info info;
+    const struct pk_loop *loop = &pair->conns->loop;
+    int n = 0;
+    out[0] = '\0';
+    if (pair->server >= 0)
+        n = snprintf(out, DETAILS, "server %s", pk_upstream_name(pair->conns->upstream, pair->server));
+    if (pair->session != 0 && core_conn_info(loop->core, pair->id, &info))
+        snprintf(out + n, DETAILS - (size_t)n,
+                 "%safter %.1f s, %" PRIu64 " requests, %" PRIu64 " of them from memory", n > 0 ? ", " : "",
+                 (double)(loop->now_us - info.opened_us) / 1e6, info.received, info.local);
+    return out;
+}
+
 static void say_end(const struct pk_pair *pair, enum pk_close why)
 {
-    char text[PK_ADDRESS_TEXT];
+    char text[PK_ADDRESS_TEXT], details[DETAILS];
     struct pk_pairs *conns = pair->conns;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
     conns->closes[why] += !pair->service;
-    pk_log_close(conns->loop.log, &who, why,
-                 pair->server >= 0 ? pk_upstream_name(conns->upstream, pair->server) : NULL);
+    pk_log_close(conns->loop.log, &who, why, what_is_known(pair, details));
     if (!pair->service && by_ensemble(why))
         pk_outage_closed(conns->upstream);
 }

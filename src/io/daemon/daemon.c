@@ -75,12 +75,17 @@ enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
     daemon->config = config;
     daemon->options = options;
     pk_log_init(&daemon->log, (enum pk_log_level)config->log_level, STDERR_FILENO);
+    daemon->log.format = (enum pk_log_format)config->log_format;
+    pk_notify_open(&daemon->notify);
+    pk_inherit(&daemon->inherited);
+    daemon->listeners.inherited = &daemon->inherited;
     loop->config = config;
     loop->log = &daemon->log;
     loop->instance = daemon->instance;
     if (pk_loop_init(loop) != PK_OK)
         return PK_ENOMEM;
     make_handles(daemon);
+    daemon->figures.since_us = loop->started_us;
     daemon->survey = pk_survey_new(loop);
     daemon->marker = pk_marker_new(loop, &daemon->listeners);
     daemon->admin = (struct pk_admin){
@@ -103,6 +108,7 @@ void pk_daemon_notes(struct pk_daemon *daemon, const struct pk_config *config)
 void pk_daemon_free(struct pk_daemon *daemon)
 {
     pk_http_free(daemon->admin.http);
+    pk_notify_close(&daemon->notify);
     pk_upstream_free(daemon->conns.upstream);
     pk_marker_free(daemon->marker);
     pk_survey_free(daemon->survey);

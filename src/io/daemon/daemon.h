@@ -7,8 +7,11 @@
 #include "io/admin/admin.h"
 #include "io/conn/listener.h"
 #include "io/conn/pairs.h"
+#include "io/daemon/figures.h"
+#include "io/loop/inherit.h"
 #include "io/loop/limits.h"
 #include "io/loop/log.h"
+#include "io/loop/notify.h"
 
 /*
  * SERVING ──► RELEASING ──► DRAINING ──► FINISHING      a signal begins it; without release RELEASING is left out;
@@ -27,6 +30,9 @@ struct pk_daemon {
     const struct pk_options *options; /* where it comes from */
     struct pk_log log;
     char instance[PK_INSTANCE_TEXT]; /* random */
+    struct pk_notify notify;         /* the service manager */
+    struct pk_inherited inherited;   /* sockets that it has opened */
+    struct pk_figures figures;
     struct pk_file_limits limits;
     struct pk_pairs conns;
     struct pk_listeners listeners;

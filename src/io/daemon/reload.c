@@ -208,11 +208,14 @@ static void apply(struct reload *r)
     pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: done, %d changed, %d take a restart",
            r->changed, r->kept);
     r->daemon->log.level = (enum pk_log_level)r->old->log_level;
+    r->daemon->log.format = (enum pk_log_format)r->old->log_format;
 }
 
 bool pk_reload(struct pk_daemon *daemon, const char *who)
 {
     struct pk_config_error error = {""};
+    if (!pk_daemon_stopping(daemon))
+        pk_notify_reloading(&daemon->notify);
     struct reload r = {.daemon = daemon, .old = daemon->config, .new = calloc(1, sizeof *r.new)};
     bool fine = false;
     if (pk_daemon_stopping(daemon))
@@ -229,6 +232,8 @@ bool pk_reload(struct pk_daemon *daemon, const char *who)
         pk_pump(&daemon->conns);
         fine = true;
     }
+    if (!pk_daemon_stopping(daemon))
+        pk_notify_send(&daemon->notify, "READY=1");
     if (r.new != NULL)
         pk_config_forget_secrets(r.new);
     free(r.new);

@@ -75,6 +75,7 @@ int pk_daemon_run(struct pk_config *config, const struct pk_options *options)
     if (opened) {
         say_mounts(daemon);
         pk_daemon_notes(daemon, config);
+        pk_notify_send(&daemon->notify, "READY=1");
     } else {
         pk_stop_finish(daemon);
     }

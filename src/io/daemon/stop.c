@@ -107,6 +107,8 @@ static void begin_stop(struct pk_daemon *daemon, const char *why)
 {
     pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: stops, %zu clients are finished first", why,
            pk_pairs_clients(&daemon->conns));
+    pk_notify_send(&daemon->notify, "STOPPING=1\nSTATUS=stops, %zu clients are finished first",
+                   pk_pairs_clients(&daemon->conns));
     pk_listeners_close(&daemon->listeners);
     pk_survey_cancel(daemon->survey);
     if (daemon->config->release)

@@ -8,6 +8,7 @@
 #include "io/conn/pair.h"
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
+#include "io/daemon/figures.h"
 #include "io/daemon/handover.h"
 #include "io/daemon/operate.h"
 #include "io/daemon/stop.h"
@@ -34,6 +35,7 @@ static void on_tick(uv_timer_t *timer)
     }
     pk_handover_tick(daemon);
     pk_operate_tick(daemon);
+    pk_figures_tick(daemon);
     pk_log_flush(&daemon->log, false);
     pk_listeners_resume(&daemon->listeners);
     pk_pump(conns);

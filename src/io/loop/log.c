@@ -1,6 +1,6 @@
 /*
- * The log. Happy path: a message below the level costs a comparison; else its kind is asked whether it may
- * speak, the line is put together in one buffer and written with one write. A line that is too long is cut; a
+ * The log. Happy path: a message below the level costs a comparison; else its kind is asked whether it may speak, the
+ * line is put together in one buffer, as text or as JSON, and written with one write. A line that is too long is cut; a
  * stderr that cannot be written to is ignored, since there is nowhere to say so.
  */
 #include "io/loop/log.h"
@@ -8,11 +8,14 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "io/loop/text.h"
+#include "proto/path.h"
 
 enum { LINE = 1024, WINDOW_MS = 1000 };
 
@@ -42,9 +45,21 @@ const char *pk_log_close_text(enum pk_close why)
     return closes[why].text;
 }
 
+/* Who starts a service says which file its output is (systemd.exec(5)); what was redirected since is another one. */
+static bool is_journal(int fd)
+{
+    char found[64];
+    struct stat st;
+    const char *stream = getenv("JOURNAL_STREAM");
+    if (stream == NULL || fstat(fd, &st) != 0)
+        return false;
+    snprintf(found, sizeof found, "%" PRIu64 ":%" PRIu64, (uint64_t)st.st_dev, (uint64_t)st.st_ino);
+    return strcmp(found, stream) == 0;
+}
+
 void pk_log_init(struct pk_log *log, enum pk_log_level level, int fd)
 {
-    *log = (struct pk_log){.level = level, .fd = fd};
+    *log = (struct pk_log){.level = level, .fd = fd, .journal = is_journal(fd)};
 }
 
 static int64_t wall_ms(void)
@@ -54,34 +69,101 @@ static int64_t wall_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Puts time, level and who at the start of a line and returns their length. */
-static size_t head(char *line, size_t size, int64_t now, enum pk_log_level level,
-                   const struct pk_log_who *who)
+/* A line that is being put together; what does not fit is cut. */
+struct line {
+    char text[2 * LINE];
+    size_t n;
+};
+
+static void add(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct line *line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line->text + line->n, sizeof line->text - line->n, format, args);
+    va_end(args);
+    line->n += n > 0 ? (size_t)n : 0;
+    if (line->n >= sizeof line->text)
+        line->n = sizeof line->text - 1;
+}
+
+static void add_time(struct line *line, int64_t now)
 {
     time_t seconds = (time_t)(now / 1000);
     struct tm tm;
+    char text[24] = "?";
     gmtime_r(&seconds, &tm);
-    size_t n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
-    n += (size_t)snprintf(line + n, size - n, ".%03dZ %s ", (int)(now % 1000), pk_log_level_name(level));
-    if (who == NULL || (who->session == 0 && who->address == NULL))
-        return n;
-    const char *address = who->address != NULL ? who->address : "-";
-    if (who->session != 0)
-        n += (size_t)snprintf(line + n, size - n, "[0x%" PRIx64 " %.80s] ", (uint64_t)who->session, address);
-    else
-        n += (size_t)snprintf(line + n, size - n, "[- %.80s] ", address);
-    return n;
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    add(line, "%s.%03dZ", text, (int)(now % 1000));
 }
 
-static void put(struct pk_log *log, char *line, size_t n, size_t size)
+/* What clients have named is bytes: in JSON it must be characters. */
+static void add_json(struct line *line, const char *name, const char *text)
 {
-    if (n > size - 2)
-        n = size - 2;
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-            line[i] = '?';
-    line[n++] = '\n';
-    if (write(log->fd, line, n) < 0)
+    const uint8_t *p = (const uint8_t *)text;
+    size_t left = strlen(text);
+    add(line, ", \"%s\": \"", name);
+    while (left > 0) {
+        uint32_t c = '?';
+        size_t len = pk_utf8(p, left, &c);
+        bool plain = len > 0 && c >= ' ' && c != 0x7f;
+        if (c == '"' || c == '\\')
+            add(line, "\\");
+        add(line, "%.*s", plain ? (int)len : 1, plain ? (const char *)p : "?");
+        p += len > 0 ? len : 1;
+        left -= len > 0 ? len : 1;
+    }
+    add(line, "\"");
+}
+
+static void json(struct line *line, int64_t now, enum pk_log_level level, const struct pk_log_who *who,
+                 const char *message)
+{
+    add(line, "{\"time\": \"");
+    add_time(line, now);
+    add(line, "\"");
+    add_json(line, "level", pk_log_level_name(level));
+    if (who != NULL && who->session != 0)
+        add(line, ", \"session\": \"0x%" PRIx64 "\"", (uint64_t)who->session);
+    if (who != NULL && who->address != NULL)
+        add_json(line, "client", who->address);
+    add_json(line, "message", message);
+    add(line, "}");
+}
+
+static void text(struct line *line, int64_t now, bool journal, enum pk_log_level level,
+                 const struct pk_log_who *who, const char *message)
+{
+    size_t start = line->n;
+    if (!journal) {
+        add_time(line, now);
+        add(line, " ");
+    }
+    add(line, "%s ", pk_log_level_name(level));
+    if (who != NULL && who->session != 0)
+        add(line, "[0x%" PRIx64 " %.80s] ", (uint64_t)who->session,
+            who->address != NULL ? who->address : "-");
+    else if (who != NULL && who->address != NULL)
+        add(line, "[- %.80s] ", who->address);
+    add(line, "%s", message);
+    for (size_t i = start; i < line->n; i++)
+        if ((unsigned char)line->text[i] < ' ' || line->text[i] == 0x7f)
+            line->text[i] = '?';
+}
+
+static void put(struct pk_log *log, int64_t now, enum pk_log_level level, const struct pk_log_who *who,
+                const char *message)
+{
+    static const int priorities[] = {7, 6, 4, 3}; /* of syslog */
+    struct line line = {.n = 0};
+    if (log->journal)
+        add(&line, "<%d>", priorities[level]);
+    if (log->format == PK_LOG_JSON)
+        json(&line, now, level, who, message);
+    else
+        text(&line, now, log->journal, level, who, message);
+    line.text[line.n++] = '\n';
+    if (write(log->fd, line.text, line.n) < 0)
         return;
 }
 
@@ -104,11 +186,10 @@ static const char *about(enum pk_log_kind kind)
 
 static void say_suppressed(struct pk_log *log, enum pk_log_kind kind, int64_t now)
 {
-    char line[LINE];
-    size_t n = head(line, sizeof line, now, PK_LOG_WARN, NULL);
-    n += (size_t)snprintf(line + n, sizeof line - n, "%" PRIu32 " more lines left out: %s",
-                          log->kinds[kind].suppressed, about(kind));
-    put(log, line, n, sizeof line);
+    char message[LINE];
+    snprintf(message, sizeof message, "%" PRIu32 " more lines left out: %s", log->kinds[kind].suppressed,
+             about(kind));
+    put(log, now, PK_LOG_WARN, NULL, message);
     log->kinds[kind].suppressed = 0;
 }
 
@@ -139,15 +220,14 @@ void pk_log(struct pk_log *log, enum pk_log_level level, enum pk_log_kind kind, 
     int64_t now = wall_ms();
     if (!may_speak(log, kind, now))
         return;
-    char line[LINE];
-    size_t n = head(line, sizeof line, now, level, who);
+    char message[LINE];
     va_list args;
     va_start(args, format);
-    int more = vsnprintf(line + n, sizeof line - n, format, args);
+    vsnprintf(message, sizeof message, format, args);
     va_end(args);
     if (log->echo != NULL)
-        pk_text_add(log->echo, "%s: %s\n", pk_log_level_name(level), line + n);
-    put(log, line, n + (more > 0 ? (size_t)more : 0), sizeof line);
+        pk_text_add(log->echo, "%s: %s\n", pk_log_level_name(level), message);
+    put(log, now, level, who, message);
 }
 
 void pk_log_flush(struct pk_log *log, bool force)
@@ -158,10 +238,13 @@ void pk_log_flush(struct pk_log *log, bool force)
             say_suppressed(log, (enum pk_log_kind)kind, now);
 }
 
-void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *server)
+void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *details)
 {
-    pk_log(log, closes[why].level, (enum pk_log_kind)why, who, "%s%s%s%s", closes[why].text,
-           server != NULL ? " (server " : "", server != NULL ? server : "", server != NULL ? ")" : "");
+    enum pk_log_level level = closes[why].level;
+    if (who != NULL && who->session != 0 && level < PK_LOG_INFO)
+        level = PK_LOG_INFO;
+    pk_log(log, level, (enum pk_log_kind)why, who, "%s%s%s%s", closes[why].text,
+           details[0] != '\0' ? " (" : "", details, details[0] != '\0' ? ")" : "");
 }
 
 void pk_log_event(struct pk_log *log, const struct pk_log_who *who, const struct core_log_event *note)

@@ -3,6 +3,9 @@
  *
  *   2026-11-22T20:01:02.345Z warn [0x1000019 10.0.0.7:40122] no server of the ensemble could be reached
  *
+ * or as an object of JSON with the same parts. Where stderr is the journal, which has times of its own, the line begins
+ * with the priority instead, as sd-daemon(3) has it.
+ *
  * Every message has a kind; of each kind at most PK_LOG_BURST lines a second are written, the rest is counted
  * and the count is written afterwards, so that a thousand clients that fail alike do not hide what happens
  * beside them.
@@ -16,6 +19,8 @@
 #include "core/core.h"
 
 enum pk_log_level { PK_LOG_DEBUG, PK_LOG_INFO, PK_LOG_WARN, PK_LOG_ERROR };
+
+enum pk_log_format { PK_LOG_TEXT, PK_LOG_JSON };
 
 enum { PK_LOG_BURST = 20 };
 
@@ -49,6 +54,8 @@ struct pk_log_who {
 
 struct pk_log {
     enum pk_log_level level; /* less important lines are not written */
+    enum pk_log_format format;
+    bool journal; /* fd is the journal's */
     int fd;
     struct pk_text *echo; /* who asked for what is done now, and wants to read it too; or NULL */
     struct {
@@ -57,7 +64,7 @@ struct pk_log {
     } kinds[PK_LOG_KINDS];
 };
 
-/* Writes to fd what is at least as important as level. */
+/* Writes to fd what is at least as important as level, as text; finds out whether fd is the journal. */
 void pk_log_init(struct pk_log *log, enum pk_log_level level, int fd);
 void pk_log(struct pk_log *log, enum pk_log_level level, enum pk_log_kind kind, const struct pk_log_who *who,
             const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -65,10 +72,10 @@ void pk_log(struct pk_log *log, enum pk_log_level level, enum pk_log_kind kind, 
 void pk_log_flush(struct pk_log *log, bool force);
 
 /*
- * How a connection ended, and what the core noted: levels and texts of close.def and log_events.def. server: where its
- * uplink went, NULL when it had none.
+ * How a connection ended, and what the core noted: levels and texts of close.def and log_events.def. A session's end is
+ * worth at least INFO. details: what is known of the connection, "" for nothing.
  */
-void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *server);
+void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *details);
 void pk_log_event(struct pk_log *log, const struct pk_log_who *who, const struct core_log_event *note);
 
 /* The text of close.def. */
