@@ -10,6 +10,9 @@ packages_tests=(clang clang-format-14 default-jdk-headless krb5-admin-server krb
     procps prometheus python3 python3-kazoo systemd xz-utils zookeeper)
 
 # shellcheck disable=SC2034
+packages_package=(adduser debhelper dpkg-dev git libcmocka-dev lintian python3 rpm)
+
+# shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-14-dev libcmocka-dev python3)
 
 say()
