@@ -1,6 +1,7 @@
 /*
  * pacekeeper: options and configuration, then the daemon; or a command.
  */
+#include "io/command/operator.h"
 #include "io/config/adopt.h"
 #include "io/config/options.h"
 #include "io/daemon/run.h"
@@ -12,6 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv); /* its own command line; returns the exit status */
+} commands[] = {
+    {"adopt", pk_adopt},         {"close", pk_command_close},     {"doctor", pk_doctor},
+    {"drain", pk_command_drain}, {"explain", pk_command_explain}, {"reload", pk_command_reload},
+    {"savings", pk_savings},     {"show", pk_command_show},       {"top", pk_command_top},
+};
 
 /* A socket must never become number 2: the log would go to a client. */
 static void open_standard_files(void)
@@ -26,12 +36,9 @@ static void open_standard_files(void)
 int main(int argc, char **argv)
 {
     open_standard_files();
-    if (argc > 1 && strcmp(argv[1], "adopt") == 0)
-        return pk_adopt(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
-        return pk_doctor(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "savings") == 0)
-        return pk_savings(argc - 1, argv + 1);
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
     struct pk_options options;
     struct pk_config *config = calloc(1, sizeof *config);
     if (config == NULL) {

@@ -189,7 +189,7 @@ struct core_conn_info {
     int64_t last_zxid;         /* header zxid of the newest answer */
     int64_t opened_us, heard_us;
     struct pk_bytes writes,
-        holds; /* the first path that it was seen to write, to make as ephemeral; null: none. Borrowed
+        holds; /* a path that it was seen to write, one that it made as ephemeral; null: none. Borrowed
                                       until the next step */
 };
 /* False for a stale id. */

@@ -96,7 +96,8 @@ struct pk_client {
     struct pk_lane *lane; /* what a lane has beside its uplink */
     struct pk_identities identities;
     struct pk_blob *writes,
-        *holds; /* the first path that it was seen to write, to create as ephemeral; or NULL */
+        *holds; /* what it was seen to write (the newest local create, else the first), to create as ephemeral; or
+        * NULL */
     char four_letter[5];
 };
 

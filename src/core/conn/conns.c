@@ -177,6 +177,12 @@ void pk_client_move(struct pk_client *c, enum pk_client_state to)
     c->state = (uint8_t)to;
 }
 
+void pk_client_note(const struct pk_conns *conns, struct pk_blob **to, struct pk_bytes path)
+{
+    pk_blob_unref(conns->mem, *to);
+    *to = pk_blob_new(conns->mem, path.p, path.len);
+}
+
 void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u)
 {
     if (!u->marked) {

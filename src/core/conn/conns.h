@@ -85,6 +85,10 @@ static inline bool pk_tired(const struct pk_conns *conns)
 /* The client goes on in its next turn; until then nothing more is read for it. */
 void pk_client_rest(struct pk_conns *conns, struct pk_client *c);
 
+/* Remembers a path that the client was seen to write (*to is its writes or holds), instead of one before; without
+ * memory none. */
+void pk_client_note(const struct pk_conns *conns, struct pk_blob **to, struct pk_bytes path);
+
 /* The driver should look at this connection. */
 void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u);
 /* The client's backlog should be judged again within this step. */

@@ -109,7 +109,7 @@ static void note(struct pk_judged *j)
         creates && (req->version & PK_CREATE_EPHEMERAL) != 0 && req->version < PK_CREATE_CONTAINER;
     struct pk_blob **to = ephemeral ? &c->holds : creates || req->op == PK_OP_SET_DATA ? &c->writes : NULL;
     if (to != NULL && *to == NULL && req->path.p != NULL && (ephemeral || j->t.mount != NULL))
-        *to = pk_blob_new(j->sync->mem, req->path.p, req->path.len);
+        pk_client_note(j->sync->conns, to, req->path);
 }
 
 void pk_count_relayed(struct pk_judged *j, struct pk_entry *e, enum pk_reason why)

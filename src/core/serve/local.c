@@ -176,6 +176,7 @@ void pk_local_create(struct pk_sync *sync, struct pk_client *c, const struct pk_
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
         return;
     }
+    pk_client_note(sync->conns, &c->writes, req->path);
     pk_local_absorbed(sync, c);
     pk_reply_create(sync->conns, c, req->xid, req->path, z, req->op == PK_OP_CREATE2);
 }

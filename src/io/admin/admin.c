@@ -53,6 +53,7 @@ void pk_admin_tick(struct pk_admin *admin, int64_t period_us)
     if (admin->ticked_us != 0)
         pk_latency_add(&admin->loop_lag, now - admin->ticked_us - period_us);
     admin->ticked_us = now;
+    pk_rates_tick(&admin->rates, core_stats(admin->conns->loop.core), now, admin->conns->loop.wall_ms);
 }
 
 const char *pk_admin_unready(const struct pk_admin *admin)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "io/admin/late.h"
+#include "io/admin/rates.h"
 #include "io/upstream/servers.h"
 
 struct pk_pairs;
@@ -37,6 +38,7 @@ struct pk_admin {
     struct pk_admin_actions actions;
     void *owner; /* of these */
     struct pk_late late;
+    struct pk_rates rates;
     struct pk_latency loop_lag;
     int64_t ticked_us;  /* when the newest tick was expected to be followed by another, 0 none yet */
     int64_t started_ms; /* Unix time */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/admin/admin.h"
+#include "io/admin/api.h"
 #include "io/admin/metrics.h"
 
 static void live(struct pk_admin *admin, const struct pk_http_request *request, struct pk_http_answer *answer)
@@ -41,6 +42,17 @@ static const struct {
     {"GET", "/live", live},
     {"GET", "/ready", ready},
     {"GET", "/metrics", metrics},
+    {"GET", "/api/v1/servers", pk_api_list},
+    {"GET", "/api/v1/clients", pk_api_list},
+    {"GET", "/api/v1/mounts", pk_api_list},
+    {"GET", "/api/v1/paths", pk_api_list},
+    {"GET", "/api/v1/late", pk_api_list},
+    {"GET", "/api/v1/config", pk_api_list},
+    {"GET", "/api/v1/explain", pk_api_explain},
+    {"GET", "/api/v1/top", pk_api_top},
+    {"POST", "/api/v1/reload", pk_api_reload},
+    {"POST", "/api/v1/drain", pk_api_drain},
+    {"POST", "/api/v1/close", pk_api_close},
 };
 
 static void fail(struct pk_http_answer *answer, int status, const char *why)

@@ -77,6 +77,7 @@ enum pk_err pk_config_set(struct pk_config *config, const char *name, const char
     const struct pk_key *key = find_key(name);
     if (key == NULL)
         return PK_ENOENT;
+    config->origins[key - keys] = (uint8_t)config->source;
     return set(key, (char *)config + key->offset, text, error);
 }
 
@@ -124,11 +125,13 @@ static enum pk_err add_listen(struct pk_hostport *list, size_t *n, const char *t
 
 enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, struct pk_config_error *error)
 {
+    config->listens_from = config->source;
     return add_listen(config->listens, &config->nlistens, text, -1, error);
 }
 
 enum pk_err pk_config_add_pacemaker(struct pk_config *config, const char *text, struct pk_config_error *error)
 {
+    config->pacemaker_listens_from = config->source;
     if (strcmp(text, "none") == 0) {
         config->npacemaker_listens = 0;
         return PK_OK;
@@ -143,6 +146,7 @@ enum pk_err pk_config_add_admin(struct pk_config *config, const char *text, stru
         return pk_config_fail(error, NULL, 0, "more than %d addresses to listen on", PK_MAX_ADMIN_LISTENS);
     if (pk_admin_address(text, &why) != PK_OK)
         return pk_config_fail(error, NULL, 0, "\"%.100s\": %s", text, why);
+    config->admin_listens_from = config->source;
     snprintf(config->admin_listens[config->nadmin_listens++], PK_ADMIN_LISTEN, "%s", text);
     return PK_OK;
 }
@@ -163,6 +167,7 @@ static enum pk_err add_server(struct pk_config *config, const char *text, size_t
         return pk_config_fail(error, NULL, 0, "%.100s:%u is named twice: name each server once", server->host,
                               server->port);
     config->nservers++;
+    config->servers_from = config->source;
     return PK_OK;
 }
 
@@ -194,6 +199,12 @@ void pk_config_defaults(struct pk_config *config)
     if (err == PK_OK)
         err = pk_config_add_mount(config, "/storm/workerbeats=pacemaker", &error);
     (void)err; /* constants of this program: the unit test compares each */
+}
+
+const char *pk_config_origin_name(enum pk_origin origin)
+{
+    static const char *const names[] = {"default", "storm.yaml", "file", "flag"};
+    return names[origin];
 }
 
 void pk_config_forget_secrets(struct pk_config *config)

@@ -47,7 +47,20 @@ struct pk_config_note {
     char text[400];
 };
 
+/* Where a value comes from; later ones override earlier ones. */
+enum pk_origin { PK_ORIGIN_DEFAULT, PK_ORIGIN_STORM, PK_ORIGIN_FILE, PK_ORIGIN_FLAG };
+
+enum {
+    PK_KEYS = 0
+#define X(field, key, type, def, min, max, when, help) +1
+#include "io/config/config.def"
+#undef X
+};
+
 struct pk_config {
+    enum pk_origin source; /* of what is set now */
+    uint8_t origins[PK_KEYS];
+    enum pk_origin listens_from, pacemaker_listens_from, servers_from, mounts_from, admin_listens_from;
 #define X(field, key, type, def, min, max, when, help) PK_KEEP_##type(field)
 #include "io/config/config.def"
 #undef X
@@ -73,6 +86,8 @@ void pk_config_note(struct pk_config *config, bool warn, const char *file, size_
 
 /* Overwrites what of it is secret, before it is freed. */
 void pk_config_forget_secrets(struct pk_config *config);
+/* "default", "storm.yaml", "file" or "flag". */
+const char *pk_config_origin_name(enum pk_origin origin);
 /* Every default. */
 void pk_config_defaults(struct pk_config *config);
 

@@ -108,6 +108,7 @@ enum pk_err pk_config_mount_done(struct pk_config *config, struct pk_config_erro
     if (check_beside(config, mount, error) != PK_OK)
         return PK_EINVAL;
     config->nmounts++;
+    config->mounts_from = config->source;
     return PK_OK;
 }
 

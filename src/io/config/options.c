@@ -41,6 +41,7 @@ static const char usage[] =
     "is wrong\n"
     "       pacekeeper savings [OPTION]... PATH...      what it would spare, from ZooKeeper's transaction "
     "logs\n"
+    "       pacekeeper show|explain|top|drain|reload|close   ask a running one; COMMAND -h tells more\n"
     "A ZooKeeper proxy that keeps heartbeats in memory.\n"
     "\n"
     "  -c, --config FILE        read FILE (YAML); flags override it\n"
@@ -168,8 +169,10 @@ static enum pk_err read_files(const struct pk_options *options, struct pk_config
         return PK_EINVAL;
     if (storm == NULL && named[0] != '\0')
         storm = named;
+    config->source = PK_ORIGIN_STORM;
     if (storm != NULL && pk_config_storm(config, storm, error) != PK_OK)
         return PK_EINVAL;
+    config->source = PK_ORIGIN_FILE;
     return options->config != NULL ? pk_config_file(config, options->config, error) : PK_OK;
 }
 
@@ -217,6 +220,7 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
     pk_config_defaults(config);
     if (read_files(options, config, error) != PK_OK)
         return PK_EINVAL;
+    config->source = PK_ORIGIN_FLAG;
     enum pk_err err = second_pass(config, options->argc, options->argv, &flag, error);
     if (err != PK_OK) {
         struct pk_config_error inner = *error;

@@ -42,6 +42,9 @@ struct pk_pair {
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */
     uint8_t state;         /* enum pk_pair_state */
     uint8_t crowded;       /* how often a server that lives had no room for its connection */
+    float rate;            /* requests a second, between the two newest looks of an operator */
+    uint64_t sampled;      /* requests at the newest, */
+    int64_t sampled_us;    /* and when it was; 0 none */
     bool service : 1;      /* no client: a session of the core's own */
     bool pacemaker : 1;    /* the client speaks Pacemaker's protocol: there is no uplink */
     bool arriving : 1;     /* it has a place among those on their way to the server */

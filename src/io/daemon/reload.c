@@ -47,6 +47,8 @@ static void values(struct reload *r)
     char before[PK_VALUE_TEXT], after[PK_VALUE_TEXT];
     const struct pk_key *key = NULL;
     for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++) {
+        if (key->when != PK_WHEN_START)
+            r->old->origins[i] = r->new->origins[i];
         void *old = (char *)r->old + key->offset;
         const void *new = (const char *)r->new + key->offset;
         if (pk_value_same(key->type, old, new))

@@ -1,0 +1,32 @@
+/*
+ * What the command lines of the operator's commands have in common.
+ */
+#ifndef PK_IO_COMMAND_LINE_H
+#define PK_IO_COMMAND_LINE_H
+
+#include <stdbool.h>
+
+#include "io/command/talk.h"
+
+struct pk_line {
+    struct pk_talk talk;
+    bool json, stat;
+    const char *rate;     /* NULL: not given */
+    const char *argument; /* the one behind the options, NULL: none */
+    int status;           /* with false */
+};
+
+enum pk_line_takes {
+    PK_LINE_NOTHING = 0,
+    PK_LINE_ARGUMENT = 1,
+    PK_LINE_JSON = 2,
+    PK_LINE_STAT = 4,
+    PK_LINE_RATE = 8
+};
+
+/* Reads a command line; usage is what -h says. False: it ends with line->status, and everything is said. */
+bool pk_line_read(struct pk_line *line, int argc, char **argv, unsigned takes, const char *usage);
+/* Asks and prints the answer: on stdout, with an error's status on stderr. Returns the exit status. */
+int pk_line_ask(const struct pk_line *line, const char *method, const char *path);
+
+#endif
