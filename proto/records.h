@@ -178,6 +178,12 @@ struct pk_reply {
     int64_t zxid;
     int32_t err;
 };
+/* What is counted on from a zxid stays one: its upper half is the epoch, and no ensemble has had that many. */
+static inline bool pk_zxid_plausible(int64_t zxid)
+{
+    return zxid >= -1 && zxid <= INT64_MAX / 2;
+}
+
 /* p has PK_REPLY_HEADER bytes. */
 void pk_reply_load(struct pk_reply *r, const uint8_t *p);
 

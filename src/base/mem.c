@@ -47,3 +47,11 @@ void pk_free(const struct pk_mem *mem, void *p)
     if (p != NULL)
         mem->release(mem->ctx, p);
 }
+
+/* Through a volatile pointer: stores that nobody reads would be left out. */
+void pk_wipe(void *p, size_t n)
+{
+    volatile unsigned char *at = p;
+    while (n-- > 0)
+        *at++ = 0;
+}

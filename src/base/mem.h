@@ -29,5 +29,7 @@ void *pk_zalloc(const struct pk_mem *mem, size_t size) PK_NODISCARD;
 void *pk_resize(const struct pk_mem *mem, void *p, size_t size) PK_NODISCARD;
 /* Gives a block back; NULL is allowed. */
 void pk_free(const struct pk_mem *mem, void *p);
+/* Overwrites what nobody may read any more, before its memory is given back. */
+void pk_wipe(void *p, size_t n);
 
 #endif

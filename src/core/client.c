@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "core/conn/hold.h"
+#include "core/held.h"
 #include "core/pulse/message.h"
 #include "core/serve/answer.h"
 #include "core/serve/route.h"
@@ -57,7 +59,7 @@ static enum pk_decision judge(struct core *core, struct pk_client *c, const stru
 {
     if (c->kind == PK_KIND_PACEMAKER)
         return pk_message_judge(&core->pacemaker, c, f);
-    return c->up.state == PK_UPLINK_UP ? pk_route_frame(&core->sync, c, f) : PK_WAITS;
+    return c->up.state == PK_UPLINK_UP || c->hold != NULL ? pk_route_frame(&core->sync, c, f) : PK_WAITS;
 }
 
 static enum pk_decision take(struct core *core, struct pk_client *c, const struct pk_frame *f)
@@ -117,12 +119,27 @@ static bool is_ping(const uint8_t *p, size_t len)
            (int32_t)pk_load32(p + PK_LEN_WORD + 4) == PK_OP_PING;
 }
 
+/* Nobody asks the server of a client that is held. */
+static void take_ping(struct core *core, struct pk_client *c, const struct pk_frame *f)
+{
+    if (pk_hold_is_held(c))
+        pk_hold_pong(&core->conns, c);
+    else
+        pk_relay_ping(&core->conns, c, f);
+    c->received++;
+}
+
+static bool may_take_ping(const struct pk_client *c)
+{
+    return pk_hold_is_held(c) || (pk_uplink_usable(&c->up) && c->up.awaited.npings < PK_PINGS_MAX);
+}
+
 /* Pings are exempt from order: those behind a request that waits are relayed past it, so that who waits long for
  * somebody else's sake keeps its session. */
 static void pass_pings(struct core *core, struct pk_client *c)
 {
     struct pk_backlog *b = &c->backlog;
-    while (c->blocked && pk_uplink_usable(&c->up) && c->up.awaited.npings < PK_PINGS_MAX) {
+    while (c->blocked && !c->up.ending && may_take_ping(c)) {
         size_t left = pk_backlog_waiting(b) - b->scanned;
         if (left < PK_LEN_WORD)
             return;
@@ -135,8 +152,7 @@ static void pass_pings(struct core *core, struct pk_client *c)
             continue;
         }
         struct pk_frame f = {p, len, false};
-        pk_relay_ping(&core->conns, c, &f);
-        c->received++;
+        take_ping(core, c, &f);
         memmove(p, p + len, left - len);
         b->len -= len;
     }
@@ -177,7 +193,7 @@ static size_t missing(const struct pk_backlog *b, size_t n)
 void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     struct pk_backlog *b = &c->backlog;
-    c->heard_us = core->conns.now_us;
+    c->heard_us = pk_held_read_us(core);
     while (n > 0 && !c->up.ending) {
         size_t done;
         if (pk_backlog_waiting(b) == 0) {
@@ -245,6 +261,10 @@ void pk_client_eof(struct core *core, struct pk_client *c)
         pk_out_drop(&core->conns.out, &c->out);
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_CLIENT_LEFT);
         pk_conn_changed(&core->conns, &c->up);
+        return;
+    }
+    if (c->hold != NULL && c->up.state != PK_UPLINK_UP) {
+        pk_conn_close(&core->conns, &c->up, PK_CLOSE_CLIENT_LEFT);
         return;
     }
     pk_client_move(c, PK_CLIENT_GONE);

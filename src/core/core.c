@@ -11,7 +11,9 @@
 
 #include "base/check.h"
 #include "core/client.h"
+#include "core/conn/hold.h"
 #include "core/end.h"
+#include "core/held.h"
 #include "core/pulse/lane.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
@@ -25,7 +27,7 @@
 _Static_assert(PK_CLIENT_SENT < PK_UPLINK_READY && PK_UPLINK_SENT < PK_CONTINUE,
                "step_conn tells them apart by order");
 
-enum { KEEP_PROMOTED_US = 60 * 1000 * 1000, WATCH_MEMORY = 16 << 20 };
+enum { KEEP_PROMOTED_US = 60 * 1000 * 1000, WATCH_MEMORY = 16 << 20, HOLD_WATCHES = 1 << 20 };
 
 enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct core_config *config)
 {
@@ -37,6 +39,8 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
                                .uplink_high_water = config->uplink_high_water,
                                .max_parked = config->max_parked,
                                .handshake_us = config->handshake_us,
+                               .hold = config->hold,
+                               .hold_watches = config->hold_watches > 0 ? config->hold_watches : HOLD_WATCHES,
                                .hash_seed = config->hash_seed};
     core->mem = mem;
     core->keep_promoted_us = config->keep_promoted_us > 0 ? config->keep_promoted_us : KEEP_PROMOTED_US;
@@ -219,6 +223,14 @@ static void step_client(struct core *core, struct pk_client *c, const struct pk_
     pk_conn_changed(&core->conns, &c->up);
 }
 
+static void step_server(struct core *core, struct pk_client *c, const struct pk_event *event)
+{
+    if (event->type == PK_UPLINK_LEAVE)
+        pk_held_leave(core, c);
+    else
+        pk_held_server(core, c, event->type == PK_SERVER_SERVES, event->zxid);
+}
+
 static void step_uplink(struct core *core, struct pk_uplink *u, const struct pk_event *event)
 {
     switch (event->type) {
@@ -233,6 +245,12 @@ static void step_uplink(struct core *core, struct pk_uplink *u, const struct pk_
         break;
     case PK_UPLINK_EOF:
         pk_uplink_eof(core, u);
+        break;
+    case PK_UPLINK_LEAVE:
+    case PK_SERVER_SERVES:
+    case PK_SERVER_LOST:
+        if (u->client != NULL)
+            step_server(core, u->client, event);
         break;
     default:
         uplink_sent(core, u, event->len);
@@ -312,7 +330,11 @@ static void fill_uplink(struct core *core, struct pk_uplink *u, struct pk_update
         update->flags |= PK_UPLINK_CLOSE;
     if (u->want_open)
         update->flags |= PK_UPLINK_OPEN | (u->why != PK_CLOSE_NONE ? PK_UPLINK_CLOSE : 0);
-    u->want_close = u->want_open = false;
+    if (u->want_ask)
+        update->flags |= PK_UPLINK_ASK;
+    update->attach = u->client != NULL && u->client->hold != NULL;
+    update->lost_us = update->attach ? u->client->hold->lost_us : 0;
+    u->want_close = u->want_open = u->want_ask = false;
     update->nuplink = pk_out_iov(&u->out, update->uplink, PK_UPDATE_IOV);
     if (update->nuplink > 0)
         update->flags |= PK_UPLINK_OUT;

@@ -43,9 +43,12 @@ enum pk_event_type {
     PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
     PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
     PK_UPLINK_EOF, /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new READY */
-    PK_UPLINK_SENT, /* as PK_CLIENT_SENT */
-    PK_CONTINUE,    /* id is ignored: go on with what a budget left over (core_pending) */
-    PK_TICK,        /* id is ignored: time has passed; at least twice a second */
+    PK_UPLINK_LEAVE,  /* the uplink's server is to be left for another, when nothing is in flight there */
+    PK_SERVER_SERVES, /* PK_UPLINK_ASK: it serves; zxid is its newest one, 0 when it does not tell */
+    PK_SERVER_LOST,   /* PK_UPLINK_ASK: it refuses, is silent, or says that it does not serve */
+    PK_UPLINK_SENT,   /* as PK_CLIENT_SENT */
+    PK_CONTINUE,      /* id is ignored: go on with what a budget left over (core_pending) */
+    PK_TICK,          /* id is ignored: time has passed; at least twice a second */
     PK_RELEASE, /* id is ignored: every mount goes to mode relay, what is held to the ensemble, as fast as it
                          takes it (core_left) */
     PK_DRAIN,   /* id is ignored: finish what has been received, then close every connection */
@@ -57,6 +60,7 @@ struct pk_event {
     size_t len;
     int64_t now_us;  /* monotonic, microseconds; taken once per read batch */
     int64_t wall_ms; /* Unix time, milliseconds: only for ctime and mtime */
+    int64_t zxid;
 };
 
 enum { PK_UPDATE_IOV = 16 };
@@ -69,6 +73,8 @@ enum pk_update_flag {
     PK_UPLINK_CLOSE = 8,  /* close the uplink; what was written is out */
     PK_CLIENT_CLOSE = 16, /* close the client's connection; the id is dead after this update */
     PK_FOUR_LETTER = 32,  /* the client sent a four-letter word: answer it in one write and close */
+    PK_UPLINK_ASK =
+        64, /* ask the uplink's server whether it serves, from now on, then PK_SERVER_SERVES or _LOST */
 };
 
 struct pk_update {
@@ -76,6 +82,10 @@ struct pk_update {
     struct pk_iov client[PK_UPDATE_IOV], uplink[PK_UPDATE_IOV];
     int nclient, nuplink;
     bool read_client, read_uplink; /* whether the driver should read from that side now */
+    /* With PK_UPLINK_OPEN: the session of a client that is held is taken up again, only at a server that has been found
+     * to serve by a question asked since lost_us; there are as many attempts as its time allows. */
+    bool attach;
+    int64_t lost_us;
     bool service; /* a session of ours: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
     enum pk_close why;   /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
     char four_letter[5]; /* with PK_FOUR_LETTER, null-terminated */
@@ -90,6 +100,8 @@ struct core_config {
     size_t max_parked;             /* bytes of answers that wait for an earlier one, per connection */
     size_t watch_memory;           /* bytes of paths that one client may watch; 0 means 16 MiB */
     int64_t handshake_us;          /* from core_open to the end of the connect request */
+    bool hold;                     /* clients whose server is lost are held */
+    size_t hold_watches;           /* bytes of watches that one of them may have; 0 means 1 MiB */
     uint64_t hash_seed;            /* random */
     int64_t keep_promoted_us;      /* how long a promotion is remembered for servers that lag; 0 means 60 s */
     const struct core_auth *auths; /* copied */
@@ -146,6 +158,9 @@ const struct core_stats *core_stats(const struct core *core);
 /* Latency of absorbed beats, from the read to the write of the reply: microseconds at a quantile (0..1), 0 if
  * none. */
 int64_t core_beat_latency(const struct core *core, double quantile);
+
+/* How long clients were without a server that was lost, in microseconds at a quantile, 0 if none were. */
+int64_t core_hold_time(const struct core *core, double quantile);
 
 /* The same as a whole: exact, and 0 without beats. */
 struct core_beat_times {

@@ -8,12 +8,55 @@
  */
 #include "core/end.h"
 
+#include "core/conn/hold.h"
 #include "core/pulse/job.h"
 #include "core/pulse/lane.h"
 #include "core/serve/answer.h"
 #include "core/serve/pending.h"
 #include "core/sync/service.h"
 #include "core/sync/writeback.h"
+
+/* What became of a client whose server was lost, or may have been. */
+static void count_held(struct core_stats *stats, const struct pk_uplink *u)
+{
+    const struct pk_hold *h = u->client != NULL ? u->client->hold : NULL;
+    switch ((enum pk_close)u->why) {
+    case PK_CLOSE_HOLD_DEADLINE:
+        stats->held_deadline++;
+        break;
+    case PK_CLOSE_NOT_HELD_WRITE:
+        stats->held_write++;
+        break;
+    case PK_CLOSE_NOT_HELD_SASL:
+        stats->held_sasl++;
+        break;
+    case PK_CLOSE_NOT_HELD_READ_ONLY:
+        stats->held_read_only++;
+        break;
+    case PK_CLOSE_NOT_HELD_LASTING:
+        stats->held_lasting++;
+        break;
+    case PK_CLOSE_NOT_HELD_WATCHES:
+        stats->held_watches++;
+        break;
+    case PK_CLOSE_HOLD_TIMEOUT:
+        stats->held_timeout++;
+        break;
+    case PK_CLOSE_NOT_HELD_PART:
+    case PK_CLOSE_NOT_HELD_UNKNOWN:
+    case PK_CLOSE_HOLD_AUTH:
+        stats->held_other++;
+        break;
+    case PK_CLOSE_SESSION_INVALID:
+        stats->held_expired += h != NULL;
+        break;
+    case PK_CLOSE_UPLINK_LOST:
+        stats->held_let_go += h != NULL && h->state == PK_HOLD_DOUBTED;
+        break;
+    default:
+        break;
+    }
+}
 
 static void count_close(struct core_stats *stats, enum pk_close why)
 {
@@ -31,6 +74,16 @@ static void count_close(struct core_stats *stats, enum pk_close why)
     case PK_CLOSE_NO_UPSTREAM:
     case PK_CLOSE_MALFORMED_UPSTREAM:
     case PK_CLOSE_UNEXPECTED_REPLY:
+    case PK_CLOSE_HOLD_DEADLINE:
+    case PK_CLOSE_HOLD_TIMEOUT:
+    case PK_CLOSE_HOLD_AUTH:
+    case PK_CLOSE_NOT_HELD_WRITE:
+    case PK_CLOSE_NOT_HELD_PART:
+    case PK_CLOSE_NOT_HELD_SASL:
+    case PK_CLOSE_NOT_HELD_READ_ONLY:
+    case PK_CLOSE_NOT_HELD_LASTING:
+    case PK_CLOSE_NOT_HELD_WATCHES:
+    case PK_CLOSE_NOT_HELD_UNKNOWN:
     case PK_CLOSE_UNDECIDED:
         stats->closed_uplink++;
         break;
@@ -87,6 +140,9 @@ static void end_client(struct core *core, struct pk_client *c)
     pk_lane_ends(&core->pacemaker, c);
     pk_list_del(&c->answer_wait.list);
     pk_watches_end(&core->store, &c->watcher);
+    pk_standing_end(&core->conns.paths, &c->standing);
+    pk_hold_drop(&core->conns, c);
+    pk_hold_wipe(&core->conns, c);
     pk_writeback_client_ends(&core->sync, c);
     leave_session(core, &c->up);
     if (gone || c->up.why == PK_CLOSE_FOUR_LETTER)
@@ -97,6 +153,7 @@ static void tear_down(struct core *core, struct pk_uplink *u)
 {
     u->ending = false;
     count_close(&core->stats, (enum pk_close)u->why);
+    count_held(&core->stats, u);
     if (u->client != NULL)
         end_client(core, u->client);
     end_uplink(core, u);

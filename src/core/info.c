@@ -28,6 +28,11 @@ int64_t core_beat_latency(const struct core *core, double quantile)
     return pk_histogram_quantile(&core->beat_latency, quantile);
 }
 
+int64_t core_hold_time(const struct core *core, double quantile)
+{
+    return pk_histogram_quantile(&core->hold_time, quantile);
+}
+
 struct core_beat_times core_beat_times(const struct core *core)
 {
     const struct pk_histogram *h = &core->beat_latency;

@@ -7,7 +7,34 @@
  */
 #include "core/session.h"
 
+#include <string.h>
+
+#include "core/held.h"
 #include "core/sync/service.h"
+
+/* The newest connection of a session, NULL when there is none. */
+static struct pk_uplink *find_session(const struct core *core, int64_t session_id, uint32_t hash)
+{
+    struct pk_uplink *newest = NULL;
+    for (struct pk_map_node *n = pk_map_chain(&core->conns.sessions, hash); n != NULL; n = n->next) {
+        struct pk_uplink *other = PK_CONTAINER(n, struct pk_uplink, by_session);
+        if (other->session_id == session_id)
+            newest = other;
+    }
+    return newest;
+}
+
+static uint32_t session_hash(const struct core *core, int64_t session_id)
+{
+    return pk_hash(core->conns.limits.hash_seed, &session_id, sizeof session_id);
+}
+
+static void yield(struct core *core, int64_t session_id)
+{
+    struct pk_uplink *held = find_session(core, session_id, session_hash(core, session_id));
+    if (held != NULL && held->client != NULL)
+        pk_held_yield(core, held->client);
+}
 
 void pk_session_request(struct core *core, struct pk_client *c, const struct pk_frame *f)
 {
@@ -24,7 +51,9 @@ void pk_session_request(struct core *core, struct pk_client *c, const struct pk_
     pk_client_move(c, PK_CLIENT_OPEN);
     pk_uplink_move(&c->up, PK_UPLINK_OPENING);
     c->up.want_open = true;
-    c->emitted_zxid = req.last_zxid_seen > 0 ? req.last_zxid_seen : 0;
+    c->emitted_zxid = c->shown_zxid = req.last_zxid_seen > 0 ? req.last_zxid_seen : 0;
+    if (req.session_id != 0)
+        yield(core, req.session_id);
     c->up.timeout_ms = req.timeout > 0 ? req.timeout : 0;
     c->received++;
     pk_list_del(&c->up.timed);
@@ -49,7 +78,7 @@ void pk_session_connect(struct core *core, struct pk_uplink *u, unsigned server)
     pk_conn_changed(&core->conns, u);
 }
 
-void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close why)
+void pk_session_abandon(struct core *core, struct pk_uplink *u)
 {
     if (u->state == PK_UPLINK_HANDSHAKE || u->state == PK_UPLINK_UP)
         core->stats.uplinks--;
@@ -57,10 +86,16 @@ void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close 
     u->in = (struct pk_incoming){0};
     pk_out_drop(&core->conns.out, &u->out);
     pk_list_del(&u->timed);
+    u->want_open = false;
+    pk_conn_changed(&core->conns, u);
+}
+
+void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close why)
+{
+    pk_session_abandon(core, u);
     pk_uplink_move(u, PK_UPLINK_OPENING);
     u->want_open = true;
     u->why = (uint8_t)why;
-    pk_conn_changed(&core->conns, u);
 }
 
 void pk_session_move_service(struct core *core, enum pk_close why)
@@ -76,13 +111,8 @@ void pk_session_move_service(struct core *core, enum pk_close why)
 /* The session is the newest connection's: an older one of the same session is fenced. */
 static void enter(struct core *core, struct pk_uplink *u, int64_t session_id)
 {
-    uint32_t hash = pk_hash(core->conns.limits.hash_seed, &session_id, sizeof session_id);
-    struct pk_uplink *older = NULL;
-    for (struct pk_map_node *n = pk_map_chain(&core->conns.sessions, hash); n != NULL; n = n->next) {
-        struct pk_uplink *other = PK_CONTAINER(n, struct pk_uplink, by_session);
-        if (other->session_id == session_id)
-            older = other;
-    }
+    uint32_t hash = session_hash(core, session_id);
+    struct pk_uplink *older = find_session(core, session_id, hash);
     if (older != NULL)
         pk_conn_close(&core->conns, older, PK_CLOSE_FENCED);
     if (pk_map_reserve(core->mem, &core->conns.sessions) != PK_OK) {
@@ -105,6 +135,20 @@ static bool pass_on(struct core *core, struct pk_client *c, const struct pk_fram
     return true;
 }
 
+static void forget_request(struct core *core, struct pk_uplink *u)
+{
+    pk_blob_unref(core->mem, u->connect_request);
+    u->connect_request = NULL;
+}
+
+/* With it the session can be taken up elsewhere. */
+static void keep_password(struct pk_client *c, struct pk_bytes passwd)
+{
+    c->may_hold = passwd.len == PK_PASSWD_LEN;
+    if (c->may_hold)
+        memcpy(c->passwd, passwd.p, PK_PASSWD_LEN);
+}
+
 void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk_frame *f)
 {
     struct pk_connect_response res;
@@ -115,21 +159,26 @@ void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk
     pk_list_del(&u->timed);
     u->why = PK_CLOSE_NONE;
     pk_uplink_move(u, PK_UPLINK_UP);
+    pk_conn_changed(&core->conns, u);
+    if (u->client != NULL && u->client->hold != NULL) {
+        forget_request(core, u);
+        pk_held_response(core, u->client, &res);
+        return;
+    }
     if (u->client != NULL && !pass_on(core, u->client, f))
         return;
-    pk_conn_changed(&core->conns, u);
     if (res.timeout <= 0 || res.session_id == 0) {
         pk_conn_close(&core->conns, u, PK_CLOSE_SESSION_INVALID);
         return;
     }
     u->timeout_ms = res.timeout;
     u->read_only = res.read_only;
-    pk_blob_unref(core->mem, u->connect_request);
-    u->connect_request = NULL;
+    forget_request(core, u);
     if (u->client == NULL) {
         pk_service_up(&core->sync, &res);
         return;
     }
+    keep_password(u->client, res.passwd);
     enter(core, u, res.session_id);
     pk_client_wake(&core->conns, u->client);
 }

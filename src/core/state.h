@@ -15,8 +15,9 @@ struct core {
     struct pk_conns conns;
     struct pk_sync sync;
     struct pk_pacemaker pacemaker;
-    struct pk_histogram beat_latency;
-    int64_t ticked_us;        /* time of the newest tick */
+    struct pk_histogram beat_latency, hold_time;
+    int64_t ticked_us; /* time of the newest tick */
+    int64_t stood_us;  /* since when the loop had stood still when what is read now came; 0: it had not */
     int64_t keep_promoted_us; /* how long a promotion is remembered for servers that lag */
 };
 

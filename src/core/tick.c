@@ -7,6 +7,7 @@
  */
 #include "core/tick.h"
 
+#include "core/held.h"
 #include "core/pulse/lane.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
@@ -46,7 +47,9 @@ static void check_connecting(struct core *core)
 {
     PK_LIST_EACH(at, tmp, &core->conns.connecting) {
         struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
-        if (core->conns.now_us - u->timed_us >= connect_patience(u))
+        if (u->client != NULL && u->client->hold != NULL)
+            pk_held_unanswered(core, u->client);
+        else if (core->conns.now_us - u->timed_us >= connect_patience(u))
             pk_session_elsewhere(core, u, PK_CLOSE_CONNECT_UNANSWERED);
     }
 }
@@ -87,6 +90,7 @@ void pk_times_up(struct core *core)
     core->sync.service.handed_over = 0;
     pk_flush_due(&core->sync, elapsed, pk_handover_quota(&core->sync));
     pk_writeback_give_up(&core->sync);
+    core->stood_us = elapsed > LATE_TICK_US ? now_us - elapsed : 0;
     if (elapsed >
         LATE_TICK_US) /* it is we who slept: what came meanwhile has yet to be read, the next tick judges */
         return;
@@ -97,6 +101,7 @@ void pk_times_up(struct core *core)
     check_handshakes(core);
     check_connecting(core);
     check_outstanding(core);
+    pk_held_tick(core);
     check_closing(core);
     pk_lanes_tick(&core->pacemaker);
     pk_store_age(&core->store, now_us, core->keep_promoted_us);

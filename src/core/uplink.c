@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "core/held.h"
 #include "core/serve/answer.h"
 #include "core/session.h"
 
@@ -40,6 +41,10 @@ static void take_ping(struct core *core, struct pk_uplink *u, const struct pk_fr
     if (c == NULL)
         return;
     if (ours == 0 && c->state != PK_CLIENT_GONE) {
+        struct pk_reply r;
+        pk_reply_load(&r, f->p + PK_LEN_WORD);
+        if (r.zxid > c->shown_zxid && pk_zxid_plausible(r.zxid))
+            c->shown_zxid = r.zxid;
         c->sent++;
         if (pk_out_copy(&core->conns.out, &c->out, f->p, f->len) != PK_OK)
             pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
@@ -64,12 +69,6 @@ static void take_whole(struct core *core, struct pk_uplink *u, struct pk_entry *
         pk_event_arrived(&core->sync, u->client, &a);
 }
 
-/* What is counted on from a zxid stays one: its upper half is the epoch, and no ensemble has had that many. */
-static bool plausible(int64_t zxid)
-{
-    return zxid >= -1 && zxid <= INT64_MAX / 2;
-}
-
 /* Whose frame starts here. False when the connection is to end. *e is NULL for frames that answer no request. */
 static bool identify(struct core *core, struct pk_uplink *u, const uint8_t *head, size_t len,
                      struct pk_entry **e, struct pk_reply *r)
@@ -80,7 +79,7 @@ static bool identify(struct core *core, struct pk_uplink *u, const uint8_t *head
     pk_reply_load(r, head + PK_LEN_WORD);
     if (r->xid == PK_XID_NOTIFICATION || r->xid == PK_XID_PING)
         return true;
-    if (!plausible(r->zxid)) {
+    if (!pk_zxid_plausible(r->zxid)) {
         pk_conn_close(&core->conns, u, PK_CLOSE_MALFORMED_UPSTREAM);
         return false;
     }
@@ -253,6 +252,8 @@ void pk_uplink_eof(struct core *core, struct pk_uplink *u)
         pk_session_elsewhere(core, u, PK_CLOSE_UPLINK_CLOSED_AT_ONCE);
     else if (u->client == NULL && pk_uplink_usable(u))
         pk_session_move_service(core, PK_CLOSE_UPLINK_LOST);
+    else if (u->client != NULL && u->state == PK_UPLINK_UP && !u->ending)
+        pk_held_closed(core, u->client);
     else
         pk_conn_close(&core->conns, u, u->session_closing ? PK_CLOSE_SESSION_CLOSED : PK_CLOSE_UPLINK_LOST);
 }

@@ -19,8 +19,8 @@ NONODE = wire.ERR["NONODE"]
 BEATER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "beater_ephemeral.py")
 
 
-def start(zk, port=0):
-    return rig.Pacekeeper(zk.connect_string, config=CONFIG, mounts=MOUNTS, listen=f"127.0.0.1:{port}").start()
+def start(zk, port=0, more=""):
+    return rig.Pacekeeper(zk.connect_string, config=CONFIG + more, mounts=MOUNTS, listen=f"127.0.0.1:{port}").start()
 
 
 def world():
@@ -96,9 +96,9 @@ def test_kill_of_the_proxy_with_ephemerals():
 
 
 def test_kill_of_the_server():
-    """It comes back with its data: sessions, ephemerals and the beats that were absorbed."""
+    """It comes back with its data: sessions, ephemerals and the beats that were absorbed, and clients that were closed."""
     zk = rig.zookeeper_with("/w", "/n")
-    proxy = start(zk)
+    proxy = start(zk, more="\nhold: false\n")
     beaters = Beaters([f"/w/s{i}" for i in range(5)], BEAT).begin(proxy.addr)
     ephemerals = Beaters([f"/w/se{i}" for i in range(5)], BEAT, flags=wire.EPHEMERAL).begin(proxy.addr)
     readers = [Reader("through", b, proxy.addr) for b in (beaters, ephemerals)]

@@ -152,7 +152,7 @@ def test_a_frozen_ensemble():
 
     assert beat(1) is None
     zk.freeze()
-    assert beat(timeout / 2) is None, "a short freeze ended the connection"
+    assert beat(timeout / 3) is None, "a short freeze ended the connection"
     zk.thaw()
     assert beat(timeout) is None
     assert conn.call(wire.OP_EXISTS, wire.exists("/r/e")).err == 0

@@ -62,7 +62,7 @@ def test_all_move_at_once():
     first, second = two()
     names = Names(zk="127.0.0.1")
     proxy = rig.Pacekeeper(f"zk:{first.port}", config=QUICK + "instances: /pk\n", env=names.env).start()
-    conn = Conn(proxy.addr, 20000)
+    conn = Conn(proxy.addr, 6000)
     assert conn.call(wire.OP_EXISTS, wire.exists("/first")).err == 0
     rig.eventually(lambda: proxy.mntr()["pk_instances"] == 1, 10, "a marker")
     names.set(zk="127.0.0.2")

@@ -201,6 +201,10 @@ static void drain(struct sim *s)
             c->closing = true;
         if (u.flags & PK_UPLINK_OPEN)
             c->opening = true;
+        if (u.flags & PK_UPLINK_OPEN)
+            c->attach = u.attach;
+        if (u.flags & PK_UPLINK_ASK)
+            c->asked = true;
         if (u.flags & PK_CLIENT_CLOSE) {
             c->client.under_way = false;
             c->closed = true;
@@ -281,6 +285,11 @@ static bool feed(struct sim *s, int c, bool client)
         if (!side->reading || (!client && (conn->deaf || !conn->up)))
             return false;
         size_t n = piece(s, side, client ? 1 : 2);
+        if (!client && conn->deaf_after > 0) {
+            n = side->off + n < conn->deaf_after ? n : conn->deaf_after - 1 - side->off;
+            if (n == 0)
+                return false;
+        }
         side->off += n;
         side->fed += n;
         sim_step(s, c, client ? PK_CLIENT_BYTES : PK_UPLINK_BYTES, side->todo.p + side->off - n, n);
@@ -320,9 +329,27 @@ static bool writing(const struct sim_conn *conn)
                              (conn->uplink.under_way && conn->uplink.taking == SIM_PARTS));
 }
 
+/* Whether its server serves, when the core wants to know. */
+static bool answer_question(struct sim *s, int c)
+{
+    static const struct pk_event says[] = {
+        [SIM_SERVES] = {.type = PK_SERVER_SERVES}, [SIM_GONE] = {.type = PK_SERVER_LOST}};
+    struct sim_conn *conn = &s->conns[c];
+    if (!conn->asked || conn->closed || s->server == SIM_QUIET)
+        return false;
+    conn->asked = false;
+    s->asks++;
+    struct pk_event e = says[s->server];
+    e.zxid = s->server_zxid;
+    sim_event(s, conn->id, e);
+    drain(s);
+    return true;
+}
+
 static bool conn_turn(struct sim *s, int c)
 {
     bool any = finish_writes(s, c);
+    any |= answer_question(s, c);
     any |= sim_uplink_open(s, c);
     any |= sim_uplink_turn(s, c, false);
     any |= sim_uplink_close(s, c);

@@ -44,14 +44,18 @@ struct sim_conn {
     char word[5];
     enum pk_close why;
     bool opening, up, closing;
+    bool asked;  /* the core wants to know whether its server serves */
+    bool attach; /* what is opened is for a session that is held */
     int link;
     struct sup_buf wire; /* what the core wrote upstream */
     size_t wire_off;
-    bool hold;       /* the ensemble does not look at requests but auth and SASL */
-    bool deaf;       /* the uplink's answers stay on their way */
-    int refuse;      /* so many uplinks are closed right after the connect request */
-    int fail;        /* so many attempts end in PK_UPLINK_FAILED */
-    bool connecting; /* the connect request has passed upstream */
+    bool hold;           /* the ensemble does not look at requests but auth and SASL */
+    bool deaf;           /* the uplink's answers stay on their way */
+    bool mute;           /* the ensemble does not look even at a connect request */
+    uint64_t deaf_after; /* so many bytes of a new uplink's answers arrive, and no more; 0: all */
+    int refuse;          /* so many uplinks are closed right after the connect request */
+    int fail;            /* so many attempts end in PK_UPLINK_FAILED */
+    bool connecting;     /* the connect request has passed upstream */
     int64_t session;
     int timeout_ms;
     int32_t xid;
@@ -65,6 +69,9 @@ struct sim_conn {
  * after the core saw the break (sim_late). */
 enum sim_loss { SIM_ANSWERED, SIM_UNHEARD, SIM_LATE };
 
+/* What a server says when the core has it asked. */
+enum sim_server { SIM_SERVES, SIM_GONE, SIM_QUIET };
+
 struct sim {
     struct sup_mem mem;
     struct core *core;
@@ -76,6 +83,10 @@ struct sim {
     uint32_t chunk; /* bytes reach the core in pieces of 1..chunk, 0: whole */
     int cut_side;   /* 1 client, 2 uplink: one cut at this offset of the stream */
     uint64_t cut_at;
+    enum sim_server server; /* the one whose uplink broke, or that owes an answer */
+    int64_t server_zxid;    /* and its newest zxid, 0: it does not tell */
+    bool none_serves;       /* sessions that are held find no server */
+    int asks;               /* questions so far */
     int service_opened;
     uint16_t release;  /* that servers tell; 0: none */
     int service_fail;  /* so many attempts of the service sessions end in PK_UPLINK_FAILED */

@@ -86,7 +86,7 @@ bool sim_uplink_turn(struct sim *s, int c, bool forced)
     struct sim_conn *conn = &s->conns[c];
     struct sup_buf *frame = &s->scratch;
     size_t at;
-    if (conn->link < 0 || conn->uplink.eof || !next_frame(conn, forced, &at))
+    if (conn->link < 0 || conn->uplink.eof || conn->mute || !next_frame(conn, forced, &at))
         return false;
     sup_buf_reset(frame);
     sup_raw(frame, conn->wire.p + at, 4 + sup_be32(conn->wire.p + at));
@@ -122,8 +122,10 @@ bool sim_uplink_open(struct sim *s, int c)
     struct sim_conn *conn = &s->conns[c];
     if (!conn->opening || conn->closed || (conn->closing && conn->up))
         return false;
+    if (conn->attach && s->none_serves)
+        return false;
     conn->opening = false;
-    conn->opened++;
+    conn->opened = conn->attach ? 1 : conn->opened + 1;
     int *fail = conn->service ? &s->service_fail : &conn->fail;
     if (*fail > 0 || conn->opened > SIM_SERVERS) {
         *fail -= *fail > 0;

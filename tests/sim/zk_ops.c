@@ -282,6 +282,25 @@ static int set_watches(struct zk *zk, struct zk_request *r, int lists)
     return 0;
 }
 
+/* Kind 1 is for children, 2 for data, 3 for any. */
+static int remove_watches(struct zk *zk, struct zk_request *r)
+{
+    enum { CHILDREN = 1, DATA = 2 };
+    char path[256];
+    zk_in_str(&r->in, path, sizeof path);
+    int64_t what = zk_in_int(&r->in);
+    int err = ZK_NO_WATCHER;
+    for (int i = 0; i < zk->nwatches && !r->in.bad; i++) {
+        struct zk_watch *w = &zk->watches[i];
+        bool meant = what == CHILDREN ? w->kind == ZK_CHILD : what == DATA ? w->kind == ZK_DATA : true;
+        if (w->link != r->link || !meant || strcmp(w->path, path) != 0)
+            continue;
+        w->link = -1;
+        err = 0;
+    }
+    return r->in.bad ? PK_Z_MARSHALLING_ERROR : err;
+}
+
 static int add_watch(struct zk *zk, struct zk_request *r)
 {
     char path[256];
@@ -418,8 +437,10 @@ bool zk_answer(struct zk *zk, struct zk_request *r)
     case PK_OP_RECONFIG:
         r->err = ZK_RECONFIG_DISABLED;
         return false;
-    case PK_OP_CHECK_WATCHES:
     case PK_OP_REMOVE_WATCHES:
+        r->err = remove_watches(zk, r);
+        return false;
+    case PK_OP_CHECK_WATCHES:
         r->err = ZK_NO_WATCHER;
         return false;
     case PK_OP_AUTH:

@@ -30,6 +30,7 @@ static int setup(void **state)
     upstream->resolved_us = loop.now_us;
     pk_list_init(&upstream->nameless);
     pk_list_init(&upstream->unserved);
+    pk_list_init(&upstream->homeless);
     upstream->nservers = 4;
     for (int i = 0; i < 4; i++) {
         struct pk_server *s = &upstream->servers[i];
@@ -37,6 +38,9 @@ static int setup(void **state)
         pk_list_init(&s->probes);
         pk_list_init(&s->waiters);
         pk_list_init(&s->queue);
+        pk_list_init(&s->questions);
+        pk_list_init(&s->asks);
+        pk_list_init(&s->asks_next);
     }
     return 0;
 }
@@ -131,28 +135,29 @@ static void answers_to_srvr(void **state)
         s[i].state = PK_SERVER_UNASKED;
     pk_server_probed(&s[0], PK_PROBE_TEXT,
                      "Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC\n"
-                     "Latency min/avg/max: 0/0.0/0\nZxid: 0x2\nMode: read-only\nNode count: 6\n");
+                     "Latency min/avg/max: 0/0.0/0\nZxid: 0x2\nMode: read-only\nNode count: 6\n",
+                     0);
     assert_int_equal(s[0].state, PK_SERVER_UP);
     assert_string_equal(s[0].version, "3.8.0");
     assert_string_equal(s[0].mode, "read-only");
     struct pk_ensemble_state ensemble = pk_upstream_state(upstream);
     assert_true(ensemble.read_only);
     assert_int_equal(ensemble.up, 1);
-    pk_server_probed(&s[1], PK_PROBE_TEXT, "srvr is not executed because it is not in the whitelist.\n");
+    pk_server_probed(&s[1], PK_PROBE_TEXT, "srvr is not executed because it is not in the whitelist.\n", 0);
     assert_int_equal(s[1].state, PK_SERVER_UP);
     assert_string_equal(s[1].version, "");
     assert_false(pk_upstream_state(upstream).read_only);
-    pk_server_probed(&s[2], PK_PROBE_TEXT, "This ZooKeeper instance is not currently serving requests\n");
+    pk_server_probed(&s[2], PK_PROBE_TEXT, "This ZooKeeper instance is not currently serving requests\n", 0);
     assert_int_equal(s[2].state, PK_SERVER_DOWN);
     pk_server_probed(&s[3], PK_PROBE_TEXT,
-                     "Mode: proxy\nPacekeeper instance: 0123456789abcdef0123456789abcdef\n");
+                     "Mode: proxy\nPacekeeper instance: 0123456789abcdef0123456789abcdef\n", 0);
     assert_int_equal(s[3].state, PK_SERVER_ITSELF);
     assert_int_equal(pk_upstream_state(upstream).servers, 3);
-    pk_server_probed(&s[3], PK_PROBE_TEXT, "Mode: proxy\nPacekeeper instance: ffff\n");
+    pk_server_probed(&s[3], PK_PROBE_TEXT, "Mode: proxy\nPacekeeper instance: ffff\n", 0);
     assert_int_equal(s[3].state, PK_SERVER_UP);
-    pk_server_probed(&s[0], PK_PROBE_SILENT, "");
-    pk_server_probed(&s[1], PK_PROBE_FAILED, "refused");
-    pk_server_probed(&s[3], PK_PROBE_CLOSED, "");
+    pk_server_probed(&s[0], PK_PROBE_SILENT, "", 0);
+    pk_server_probed(&s[1], PK_PROBE_FAILED, "refused", 0);
+    pk_server_probed(&s[3], PK_PROBE_CLOSED, "", 0);
     assert_int_equal(pk_upstream_state(upstream).up, 0);
     assert_true(pk_server_told(&s[0]) && pk_server_told(&s[1]));
 }
@@ -294,11 +299,11 @@ static void waiters_go_on_or_elsewhere(void **state)
         pk_waiter_init(&w[i].wait, count);
     s->state = PK_SERVER_UNASKED;
     pk_list_add_tail(&s->waiters, &w[0].wait.list);
-    pk_server_probed(s, PK_PROBE_FAILED, "refused");
+    pk_server_probed(s, PK_PROBE_FAILED, "refused", 0);
     assert_int_equal(s->state, PK_SERVER_UNREACHED);
     assert_true(w[0].gone == 1 && w[0].away == 1);
     pk_list_add_tail(&s->waiters, &w[0].wait.list);
-    pk_server_probed(s, PK_PROBE_CLOSED, "");
+    pk_server_probed(s, PK_PROBE_CLOSED, "", 0);
     assert_int_equal(s->state, PK_SERVER_DOWN);
     assert_true(w[0].gone == 2 && w[0].away == 1);
     s->arriving = PK_ARRIVALS_FIRST;

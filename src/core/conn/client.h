@@ -15,6 +15,7 @@
 #include "core/conn/identity.h"
 #include "core/conn/uplink.h"
 #include "core/conn/wait.h"
+#include "core/store/standing.h"
 #include "core/store/watch.h"
 
 enum pk_client_kind {
@@ -71,6 +72,8 @@ struct pk_client {
     bool blocked;     /* the first frame of the backlog waits for something */
     bool awaits_turn; /* that frame waits for its turn and nothing else: it is not looked at before */
     bool resting;     /* its turn was over before its work was: it is runnable, and goes on in the next one */
+    bool sasl;        /* it has shown its server SASL tokens */
+    bool may_hold;    /* what takes its session up elsewhere is known: id, password, credentials */
     struct pk_out out;
     struct pk_queue queue;
     struct pk_backlog backlog;
@@ -84,7 +87,8 @@ struct pk_client {
         invalidations_seen; /* pk_store.invalidations when all queued local reads could still be answered */
     uint32_t beats;
     int64_t beats_us;     /* arrival of the oldest beat whose reply is not out yet */
-    int64_t emitted_zxid; /* highest header zxid sent to the client */
+    int64_t emitted_zxid; /* highest header zxid of the answers sent to the client */
+    int64_t shown_zxid;   /* the same of everything sent to it, and what it said that it had seen */
     int64_t heard_us;
     int64_t blocked_us; /* since when the backlog has held a whole frame */
     uint64_t received, sent, local;
@@ -98,6 +102,10 @@ struct pk_client {
     struct pk_blob *writes,
         *holds; /* what it was seen to write (the newest local create, else the first), to create as ephemeral; or
         * NULL */
+    struct pk_standing *standing; /* its watches; NULL none */
+    struct pk_hold *hold;         /* NULL: nothing is the matter with its server */
+    struct pk_shown_auths *auths; /* NULL none */
+    uint8_t passwd[PK_PASSWD_LEN];
     char four_letter[5];
 };
 

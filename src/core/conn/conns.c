@@ -18,10 +18,12 @@ void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core
                    const struct pk_limits *limits)
 {
     *conns = (struct pk_conns){.mem = mem, .stats = stats, .limits = *limits};
-    struct pk_list *lists[] = {&conns->changed,     &conns->runnable,   &conns->resting,     &conns->ending,
-                               &conns->handshaking, &conns->connecting, &conns->outstanding, &conns->closing};
+    struct pk_list *lists[] = {&conns->changed,     &conns->runnable,    &conns->resting,
+                               &conns->ending,      &conns->handshaking, &conns->connecting,
+                               &conns->outstanding, &conns->closing,     &conns->held};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
+    pk_paths_init(&conns->paths, mem, limits->hash_seed);
     pk_out_shared_init(&conns->out, mem);
     pk_pool_init(&conns->entries, mem, sizeof(struct pk_entry));
     pk_pool_init(&conns->pendings, mem, sizeof(struct pk_pending));
@@ -32,6 +34,7 @@ void pk_conns_drop(struct pk_conns *conns)
     pk_pool_drop(&conns->entries);
     pk_pool_drop(&conns->pendings);
     pk_out_shared_drop(&conns->out);
+    pk_paths_drop(&conns->paths);
     pk_map_free(conns->mem, &conns->sessions);
     pk_free(conns->mem, conns->slots);
     pk_free(conns->mem, conns->gens);
@@ -157,9 +160,12 @@ void pk_uplink_move(struct pk_uplink *u, enum pk_uplink_state to)
 {
     static const uint8_t edges[PK_UPLINK_STATES] = {
         [PK_UPLINK_NONE] = BIT(UPLINK, OPENING) | BIT(UPLINK, LOST),
-        [PK_UPLINK_OPENING] = BIT(UPLINK, OPENING) | BIT(UPLINK, HANDSHAKE) | BIT(UPLINK, LOST),
-        [PK_UPLINK_HANDSHAKE] = BIT(UPLINK, OPENING) | BIT(UPLINK, UP) | BIT(UPLINK, LOST),
-        [PK_UPLINK_UP] = BIT(UPLINK, LOST) | BIT(UPLINK, OPENING), /* the service session, elsewhere */
+        [PK_UPLINK_OPENING] =
+            BIT(UPLINK, OPENING) | BIT(UPLINK, HANDSHAKE) | BIT(UPLINK, LOST) | BIT(UPLINK, NONE),
+        [PK_UPLINK_HANDSHAKE] =
+            BIT(UPLINK, OPENING) | BIT(UPLINK, UP) | BIT(UPLINK, LOST) | BIT(UPLINK, NONE),
+        [PK_UPLINK_UP] =
+            BIT(UPLINK, LOST) | BIT(UPLINK, NONE) | BIT(UPLINK, OPENING), /* the service session, elsewhere */
         [PK_UPLINK_LOST] = BIT(UPLINK, OPENING),
     };
     PK_BUG_ON((edges[u->state] >> to & 1) == 0);
@@ -230,6 +236,8 @@ void pk_conn_close(struct pk_conns *conns, struct pk_uplink *u, enum pk_close wh
 bool pk_uplink_silent(const struct pk_conns *conns, const struct pk_uplink *u)
 {
     int64_t since = u->heard_us > u->timed_us ? u->heard_us : u->timed_us;
+    if (u->client != NULL && u->client->hold != NULL && u->state != PK_UPLINK_UP)
+        return true;
     return pk_awaited_any(&u->awaited) && conns->now_us - since > PATIENCE_US;
 }
 

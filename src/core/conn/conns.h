@@ -15,6 +15,8 @@ struct pk_limits {
     size_t uplink_high_water; /* the same towards the ensemble */
     size_t max_parked;        /* bytes of answers that wait for an earlier one, per connection */
     int64_t handshake_us;     /* from core_open to the end of the connect request */
+    bool hold;                /* clients whose server is lost are held */
+    size_t hold_watches;      /* bytes of watches that one of them may have */
     uint64_t hash_seed;       /* random */
 };
 
@@ -38,6 +40,8 @@ struct pk_conns {
     struct pk_list connecting;  /* connect request sent, no response yet */
     struct pk_list outstanding; /* something is awaited from the uplink */
     struct pk_list closing;     /* ended, the client's last replies are being flushed; oldest first */
+    struct pk_list held;        /* struct pk_hold.list: clients with whose server something is the matter */
+    struct pk_paths paths;      /* that clients watch */
     struct pk_uplink *current;  /* of the newest update */
     struct pk_map sessions;     /* session id -> newest connection */
     struct pk_uplink **slots;

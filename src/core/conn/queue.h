@@ -33,6 +33,7 @@ enum pk_answer {
     PK_ANSWER_COMPARE,   /* whether the ensemble has a restored znode */
     PK_ANSWER_WHO_AM_I,  /* who the ensemble thinks that a client is */
     PK_ANSWER_LEAVE,     /* closeSession of the service session */
+    PK_ANSWER_WATCHES,   /* a held client's watches, set on another server */
 };
 
 static inline bool pk_answer_is_internal(uint8_t answer)
@@ -57,9 +58,11 @@ struct pk_entry {
     bool watch;             /* the request sets a watch */
     bool retried;           /* asked again once already */
     bool overtook;          /* its answer came before those of requests that were sent earlier */
+    bool resumed;           /* setWatches, sent again when the session was taken up elsewhere */
     struct pk_blob *path;   /* for answers that need it, and for local reads */
     struct pk_blob *parked; /* the whole frame, length word included */
     struct pk_blob *data;   /* of a setData below a mount, NULL is null data; of an addauth, what it proves */
+    struct pk_blob *request; /* the whole frame, where it may be asked again elsewhere, or concerns watches */
     void *owner; /* of an internal request: whoever is told of its answer, or that there will be none */
     struct pk_intent *intents;
     int64_t sent_us; /* when the uplink was asked */
@@ -71,6 +74,7 @@ struct pk_queue {
     uint32_t depth;  /* entries */
     uint32_t locals; /* of these PK_ENTRY_LOCAL */
     size_t parked_bytes;
+    size_t kept_bytes; /* of requests that may be asked again */
 };
 
 /* The uplink's side. */
@@ -80,7 +84,8 @@ struct pk_awaited {
     uint8_t npings;
 };
 
-enum { PK_QUEUE_MAX = 4096, PK_PINGS_MAX = 64 };
+/* Requests kept beyond these bytes are not joined by more. */
+enum { PK_QUEUE_MAX = 4096, PK_QUEUE_KEPT_MAX = 1 << 20, PK_PINGS_MAX = 64 };
 
 void pk_queue_init(struct pk_queue *q);
 void pk_awaited_init(struct pk_awaited *a);

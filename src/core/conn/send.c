@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/conn/hold.h"
 #include "core/store/stats.h"
 
 static void note_outstanding(struct pk_conns *conns, struct pk_uplink *u)
@@ -58,6 +59,17 @@ struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum 
     return e;
 }
 
+/* Credentials are wiped, unless they are kept for the session. */
+static void forget_request(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
+{
+    if (e->request == NULL)
+        return;
+    c->queue.kept_bytes -= e->request->len;
+    if (e->op == PK_OP_AUTH && e->request->refs == 1)
+        pk_wipe(e->request->bytes, e->request->len);
+    pk_blob_unref(conns->mem, e->request);
+}
+
 void pk_entry_free(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
 {
     if (!pk_list_empty(&e->client)) {
@@ -73,6 +85,7 @@ void pk_entry_free(struct pk_conns *conns, struct pk_client *c, struct pk_entry 
     pk_blob_unref(conns->mem, e->path);
     pk_blob_unref(conns->mem, e->parked);
     pk_blob_unref(conns->mem, e->data);
+    forget_request(conns, c, e);
     pk_pool_put(&conns->entries, e);
 }
 
@@ -117,8 +130,19 @@ static bool send_frame(struct pk_conns *conns, struct pk_uplink *u, const struct
     return true;
 }
 
+static bool is_kept(const struct pk_conns *conns, int32_t op)
+{
+    return conns->limits.hold && (pk_hold_asks_again(op) || op == PK_OP_ADD_WATCH);
+}
+
 void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, const struct pk_frame *f)
 {
+    if (is_kept(conns, e->op)) {
+        e->request = pk_blob_new(conns->mem, f->p, f->len);
+        c->queue.kept_bytes += e->request != NULL ? f->len : 0;
+        if (e->request == NULL)
+            pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
+    }
     pk_entry_queue(conns, c, e);
     await(conns, &c->up, e);
     conns->stats->requests_relayed++;
@@ -208,9 +232,24 @@ void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry 
         pk_put_bool(p, e->watch);
 }
 
+uint8_t *pk_send_again_room(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, int32_t op,
+                            size_t len)
+{
+    await(conns, &c->up, e);
+    uint8_t *p = uplink_room(conns, &c->up, PK_LEN_WORD + PK_REQUEST_HEADER + len);
+    return p != NULL ? pk_put_request(p, len, e->xid, op) : NULL;
+}
+
+void pk_send_frame_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
+{
+    const struct pk_frame f = {e->request->bytes, e->request->len, false};
+    await(conns, &c->up, e);
+    send_frame(conns, &c->up, &f);
+}
+
 void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path, int64_t zxid)
 {
-    if (zxid > u->zxid)
+    if (zxid > u->zxid && u->state == PK_UPLINK_UP)
         (void)!pk_send_internal(conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL);
 }
 

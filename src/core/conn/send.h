@@ -54,6 +54,11 @@ struct pk_entry *pk_send_internal_body(struct pk_conns *conns, struct pk_uplink 
 void pk_send_ping(struct pk_conns *conns, struct pk_uplink *u);
 /* Asks a read (again) on behalf of an entry that is in the client's order: built from its op, path and watch. */
 void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e);
+/* Asks the request that is kept for an entry again, whole. */
+void pk_send_frame_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e);
+/* The same with another body, of len bytes that the caller fills in; NULL when c is to end for want of memory. */
+uint8_t *pk_send_again_room(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, int32_t op,
+                            size_t len);
 /* Sends a sync for the path when the uplink has not shown this zxid yet. */
 void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path, int64_t zxid);
 

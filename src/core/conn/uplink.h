@@ -3,9 +3,10 @@
  * session is an uplink without a client.
  *
  *   NONE ──asked for──► OPENING ──connected──► HANDSHAKE ──connect response──► UP
- *                        ▲  │ every server tried    │ closed at once, silent:       │ lost
- *                        │  └──────► LOST ◄─────────┼── the end of the client ──────┘
- *                        └──────────────────────────┘ another server
+ *    ▲                    ▲  │ every server tried    │ closed at once, silent:       │ lost
+ *    │                    │  └──────► LOST ◄─────────┼── the end of the client ──────┤
+ *    │                    └──────────────────────────┘ another server                │
+ *    └──────────────────── the client is held (hold.h) ──────────────────────────────┘
  */
 #ifndef PK_CORE_CONN_UPLINK_H
 #define PK_CORE_CONN_UPLINK_H
@@ -39,15 +40,15 @@ struct pk_incoming {
 
 /* In order of use: a beat meets the first part only. */
 struct pk_uplink {
-    struct pk_id id;            /* by which the driver knows the pair */
-    struct pk_client *client;   /* NULL: the service session's */
-    uint8_t state;              /* enum pk_uplink_state */
-    uint8_t why;                /* enum pk_close: NONE while open, or why the server before was left */
-    bool ending;                /* in conns.ending: torn down at the end of the step (end.h) */
-    bool marked;                /* in conns.changed */
-    uint8_t server;             /* its number, for figures */
-    bool want_open, want_close; /* updates not yet taken by the driver */
-    bool closed;                /* the driver has been told of the service session's end */
+    struct pk_id id;          /* by which the driver knows the pair */
+    struct pk_client *client; /* NULL: the service session's */
+    uint8_t state;            /* enum pk_uplink_state */
+    uint8_t why;              /* enum pk_close: NONE while open, or why the server before was left */
+    bool ending;              /* in conns.ending: torn down at the end of the step (end.h) */
+    bool marked;              /* in conns.changed */
+    uint8_t server;           /* its number, for figures */
+    bool want_open, want_close, want_ask; /* updates not yet taken by the driver */
+    bool closed;                          /* the driver has been told of the service session's end */
     bool
         admitted; /* the ensemble has answered an ordinary request: it does not insist on authentication first */
     bool probing;         /* the request that finds that out is under way */

@@ -12,6 +12,7 @@
 #include "core/serve/count.h"
 #include "core/serve/local.h"
 #include "core/serve/merge.h"
+#include "core/serve/watching.h"
 #include "core/sync/identify.h"
 #include "core/sync/internal.h"
 #include "core/sync/keepalive.h"
@@ -40,11 +41,16 @@ static void forward(struct pk_sync *sync, struct pk_client *c, const struct pk_a
     pk_conn_changed(sync->conns, &c->up);
 }
 
-static void note_emitted(struct pk_client *c, int64_t zxid)
+/* Those to auth and SASL packets say nothing of what the client has seen. */
+static void note_emitted(struct pk_conns *conns, struct pk_client *c, const struct pk_entry *e,
+                         const struct pk_reply *r)
 {
     c->sent++;
-    if (zxid > c->emitted_zxid)
-        c->emitted_zxid = zxid;
+    if (r->zxid > c->emitted_zxid && e->answer != PK_ANSWER_AUTH)
+        c->emitted_zxid = r->zxid;
+    if (r->zxid > c->shown_zxid)
+        c->shown_zxid = r->zxid;
+    pk_watching_answered(conns, c, e, r->err);
 }
 
 /* Writes the answer with its client addresses taken out. */
@@ -140,6 +146,17 @@ static void resolve_late(struct pk_sync *sync, struct pk_client *c, struct pk_en
     end_intents(sync, c, e, true, success, 0);
 }
 
+/* An event leaves for the client. Its zxid is as believable as the connection. */
+static void note_told(struct pk_conns *conns, struct pk_client *c, const struct pk_answer_frame *a)
+{
+    struct pk_watcher_event event;
+    c->sent++;
+    if (a->header.zxid > c->shown_zxid && pk_zxid_plausible(a->header.zxid))
+        c->shown_zxid = a->header.zxid;
+    if (pk_watcher_event_decode(a->body.p, a->body.len, &event) == PK_OK)
+        pk_watching_told(conns, c, &event);
+}
+
 /* Emits the answer of the head. STAYS: the entry is still the head. */
 static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e,
                          const struct pk_answer_frame *a)
@@ -165,7 +182,10 @@ static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_en
         forward(sync, c, a);
         break;
     }
-    note_emitted(c, a->header.zxid);
+    if (e->answer == PK_ANSWER_EVENT)
+        note_told(sync->conns, c, a);
+    else
+        note_emitted(sync->conns, c, e, &a->header);
     return EMITTED;
 }
 
@@ -220,7 +240,8 @@ static void resolve(struct pk_sync *sync, struct pk_client *c, struct pk_entry *
 static void admit(struct pk_sync *sync, struct pk_uplink *u, const struct pk_entry *e,
                   const struct pk_reply *r)
 {
-    if (u->admitted || e->answer == PK_ANSWER_AUTH || r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH)
+    if (u->admitted || e->op == PK_OP_AUTH || e->op == PK_OP_SASL ||
+        r->err == PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH)
         return;
     u->admitted = true;
     if (u->client != NULL)
@@ -231,6 +252,8 @@ static void arrived(struct pk_sync *sync, struct pk_client *c, struct pk_entry *
                     const struct pk_answer_frame *a)
 {
     pk_count_time(sync->conns, &c->up, e);
+    if (e->resumed)
+        pk_hold_replied(sync->conns, c);
     resolve(sync, c, e, &a->header, a->body);
     if (e->answer == PK_ANSWER_AUTH)
         pk_identify_answered(sync, c, e, &a->header, a->body);
@@ -306,7 +329,7 @@ void pk_answer_passes(struct pk_sync *sync, struct pk_client *c, struct pk_entry
     pk_count_time(sync->conns, &c->up, e);
     pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
     resolve(sync, c, e, r, (struct pk_bytes){NULL, 0});
-    note_emitted(c, r->zxid);
+    note_emitted(sync->conns, c, e, r);
 }
 
 void pk_answer_passed(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e)
@@ -339,16 +362,40 @@ static void take_event(struct pk_sync *sync, struct pk_client *c, const struct p
     pk_store_tidy(sync->store, t.znode);
 }
 
+static bool is_parked(const struct pk_client *c, const struct pk_answer_frame *a)
+{
+    for (const struct pk_list *at = c->queue.entries.next; at != &c->queue.entries; at = at->next) {
+        const struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
+        if (e->answer == PK_ANSWER_EVENT && e->parked->len == a->frame.len &&
+            memcmp(e->parked->bytes, a->frame.p, a->frame.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* While watches are set anew on another server, that one may say again what has been said. */
+static bool is_double(const struct pk_conns *conns, const struct pk_client *c,
+                      const struct pk_watcher_event *event, const struct pk_answer_frame *a)
+{
+    return c->hold != NULL && c->hold->state == PK_HOLD_CATCHING_UP &&
+           (pk_watching_nothing(conns, c, event) || is_parked(c, a));
+}
+
 void pk_event_arrived(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a)
 {
     struct pk_watcher_event event;
     sync->stats->events++;
-    if (pk_watcher_event_decode(a->body.p, a->body.len, &event) == PK_OK)
+    if (pk_watcher_event_decode(a->body.p, a->body.len, &event) == PK_OK) {
         take_event(sync, c, &event);
+        if (is_double(sync->conns, c, &event, a)) {
+            sync->stats->held_events++;
+            return;
+        }
+    }
     struct pk_entry *before = last_parked(&c->queue);
     if (before == NULL) {
         forward(sync, c, a);
-        c->sent++;
+        note_told(sync->conns, c, a);
         return;
     }
     struct pk_bytes no_path = {NULL, 0};
@@ -389,6 +436,8 @@ static bool advance_local(struct pk_sync *sync, struct pk_client *c, struct pk_e
         pk_keepalive(sync, c);
         return true;
     }
+    if (c->up.state != PK_UPLINK_UP)
+        return false; /* it is held: relayed when another server has its session */
     e->answer = e->op == PK_OP_GET_ALL_CHILDREN_NUMBER ? PK_ANSWER_COUNT : PK_ANSWER_READ;
     sync->stats->late_relays++;
     sync->stats->requests_relayed++;

@@ -73,7 +73,7 @@ void pk_pending_wait_for(struct pk_judged *j, struct pk_znode *z)
 bool pk_pending_admitted(struct pk_judged *j)
 {
     struct pk_uplink *u = &j->c->up;
-    if (!u->admitted && !u->probing && pk_client_is_head(j->c)) {
+    if (!u->admitted && !u->probing && u->state == PK_UPLINK_UP && pk_client_is_head(j->c)) {
         u->probing = true;
         (void)!pk_send_internal(j->sync->conns, u, PK_ANSWER_ADMIT, PK_OP_EXISTS, PK_BYTES("/"), NULL);
     }

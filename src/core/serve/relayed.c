@@ -9,6 +9,7 @@
 
 #include "core/serve/count.h"
 #include "core/serve/targets.h"
+#include "core/serve/watching.h"
 #include "core/sync/flush.h"
 #include "core/sync/precheck.h"
 #include "core/sync/promote.h"
@@ -19,12 +20,15 @@ enum { MAX_PROMOTIONS = 4 /* per request, in vain: afterwards it is relayed as t
 enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, struct pk_bytes path)
 {
     const struct pk_request *req = j->req;
+    if (j->c->up.state != PK_UPLINK_UP)
+        return pk_not_now(j);
     struct pk_entry *e = pk_entry_new(j->sync->conns, &j->c->up, answer, req->xid, req->op, path);
     if (e != NULL) {
         e->watch = req->watch;
         pk_count_relayed(j, e,
                          answer == PK_ANSWER_READ || answer == PK_ANSWER_COUNT ? PK_REASON_UPSTREAM
                                                                                : PK_REASON_UNUSUAL);
+        pk_watching_asked(j->sync->conns, j->c, req);
         pk_relay(j->sync->conns, j->c, e, &j->f);
     }
     pk_pending_drop(j->sync, j->c);
@@ -247,7 +251,7 @@ enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, st
 {
     struct pk_client *c = j->c;
     enum pk_reason why = pk_count_why(j);
-    if (!c->up.read_only && !prepared(j))
+    if (c->up.state != PK_UPLINK_UP || (!c->up.read_only && !prepared(j)))
         return pk_not_now(j);
     if (c->pending != NULL)
         pk_precheck_drop(j->sync, c);
@@ -262,6 +266,7 @@ enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, st
         return PK_TAKEN;
     }
     pk_count_relayed(j, e, why);
+    pk_watching_asked(j->sync->conns, c, j->req);
     pk_relay(j->sync->conns, c, e, &j->f);
     pk_pending_drop(j->sync, c);
     return PK_TAKEN;

@@ -8,10 +8,12 @@
  */
 #include "core/serve/route.h"
 
+#include "core/conn/hold.h"
 #include "core/serve/count.h"
 #include "core/serve/local.h"
 #include "core/serve/relayed.h"
 #include "core/serve/reply.h"
+#include "core/serve/watching.h"
 #include "core/store/watch.h"
 #include "core/sync/flush.h"
 #include "core/sync/identify.h"
@@ -201,6 +203,8 @@ enum checked { ALLOWED, REFUSED, ASKED };
 
 static enum checked check_upstream(struct pk_judged *j)
 {
+    if (j->c->up.state != PK_UPLINK_UP)
+        return ASKED;
     if (j->c->pending == NULL || j->c->pending->precheck == NULL) {
         if (pk_pending_enter(j, PK_STAGE_PRECHECK) != NULL)
             (void)!pk_precheck_begin(j->sync, j->c, j->t.mount, j->req->path); /* else the client is to end */
@@ -257,7 +261,11 @@ static enum pk_decision route_create(struct pk_judged *j)
 
 static enum pk_decision route_ping(struct pk_judged *j)
 {
-    if (j->c->up.awaited.npings == PK_PINGS_MAX)
+    if (pk_hold_is_held(j->c)) {
+        pk_hold_pong(j->sync->conns, j->c);
+        return PK_TAKEN;
+    }
+    if (j->c->up.awaited.npings == PK_PINGS_MAX || j->c->up.state != PK_UPLINK_UP)
         return PK_WAITS;
     pk_tally_answer(&j->sync->store->outside, PK_OP_PING, PK_OUTCOME_RELAYED);
     pk_relay_ping(j->sync->conns, j->c, &j->f);
@@ -281,10 +289,13 @@ static enum pk_decision route_unsupported(struct pk_judged *j)
 static enum pk_decision route_auth(struct pk_judged *j)
 {
     const struct pk_request *req = j->req;
+    if (j->c->up.state != PK_UPLINK_UP)
+        return pk_not_now(j);
     struct pk_entry *e = pk_entry_new(j->sync->conns, &j->c->up, PK_ANSWER_AUTH, req->xid, req->op, no_path);
     if (e != NULL) {
         const size_t head = PK_LEN_WORD + PK_REQUEST_HEADER;
         pk_identify_claim(j->sync, j->c, e, (struct pk_bytes){j->f.p + head, (uint32_t)(j->f.len - head)});
+        pk_watching_asked(j->sync->conns, j->c, req);
         pk_relay(j->sync->conns, j->c, e, &j->f);
     }
     return PK_TAKEN;
@@ -293,7 +304,7 @@ static enum pk_decision route_auth(struct pk_judged *j)
 /* A client's last request: what it has not flushed goes first. */
 static enum pk_decision route_close(struct pk_judged *j)
 {
-    if (!pk_flush_client(j->sync, j->c))
+    if (j->c->up.state != PK_UPLINK_UP || !pk_flush_client(j->sync, j->c))
         return PK_WAITS;
     j->c->up.session_closing = true;
     return pk_relay_request(j, PK_ANSWER_CLOSE, no_path);
@@ -302,6 +313,8 @@ static enum pk_decision route_close(struct pk_judged *j)
 /* Relayed without a look at memory, but for sync: the client wants to see what others did. */
 static enum pk_decision route_relay(struct pk_judged *j)
 {
+    if (j->c->up.state != PK_UPLINK_UP)
+        return pk_not_now(j);
     if (j->req->op == PK_OP_SYNC && !pk_list_empty(&j->c->permits)) {
         if (j->c->queue.locals > 0)
             return PK_WAITS;
@@ -363,7 +376,8 @@ static bool output_full(const struct pk_sync *sync, const struct pk_client *c)
 {
     const struct pk_limits *limits = &sync->conns->limits;
     return (c->state != PK_CLIENT_GONE && c->out.bytes > limits->client_high_water) ||
-           c->up.out.bytes > limits->uplink_high_water || c->queue.depth >= PK_QUEUE_MAX;
+           c->up.out.bytes > limits->uplink_high_water || c->queue.depth >= PK_QUEUE_MAX ||
+           c->queue.kept_bytes > PK_QUEUE_KEPT_MAX;
 }
 
 /* It was seen that the oldest request waits for its turn, and that has not come. */

@@ -1,7 +1,7 @@
 /*
  * Which watches stand for a client: every one of them, below mounts and outside, by path and kind, as the client knows
  * it. One stands from the moment at which the answer that set it has left for the client, and is gone when its event
- * has; so whatever else is lost with a server, these can be set anew on another one (design.md 9).
+ * has; so whatever else is lost with a server, these can be set anew on another one (design.md 9.1).
  *
  *   answer to a read with a watch, to addWatch ──► stands ──its event, removeWatches, the client's end──► gone
  *   the client's own setWatches: asked ──its answer──► stands

@@ -7,6 +7,7 @@
  */
 #include "core/sync/internal.h"
 
+#include "core/conn/hold.h"
 #include "core/sync/flush.h"
 #include "core/sync/handover.h"
 #include "core/sync/identify.h"
@@ -33,6 +34,9 @@ static void tell(struct pk_sync *sync, struct pk_uplink *u, const struct pk_entr
     case PK_ANSWER_WHO_AM_I:
         pk_identify_told(sync, u->client, r, body);
         break;
+    case PK_ANSWER_WATCHES:
+        pk_hold_replied(sync->conns, u->client);
+        break;
     case PK_ANSWER_LEAVE:
         pk_conn_close(sync->conns, u, PK_CLOSE_SESSION_CLOSED);
         break;
@@ -48,6 +52,8 @@ void pk_internal_answer(struct pk_sync *sync, struct pk_uplink *u, struct pk_ent
     tell(sync, u, e, r, body);
     if (c == NULL && e->op == PK_OP_AUTH && r->err != PK_Z_OK)
         pk_conns_log(sync->conns, PK_LOG_EVENT_SERVICE_AUTH, u, (struct pk_bytes){NULL, 0}, r->err);
+    if (c != NULL && e->op == PK_OP_AUTH && r->err != PK_Z_OK)
+        pk_conn_close(sync->conns, u, PK_CLOSE_HOLD_AUTH);
     pk_entry_free(sync->conns, c, e);
     if (c == NULL)
         return;

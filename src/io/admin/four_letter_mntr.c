@@ -59,6 +59,9 @@ static void core_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "pk_beat_latency_p50_us", core_beat_latency(loop->core, 0.5));
     number(out, "pk_beat_latency_p99_us", core_beat_latency(loop->core, 0.99));
     number(out, "pk_beat_latency_p999_us", core_beat_latency(loop->core, 0.999));
+    number(out, "pk_hold_time_p50_us", core_hold_time(loop->core, 0.5));
+    number(out, "pk_hold_time_p99_us", core_hold_time(loop->core, 0.99));
+    number(out, "pk_hold_time_p999_us", core_hold_time(loop->core, 0.999));
 }
 
 static void mount_figure(struct pk_text *out, const char *name, const char *path, uint64_t value)

@@ -15,6 +15,7 @@
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
 #include "io/upstream/urgent.h"
+#include "io/upstream/verdict.h"
 
 enum { NAMES_WAIT_US = 5000000, SERVED_WAIT_US = 1000000, CROWDED_MAX = 5 };
 
@@ -48,7 +49,7 @@ static void uplink_closed(uv_handle_t *handle)
 
 void pk_dial_close(struct pk_pair *pair)
 {
-    pair->reopen = false;
+    pair->reopen = pair->asks = false;
     pk_list_del(&pair->wait.list);
     pk_side_close(&pair->uplink, uplink_closed);
 }
@@ -169,6 +170,45 @@ static bool hold(struct pk_pair *pair)
     return true;
 }
 
+/* The session is held: only a server will do that has been found to serve since it was lost. */
+static void attach(struct pk_pair *pair)
+{
+    struct pk_upstream *upstream = pair->conns->upstream;
+    int server = pk_verdict_pick(upstream, pair->tried, pair->held_us);
+    if (server >= 0) {
+        pair->server = (int8_t)server;
+        connect_to(pair);
+        return;
+    }
+    pair->tried = 0;
+    pk_verdict_wait_any(upstream, &pair->wait);
+}
+
+void pk_dial_attach(struct pk_pair *pair, int64_t lost_us)
+{
+    if (!pair->attach || pair->held_us != lost_us) {
+        pair->tried = 0;
+        pair->crowded = 0;
+    }
+    pair->attach = true;
+    pair->held_us = lost_us;
+    pk_dial_open(pair);
+}
+
+void pk_dial_ask(struct pk_pair *pair)
+{
+    struct pk_pairs *conns = pair->conns;
+    struct core_conn_info info = {0};
+    pk_list_del(&pair->wait.list);
+    if (pair->server < 0 || pk_upstream_was_left(conns->upstream, pair->server)) {
+        pk_loop_server(&conns->loop, pair->id, PK_SERVER_LOST, 0);
+        return;
+    }
+    (void)core_conn_info(conns->loop.core, pair->id, &info);
+    pair->asks = true;
+    pk_verdict_wait(conns->upstream, pair->server, info.timeout_ms / 12, &pair->wait);
+}
+
 void pk_dial_open(struct pk_pair *pair)
 {
     struct pk_pairs *conns = pair->conns;
@@ -178,8 +218,12 @@ void pk_dial_open(struct pk_pair *pair)
         pair->reopen = true;
         return;
     }
-    pair->reopen = false;
+    pair->reopen = pair->asks = false;
     pk_list_del(&pair->wait.list);
+    if (pair->attach) {
+        attach(pair);
+        return;
+    }
     enum pk_pick pick = pk_upstream_pick(conns->upstream, pair->tried, &server);
     switch (pick) {
     case PK_PICK_SERVER:
@@ -205,6 +249,13 @@ void pk_dial_open(struct pk_pair *pair)
 void pk_dial_go(struct pk_waiter *wait, bool turned_away)
 {
     struct pk_pair *pair = PK_CONTAINER(wait, struct pk_pair, wait);
+    struct pk_pairs *conns = pair->conns;
+    if (pair->asks && pair->state == PK_PAIR_KNOWN) {
+        pair->asks = false;
+        pk_loop_server(&conns->loop, pair->id, turned_away ? PK_SERVER_LOST : PK_SERVER_SERVES,
+                       conns->upstream->servers[pair->server].zxid);
+        return;
+    }
     if (turned_away && pair->server >= 0)
         pair->tried |= UINT64_C(1) << pair->server;
     if (pair->state == PK_PAIR_KNOWN && pair->uplink.state == PK_SIDE_NONE)

@@ -1,6 +1,7 @@
 /*
- * Leaving. Happy path: each uplink at a server that was left ends as if the server had closed it, and its client is
- * closed and comes back. Failure modes: those that still connect there try the next server at once.
+ * Leaving. Happy path: each client at a server that was left is attached to another one, at a moment when nothing is in
+ * flight. Failure modes: those that still connect there try the next server at once; who cannot be held is closed and
+ * comes back; the service session goes on elsewhere as if the server had closed it.
  */
 #include "io/conn/leave.h"
 
@@ -20,10 +21,12 @@ static void leave(struct pk_pair *pair)
     if (pair->uplink.state == PK_SIDE_CONNECTING) {
         pk_list_del(&pair->wait.list);
         pk_dial_open(pair);
-    } else if (pair->uplink.state == PK_SIDE_OPEN) {
+    } else if (pair->uplink.state == PK_SIDE_OPEN && pair->service) {
         pk_side_ended(&pair->uplink);
         pk_dial_close(pair);
         pk_loop_step(&pair->conns->loop, pair->id, PK_UPLINK_EOF, NULL, 0);
+    } else if (pair->uplink.state == PK_SIDE_OPEN) {
+        pk_loop_step(&pair->conns->loop, pair->id, PK_UPLINK_LEAVE, NULL, 0);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 #include "io/loop/move.h"
+#include "io/upstream/arrive.h"
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
 
@@ -297,7 +298,8 @@ static bool by_ensemble(enum pk_close why)
 {
     return why == PK_CLOSE_UPLINK_LOST || why == PK_CLOSE_UPLINK_SILENT ||
            why == PK_CLOSE_UPLINK_CLOSED_AT_ONCE || why == PK_CLOSE_CONNECT_UNANSWERED ||
-           why == PK_CLOSE_NO_UPSTREAM;
+           why == PK_CLOSE_NO_UPSTREAM || why == PK_CLOSE_HOLD_DEADLINE || why == PK_CLOSE_NOT_HELD_WRITE ||
+           (why >= PK_CLOSE_NOT_HELD_PART && why <= PK_CLOSE_NOT_HELD_UNKNOWN);
 }
 
 /* The server, and of a session how long it was here and what it asked. Returns out. */
@@ -333,7 +335,8 @@ static void end(struct pk_pair *pair, const struct pk_update *update)
     if (update->flags & PK_FOUR_LETTER)
         answer_word(pair, update->four_letter);
     say_end(pair, update->why);
-    if (pair->server >= 0 && (update->why == PK_CLOSE_UPLINK_LOST || update->why == PK_CLOSE_UPLINK_SILENT))
+    if (pair->server >= 0 && by_ensemble(update->why) && update->why != PK_CLOSE_NO_UPSTREAM &&
+        update->why != PK_CLOSE_UPLINK_CLOSED_AT_ONCE && update->why != PK_CLOSE_CONNECT_UNANSWERED)
         pk_upstream_lost(pair->conns->upstream, pair->server);
     if (pair->state != PK_PAIR_ANSWERING)
         abandon(pair);
@@ -386,7 +389,13 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
         end(pair, update);
         return;
     }
-    if (flags & PK_UPLINK_OPEN) {
+    if (flags & PK_UPLINK_ASK)
+        pk_dial_ask(pair);
+    if ((flags & PK_UPLINK_OPEN) && update->attach) {
+        if (pair->server >= 0 && update->why != PK_CLOSE_NONE)
+            pk_server_narrow(&pair->conns->upstream->servers[pair->server]);
+        pk_dial_attach(pair, update->lost_us);
+    } else if (flags & PK_UPLINK_OPEN) {
         pk_place_settle(&pair->place);
         if (pair->server >= 0)
             pk_upstream_left(pair->conns->upstream, pair->server, update->why);

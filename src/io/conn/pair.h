@@ -33,10 +33,10 @@ struct pk_pair {
     struct pk_waiter wait; /* in conns->connecting or .answering, or in one of the upstream's lists */
     int64_t deadline_us;   /* of what it waits for */
     int64_t begun_us;      /* when it took its place among those on their way to the server */
-    int64_t held_us;       /* since when it has waited for a server that serves, 0: never */
-    uint64_t tried;        /* bit i: server i has been tried for this client */
-    char *answer;          /* of a four-letter word */
-    int64_t session;       /* for the log, 0 before there is one */
+    int64_t held_us; /* since when it has waited for a server that serves, or its own was lost; 0: never */
+    uint64_t tried;  /* bit i: server i has been tried for this client */
+    char *answer;    /* of a four-letter word */
+    int64_t session; /* for the log, 0 before there is one */
     union pk_address peer;
     struct pk_place place; /* among those of its address */
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */
@@ -49,6 +49,8 @@ struct pk_pair {
     bool pacemaker : 1;    /* the client speaks Pacemaker's protocol: there is no uplink */
     bool arriving : 1;     /* it has a place among those on their way to the server */
     bool leaving : 1;      /* an operator has told it to go */
+    bool attach : 1;       /* its session is held, and taken up elsewhere */
+    bool asks : 1;         /* it waits to hear whether its server is lost */
     bool reopen : 1;       /* another server is to be tried when the uplink has closed */
 };
 

@@ -9,6 +9,7 @@
 #define PK_IO_CONN_PAIRS_H
 
 #include "base/list.h"
+#include "io/conn/holds.h"
 #include "io/conn/peers.h"
 #include "io/loop/loop.h"
 
@@ -33,6 +34,7 @@ struct pk_pairs {
     int64_t bytes_in[2], bytes_out[2]; /* of clients, of uplinks */
     struct pk_list room;               /* of struct pk_waiter: until a pair has ended */
 
+    struct pk_holds holds;
     uv_timer_t connect_timer;
     uv_idle_t more; /* runs while the core has work left over */
 };

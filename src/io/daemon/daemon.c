@@ -32,6 +32,8 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
         .max_parked = (size_t)c->parked_buffer,
         .watch_memory = (size_t)c->watch_memory,
         .handshake_us = c->handshake_timeout * 1000,
+        .hold = c->hold,
+        .hold_watches = (size_t)c->hold_watches,
         .auths = auths,
         .nauths = pk_auth_view(&c->auth, auths),
         .pacemaker = c->npacemaker_listens > 0 ? c->pacemaker_mount : NULL,

@@ -29,6 +29,7 @@ static void on_tick(uv_timer_t *timer)
     pk_pairs_leave(conns);
     pk_dial_timeouts(conns);
     pk_pairs_timeouts(conns);
+    pk_holds_tick(&conns->holds, &conns->loop);
     if (!pk_daemon_stopping(daemon)) {
         pk_survey_tick(daemon->survey, conns->upstream);
         pk_marker_tick(daemon->marker, conns->upstream);

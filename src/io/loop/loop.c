@@ -40,6 +40,12 @@ void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type
     core_step(loop->core, id, &event);
 }
 
+void pk_loop_server(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, int64_t zxid)
+{
+    struct pk_event event = {.type = type, .now_us = loop->now_us, .wall_ms = loop->wall_ms, .zxid = zxid};
+    core_step(loop->core, id, &event);
+}
+
 void pk_loop_tell(struct pk_loop *loop, enum pk_event_type type)
 {
     pk_loop_step(loop, (struct pk_id){UINT32_MAX, 0}, type, NULL, 0);

@@ -40,6 +40,8 @@ void pk_loop_clock(struct pk_loop *loop);
 /* Feeds one event; bytes may be NULL. */
 void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, const void *bytes,
                   size_t len);
+/* Feeds what a server said that the core wanted to have asked: PK_SERVER_SERVES or _LOST. */
+void pk_loop_server(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, int64_t zxid);
 /* Feeds an event that is nobody's: PK_TICK, PK_CONTINUE, PK_RELEASE, PK_DRAIN. */
 void pk_loop_tell(struct pk_loop *loop, enum pk_event_type type);
 

@@ -45,7 +45,7 @@ void pk_upstream_wait(struct pk_upstream *upstream, int server, struct pk_waiter
     pk_server_probe(s);
     pk_urgent_begin(upstream);
     if (pk_list_empty(&s->probes))
-        pk_server_probed(s, PK_PROBE_FAILED, "no probe could be made");
+        pk_server_probed(s, PK_PROBE_FAILED, "no probe could be made", upstream->loop->now_us);
 }
 
 void pk_upstream_wait_names(struct pk_upstream *upstream, struct pk_waiter *wait)

@@ -6,14 +6,15 @@
 #include "io/upstream/learn.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "io/loop/loop.h"
 #include "io/loop/wait.h"
 
-enum { ASK_AGAIN_US = 1000000, PROBES_MAX = 10 };
+enum { ASK_AGAIN_US = 1000000, PROBES_MAX = 10, ZXID_TEXT = 20 };
 
-static void probed(void *owner, enum pk_probe_result result, const char *text)
+static void probed(void *owner, enum pk_probe_result result, const char *text, int64_t begun_us)
 {
     struct pk_server *server = owner;
     struct pk_upstream *upstream = server->upstream;
@@ -21,7 +22,7 @@ static void probed(void *owner, enum pk_probe_result result, const char *text)
     /* One answer answers all that were asked. */
     while (result == PK_PROBE_TEXT && pk_probe_cancel(&server->probes))
         continue;
-    pk_server_probed(server, result, text);
+    pk_server_probed(server, result, text, begun_us);
     upstream->settled(upstream->owner);
 }
 
@@ -90,7 +91,7 @@ static void refuse(struct pk_server *server)
 /* Reads an answer to srvr. */
 static void learn(struct pk_server *server, const char *text)
 {
-    char instance[PK_INSTANCE_TEXT], what[PK_VERSION_TEXT + PK_STATE_TEXT + 64];
+    char zxid[ZXID_TEXT], instance[PK_INSTANCE_TEXT], what[PK_VERSION_TEXT + PK_STATE_TEXT + 64];
     field(text, "Zookeeper version: ", "-, \n", server->version, sizeof server->version);
     field(text, ", built on ", "\r\n", server->built, sizeof server->built);
     field(text, "Pacekeeper instance: ", "\n", instance, sizeof instance);
@@ -100,6 +101,8 @@ static void learn(struct pk_server *server, const char *text)
     }
     server->upstream->served = true;
     learn_mode(server, text);
+    field(text, "Zxid: 0x", "\n", zxid, sizeof zxid);
+    server->zxid = (int64_t)strtoull(zxid, NULL, 16);
     if (strstr(text, "not currently serving requests") != NULL) {
         pk_server_move(server, PK_SERVER_DOWN, "it says that it serves no requests now");
         pk_server_back_off(server);
@@ -113,12 +116,20 @@ static void learn(struct pk_server *server, const char *text)
     server->retry_us = 0;
 }
 
-void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text)
+bool pk_server_serves(const struct pk_server *server)
+{
+    return server->state == PK_SERVER_UP && strcmp(server->mode, "read-only") != 0;
+}
+
+void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text,
+                      int64_t begun_us)
 {
     static const char stopping[] = "it closes connections at once (stopping, or maxClientCnxns reached)";
     switch (result) {
     case PK_PROBE_TEXT:
         learn(server, text);
+        if (pk_server_serves(server) && begun_us > server->served_us)
+            server->served_us = begun_us;
         break;
     case PK_PROBE_CLOSED:
         /* It is none of ours, which would have answered. */
@@ -136,6 +147,8 @@ void pk_server_probed(struct pk_server *server, enum pk_probe_result result, con
     pk_waiters_call(&server->waiters, !pk_server_told(server));
     if (server->state == PK_SERVER_UP)
         pk_waiters_call(&server->upstream->unserved, false);
+    if (pk_server_serves(server))
+        pk_waiters_call(&server->upstream->homeless, false);
 }
 
 void pk_upstream_connected(struct pk_upstream *upstream, int server)

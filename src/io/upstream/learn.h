@@ -10,8 +10,12 @@
 void pk_server_probe(struct pk_server *server);
 /* Asks it whether that is under way or not: what was asked at a bad moment may never be answered. */
 void pk_server_probe_again(struct pk_server *server);
-/* What a probe found: the server's state changes, and those that waited for it go on or are turned away. */
-void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text);
+/* It takes sessions, and writes, as far as its newest answer says. */
+bool pk_server_serves(const struct pk_server *server);
+/* What a probe that began at begun_us found: the server's state changes, and those that waited for it go on or are
+ * turned away. */
+void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text,
+                      int64_t begun_us);
 
 /* An uplink got through to a server: one that is not up is asked anew. */
 void pk_upstream_connected(struct pk_upstream *upstream, int server);

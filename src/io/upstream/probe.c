@@ -17,6 +17,7 @@ struct pk_probe {
     uv_connect_t connect;
     int handles; /* not closed yet */
     bool connected;
+    int64_t begun_us;
     size_t len;
     char text[2048];
 };
@@ -40,7 +41,7 @@ static void report(struct pk_probe *probe, enum pk_probe_result result, const ch
 {
     pk_probe_done *done = probe->done;
     end(probe);
-    done(probe->owner, result, text);
+    done(probe->owner, result, text, probe->begun_us);
 }
 
 static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -93,6 +94,7 @@ bool pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t tim
         return false;
     probe->done = done;
     probe->owner = owner;
+    probe->begun_us = (int64_t)(uv_hrtime() / 1000);
     pk_list_init(&probe->list);
     uv_tcp_init(loop, &probe->tcp);
     uv_timer_init(loop, &probe->timer);

@@ -17,8 +17,8 @@ enum pk_probe_result {
 
 struct pk_probe;
 
-/* How a probe ended; it is in no list any more. text is the answer, or why there is none. */
-typedef void pk_probe_done(void *owner, enum pk_probe_result result, const char *text);
+/* How a probe ended that began at begun_us; it is in no list any more. text is the answer, or why there is none. */
+typedef void pk_probe_done(void *owner, enum pk_probe_result result, const char *text, int64_t begun_us);
 
 /*
  * Starts a probe, which stands at the end of the list while it runs, and ends with one call of done within timeout_ms,

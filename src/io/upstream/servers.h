@@ -57,6 +57,13 @@ struct pk_server {
     struct pk_list probes;         /* that run, oldest first */
     struct pk_list waiters;        /* of struct pk_waiter: until a probe has ended */
     struct pk_list queue;          /* of struct pk_waiter: until fewer are on their way in */
+    struct pk_list questions;      /* whether it is lost (verdict.h): the probe that runs, */
+    struct pk_list asks;           /* of struct pk_waiter: those for whom it runs, */
+    struct pk_list asks_next;      /* and those who came later */
+    int64_t patience_ms;           /* of the next question */
+    int closed;                    /* so often it has closed instead of answering */
+    int64_t served_us;             /* when the newest probe began by which it was found to serve */
+    int64_t zxid;                  /* its newest one, 0 when it does not tell */
     int arriving;                  /* uplinks that connect, or have not heard from it yet */
     int wider;                     /* so many more of these than at first may be */
     int64_t least_us;              /* the quickest answer that one of them had */
@@ -76,6 +83,8 @@ struct pk_upstream {
     int nnames, lookups;     /* lookups: under way */
     struct pk_list nameless; /* of struct pk_waiter: until names are resolved */
     struct pk_list unserved; /* of struct pk_waiter: until a server serves */
+    struct pk_list homeless; /* of struct pk_waiter: sessions that are held, until a server may take them */
+    uv_timer_t verdicts;     /* runs while questions are to be asked again, or somebody is homeless */
     uv_timer_t urgent;       /* runs while clients wait and no server serves */
     uv_timer_t pace;         /* runs while arrivals wait for time to pass */
     int64_t resolved_us;     /* start of the newest round of lookups */

@@ -13,6 +13,7 @@
 #include "io/upstream/learn.h"
 #include "io/upstream/names.h"
 #include "io/upstream/urgent.h"
+#include "io/upstream/verdict.h"
 
 enum { NONE_UP_US = 1000000 };
 
@@ -28,6 +29,7 @@ enum pk_err pk_upstream_open(struct pk_upstream **out, struct pk_loop *loop, voi
     pk_list_init(&upstream->nameless);
     pk_arrivals_init(upstream);
     pk_urgent_init(upstream);
+    pk_verdicts_init(upstream);
     if (getrandom(&upstream->random, sizeof upstream->random, 0) != sizeof upstream->random)
         upstream->random = (uint64_t)loop->now_us;
     upstream->random |= 1;
@@ -44,8 +46,10 @@ void pk_upstream_close(struct pk_upstream *upstream)
     upstream->closing = true;
     pk_arrivals_close(upstream);
     pk_urgent_close(upstream);
+    pk_verdicts_close(upstream);
     for (int i = 0; i < upstream->nservers; i++)
-        while (pk_probe_cancel(&upstream->servers[i].probes))
+        while (pk_probe_cancel(&upstream->servers[i].probes) ||
+               pk_probe_cancel(&upstream->servers[i].questions))
             continue;
     for (int i = 0; i < upstream->nnames; i++)
         pk_resolve_close(&upstream->names[i]);

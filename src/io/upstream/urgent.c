@@ -12,7 +12,7 @@ enum { AGAIN_MS = 100 };
 
 static bool somebody_waits(const struct pk_upstream *upstream)
 {
-    bool waits = !pk_list_empty(&upstream->unserved);
+    bool waits = !pk_list_empty(&upstream->unserved) || !pk_list_empty(&upstream->homeless);
     for (int i = 0; i < upstream->nservers && !waits; i++)
         waits = !pk_list_empty(&upstream->servers[i].waiters);
     return waits;
@@ -21,7 +21,8 @@ static bool somebody_waits(const struct pk_upstream *upstream)
 static void again(uv_timer_t *timer)
 {
     struct pk_upstream *upstream = timer->data;
-    if (!somebody_waits(upstream) || pk_upstream_state(upstream).up > 0) {
+    bool served = pk_upstream_state(upstream).up > 0 && pk_list_empty(&upstream->homeless);
+    if (!somebody_waits(upstream) || served) {
         uv_timer_stop(timer);
         return;
     }

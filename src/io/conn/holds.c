@@ -1,0 +1,50 @@
+/*
+ * The sums of held clients. Happy path: they are attached elsewhere within a tick, and one line says so. Failure modes:
+ * who is not attached has a reason, which figures count; a loss within another one is part of it.
+ */
+#include "io/conn/holds.h"
+
+#include <inttypes.h>
+
+static void begin(struct pk_holds *h, int64_t now_us)
+{
+    h->since_us = now_us;
+    h->held = h->seen;
+    h->attached = h->attaches;
+    h->said = false;
+}
+
+static void over(struct pk_holds *h, const struct pk_loop *loop, const struct core_stats *s)
+{
+    int64_t held = s->holds - h->held, attached = s->attaches - h->attached;
+    attached = attached < held ? attached : held;
+    if (h->said)
+        pk_log(loop->log, PK_LOG_INFO, PK_LOG_UPSTREAM, NULL,
+               "nobody is held any more after %.1f s: of %" PRId64 " clients %" PRId64
+               " are at other servers, %" PRId64 " have ended",
+               (double)(loop->now_us - h->since_us) / 1e6, held, attached, held - attached);
+    else
+        pk_log(loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
+               "a server was lost: of %" PRId64 " clients that were held %" PRId64
+               " are at other servers, %" PRId64 " have ended",
+               held, attached, held - attached);
+    h->since_us = 0;
+}
+
+void pk_holds_tick(struct pk_holds *h, struct pk_loop *loop)
+{
+    const struct core_stats *s = core_stats(loop->core);
+    if (h->since_us == 0 && s->holds > h->seen)
+        begin(h, loop->now_us);
+    h->seen = s->holds;
+    h->attaches = s->attaches;
+    if (h->since_us == 0)
+        return;
+    if (s->held == 0) {
+        over(h, loop, s);
+    } else if (!h->said) {
+        h->said = true;
+        pk_log(loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
+               "a server is lost: %" PRId64 " clients are held", s->holds - h->held);
+    }
+}
