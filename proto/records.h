@@ -45,7 +45,7 @@ enum pk_route {
     PK_ROUTE_DELETE,   /* answered here for a local znode */
     PK_ROUTE_COUNT,    /* relayed, local descendants added to the reply */
     PK_ROUTE_UNUSUAL,  /* promote what it names, then relay */
-    PK_ROUTE_AUTH,     /* auth and sasl: relayed, the reply may overtake */
+    PK_ROUTE_AUTH,     /* auth and sasl: relayed, the reply may overtake; sasl may end here */
     PK_ROUTE_PING,     /* relayed, the reply has xid -2 and may overtake */
     PK_ROUTE_CLOSE,    /* closeSession */
     PK_ROUTE_RECONFIG, /* relayed, client addresses are taken out of the reply */

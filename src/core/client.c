@@ -14,6 +14,7 @@
 #include "core/pulse/message.h"
 #include "core/serve/answer.h"
 #include "core/serve/route.h"
+#include "core/serve/token.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
 
@@ -268,6 +269,7 @@ void pk_client_eof(struct core *core, struct pk_client *c)
         return;
     }
     pk_client_move(c, PK_CLIENT_GONE);
+    pk_token_forget(&core->sync, c);
     pk_out_drop(&core->conns.out, &c->out);
     pk_client_wake(&core->conns, c);
 }

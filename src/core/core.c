@@ -15,6 +15,7 @@
 #include "core/end.h"
 #include "core/held.h"
 #include "core/pulse/lane.h"
+#include "core/serve/token.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
 #include "core/sync/handover.h"
@@ -24,7 +25,7 @@
 #include "core/tick.h"
 #include "core/uplink.h"
 
-_Static_assert(PK_CLIENT_SENT < PK_UPLINK_READY && PK_UPLINK_SENT < PK_CONTINUE,
+_Static_assert(PK_CLIENT_SASL < PK_UPLINK_READY && PK_UPLINK_SENT < PK_CONTINUE,
                "step_conn tells them apart by order");
 
 enum { KEEP_PROMOTED_US = 60 * 1000 * 1000, WATCH_MEMORY = 16 << 20, HOLD_WATCHES = 1 << 20 };
@@ -46,6 +47,7 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     core->keep_promoted_us = config->keep_promoted_us > 0 ? config->keep_promoted_us : KEEP_PROMOTED_US;
     pk_store_init(&core->store, mem, &core->stats, config->hash_seed, sizeof(struct pk_writeback));
     pk_conns_init(&core->conns, mem, &core->stats, &limits);
+    core->conns.sasl_ended = config->sasl_ended;
     pk_sync_init(&core->sync, &core->store, &core->conns);
     core->store.watch_memory = config->watch_memory > 0 ? config->watch_memory : WATCH_MEMORY;
     enum pk_err err = pk_store_add_mounts(&core->store, config->mounts, config->nmounts);
@@ -218,6 +220,8 @@ static void step_client(struct core *core, struct pk_client *c, const struct pk_
         pk_client_leave(core, c);
     else if (event->type == PK_CLIENT_DISMISS)
         pk_client_dismiss(core, c);
+    else if (event->type == PK_CLIENT_SASL)
+        pk_token_answered(&core->sync, c, event->sasl, (struct pk_bytes){event->bytes, (uint32_t)event->len});
     else if (c->state == PK_CLIENT_HANDSHAKE || c->state == PK_CLIENT_OPEN)
         pk_client_bytes(core, c, event->bytes, event->len);
     pk_conn_changed(&core->conns, &c->up);
@@ -349,6 +353,8 @@ static void fill_client(struct core *core, struct pk_client *c, struct pk_update
     if (update->nclient > 0)
         update->flags |= PK_CLIENT_OUT;
     update->read_client = pk_client_wants(core, c);
+    if (pk_token_take(c, &update->sasl))
+        update->flags |= PK_SASL_STEP;
     if (c->state != PK_CLIENT_LAST || c->out.bytes > 0)
         return;
     c->want_close = true;

@@ -27,6 +27,7 @@
 #include "base/mem.h"
 #include "core/conn/close.h"
 #include "core/conn/log_event.h"
+#include "core/conn/sasl.h"
 #include "core/store/mount.h"
 #include "core/store/stats.h"
 #include "core/sync/auth.h"
@@ -39,6 +40,7 @@ enum pk_event_type {
     PK_CLIENT_LEAVE,   /* it is to leave at the end of an answer, as with PK_DRAIN */
     PK_CLIENT_DISMISS, /* its place is needed: it ends, unless its connect request has come */
     PK_CLIENT_SENT,    /* len bytes of the client's output have been taken by the kernel */
+    PK_CLIENT_SASL, /* answers PK_SASL_STEP: how sasl goes on; bytes, len: our token, NULL for the null one */
     PK_UPLINK_READY, /* the connection asked for with PK_UPLINK_OPEN is up; len: the server's number, for figures */
     PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
     PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
@@ -56,6 +58,7 @@ enum pk_event_type {
 
 struct pk_event {
     enum pk_event_type type;
+    enum core_sasl sasl; /* with PK_CLIENT_SASL */
     const uint8_t *bytes;
     size_t len;
     int64_t now_us;  /* monotonic, microseconds; taken once per read batch */
@@ -75,6 +78,7 @@ enum pk_update_flag {
     PK_FOUR_LETTER = 32,  /* the client sent a four-letter word: answer it in one write and close */
     PK_UPLINK_ASK =
         64, /* ask the uplink's server whether it serves, from now on, then PK_SERVER_SERVES or _LOST */
+    PK_SASL_STEP = 128, /* find out what sasl, a token of the client, is answered with, then PK_CLIENT_SASL */
 };
 
 struct pk_update {
@@ -89,6 +93,7 @@ struct pk_update {
     bool service; /* a session of ours: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
     enum pk_close why;   /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
     char four_letter[5]; /* with PK_FOUR_LETTER, null-terminated */
+    struct pk_iov sasl;  /* with PK_SASL_STEP; stays until it is answered, or the connection ends */
 };
 
 struct core_config {
@@ -108,6 +113,7 @@ struct core_config {
     size_t nauths;
     const char *pacemaker; /* the mount whose znodes Pacemaker's clients see, NULL: there are none; copied */
     uint32_t max_message;  /* bytes of a message of theirs, as pacemaker.thrift.message.size.max */
+    bool sasl_ended;       /* the driver answers clients' SASL tokens (PK_SASL_STEP), not the ensemble */
 };
 
 /* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one, or when

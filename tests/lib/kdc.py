@@ -1,7 +1,7 @@
 """An MIT KDC on a loopback port, for GSSAPI.
 
 Happy path: Kdc().start() makes a realm with the service zookeeper/localhost and the user alice, their
-keytabs and a ticket cache for alice. Clients must use the host name localhost.
+keytabs and a ticket cache for alice; the key of zookeeper/other is in no keytab. Clients must use the host name localhost.
 """
 import os
 import socket
@@ -61,6 +61,7 @@ class Kdc:
         self._run(need("kdb5_util", "krb5-kdc"), "create", "-s", "-r", REALM, "-P", "masterpw")
         self.process = Process([need("krb5kdc", "krb5-kdc"), "-n"], f"{self.dir}/log", self.env).start()
         self._run(admin, "-q", "addprinc -randkey zookeeper/localhost")
+        self._run(admin, "-q", "addprinc -randkey zookeeper/other")
         self._run(admin, "-q", "addprinc -pw alicepw alice")
         self._run(admin, "-q", f"ktadd -k {self.service_keytab} zookeeper/localhost")
         self._run(admin, "-q", f"ktadd -k {self.user_keytab} -norandkey alice")

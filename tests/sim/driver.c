@@ -62,6 +62,7 @@ void sim_drop_conn(struct sim_conn *c)
     drop_side(&c->uplink);
     sup_buf_free(&c->got);
     sup_buf_free(&c->wire);
+    sup_buf_free(&c->token);
     *c = (struct sim_conn){0};
 }
 
@@ -193,6 +194,11 @@ static void drain(struct sim *s)
             assert_true(u.service && (u.flags & (PK_CLIENT_OUT | PK_FOUR_LETTER)) == 0);
         if (u.flags & PK_CLIENT_OUT)
             offered(s, c, true, u.client, u.nclient, &again[c - s->conns][1]);
+        if (u.flags & PK_SASL_STEP) {
+            c->tokens++;
+            c->token.len = 0;
+            sup_raw(&c->token, u.sasl.base, u.sasl.len);
+        }
         if (u.flags & PK_FOUR_LETTER)
             memcpy(c->word, u.four_letter, sizeof c->word);
         if (u.flags & (PK_UPLINK_CLOSE | PK_UPLINK_OPEN | PK_CLIENT_CLOSE))
@@ -227,6 +233,19 @@ void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, s
               (struct pk_event){.type = type, .bytes = exact, .len = len});
     drain(s);
     free(exact);
+}
+
+void sim_token(struct sim *s, int c, enum core_sasl how, const char *token)
+{
+    size_t len = token != NULL ? strlen(token) : 0;
+    uint8_t *exact = token != NULL ? malloc(len + 1) : NULL;
+    if (exact != NULL)
+        memcpy(exact, token, len);
+    sim_event(s, s->conns[c].id,
+              (struct pk_event){.type = PK_CLIENT_SASL, .sasl = how, .bytes = exact, .len = len});
+    drain(s);
+    free(exact);
+    sim_pump(s);
 }
 
 int sim_service(const struct sim *s)

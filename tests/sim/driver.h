@@ -43,6 +43,8 @@ struct sim_conn {
     size_t got_off;
     char word[5];
     enum pk_close why;
+    int tokens;           /* SASL tokens of the client that the core wants answered, so far */
+    struct sup_buf token; /* the newest */
     bool opening, up, closing;
     bool asked;  /* the core wants to know whether its server serves */
     bool attach; /* what is opened is for a session that is held */
@@ -132,6 +134,8 @@ int64_t sim_wall_ms(const struct sim *s);
 int sim_after(const struct sim *s, int c);
 /* An event of a connection, -1 for none, and all that follows from it. */
 void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, size_t len);
+/* The driver has found out what the client's token is answered with; NULL is the null token. */
+void sim_token(struct sim *s, int c, enum core_sasl how, const char *token);
 /* The one way by which events reach the core; times are filled in, and what follows is left to core_next. */
 void sim_event(struct sim *s, struct pk_id id, struct pk_event e);
 

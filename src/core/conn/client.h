@@ -39,6 +39,7 @@ enum pk_stage {
     PK_STAGE_PROMOTE,  /* what it names is being promoted */
     PK_STAGE_FLUSH,    /* what it names is being flushed, and nothing is absorbed there meanwhile */
     PK_STAGE_UPSTREAM, /* the ensemble is to decide it, when it is its turn */
+    PK_STAGE_TOKEN,    /* the driver finds out what the client's SASL token is answered with */
 };
 
 /* A request for which something has been begun: taken out of the backlog, and judged again when what it waits for is
@@ -54,6 +55,7 @@ struct pk_pending {
     uint8_t flushes;    /* begun for it on the client's own uplink */
     bool
         upstream; /* memory could have taken it, but for a bound or a precheck: it is the ensemble's for good */
+    bool token_wanted; /* with PK_STAGE_TOKEN: an update not yet taken by the driver */
     struct pk_blob *frame;
     struct pk_request req; /* decoded from frame */
     struct pk_wait wait;   /* on what the stage says */

@@ -28,6 +28,7 @@ struct pk_conns {
     struct pk_limits limits;
     int64_t now_us, wall_ms; /* of the event that is being taken in */
     bool draining;
+    bool sasl_ended; /* core_config's */
     uint32_t work;   /* done in this turn (pk_work), */
     uint64_t worked; /* and ever */
     struct pk_out_shared out;

@@ -13,6 +13,7 @@
 #include "core/serve/local.h"
 #include "core/serve/relayed.h"
 #include "core/serve/reply.h"
+#include "core/serve/token.h"
 #include "core/serve/watching.h"
 #include "core/store/watch.h"
 #include "core/sync/flush.h"
@@ -345,7 +346,7 @@ static enum pk_decision route(struct pk_judged *j)
     case PK_ROUTE_CLOSE:
         return route_close(j);
     case PK_ROUTE_AUTH:
-        return route_auth(j);
+        return j->req->op == PK_OP_SASL && j->sync->conns->sasl_ended ? pk_token_route(j) : route_auth(j);
     case PK_ROUTE_RECONFIG:
         return pk_relay_request(j, PK_ANSWER_CONFIG, no_path);
     case PK_ROUTE_RELAY:

@@ -210,6 +210,7 @@ const char *pk_config_origin_name(enum pk_origin origin)
 void pk_config_forget_secrets(struct pk_config *config)
 {
     explicit_bzero(&config->auth, sizeof config->auth);
+    pk_sasl_settings_free(&config->sasl);
     explicit_bzero(config->admin_token, sizeof config->admin_token);
 }
 

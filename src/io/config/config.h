@@ -16,6 +16,7 @@
 #include "io/config/auth.h"
 #include "io/config/error.h"
 #include "io/config/hostport.h"
+#include "io/config/sasl_settings.h"
 #include "io/config/value.h"
 
 enum {
@@ -76,6 +77,7 @@ struct pk_config {
     char admin_listens[PK_MAX_ADMIN_LISTENS][PK_ADMIN_LISTEN]; /* HOST:PORT or unix:/PATH */
     size_t nadmin_listens;
     char admin_token[PK_ADMIN_TOKEN]; /* what admin_token_file holds, empty for none */
+    struct pk_sasl_settings sasl;
     struct pk_config_note notes[PK_MAX_NOTES];
     size_t nnotes;
 };

@@ -106,6 +106,15 @@ static const char *joined(struct pk_yaml *yaml, const yaml_node_t *node, char ou
     return out;
 }
 
+static bool takes_words(const char *name)
+{
+    const struct pk_key *key = NULL;
+    for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++)
+        if (strcmp(key->name, name) == 0)
+            return key->type == PK_TYPE_WORDS || key->type == PK_TYPE_MECHANISMS;
+    return false;
+}
+
 static enum pk_err section(struct pk_yaml *yaml, struct pk_config *config, const char *prefix,
                            const yaml_node_t *node, struct pk_config_error *error);
 
@@ -120,7 +129,7 @@ static enum pk_err pair(struct pk_yaml *yaml, struct pk_config *config, const ch
         return entries(yaml, config, list, value, error);
     if (pk_config_is_section(name))
         return section(yaml, config, name, value, error);
-    if (strcmp(name, "four-letter-words") == 0 && text == NULL)
+    if (takes_words(name) && text == NULL)
         text = joined(yaml, value, words);
     enum pk_err err = pk_config_set(config, name, text != NULL ? text : "", error);
     if (err == PK_ENOENT)

@@ -213,6 +213,20 @@ static enum pk_err read_token(const struct pk_options *options, struct pk_config
                                 name);
 }
 
+static enum pk_err read_sasl(struct pk_config *config, struct pk_config_error *error)
+{
+    const struct pk_sasl_wanted wanted = {.mechanisms = (unsigned)config->sasl_mechanisms,
+                                          .jaas = config->sasl_jaas,
+                                          .keytab = config->sasl_keytab,
+                                          .principal = config->sasl_principal};
+    enum pk_err err = pk_sasl_settings_read(&config->sasl, &wanted, error);
+    if (err == PK_OK && wanted.mechanisms != 0)
+        pk_config_note(config, false, NULL, 0,
+                       "sasl: clients are authenticated here; the ensemble sees all of them without SASL "
+                       "identities, and where it insists on them it refuses everybody");
+    return err;
+}
+
 enum pk_err pk_options_again(const struct pk_options *options, struct pk_config *config,
                              struct pk_config_error *error)
 {
@@ -231,7 +245,9 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
         err = pk_selves_check(config, options->action == PK_CHECK, error);
     if (err == PK_OK)
         err = read_token(options, config, error);
-    return err == PK_OK ? read_credentials(options, config, error) : err;
+    if (err == PK_OK)
+        err = read_credentials(options, config, error);
+    return err == PK_OK ? read_sasl(config, error) : err;
 }
 
 void pk_options_read(struct pk_options *options, struct pk_config *config, int argc, char **argv)
@@ -245,6 +261,20 @@ void pk_options_read(struct pk_options *options, struct pk_config *config, int a
         fprintf(stderr, "pacekeeper: %s\n", error.text);
         give_up(options, 1);
     }
+}
+
+static void sasl_summary(const struct pk_config *config)
+{
+    char text[PK_VALUE_TEXT];
+    const struct pk_sasl_settings *s = &config->sasl;
+    if (config->sasl_mechanisms == 0)
+        return;
+    printf("sasl      %s", pk_value_show(PK_TYPE_MECHANISMS, &config->sasl_mechanisms, text));
+    if (s->users.n > 0)
+        printf(", %zu users", s->users.n);
+    if (s->principal.service[0] != '\0')
+        printf(", as %s/%s@%s", s->principal.service, s->principal.host, s->principal.realm);
+    putchar('\n');
 }
 
 static void auth_summary(const struct pk_config *config)
@@ -276,6 +306,7 @@ void pk_options_summary(const struct pk_config *config)
     if (config->instances[0] != '\0' && pk_config_holds(config))
         printf("instances %s\n", config->instances);
     auth_summary(config);
+    sasl_summary(config);
     if (config->release)
         puts("stop      releases what is held into the ensemble");
     if (config->state_file[0] != '\0')

@@ -11,6 +11,8 @@
 #include "io/config/units.h"
 #include "io/config/words.h"
 #include "io/loop/log.h"
+#include "io/sasl/exchange.h"
+#include "io/sasl/principal.h"
 #include "proto/path.h"
 
 enum kind { NUMBER, CHOICE, TEXT };
@@ -67,6 +69,56 @@ static enum pk_err parse_period(int64_t *out, const char *text, const char **why
         return PK_OK;
     *why = "expected a time with its unit, like 10s or 1min, or never";
     return PK_EINVAL;
+}
+
+/* Names with commas or blanks between; the bits are those of io/sasl. */
+static const struct {
+    const char *name;
+    int64_t bit;
+} mechanisms[] = {{"DIGEST-MD5", PK_SASL_DIGEST_MD5}, {"GSSAPI", PK_SASL_GSSAPI}};
+
+enum { MECHANISMS = sizeof mechanisms / sizeof *mechanisms };
+
+static int64_t mechanism_bit(const char *name, size_t len)
+{
+    for (int i = 0; i < MECHANISMS; i++)
+        if (strlen(mechanisms[i].name) == len && memcmp(mechanisms[i].name, name, len) == 0)
+            return mechanisms[i].bit;
+    return 0;
+}
+
+static enum pk_err parse_mechanisms(int64_t *out, const char *text, const char **why)
+{
+    static const char blanks[] = ", \t";
+    *why = "expected DIGEST-MD5, GSSAPI, both with a comma between, or none";
+    *out = 0;
+    if (strcmp(text, "none") == 0)
+        return PK_OK;
+    for (text += strspn(text, blanks); *text != '\0'; text += strspn(text, blanks)) {
+        size_t len = strcspn(text, blanks);
+        if (mechanism_bit(text, len) == 0)
+            return PK_EINVAL;
+        *out |= mechanism_bit(text, len);
+        text += len;
+    }
+    return *out != 0 ? PK_OK : PK_EINVAL;
+}
+
+static void show_mechanisms(int64_t value, char *out)
+{
+    size_t n = 0;
+    snprintf(out, PK_VALUE_TEXT, "none");
+    for (int i = 0; i < MECHANISMS; i++)
+        if (value & mechanisms[i].bit)
+            n += (size_t)snprintf(out + n, PK_VALUE_TEXT - n, "%s%s", n > 0 ? ", " : "", mechanisms[i].name);
+}
+
+static enum pk_err check_principal(int64_t *out, const char *text, const char **why)
+{
+    struct pk_principal p;
+    (void)out;
+    *why = "expected a principal, like zookeeper/proxy.example.org@EXAMPLE.ORG, or none";
+    return strcmp(text, "none") == 0 ? PK_OK : pk_principal_read(&p, text);
 }
 
 static enum pk_err check_file(int64_t *out, const char *text, const char **why)

@@ -31,8 +31,10 @@ static const uint8_t edges[] = {
 
 static void move(struct pk_pair *pair, enum pk_pair_state to)
 {
-    if (pair->state == PK_PAIR_KNOWN)
+    if (pair->state == PK_PAIR_KNOWN) {
         pair->conns->by_slot[pair->id.slot] = NULL;
+        pk_saslstep_end(&pair->sasl);
+    }
     pair->state = pk_move("a client", edges, pair->state, to);
     if (to == PK_PAIR_LEAVING)
         pk_place_leave(&pair->conns->peers, &pair->place);
@@ -374,6 +376,30 @@ static void write_both(struct pk_pair *pair, const struct pk_update *update)
         pk_loop_step(loop, pair->id, PK_UPLINK_SENT, NULL, (size_t)uplink);
 }
 
+static void tell_sasl(struct pk_pair *pair, const struct pk_sasl_answer *answer)
+{
+    char text[PK_ADDRESS_TEXT];
+    struct pk_pairs *conns = pair->conns;
+    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
+    pk_saslstep_tell(&pair->sasl, &conns->sasl, &conns->loop, pair->id, &who, answer);
+}
+
+static void sasl_done(void *owner, const struct pk_sasl_answer *answer)
+{
+    struct pk_pair *pair = owner;
+    struct pk_pairs *conns = pair->conns;
+    pk_loop_clock(&conns->loop);
+    tell_sasl(pair, answer);
+    pk_pump(conns);
+}
+
+static void step_sasl(struct pk_pair *pair, const struct pk_iov *token)
+{
+    struct pk_sasl_answer answer;
+    if (pk_saslstep_ask(&pair->sasl, &pair->conns->sasl, token, sasl_done, pair, &answer))
+        tell_sasl(pair, &answer);
+}
+
 void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
 {
     unsigned flags = update->flags;
@@ -403,4 +429,6 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
     }
     pk_side_read(&pair->client, update->read_client, alloc, bytes);
     pk_side_read(&pair->uplink, update->read_uplink, alloc, bytes);
+    if (flags & PK_SASL_STEP)
+        step_sasl(pair, &update->sasl);
 }

@@ -10,6 +10,7 @@
 
 #include "io/config/hostport.h"
 #include "io/conn/peers.h"
+#include "io/conn/saslstep.h"
 #include "io/conn/side.h"
 #include "io/loop/wait.h"
 
@@ -36,7 +37,8 @@ struct pk_pair {
     int64_t held_us; /* since when it has waited for a server that serves, or its own was lost; 0: never */
     uint64_t tried;  /* bit i: server i has been tried for this client */
     char *answer;    /* of a four-letter word */
-    int64_t session; /* for the log, 0 before there is one */
+    struct pk_saslstep sasl; /* where exchanges end here */
+    int64_t session;         /* for the log, 0 before there is one */
     union pk_address peer;
     struct pk_place place; /* among those of its address */
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "io/conn/holds.h"
 #include "io/conn/peers.h"
+#include "io/conn/saslstep.h"
 #include "io/loop/loop.h"
 
 struct pk_pair;
@@ -18,6 +19,7 @@ struct pk_upstream;
 
 struct pk_pairs {
     struct pk_loop loop;
+    struct pk_sasl_here sasl;
     struct pk_upstream *upstream; /* its servers, borrowed; NULL before it is opened */
     /* The answer to a four-letter word: *len bytes that the caller frees, or NULL. */
     char *(*on_four_letter)(void *owner, const char *word, size_t *len);

@@ -15,6 +15,7 @@
 #include "io/http/server.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
+#include "io/sasl/sasl.h"
 #include "io/upstream/upstream.h"
 
 static enum pk_err make_core(const struct pk_config *c, struct core **core)
@@ -38,6 +39,7 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
         .nauths = pk_auth_view(&c->auth, auths),
         .pacemaker = c->npacemaker_listens > 0 ? c->pacemaker_mount : NULL,
         .max_message = (uint32_t)c->pacemaker_max_message,
+        .sasl_ended = c->sasl_mechanisms != 0,
     };
     if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) != sizeof config.hash_seed)
         return PK_ELIMIT;
@@ -116,4 +118,5 @@ void pk_daemon_free(struct pk_daemon *daemon)
     pk_survey_free(daemon->survey);
     pk_pairs_free(&daemon->conns);
     pk_loop_free(&daemon->conns.loop);
+    pk_sasl_free(daemon->sasl);
 }

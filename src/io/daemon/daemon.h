@@ -34,6 +34,7 @@ struct pk_daemon {
     struct pk_inherited inherited;   /* sockets that it has opened */
     struct pk_figures figures;
     struct pk_file_limits limits;
+    struct pk_sasl *sasl; /* NULL: nobody is authenticated here */
     struct pk_pairs conns;
     struct pk_listeners listeners;
     struct pk_survey *survey;

@@ -75,6 +75,19 @@ static void credentials(struct reload *r)
     r->changed++;
 }
 
+/* Exchanges look users up in the configuration in use; those that were replaced go with the other one. */
+static void users(struct reload *r)
+{
+    struct pk_users before = r->old->sasl.users;
+    if (pk_users_same(&before, &r->new->sasl.users) || r->old->sasl_mechanisms != r->new->sasl_mechanisms)
+        return;
+    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: sasl.jaas: %zu users instead of %zu",
+           r->new->sasl.users.n, before.n);
+    r->old->sasl.users = r->new->sasl.users;
+    r->new->sasl.users = before;
+    r->changed++;
+}
+
 static void admin(struct reload *r)
 {
     struct pk_config *old = r->old;
@@ -202,6 +215,7 @@ static void apply(struct reload *r)
         r->daemon->log.level = (enum pk_log_level)r->new->log_level;
     values(r);
     credentials(r);
+    users(r);
     addresses(r);
     admin(r);
     mounts(r, before);

@@ -13,6 +13,7 @@
 #include "io/config/config.h"
 #include "io/config/mounts.h"
 #include "io/conn/pump.h"
+#include "io/daemon/authenticate.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/operate.h"
 #include "io/daemon/signals.h"
@@ -38,7 +39,9 @@ static enum pk_err open_all(struct pk_daemon *daemon)
     pk_file_limits_raise(&daemon->limits, &daemon->log, (size_t)daemon->config->max_connections);
     pk_tick_start(daemon);
     pk_signals_open(daemon);
-    enum pk_err err = pk_listeners_open(&daemon->listeners, conns, daemon->limits.pairs);
+    enum pk_err err = pk_authenticate_open(daemon);
+    if (err == PK_OK)
+        err = pk_listeners_open(&daemon->listeners, conns, daemon->limits.pairs);
     if (err == PK_OK)
         err = pk_operate_open(daemon);
     if (err == PK_OK)

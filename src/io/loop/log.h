@@ -35,6 +35,7 @@ enum pk_log_kind {
     PK_LOG_START,     /* start, stop and configuration: never limited */
     PK_LOG_ACCEPT,    /* clients that could not be accepted */
     PK_LOG_CLIENT,    /* clients that come */
+    PK_LOG_SASL,      /* clients that are authenticated here, or are not */
     PK_LOG_UPSTREAM,  /* servers of the ensemble that come, go or are refused */
     PK_LOG_ATTEMPT,   /* one client's attempt at one server */
     PK_LOG_RESOLVE,   /* names */
