@@ -17,6 +17,7 @@
 #include "io/daemon/handover.h"
 #include "io/http/server.h"
 #include "io/state/persist.h"
+#include "io/upstream/names.h"
 
 struct reload {
     struct pk_daemon *daemon;
@@ -113,6 +114,31 @@ static bool same_addresses(const struct pk_hostport *a, size_t na, const struct 
     return same;
 }
 
+/* Servers of one configuration that the other has not. */
+static void say_servers(struct reload *r, const struct pk_config *of, const struct pk_config *other,
+                        const char *what)
+{
+    for (size_t i = 0; i < of->nservers; i++)
+        if (!pk_config_has_server(other, &of->servers[i])) {
+            pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: upstream: %s:%u %s",
+                   of->servers[i].host, of->servers[i].port, what);
+            r->changed++;
+        }
+}
+
+static void servers(struct reload *r)
+{
+    if (!pk_upstream_change(r->daemon->conns.upstream, r->new->servers, r->new->nservers)) {
+        keep(r, "upstream",
+             "more than 32 different servers since the start take a restart; the old ones stay");
+        return;
+    }
+    say_servers(r, r->new, r->old, "is asked and used from now on");
+    say_servers(r, r->old, r->new, "is left: who is there goes to another one");
+    memcpy(r->old->servers, r->new->servers, sizeof r->old->servers);
+    r->old->nservers = r->new->nservers;
+}
+
 static void addresses(struct reload *r)
 {
     if (!same_addresses(r->old->pacemaker_listens, r->old->npacemaker_listens, r->new->pacemaker_listens,
@@ -121,8 +147,7 @@ static void addresses(struct reload *r)
     if (!same_addresses(r->old->listens, r->old->nlistens, r->new->listens, r->new->nlistens))
         keep(r, "listen", "new addresses take a restart; the old ones stay");
     if (!same_addresses(r->old->servers, r->old->nservers, r->new->servers, r->new->nservers))
-        keep(r, "upstream",
-             "other servers take a restart; the old ones stay (names are resolved again anyway)");
+        servers(r);
 }
 
 static int find_mount(const struct pk_config *config, const char *path)

@@ -156,10 +156,12 @@ void pk_upstream_name_add(struct pk_upstream *upstream, const struct pk_hostport
 {
     union pk_address address;
     struct addrinfo one = {.ai_addr = &address.any};
+    struct pk_hostport *kept = &upstream->wheres[upstream->nnames];
     struct pk_name *name = &upstream->names[upstream->nnames++];
+    *kept = *where;
     name->done = resolved;
     name->owner = upstream;
-    if (pk_resolve_init(name, &upstream->loop->uv, where, &address))
+    if (pk_resolve_init(name, &upstream->loop->uv, kept, &address))
         pk_upstream_name_has(upstream, name, &one);
 }
 
@@ -192,9 +194,6 @@ static bool stays_lost(const struct pk_server *server)
 
 static void leave(struct pk_server *server)
 {
-    pk_log(server->upstream->loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
-           "server %s is left: no name has its address any more, and it may be another cluster's",
-           server->name);
     server->left = true;
     while (pk_probe_cancel(&server->probes))
         continue;
@@ -210,6 +209,64 @@ void pk_upstream_names_tick(struct pk_upstream *upstream)
     else if (upstream->failed)
         pk_upstream_resolve_again(upstream);
     for (int i = 0; i < upstream->nservers; i++)
-        if (!upstream->servers[i].left && stays_lost(&upstream->servers[i]))
+        if (!upstream->servers[i].left && stays_lost(&upstream->servers[i])) {
+            pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
+                   "server %s is left: no name has its address any more, and it may be another cluster's",
+                   upstream->servers[i].name);
             leave(&upstream->servers[i]);
+        }
+}
+
+static bool is_where(const struct pk_hostport *a, const struct pk_hostport *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+/* The name of that server, unless it was dropped. */
+static struct pk_name *find_name(struct pk_upstream *upstream, const struct pk_hostport *where)
+{
+    for (int i = 0; i < upstream->nnames; i++)
+        if (upstream->names[i].state != PK_NAME_CLOSED && is_where(upstream->names[i].where, where))
+            return &upstream->names[i];
+    return NULL;
+}
+
+/* It stays in the list, closed: bits of servers go by its place. */
+static void drop(struct pk_name *name)
+{
+    struct pk_upstream *upstream = name->owner;
+    upstream->lookups -= name->state == PK_NAME_BUSY;
+    pk_resolve_close(name);
+    name->asked = true;
+    for (int i = 0; i < upstream->nservers; i++) {
+        struct pk_server *server = &upstream->servers[i];
+        bool had = server->names & bit_of(name);
+        server->names &= ~bit_of(name);
+        server->had &= ~bit_of(name);
+        if (had && server->names == 0) {
+            server->gone_us = upstream->loop->now_us;
+            leave(server);
+        }
+    }
+}
+
+bool pk_upstream_change(struct pk_upstream *upstream, const struct pk_hostport *list, size_t n)
+{
+    size_t added = 0;
+    for (size_t i = 0; i < n; i++)
+        added += find_name(upstream, &list[i]) == NULL;
+    if ((size_t)upstream->nnames + added > PK_MAX_SERVERS)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (find_name(upstream, &list[i]) == NULL)
+            pk_upstream_name_add(upstream, &list[i]);
+    for (int i = 0; i < upstream->nnames; i++) {
+        bool wanted = upstream->names[i].state == PK_NAME_CLOSED;
+        for (size_t j = 0; j < n && !wanted; j++)
+            wanted = is_where(upstream->names[i].where, &list[j]);
+        if (!wanted)
+            drop(&upstream->names[i]);
+    }
+    pk_upstream_resolve(upstream);
+    return true;
 }

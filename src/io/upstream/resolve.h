@@ -21,7 +21,7 @@ enum pk_name_state {
 struct pk_lookup;
 
 struct pk_name {
-    const struct pk_hostport *where; /* borrowed from the configuration */
+    const struct pk_hostport *where; /* borrowed */
     enum pk_name_state state;
     bool known;      /* it has had addresses */
     bool asked;      /* a lookup has ended */

@@ -80,9 +80,10 @@ struct pk_upstream {
     struct pk_server servers[PK_MAX_ADDRESSES];
     int nservers;
     struct pk_name names[PK_MAX_SERVERS];
-    int nnames, lookups;     /* lookups: under way */
-    struct pk_list nameless; /* of struct pk_waiter: until names are resolved */
-    struct pk_list unserved; /* of struct pk_waiter: until a server serves */
+    struct pk_hostport wheres[PK_MAX_SERVERS]; /* what they are names of: the configuration's may change */
+    int nnames, lookups;                       /* lookups: under way */
+    struct pk_list nameless;                   /* of struct pk_waiter: until names are resolved */
+    struct pk_list unserved;                   /* of struct pk_waiter: until a server serves */
     struct pk_list homeless; /* of struct pk_waiter: sessions that are held, until a server may take them */
     uv_timer_t verdicts;     /* runs while questions are to be asked again, or somebody is homeless */
     uv_timer_t urgent;       /* runs while clients wait and no server serves */
