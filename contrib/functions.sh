@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034 # used by those who source this
 packages_build=(autoconf automake binutils gcc libc6-dev libmicrohttpd-dev libsasl2-dev libssl-dev libuv1-dev libyaml-dev make pkg-config)
 # shellcheck disable=SC2034
-packages_tests=(clang clang-format-14 default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev
+packages_tests=(chromium-headless-shell clang clang-format-14 default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev
     libcurator-framework-java libcurator-recipes-java libsasl2-modules libsasl2-modules-gssapi-mit libzookeeper-mt-dev
     procps prometheus python3 python3-kazoo systemd xz-utils zookeeper)
 

@@ -9,6 +9,7 @@
 #include "io/admin/admin.h"
 #include "io/admin/api.h"
 #include "io/admin/metrics.h"
+#include "io/admin/page.h"
 
 static void live(struct pk_admin *admin, const struct pk_http_request *request, struct pk_http_answer *answer)
 {
@@ -34,11 +35,19 @@ static void metrics(struct pk_admin *admin, const struct pk_http_request *reques
     pk_metrics(admin, &answer->out);
 }
 
+static void page(struct pk_admin *admin, const struct pk_http_request *request, struct pk_http_answer *answer)
+{
+    (void)request;
+    answer->type = "text/html; charset=utf-8";
+    pk_page(admin, &answer->out);
+}
+
 static const struct {
     const char *method, *path;
     void (*fill)(struct pk_admin *admin, const struct pk_http_request *request,
                  struct pk_http_answer *answer);
 } pages[] = {
+    {"GET", "/", page},
     {"GET", "/live", live},
     {"GET", "/ready", ready},
     {"GET", "/metrics", metrics},

@@ -101,7 +101,7 @@ static void add_headers(struct MHD_Response *response, const struct pk_http_answ
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
     MHD_add_response_header(
         response, "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'");
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'");
     if (answer->status == MHD_HTTP_UNAUTHORIZED)
         MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"pacekeeper\"");
     if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
