@@ -186,11 +186,17 @@ bool pk_watches_next(struct pk_watches *w, struct pk_bytes *path)
     return !w->in.bad;
 }
 
+static const uint8_t open_acl[PK_OPEN_ACL_LEN] = {
+    0, 0, 0, 1, 0, 0, 0, 31, 0, 0, 0, 5, 'w', 'o', 'r', 'l', 'd', 0, 0, 0, 6, 'a', 'n', 'y', 'o', 'n', 'e'};
+
+struct pk_bytes pk_open_acl(void)
+{
+    return (struct pk_bytes){open_acl, sizeof open_acl};
+}
+
 bool pk_acl_is_open(struct pk_bytes acl)
 {
-    uint8_t open[PK_OPEN_ACL_LEN];
-    pk_put_open_acl(open);
-    return acl.len == PK_OPEN_ACL_LEN && memcmp(acl.p, open, PK_OPEN_ACL_LEN) == 0;
+    return acl.len == sizeof open_acl && memcmp(acl.p, open_acl, sizeof open_acl) == 0;
 }
 
 int32_t pk_acl_world_perms(struct pk_bytes acl)
@@ -208,10 +214,8 @@ int32_t pk_acl_world_perms(struct pk_bytes acl)
 
 uint8_t *pk_put_open_acl(uint8_t *p)
 {
-    p = pk_put_int(p, 1);
-    p = pk_put_int(p, PK_PERM_ALL);
-    p = pk_put_bytes(p, PK_BYTES("world"));
-    return pk_put_bytes(p, PK_BYTES("anyone"));
+    memcpy(p, open_acl, sizeof open_acl);
+    return p + sizeof open_acl;
 }
 
 uint8_t *pk_put_reply(uint8_t *p, size_t body, int32_t xid, int64_t zxid, int32_t err)

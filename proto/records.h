@@ -163,6 +163,8 @@ bool pk_watches_next(struct pk_watches *w, struct pk_bytes *path);
 bool pk_acl_is_open(struct pk_bytes acl);
 /* Permissions that a vector<ACL> (count included) grants to world:anyone; 0 when malformed. */
 int32_t pk_acl_world_perms(struct pk_bytes acl);
+/* The vector world:anyone:cdrwa. */
+struct pk_bytes pk_open_acl(void);
 /* Writes the vector world:anyone:cdrwa, PK_OPEN_ACL_LEN bytes; returns the end. */
 uint8_t *pk_put_open_acl(uint8_t *p);
 

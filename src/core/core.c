@@ -418,8 +418,11 @@ enum pk_err core_mount_set(struct core *core, size_t i, const struct core_mount 
         return PK_ENOENT;
     struct pk_mount *m = &core->store.mounts[i];
     const char *path = m->config.path;
+    if (pk_store_set_policy(&core->store, m, config->policy) != PK_OK)
+        return PK_ENOMEM;
     m->config = *config;
     m->config.path = path;
+    m->config.policy = NULL;
     m->full_said = m->watches_full_said = false;
     pk_handover_start(&core->sync, m);
     return PK_OK;

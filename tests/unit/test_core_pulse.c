@@ -298,6 +298,43 @@ static void what_the_ensemble_refuses_is_not_authorized(void **state)
     assert_int_equal(st()->pulses_refused, 1);
 }
 
+/* Messages are judged by the policy of the mount, whether memory answers or the ensemble is asked. */
+static void who_may_not_is_not_authorized(void **state)
+{
+    (void)state;
+    static const struct core_who nimbus[] = {{.scheme = "sasl", .id = "nimbus", .upstream = true}},
+                                 anyone[] = {{.scheme = "world", .id = "anyone", .upstream = true}};
+    const struct core_policy reads = {.readers = nimbus, .nreaders = 1, .writers = anyone, .nwriters = 1},
+                             alone = {.readers = nimbus, .nreaders = 1, .writers = nimbus, .nwriters = 1};
+    static const int readers[] = {PK_PULSE_EXISTS, PK_PULSE_GET, PK_PULSE_LIST},
+                     writers[] = {PK_PULSE_SEND, PK_PULSE_DELETE, PK_PULSE_DELETE_ID};
+    static const char *const paths[] = {"/workerbeats/t/n", "/workerbeats/t/none", "/workerbeats", "/"};
+    struct core_mount mount = sim_default_config.mounts[0];
+    mount.policy = &reads;
+    assert_int_equal(core_mount_set(s.core, 0, &mount), PK_OK);
+    call(PK_PULSE_SEND, "/workerbeats/t/n", "x");
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 4; k++) {
+            put(readers[i], 7, paths[k], NULL);
+            sim_go(&s, p, &b);
+            expect(p, PK_PULSE_NOT_AUTHORIZED, 7);
+        }
+    assert_int_equal(st()->requests_denied, 12);
+    call(PK_PULSE_DELETE_ID, "/workerbeats/t/none", NULL);
+    mount.policy = &alone;
+    assert_int_equal(core_mount_set(s.core, 0, &mount), PK_OK);
+    for (int i = 0; i < 3; i++) {
+        put(writers[i], 8, "/workerbeats/t/n", "y");
+        sim_go(&s, p, &b);
+        expect(p, PK_PULSE_NOT_AUTHORIZED, 8);
+    }
+    assert_int_equal(core_identify(s.core, s.conns[p].id, "sasl", "nimbus"), PK_OK);
+    expect_details("/workerbeats/t/n", "x");
+    expect_nodes("/workerbeats", "t");
+    call(PK_PULSE_SEND, "/workerbeats/u/n", "y");
+    call(PK_PULSE_DELETE, "/workerbeats/t", NULL);
+}
+
 static void what_can_be_no_znode_is_not_kept(void **state)
 {
     static const char *const never[] = {"workerbeats/t",
@@ -533,6 +570,7 @@ int main(void)
         PULSE(a_pulse_that_the_ensemble_has_is_cached),
         PULSE(a_watched_pulse_is_told_to_watchers),
         PULSE(what_the_ensemble_refuses_is_not_authorized),
+        PULSE(who_may_not_is_not_authorized),
         PULSE(what_can_be_no_znode_is_not_kept),
         PULSE(replies_come_in_the_order_of_the_messages),
         PULSE(nobody_waits_for_what_another_asks),

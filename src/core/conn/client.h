@@ -73,6 +73,7 @@ struct pk_client {
     bool want_close;  /* an update not yet taken by the driver */
     bool blocked;     /* the first frame of the backlog waits for something */
     bool awaits_turn; /* that frame waits for its turn and nothing else: it is not looked at before */
+    bool denied;      /* said in the log: the policy of a mount does not let it do what it asks for */
     bool resting;     /* its turn was over before its work was: it is runnable, and goes on in the next one */
     bool sasl;        /* it has shown its server SASL tokens */
     bool may_hold;    /* what takes its session up elsewhere is known: id, password, credentials */

@@ -66,6 +66,30 @@ void pk_identities_address(struct pk_identities *ids, const uint8_t *address, si
         memcpy(ids->address, address, len);
 }
 
+static bool is_at(const struct pk_identities *ids, const struct core_who *at)
+{
+    uint32_t whole = at->prefix / 8, rest = at->prefix % 8;
+    if (at->address_len == 0 || ids->address_len != at->address_len ||
+        memcmp(ids->address, at->address, whole) != 0)
+        return false;
+    return rest == 0 || ((ids->address[whole] ^ at->address[whole]) >> (8 - rest)) == 0;
+}
+
+bool pk_identities_allowed(const struct pk_identities *ids, const struct pk_policy *policy, int32_t perms)
+{
+    if (policy == NULL)
+        return true;
+    for (size_t i = 0; i < policy->n; i++) {
+        const struct pk_policy_entry *e = &policy->entries[i];
+        if ((e->perms & perms) == 0)
+            continue;
+        if (e->anyone || is_at(ids, &e->at) ||
+            pk_identities_have(ids, (struct pk_bytes){e->who->bytes, e->who->len}))
+            return true;
+    }
+    return false;
+}
+
 void pk_identities_drop(const struct pk_mem *mem, struct pk_identities *ids)
 {
     for (uint32_t i = 0; i < ids->n; i++)

@@ -10,12 +10,12 @@
 #define PK_CORE_CONN_IDENTITY_H
 
 #include "base/blob.h"
+#include "core/store/policy.h"
 #include "proto/jute.h"
 
 enum {
-    PK_IDENTITIES_MAX = 32,   /* of one client; more are not remembered: what is unknown opens nothing */
-    PK_IDENTITY_LEN = 1024,   /* bytes of one */
-    PK_ADDRESS_BYTES_MAX = 16 /* IPv6 */
+    PK_IDENTITIES_MAX = 32, /* of one client; more are not remembered: what is unknown opens nothing */
+    PK_IDENTITY_LEN = 1024, /* bytes of one */
 };
 
 struct pk_identities {
@@ -38,6 +38,8 @@ enum pk_err pk_identities_add(const struct pk_mem *mem, struct pk_identities *id
 bool pk_identities_have(const struct pk_identities *ids, struct pk_bytes identity);
 /* Network order, 4 or 16 bytes; an IPv4 address in IPv6's form is one of IPv4. */
 void pk_identities_address(struct pk_identities *ids, const uint8_t *address, size_t len);
+/* True when the policy lets one of them have one of these permissions (PK_PERM_*); NULL lets everybody. */
+bool pk_identities_allowed(const struct pk_identities *ids, const struct pk_policy *policy, int32_t perms);
 void pk_identities_drop(const struct pk_mem *mem, struct pk_identities *ids);
 
 #endif

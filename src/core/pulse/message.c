@@ -124,8 +124,37 @@ static enum pk_decision judge_delete_id(struct judged *j)
     return done(j, pk_memory_delete(j->pm->sync, j->c, j->path));
 }
 
+/* What the policy of the mount has to allow; 0: nothing. Storm's own tells those without a login nothing either. */
+static int32_t perms_of(int32_t type)
+{
+    switch (type) {
+    case PK_PULSE_EXISTS:
+    case PK_PULSE_GET:
+    case PK_PULSE_LIST:
+        return PK_PERM_READ;
+    case PK_PULSE_SEND:
+        return PK_PERM_WRITE;
+    case PK_PULSE_DELETE:
+    case PK_PULSE_DELETE_ID:
+        return PK_PERM_DELETE;
+    default:
+        return 0;
+    }
+}
+
+static bool allowed(const struct judged *j)
+{
+    int32_t perms = perms_of(j->m->type);
+    return perms == 0 || pk_identities_allowed(&j->c->identities, j->pm->mount->policy, perms);
+}
+
 static enum pk_decision judge(struct judged *j)
 {
+    if (!allowed(j)) {
+        j->pm->sync->stats->requests_denied++;
+        pk_pulse_refuse(j->pm->sync->conns, j->c, j->m->id);
+        return answered(j);
+    }
     switch (j->m->type) {
     case PK_PULSE_EXISTS:
     case PK_PULSE_GET:

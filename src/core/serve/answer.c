@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/serve/count.h"
+#include "core/serve/guard.h"
 #include "core/serve/local.h"
 #include "core/serve/merge.h"
 #include "core/serve/watching.h"
@@ -385,12 +386,17 @@ void pk_event_arrived(struct pk_sync *sync, struct pk_client *c, const struct pk
 {
     struct pk_watcher_event event;
     sync->stats->events++;
-    if (pk_watcher_event_decode(a->body.p, a->body.len, &event) == PK_OK) {
+    bool decoded = pk_watcher_event_decode(a->body.p, a->body.len, &event) == PK_OK;
+    if (decoded) {
         take_event(sync, c, &event);
         if (is_double(sync->conns, c, &event, a)) {
             sync->stats->held_events++;
             return;
         }
+    }
+    if (sync->store->npolicies > 0 && !(decoded && pk_guard_tells(sync->store, &c->identities, event.path))) {
+        sync->stats->events_withheld++;
+        return;
     }
     struct pk_entry *before = last_parked(&c->queue);
     if (before == NULL) {

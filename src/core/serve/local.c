@@ -53,6 +53,13 @@ bool pk_local_read(struct pk_sync *sync, struct pk_client *c, int32_t xid, int32
     return r.yes;
 }
 
+static struct pk_bytes acl_for(const struct pk_store *store, const struct pk_client *c,
+                               const struct pk_znode *z)
+{
+    const struct pk_policy *policy = pk_store_mount(store, z)->policy;
+    return pk_store_acl(store, z, !pk_identities_allowed(&c->identities, policy, PK_PERM_ADMIN));
+}
+
 void pk_local_answer(struct pk_sync *sync, struct pk_client *c, int32_t xid, int32_t op, struct pk_znode *z)
 {
     struct pk_conns *conns = sync->conns;
@@ -72,7 +79,7 @@ void pk_local_answer(struct pk_sync *sync, struct pk_client *c, int32_t xid, int
         pk_reply_children(sync->store, conns, c, xid, z, op == PK_OP_GET_CHILDREN2);
         break;
     case PK_OP_GET_ACL:
-        pk_reply_acl(conns, c, xid, z);
+        pk_reply_acl(conns, c, xid, z, acl_for(sync->store, c, z));
         break;
     default:
         pk_reply_count(conns, c, xid, z);

@@ -101,11 +101,26 @@ void pk_reply_children(struct pk_store *store, struct pk_conns *conns, struct pk
         put_stat(p, z);
 }
 
-void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z)
+void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z,
+                  struct pk_bytes acl)
 {
-    uint8_t *p = room(conns, c, xid, PK_Z_OK, PK_OPEN_ACL_LEN + PK_STAT_LEN);
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, acl.len + PK_STAT_LEN);
+    if (p == NULL)
+        return;
+    memcpy(p, acl.p, acl.len);
+    put_stat(p + acl.len, z);
+}
+
+void pk_reply_multi_error(struct pk_conns *conns, struct pk_client *c, int32_t xid, uint32_t n, uint32_t at,
+                          int32_t err)
+{
+    uint8_t *p = room(conns, c, xid, PK_Z_OK, (size_t)n * (PK_MULTI_HEADER + 4) + PK_MULTI_HEADER);
+    for (uint32_t i = 0; p != NULL && i < n; i++) {
+        int32_t code = i < at ? PK_Z_OK : i == at ? err : PK_Z_RUNTIME_INCONSISTENCY;
+        p = pk_put_int(pk_put_multi(p, -1, false, code), code);
+    }
     if (p != NULL)
-        put_stat(pk_put_open_acl(p), z);
+        pk_put_multi(p, -1, true, -1);
 }
 
 void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z)

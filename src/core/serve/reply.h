@@ -18,7 +18,11 @@ void pk_reply_data(struct pk_conns *conns, struct pk_client *c, int32_t xid, con
 void pk_reply_children(struct pk_store *store, struct pk_conns *conns, struct pk_client *c, int32_t xid,
                        struct pk_znode *z, bool stat);
 /* getACL of a local znode. */
-void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
+void pk_reply_acl(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z,
+                  struct pk_bytes acl);
+/* A failed multi of n operations: the one at fault, and its code. */
+void pk_reply_multi_error(struct pk_conns *conns, struct pk_client *c, int32_t xid, uint32_t n, uint32_t at,
+                          int32_t err);
 /* getAllChildrenNumber of a local znode. */
 void pk_reply_count(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z);
 /* create, create2 (with the Stat). */

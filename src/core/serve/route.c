@@ -10,6 +10,7 @@
 
 #include "core/conn/hold.h"
 #include "core/serve/count.h"
+#include "core/serve/deny.h"
 #include "core/serve/local.h"
 #include "core/serve/relayed.h"
 #include "core/serve/reply.h"
@@ -355,6 +356,24 @@ static enum pk_decision route(struct pk_judged *j)
     return route_relay(j);
 }
 
+/* What a lane asks its own client was let. */
+static bool guarded(const struct pk_sync *sync, const struct pk_client *c)
+{
+    return sync->store->npolicies > 0 && c->kind != PK_KIND_LANE;
+}
+
+/* With policies a request is judged by them first; what cannot be read is not the ensemble's to read either. */
+static enum pk_decision route_guarded(struct pk_judged *j, bool well_formed)
+{
+    struct pk_denial denial = {.err = PK_Z_MARSHALLING_ERROR};
+    if (j->req->info == NULL)
+        return route_unsupported(j);
+    if (!well_formed && j->req->info->route != PK_ROUTE_REFUSE)
+        return pk_deny(j, &denial);
+    return pk_guard_allows(j->sync->store, &j->c->identities, j->req, &denial) ? route(j)
+                                                                               : pk_deny(j, &denial);
+}
+
 /* A queued local read that memory cannot answer any more (its znode was promoted or deleted meanwhile) is relayed when
  * its turn comes; nothing may be relayed past it, or it would see what was asked for after it. */
 static bool local_reads_stand(const struct pk_sync *sync, struct pk_client *c)
@@ -417,6 +436,8 @@ enum pk_decision pk_route_frame(struct pk_sync *sync, struct pk_client *c, const
         return answer_refusal(&j);
     c->last_xid = req.xid;
     c->last_op = req.op;
+    if (guarded(sync, c))
+        return route_guarded(&j, well_formed);
     if (req.info == NULL || (!well_formed && req.info->route != PK_ROUTE_REFUSE))
         return pk_relay_request(&j, PK_ANSWER_FORWARD, no_path);
     return route(&j);
@@ -433,5 +454,5 @@ enum pk_decision pk_route_pending(struct pk_sync *sync, struct pk_client *c)
         return PK_BEGUN;
     if (c->refusal != 0)
         return answer_refusal(&j);
-    return route(&j);
+    return guarded(sync, c) ? route_guarded(&j, true) : route(&j);
 }

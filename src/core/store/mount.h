@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "core/store/policy.h"
 #include "core/store/tally.h"
 #include "proto/jute.h"
 
@@ -25,11 +26,13 @@ struct core_mount {
     uint64_t max_bytes;  /* data and names; local creates and growth beyond are relayed */
     uint32_t max_znode;  /* bytes of data of one held znode; larger ones are the ensemble's */
     int64_t flush_us; /* write-behind: how long a write may be absorbed before it is flushed; 0 means never */
-    bool absorb_watched; /* a watch does not end absorbing: watchers see changes at the flush */
+    bool absorb_watched;              /* a watch does not end absorbing: watchers see changes at the flush */
+    const struct core_policy *policy; /* who may read and write there; NULL: whoever the ensemble lets */
 };
 
 struct pk_mount {
-    struct core_mount config; /* path owned */
+    struct core_mount config; /* path owned; policy is NULL */
+    struct pk_policy *policy; /* owned; NULL: open to all */
     struct pk_bytes path;
     struct pk_znode *root;
     uint64_t znodes; /* local and promoting */

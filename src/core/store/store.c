@@ -162,7 +162,29 @@ static enum pk_err add_mount(struct pk_store *store, const struct core_mount *co
     pk_list_init(&m->due);
     m->root = make(store, NULL, (uint8_t)store->nmounts, m->path);
     store->nmounts++;
-    return m->root != NULL ? PK_OK : PK_ENOMEM;
+    return m->root != NULL ? pk_store_set_policy(store, m, config->policy) : PK_ENOMEM;
+}
+
+enum pk_err pk_store_set_policy(struct pk_store *store, struct pk_mount *m, const struct core_policy *policy)
+{
+    struct pk_policy *fresh = NULL;
+    if (policy != NULL && pk_policy_new(&fresh, store->mem, policy) != PK_OK)
+        return PK_ENOMEM;
+    store->npolicies += fresh != NULL;
+    store->npolicies -= m->policy != NULL;
+    pk_policy_free(store->mem, m->policy);
+    m->policy = fresh;
+    m->config.policy = NULL;
+    return PK_OK;
+}
+
+struct pk_bytes pk_store_acl(const struct pk_store *store, const struct pk_znode *z, bool masked)
+{
+    const struct pk_policy *policy = pk_store_mount(store, z)->policy;
+    if (policy == NULL)
+        return pk_open_acl();
+    const struct pk_blob *b = masked ? policy->masked : policy->acl;
+    return (struct pk_bytes){b->bytes, b->len};
 }
 
 void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core_stats *stats, uint64_t seed,
@@ -214,6 +236,7 @@ void pk_store_drop(struct pk_store *store)
     store->tap.hear = NULL;
     for (size_t i = 0; i < store->nmounts; i++) {
         drop_tree(store, store->mounts[i].root);
+        pk_policy_free(store->mem, store->mounts[i].policy);
         pk_free(store->mem, (void *)(uintptr_t)store->mounts[i].config.path);
     }
     pk_free(store->mem, store->mounts);

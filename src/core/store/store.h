@@ -33,6 +33,11 @@ void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core
 enum pk_err pk_store_add_mounts(struct pk_store *store, const struct core_mount *mounts,
                                 size_t n) PK_NODISCARD;
 void pk_store_drop(struct pk_store *store);
+/* Replaces a mount's policy; NULL for none. PK_ENOMEM: the one before stays. */
+enum pk_err pk_store_set_policy(struct pk_store *store, struct pk_mount *m,
+                                const struct core_policy *policy) PK_NODISCARD;
+/* The vector<ACL> that a local znode has, and is promoted with; masked: as those without ADMIN see it. */
+struct pk_bytes pk_store_acl(const struct pk_store *store, const struct pk_znode *z, bool masked);
 
 /* Which mount has the path, whatever its mode; *mount is NULL when outside. */
 enum pk_place pk_store_place(const struct pk_store *store, struct pk_bytes path, struct pk_mount **mount);

@@ -15,8 +15,8 @@ struct pk_store {
     struct pk_map map;
     uint64_t seed;
     struct pk_mount *mounts;
-    size_t nmounts;
-    struct pk_tally outside; /* of paths below no mount, and of requests without one */
+    size_t nmounts, npolicies; /* npolicies: of the mounts with one */
+    struct pk_tally outside;   /* of paths below no mount, and of requests without one */
     struct pk_pool cached, intents, watches;
     size_t watch_memory;    /* bytes of paths that one watcher may have tracked (watch.h) */
     struct pk_tap tap;      /* of every change; hear is NULL when nobody listens */

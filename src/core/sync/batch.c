@@ -17,6 +17,11 @@ static struct pk_bytes dummy(const struct pk_sync *sync)
     return (struct pk_bytes){(const uint8_t *)sync->promoter.dummy, PK_DUMMY_LEN};
 }
 
+static struct pk_bytes acl_of(const struct pk_sync *sync, const struct pk_znode *z)
+{
+    return pk_store_acl(sync->store, z, false);
+}
+
 /* Room in a batch: operations and bytes. */
 struct room {
     int64_t ops, bytes;
@@ -25,7 +30,7 @@ struct room {
 static bool takes(const struct pk_sync *sync, const struct pk_batch *b, struct room *room,
                   const struct pk_znode *z)
 {
-    int64_t ops = pk_replay_ops(z), bytes = (int64_t)pk_replay_len(z, dummy(sync));
+    int64_t ops = pk_replay_ops(z), bytes = (int64_t)pk_replay_len(z, acl_of(sync, z), dummy(sync));
     if (b->n > 0 &&
         (b->n == PK_BATCH_ZNODES || ops > room->ops || bytes > room->bytes || z->tracking->fails > 0))
         return false;
@@ -94,7 +99,7 @@ static size_t batch_len(struct pk_sync *sync, const struct pk_batch *b)
         len += (size_t)b->pairs * (pk_multi_op_len(&make) + pk_multi_op_len(&drop));
     }
     for (uint32_t i = 0; i < b->n; i++)
-        len += pk_replay_len(b->v[i], dummy(sync));
+        len += pk_replay_len(b->v[i], acl_of(sync, b->v[i]), dummy(sync));
     return len;
 }
 
@@ -102,7 +107,7 @@ static uint8_t *put_znode(struct pk_sync *sync, const struct pk_znode *z, uint8_
 {
     int32_t ops = pk_replay_ops(z);
     for (int32_t i = 0; i < ops; i++) {
-        struct pk_multi_op o = pk_replay_op(z, i, dummy(sync));
+        struct pk_multi_op o = pk_replay_op(z, i, acl_of(sync, z), dummy(sync));
         p = pk_multi_op_put(p, &o);
     }
     return p;

@@ -13,7 +13,7 @@ size_t pk_multi_op_len(const struct pk_multi_op *o)
 {
     size_t len = PK_MULTI_HEADER + 4 + pk_znode_path_len(o->znode) + o->suffix.len + 4;
     if (o->type == PK_OP_CREATE)
-        len += pk_bytes_len(o->data) + PK_OPEN_ACL_LEN;
+        len += pk_bytes_len(o->data) + o->acl.len;
     else if (o->type == PK_OP_SET_DATA)
         len += pk_bytes_len(o->data);
     return len;
@@ -29,8 +29,10 @@ uint8_t *pk_multi_op_put(uint8_t *p, const struct pk_multi_op *o)
     p += o->suffix.len;
     if (o->type != PK_OP_DELETE)
         p = pk_put_bytes(p, o->data);
-    if (o->type == PK_OP_CREATE)
-        p = pk_put_open_acl(p);
+    if (o->type == PK_OP_CREATE) {
+        memcpy(p, o->acl.p, o->acl.len);
+        p += o->acl.len;
+    }
     return pk_put_int(p, o->version);
 }
 

@@ -15,7 +15,8 @@ struct pk_multi_op {
     const struct pk_znode *znode;
     struct pk_bytes suffix; /* the path is the znode's and this */
     struct pk_bytes data;
-    int32_t version; /* of a create: flags */
+    struct pk_bytes acl; /* of a create: a vector<ACL> */
+    int32_t version;     /* of a create: flags */
 };
 
 size_t pk_multi_op_len(const struct pk_multi_op *o);

@@ -91,6 +91,15 @@ enum pk_err pk_precheck_begin(struct pk_sync *sync, struct pk_client *c, struct 
     return PK_OK;
 }
 
+/* With the mount's policy in place the policy has let the client in already. */
+static bool lets_create(const struct pk_sync *sync, const struct pk_znode *parent, struct pk_bytes acl)
+{
+    int32_t need = PK_PERM_CREATE | PK_PERM_DELETE;
+    return (pk_acl_world_perms(acl) & need) == need ||
+           pk_bytes_eq(acl, pk_store_acl(sync->store, parent, false)) ||
+           pk_bytes_eq(acl, pk_store_acl(sync->store, parent, true));
+}
+
 static void judge_acl(struct pk_sync *sync, struct pk_precheck *p, struct pk_bytes body)
 {
     if (body.len < PK_STAT_LEN)
@@ -98,8 +107,7 @@ static void judge_acl(struct pk_sync *sync, struct pk_precheck *p, struct pk_byt
     struct pk_bytes acl = {body.p, body.len - PK_STAT_LEN};
     struct pk_stat st;
     pk_stat_load(&st, body.p + acl.len);
-    int32_t need = PK_PERM_CREATE | PK_PERM_DELETE;
-    p->open = st.ephemeral_owner == 0 && (pk_acl_world_perms(acl) & need) == need;
+    p->open = st.ephemeral_owner == 0 && lets_create(sync, p->parent.znode, acl);
     struct pk_change seen = {.kind = PK_CHANGE_SHARE_SEEN, .znode = p->parent.znode, .zxid = st.czxid};
     (void)!pk_store_apply(sync->store, &seen); /* cannot fail */
     pk_parents_seen(sync, p->parent.znode, acl);

@@ -356,7 +356,7 @@ static void found(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b,
 static void verified(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b, int part,
                      const struct pk_reply *r, struct pk_bytes body)
 {
-    enum pk_found what = pk_verify_answer(b, part, r, body);
+    enum pk_found what = pk_verify_answer(sync, b, part, r, body);
     if (what == PK_FOUND_MORE)
         return;
     if (what == PK_FOUND_UNSURE) {

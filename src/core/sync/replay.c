@@ -12,6 +12,7 @@ struct pk_multi_op pk_replay_pair(const struct pk_znode *parent, bool create, st
                                 .znode = parent,
                                 .suffix = dummy,
                                 .data = PK_BYTES(""),
+                                .acl = pk_open_acl(),
                                 .version = create ? PK_CREATE_PERSISTENT : -1};
 }
 
@@ -48,7 +49,8 @@ int32_t pk_replay_ops(const struct pk_znode *z)
     return 1 + delete_steps(z) + pk_replay_version(z);
 }
 
-struct pk_multi_op pk_replay_op(const struct pk_znode *z, int32_t i, struct pk_bytes dummy)
+struct pk_multi_op pk_replay_op(const struct pk_znode *z, int32_t i, struct pk_bytes acl,
+                                struct pk_bytes dummy)
 {
     int32_t deletes = delete_steps(z), writes = pk_replay_version(z);
     if (i > 0 && i <= deletes)
@@ -58,15 +60,16 @@ struct pk_multi_op pk_replay_op(const struct pk_znode *z, int32_t i, struct pk_b
     return (struct pk_multi_op){.type = i == 0 ? PK_OP_CREATE : PK_OP_SET_DATA,
                                 .znode = z,
                                 .data = last ? pk_blob_view(z->data) : PK_BYTES(""),
+                                .acl = acl,
                                 .version = first ? 0 : -1};
 }
 
-size_t pk_replay_len(const struct pk_znode *z, struct pk_bytes dummy)
+size_t pk_replay_len(const struct pk_znode *z, struct pk_bytes acl, struct pk_bytes dummy)
 {
     int32_t n = pk_replay_ops(z);
     size_t len = 0;
     for (int32_t i = 0; i < n; i++) {
-        struct pk_multi_op o = pk_replay_op(z, i, dummy);
+        struct pk_multi_op o = pk_replay_op(z, i, acl, dummy);
         len += pk_multi_op_len(&o);
     }
     return len;

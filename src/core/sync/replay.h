@@ -24,10 +24,11 @@ int32_t pk_replay_ops(const struct pk_znode *z);
 /* The version that the znode has when they are done. */
 int32_t pk_replay_version(const struct pk_znode *z);
 /* The i-th operation, 0 is the create; then come the deletes, then the writes, the last of which brings the newest
- * data. dummy: name of the child that is created and deleted, a slash before it. */
-struct pk_multi_op pk_replay_op(const struct pk_znode *z, int32_t i, struct pk_bytes dummy);
+ * data. acl: that the znode is to have; dummy: name of the child that is created and deleted, a slash before it. */
+struct pk_multi_op pk_replay_op(const struct pk_znode *z, int32_t i, struct pk_bytes acl,
+                                struct pk_bytes dummy);
 /* The bytes of all of them. */
-size_t pk_replay_len(const struct pk_znode *z, struct pk_bytes dummy);
+size_t pk_replay_len(const struct pk_znode *z, struct pk_bytes acl, struct pk_bytes dummy);
 /* Half of a pair below an upstream parent: the dummy child is created, or deleted. */
 struct pk_multi_op pk_replay_pair(const struct pk_znode *parent, bool create, struct pk_bytes dummy);
 

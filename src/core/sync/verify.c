@@ -52,7 +52,15 @@ static void take_data(struct pk_batch *b, const struct pk_reply *r, struct pk_by
     b->same = st.czxid > b->zxid && is_sent(b->v[b->at], data, &st);
 }
 
-enum pk_found pk_verify_answer(struct pk_batch *b, int part, const struct pk_reply *r, struct pk_bytes body)
+/* Digests are masked when the service session may not administer the znode. */
+static bool is_sent_acl(const struct pk_sync *sync, const struct pk_znode *z, struct pk_bytes acl)
+{
+    return pk_bytes_eq(acl, pk_store_acl(sync->store, z, false)) ||
+           pk_bytes_eq(acl, pk_store_acl(sync->store, z, true));
+}
+
+enum pk_found pk_verify_answer(const struct pk_sync *sync, struct pk_batch *b, int part,
+                               const struct pk_reply *r, struct pk_bytes body)
 {
     if (r->err != PK_Z_OK && r->err != PK_Z_NO_NODE && r->err != PK_Z_NO_AUTH)
         return PK_FOUND_UNSURE;
@@ -62,7 +70,7 @@ enum pk_found pk_verify_answer(struct pk_batch *b, int part, const struct pk_rep
     }
     if (b->absent)
         return PK_FOUND_NOTHING;
-    bool open = r->err == PK_Z_OK && body.len >= PK_STAT_LEN &&
-                pk_acl_is_open((struct pk_bytes){body.p, body.len - PK_STAT_LEN});
-    return b->same && open ? PK_FOUND_OURS : PK_FOUND_THEIRS;
+    bool ours = b->same && r->err == PK_Z_OK && body.len >= PK_STAT_LEN &&
+                is_sent_acl(sync, b->v[b->at], (struct pk_bytes){body.p, body.len - PK_STAT_LEN});
+    return ours ? PK_FOUND_OURS : PK_FOUND_THEIRS;
 }

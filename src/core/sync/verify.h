@@ -22,6 +22,7 @@ enum pk_found {
 /* Sends the questions about a batch's znodes. */
 void pk_verify_send(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b);
 /* Takes an answer about b->v[b->at] in. */
-enum pk_found pk_verify_answer(struct pk_batch *b, int part, const struct pk_reply *r, struct pk_bytes body);
+enum pk_found pk_verify_answer(const struct pk_sync *sync, struct pk_batch *b, int part,
+                               const struct pk_reply *r, struct pk_bytes body);
 
 #endif

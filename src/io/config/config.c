@@ -89,6 +89,10 @@ enum pk_err pk_config_mount_set(struct pk_config_mount *mount, const char *name,
         return pk_config_mount_path(mount, text, error);
     if (strcmp(name, "mode") == 0)
         return pk_config_mode(&mount->mode, text, error);
+    if (strcmp(name, "readers") == 0)
+        return pk_whos_add(&mount->readers, text, error);
+    if (strcmp(name, "writers") == 0)
+        return pk_whos_add(&mount->writers, text, error);
     if (key == NULL || key->when != PK_WHEN_MOUNT)
         return PK_ENOENT;
     return set(key, (char *)mount + key->own, text, error);
@@ -234,8 +238,8 @@ const char *pk_config_nearest_key(const char *text)
 
 const char *pk_config_nearest_mount_key(const char *text)
 {
-    const char *names[KEYS + 2] = {"path", "mode"};
-    size_t n = 2;
+    const char *names[KEYS + 4] = {"path", "mode", "readers", "writers"};
+    size_t n = 4;
     for (size_t i = 0; i < KEYS; i++)
         if (keys[i].when == PK_WHEN_MOUNT)
             names[n++] = keys[i].name;

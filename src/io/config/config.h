@@ -18,6 +18,7 @@
 #include "io/config/hostport.h"
 #include "io/config/sasl_settings.h"
 #include "io/config/value.h"
+#include "io/config/whos.h"
 
 enum {
     PK_MAX_LISTENS = 16,
@@ -36,6 +37,7 @@ enum {
 struct pk_config_mount {
     char path[PK_MOUNT_PATH];
     enum pk_mount_mode mode;
+    struct pk_whos readers, writers;
     /* -1: as the key of the same name says */
 #define X(field, key, type, def, min, max, when, help) PK_OWN_##when(field)
 #include "io/config/config.def"
@@ -114,7 +116,8 @@ bool pk_config_has_server(const struct pk_config *config, const struct pk_hostpo
 /* One server or several with commas between; a missing port is default_port. */
 enum pk_err pk_config_add_servers(struct pk_config *config, const char *text, int default_port,
                                   struct pk_config_error *error) PK_NODISCARD;
-/* Sets path, mode, or a key of config.def that a mount may have of its own. PK_ENOENT for others. */
+/* Sets path, mode, or a key of config.def that a mount may have of its own; adds to readers or writers. PK_ENOENT for
+ * others. */
 enum pk_err pk_config_mount_set(struct pk_config_mount *mount, const char *name, const char *text,
                                 struct pk_config_error *error) PK_NODISCARD;
 /* True when b is a or lies below it. */

@@ -29,10 +29,32 @@ static enum pk_err unknown(struct pk_yaml *yaml, const yaml_node_t *node, const 
     return pk_config_fail(error, yaml->file, pk_yaml_line(node), "unknown %s %.80s", what, key);
 }
 
+/* Identities may stand in a list. */
+static enum pk_err mount_list(struct pk_yaml *yaml, struct pk_config_mount *mount, const char *name,
+                              const yaml_node_t *list, struct pk_config_error *error)
+{
+    const yaml_node_item_t *i = list->data.sequence.items.start, *end = list->data.sequence.items.top;
+    if (i == end)
+        return pk_config_fail(error, yaml->file, pk_yaml_line(list),
+                              "%.80s: nobody could: name somebody, or leave it out for everybody", name);
+    for (; i < end; i++) {
+        const yaml_node_t *node = pk_yaml_node(yaml, *i);
+        const char *text = pk_yaml_text(node);
+        if (text == NULL)
+            return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%.80s: expected identities", name);
+        if (pk_config_mount_set(mount, name, text, error) != PK_OK)
+            return at(yaml, node, name, error);
+    }
+    return PK_OK;
+}
+
 static enum pk_err mount_value(struct pk_yaml *yaml, struct pk_config_mount *mount, const yaml_node_t *key,
                                const yaml_node_t *value, struct pk_config_error *error)
 {
     const char *name = pk_yaml_text(key), *text = pk_yaml_text(value);
+    bool list = strcmp(name, "readers") == 0 || strcmp(name, "writers") == 0;
+    if (list && value->type == YAML_SEQUENCE_NODE)
+        return mount_list(yaml, mount, name, value, error);
     if (text == NULL)
         return pk_config_fail(error, yaml->file, pk_yaml_line(value), "%.80s: expected a single value", name);
     enum pk_err err = pk_config_mount_set(mount, name, text, error);

@@ -196,6 +196,8 @@ void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_
 {
     const struct pk_key *key = NULL;
     mount->mode = from->mode;
+    mount->readers = from->readers;
+    mount->writers = from->writers;
     for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++)
         if (key->when == PK_WHEN_MOUNT)
             memcpy((char *)mount + key->own, (const char *)from + key->own, sizeof(int64_t));
@@ -221,6 +223,14 @@ struct core_mount pk_config_core_mount(const struct pk_config *config, size_t i)
     };
 }
 
+static void show_whos(char out[PK_VALUE_TEXT], const char *key, const struct pk_whos *list)
+{
+    char text[PK_WHOS_TEXT];
+    size_t n = strlen(out);
+    if (list->n > 0)
+        snprintf(out + n, PK_VALUE_TEXT - n, "%s%s", key, pk_whos_show(list, text));
+}
+
 const char *pk_config_show_mount(const struct pk_config *config, size_t i, char out[PK_VALUE_TEXT])
 {
     const struct pk_config_mount *m = &config->mounts[i];
@@ -231,6 +241,8 @@ const char *pk_config_show_mount(const struct pk_config *config, size_t i, char 
     bool absorb = m->mode != PK_MODE_RELAY && own(m->when_watched, config->when_watched) != 0;
     snprintf(out, PK_VALUE_TEXT, "%s%s%.40s%s", pk_config_mode_name(m->mode),
              flush[0] != '\0' ? ",flush=" : "", flush, absorb ? ",when-watched=absorb" : "");
+    show_whos(out, ",readers=", &m->readers);
+    show_whos(out, ",writers=", &m->writers);
     return out;
 }
 

@@ -13,6 +13,7 @@
 #include "io/config/file.h"
 #include "io/config/lists.h"
 #include "io/config/mounts.h"
+#include "io/config/policy.h"
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
 
@@ -247,7 +248,9 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
         err = read_token(options, config, error);
     if (err == PK_OK)
         err = read_credentials(options, config, error);
-    return err == PK_OK ? read_sasl(config, error) : err;
+    if (err == PK_OK)
+        err = read_sasl(config, error);
+    return err == PK_OK ? pk_policies_resolve(config, error) : err;
 }
 
 void pk_options_read(struct pk_options *options, struct pk_config *config, int argc, char **argv)

@@ -6,6 +6,7 @@
  */
 #include "io/config/stormyaml.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,6 +115,26 @@ static enum pk_err add_mounts(struct pk_config *config, const char *root, struct
     return PK_OK;
 }
 
+/* Pacemaker's authentication is the heartbeats'. */
+static enum pk_err authentication(struct pk_yaml *yaml, struct pk_config *config,
+                                  struct pk_config_error *error)
+{
+    char name[16] = "";
+    struct pk_value_error why;
+    const yaml_node_t *user = find(yaml, config, "nimbus.daemon.user");
+    const yaml_node_t *method = find(yaml, config, "pacemaker.auth.method");
+    const char *text = pk_yaml_text(method);
+    for (size_t i = 0; text != NULL && i + 1 < sizeof name && text[i] != '\0'; i++)
+        name[i] = (char)tolower((unsigned char)text[i]);
+    if (method != NULL && pk_value_parse(PK_TYPE_METHOD, (struct pk_bounds){0, 0},
+                                         &config->mounts[0].auth_method, name, &why) != PK_OK)
+        return pk_config_fail(error, yaml->file, pk_yaml_line(method), "pacemaker.auth.method: %.200s",
+                              why.text);
+    if (pk_yaml_text(user) != NULL)
+        snprintf(config->nimbus_user, sizeof config->nimbus_user, "%s", pk_yaml_text(user));
+    return PK_OK;
+}
+
 static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
 {
     const yaml_node_t *node = find(yaml, config, "storm.zookeeper.root");
@@ -174,6 +195,8 @@ enum pk_err pk_config_storm(struct pk_config *config, const char *path, struct p
         err = mounts(&yaml, config, error);
     if (err == PK_OK)
         err = pacemaker(&yaml, config, error);
+    if (err == PK_OK)
+        err = authentication(&yaml, config, error);
     if (err == PK_OK)
         pk_storm_notes(&yaml, config);
     pk_yaml_free(&yaml);

@@ -40,6 +40,8 @@ static enum pk_err parse_level(int64_t *out, const char *text, const char **why)
 
 static const char *const switch_names[] = {"false", "true"}, *const watched_names[] = {"relay", "absorb"};
 static const char *const format_names[] = {"text", "json"};
+static const char *const method_names[] = {"none", "digest", "kerberos"};
+static const char *const exists_names[] = {"writers", "readers"};
 
 static enum pk_err parse_format(int64_t *out, const char *text, const char **why)
 {
@@ -57,6 +59,18 @@ static enum pk_err parse_watched(int64_t *out, const char *text, const char **wh
 {
     *why = "expected relay or absorb";
     return choose(out, text, watched_names, 2);
+}
+
+static enum pk_err parse_method(int64_t *out, const char *text, const char **why)
+{
+    *why = "expected none, digest or kerberos";
+    return choose(out, text, method_names, 3);
+}
+
+static enum pk_err parse_exists(int64_t *out, const char *text, const char **why)
+{
+    *why = "expected writers or readers";
+    return choose(out, text, exists_names, 2);
 }
 
 static enum pk_err parse_period(int64_t *out, const char *text, const char **why)
@@ -128,6 +142,13 @@ static enum pk_err check_file(int64_t *out, const char *text, const char **why)
     return text[0] != '\0' ? PK_OK : PK_EINVAL;
 }
 
+static enum pk_err check_name(int64_t *out, const char *text, const char **why)
+{
+    (void)out;
+    *why = "expected a name, or none";
+    return text[0] != '\0' && strchr(text, '\n') == NULL ? PK_OK : PK_EINVAL;
+}
+
 static enum pk_err check_znode(int64_t *out, const char *text, const char **why)
 {
     struct pk_bytes path = {(const uint8_t *)text, (uint32_t)strlen(text)};
@@ -196,6 +217,16 @@ static void show_switch(int64_t value, char *out)
 static void show_watched(int64_t value, char *out)
 {
     snprintf(out, PK_VALUE_TEXT, "%s", watched_names[value != 0]);
+}
+
+static void show_method(int64_t value, char *out)
+{
+    snprintf(out, PK_VALUE_TEXT, "%s", method_names[value]);
+}
+
+static void show_exists(int64_t value, char *out)
+{
+    snprintf(out, PK_VALUE_TEXT, "%s", exists_names[value != 0]);
 }
 
 static void show_words(int64_t value, char *out)

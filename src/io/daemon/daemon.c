@@ -12,6 +12,7 @@
 #include "io/admin/four_letter.h"
 #include "io/config/config.h"
 #include "io/config/mounts.h"
+#include "io/config/policy.h"
 #include "io/http/server.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
@@ -22,8 +23,13 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
 {
     struct core_mount mounts[PK_MAX_MOUNTS];
     struct core_auth auths[PK_MAX_AUTHS];
-    for (size_t i = 0; i < c->nmounts; i++)
+    struct pk_policy_view *views = calloc(PK_MAX_MOUNTS, sizeof *views);
+    if (views == NULL)
+        return PK_ENOMEM;
+    for (size_t i = 0; i < c->nmounts; i++) {
         mounts[i] = pk_config_core_mount(c, i);
+        mounts[i].policy = pk_policy_view(c, i, &views[i]);
+    }
     struct core_config config = {
         .mounts = mounts,
         .nmounts = c->nmounts,
@@ -41,9 +47,11 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
         .max_message = (uint32_t)c->pacemaker_max_message,
         .sasl_ended = c->sasl_mechanisms != 0,
     };
-    if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) != sizeof config.hash_seed)
-        return PK_ELIMIT;
-    return core_new(core, &pk_mem_libc, &config);
+    enum pk_err err = PK_ELIMIT;
+    if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) == sizeof config.hash_seed)
+        err = core_new(core, &pk_mem_libc, &config);
+    free(views);
+    return err;
 }
 
 /* A random name for this process, so that it is recognised when it meets itself as an upstream. */

@@ -12,6 +12,7 @@
 
 #include "io/config/mounts.h"
 #include "io/config/options.h"
+#include "io/config/policy.h"
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/handover.h"
@@ -22,6 +23,7 @@
 struct reload {
     struct pk_daemon *daemon;
     struct pk_config *old, *new;
+    bool own_changed;  /* our own credentials, which policies name */
     int changed, kept; /* kept: differs, and takes a restart */
 };
 
@@ -64,7 +66,8 @@ static void values(struct reload *r)
 static void credentials(struct reload *r)
 {
     struct core_auth auths[PK_MAX_AUTHS];
-    if (pk_auth_same(&r->old->auth, &r->new->auth))
+    r->own_changed = !pk_auth_same(&r->old->auth, &r->new->auth);
+    if (!r->own_changed)
         return;
     if (core_auth_set(r->daemon->conns.loop.core, auths, pk_auth_view(&r->new->auth, auths)) != PK_OK) {
         keep(r, "the credentials of auth-file", "memory is short; the old ones stay");
@@ -185,6 +188,35 @@ static void say_differences(struct reload *r, const struct core_mount *a, const 
     say_number(r, a->path, "max-znode", PK_TYPE_BYTES, a->max_znode, b->max_znode);
 }
 
+static void say_whos(struct reload *r, const char *path, const char *what, const struct pk_whos *before,
+                     const struct pk_whos *after)
+{
+    char old[PK_WHOS_TEXT], new[PK_WHOS_TEXT];
+    if (!pk_whos_same(before, after))
+        say_mount(r, path, what, pk_whos_show(before, old), pk_whos_show(after, new));
+}
+
+/* A mount as it was. */
+struct before {
+    struct core_mount core;
+    struct pk_whos readers, writers;
+    int64_t exists_for;
+};
+
+static int64_t exists_for(const struct pk_config *config, size_t i)
+{
+    int64_t own = config->mounts[i].exists_for;
+    return own >= 0 ? own : config->exists_for;
+}
+
+static bool policy_differs(const struct reload *r, size_t i, const struct before *before)
+{
+    const struct pk_config_mount *m = &r->old->mounts[i];
+    return !pk_whos_same(&before->readers, &m->readers) || !pk_whos_same(&before->writers, &m->writers) ||
+           before->exists_for != exists_for(r->old, i) ||
+           (r->own_changed && (m->readers.n > 0 || m->writers.n > 0));
+}
+
 static bool differs(const struct core_mount *a, const struct core_mount *b)
 {
     return a->mode != b->mode || a->flush_us != b->flush_us || a->absorb_watched != b->absorb_watched ||
@@ -192,24 +224,30 @@ static bool differs(const struct core_mount *a, const struct core_mount *b)
 }
 
 /* before: the mount as the core has it. */
-static void change_mount(struct reload *r, size_t i, const struct core_mount *before)
+static void change_mount(struct reload *r, size_t i, const struct before *before)
 {
+    struct pk_policy_view view;
+    const struct pk_config_mount *m = &r->old->mounts[i];
     struct core_mount after = pk_config_core_mount(r->old, i);
-    if (!differs(before, &after))
+    if (!differs(&before->core, &after) && !policy_differs(r, i, before))
         return;
+    after.policy = pk_policy_view(r->old, i, &view);
     if (core_mount_set(r->daemon->conns.loop.core, i, &after) != PK_OK) {
         char name[PK_MOUNT_PATH + 16];
         snprintf(name, sizeof name, "mount %s", after.path);
         keep(r, name, "memory is short; it stays as it is");
         return;
     }
-    say_differences(r, before, &after);
-    if (before->mode != after.mode)
+    say_differences(r, &before->core, &after);
+    say_whos(r, m->path, "readers", &before->readers, &m->readers);
+    say_whos(r, m->path, "writers", &before->writers, &m->writers);
+    say_number(r, m->path, "exists-for", PK_TYPE_EXISTS, before->exists_for, exists_for(r->old, i));
+    if (before->core.mode != after.mode)
         pk_handover_begin(r->daemon, i);
 }
 
 /* The list of the core stays; entries that are still there take what they carry from the new list. */
-static void mounts(struct reload *r, const struct core_mount *before)
+static void mounts(struct reload *r, const struct before *before)
 {
     char name[PK_MOUNT_PATH + 16];
     for (size_t i = 0; i < r->old->nmounts; i++) {
@@ -232,9 +270,12 @@ static void mounts(struct reload *r, const struct core_mount *before)
 
 static void apply(struct reload *r)
 {
-    struct core_mount before[PK_MAX_MOUNTS];
+    struct before before[PK_MAX_MOUNTS];
     for (size_t i = 0; i < r->old->nmounts; i++)
-        before[i] = pk_config_core_mount(r->old, i);
+        before[i] = (struct before){.core = pk_config_core_mount(r->old, i),
+                                    .readers = r->old->mounts[i].readers,
+                                    .writers = r->old->mounts[i].writers,
+                                    .exists_for = exists_for(r->old, i)};
     /* What is said here is for both levels. */
     if (r->new->log_level < r->old->log_level)
         r->daemon->log.level = (enum pk_log_level)r->new->log_level;
