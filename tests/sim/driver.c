@@ -301,7 +301,7 @@ static bool feed(struct sim *s, int c, bool client)
     if (conn->closed || side->eof_fed || (client && conn->service))
         return false;
     if (side->todo.len > side->off) {
-        if (!side->reading || (!client && (conn->deaf || !conn->up)))
+        if (!side->reading || (!client && (conn->deaf || sim_server(s, c) == s->hanging || !conn->up)))
             return false;
         size_t n = piece(s, side, client ? 1 : 2);
         if (!client && conn->deaf_after > 0) {

@@ -14,7 +14,7 @@
 #include "core/core.h"
 #include "zk.h"
 
-enum { SIM_CONNS = 40, SIM_SERVERS = 5 };
+enum { SIM_CONNS = 40, SIM_SERVERS = 5, SIM_TRIO = 3 };
 
 /* How a side of a connection takes what the core wants written. */
 enum sim_taking { SIM_WHOLE, SIM_PARTS, SIM_NOTHING };
@@ -93,6 +93,7 @@ struct sim {
     uint16_t release;  /* that servers tell; 0: none */
     int service_fail;  /* so many attempts of the service sessions end in PK_UPLINK_FAILED */
     bool service_hold; /* new ones of them are held */
+    int hanging;       /* the server of this number takes connections and is silent (sim_server); 0: none */
     struct {
         int link; /* -1: nothing late */
         struct sup_buf frames;
@@ -126,6 +127,8 @@ void sim_forget(struct sim *s, int c);
 void sim_pump(struct sim *s);
 /* Time passes, in steps of at most 250 ms with a tick each. */
 void sim_advance(struct sim *s, int64_t us);
+/* Which of SIM_TRIO servers, from 1 on, the connection's uplink is at: another one with each attempt. */
+int sim_server(const struct sim *s, int c);
 /* The connection of the service session, -1 when there is none. */
 int sim_service(const struct sim *s);
 /* The wall clock of the ensemble, and the core's but for wall_jump_ms. */

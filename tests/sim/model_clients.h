@@ -26,7 +26,16 @@ extern const struct model_path model_paths[];
 extern const int model_npaths;
 
 /* A deliberate defect between the core and the oracle: proof that it is noticed. */
-enum model_fault { SOUND, STALE_VALUE, LOW_VERSION, TWICE, NEVER_ANSWERED, FLUSH_FORGOTTEN, ACL_FORGOTTEN };
+enum model_fault {
+    SOUND,
+    STALE_VALUE,
+    LOW_VERSION,
+    TWICE,
+    NEVER_ANSWERED,
+    FLUSH_FORGOTTEN,
+    ACL_FORGOTTEN,
+    HANGS_FOR_OTHERS /* a hanging server's silence is everybody's */
+};
 
 struct asked {
     int xid, op;

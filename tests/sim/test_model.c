@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "model_clients.h"
+#include "model_hang.h"
 #include "uplink.h"
 #include "wire.h"
 
@@ -23,6 +23,7 @@ enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700, LATE_STEPS = 8, LITTLE_ROOM
 struct kind {
     const char *name;
     bool foreign, breaks, lags, service_trouble, chunks;
+    bool hangs; /* servers; else single connections */
     bool relay; /* nothing is absorbed: what the oracle says then is its own mistake */
 };
 
@@ -263,7 +264,7 @@ static void step(const struct kind *kind)
     } else if (dice < 16 && kind->foreign) {
         model_bypass(&m);
     } else if (dice < 19) {
-        upset(a, kind);
+        kind->hangs ? model_hang(&m) : upset(a, kind);
     }
     if (sup_below(&m.rng, 4) > 0)
         sim_pump(&m.s);
@@ -279,6 +280,7 @@ static void calm(void)
 {
     m.s.service_hold = false;
     m.s.service_fail = 0;
+    m.s.hanging = 0;
     for (int c = 0; c < SIM_CONNS; c++) {
         m.s.conns[c].hold = m.s.conns[c].deaf = false;
         m.s.conns[c].client.taking = m.s.conns[c].uplink.taking = SIM_WHOLE;
@@ -364,8 +366,12 @@ static void finish(void)
 static bool run(uint64_t seed, const struct kind *kind)
 {
     start(seed, kind);
-    for (int i = 0; i < STEPS && m.o.wrong[0] == 0; i++)
+    model_hang_begin(&m);
+    for (int i = 0; i < STEPS && m.o.wrong[0] == 0; i++) {
         step(kind);
+        if (kind->hangs)
+            model_hang_check(&m);
+    }
     if (m.o.wrong[0] == 0)
         finish();
     int lost = orc_lost(&m.o);
@@ -405,6 +411,7 @@ static const struct kind kinds[] = {
      .lags = true,
      .service_trouble = true,
      .chunks = true},
+    {.name = "hanging", .hangs = true, .foreign = true},
 };
 
 static void all_of(const struct kind *kind)
@@ -463,15 +470,21 @@ static void everything(void **state)
     all_of(&kinds[5]);
 }
 
+static void hanging(void **state)
+{
+    (void)state;
+    all_of(&kinds[6]);
+}
+
 /* Each defect must be found in a few schedules. */
 static void defects(void **state)
 {
     (void)state;
     m.trace = false;
-    for (int fault = STALE_VALUE; fault <= ACL_FORGOTTEN; fault++) {
+    for (int fault = STALE_VALUE; fault <= HANGS_FOR_OTHERS; fault++) {
         uint64_t seed = 1;
         m.fault = (enum model_fault)fault;
-        while (seed < 200 && run(seed, &kinds[1]))
+        while (seed < 200 && run(seed, fault == HANGS_FOR_OTHERS ? &kinds[6] : &kinds[1]))
             seed++;
         if (seed == 200)
             fail_msg("defect %d was not found", fault);
@@ -486,6 +499,6 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {cmocka_unit_test(relayed),  cmocka_unit_test(quiet),
                                        cmocka_unit_test(bypassed), cmocka_unit_test(breaking),
                                        cmocka_unit_test(lagging),  cmocka_unit_test(everything),
-                                       cmocka_unit_test(defects)};
+                                       cmocka_unit_test(hanging),  cmocka_unit_test(defects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

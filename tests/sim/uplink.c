@@ -81,12 +81,18 @@ static bool next_frame(const struct sim_conn *conn, bool forced, size_t *at)
     return false;
 }
 
+int sim_server(const struct sim *s, int c)
+{
+    return 1 + (c + s->conns[c].opened) % SIM_TRIO;
+}
+
 bool sim_uplink_turn(struct sim *s, int c, bool forced)
 {
     struct sim_conn *conn = &s->conns[c];
     struct sup_buf *frame = &s->scratch;
     size_t at;
-    if (conn->link < 0 || conn->uplink.eof || conn->mute || !next_frame(conn, forced, &at))
+    bool hangs = conn->mute || sim_server(s, c) == s->hanging;
+    if (conn->link < 0 || conn->uplink.eof || hangs || !next_frame(conn, forced, &at))
         return false;
     sup_buf_reset(frame);
     sup_raw(frame, conn->wire.p + at, 4 + sup_be32(conn->wire.p + at));

@@ -162,6 +162,9 @@ static void add(struct pk_sync *sync, struct pk_uplink *u, struct batch *b, stru
 {
     if (pk_writeback_on_its_way(w) || pk_cached_pending(&w->cached) == 0 || w->state == PK_WRITEBACK_BATCHED)
         return;
+    /* Of two flushes from the same version the first is carried out, and it is the first that would be forgotten. */
+    if (w->late > 0 && u->client != NULL && pk_uplink_silent(sync->conns, u))
+        return;
     /* Nobody's write is carried in with more rights than its author has: the service session looks at the ACL first. */
     bool unchecked = u->client == NULL && !w->same_acl;
     if (w->uncertain == 0 && !unchecked) {
@@ -201,38 +204,50 @@ static void collect(struct pk_sync *sync, struct pk_uplink *via, struct batch *b
     }
 }
 
-/* Where a flush for the sake of c's request goes: to the writer's server, unless that is silent; else to c's own, else
- * to the service session's (NULL). */
-static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p,
-                                const struct pk_writeback *w)
+/* Whether c's own uplink may be tried for its request. */
+static bool may_try(const struct pk_sync *sync, const struct pk_client *c, const struct pk_pending *p)
 {
-    bool tried = p->flushes >= MAX_FLUSHES;
-    if (w->writer == NULL)
-        return tried ? NULL : &c->up;
-    if (w->writer == c || !pk_uplink_silent(sync->conns, &w->writer->up) || w->helpless)
+    return p->flushes < MAX_FLUSHES && !pk_uplink_silent(sync->conns, &c->up);
+}
+
+/* Where a flush for the sake of c's request goes: to the writer's server, else to c's own, else to the service
+ * session's (*service); to none that is silent, or c would keep others waiting who ask for the same. NULL: nowhere. */
+static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p,
+                                const struct pk_writeback *w, bool *service)
+{
+    bool own = w->writer != c && may_try(sync, c, p) && !pk_writeback_refused(w, &c->up);
+    *service = false;
+    if (w->writer != NULL && !pk_uplink_silent(sync->conns, &w->writer->up))
         return &w->writer->up;
-    return tried || pk_writeback_refused(w, &c->up) ? NULL : &c->up;
+    if (own || (w->writer == NULL && may_try(sync, c, p)))
+        return &c->up;
+    *service = !w->helpless && w->refused_us == 0;
+    return NULL;
 }
 
 void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *p)
 {
-    bool own = false;
+    bool own = false, service, stuck = false;
     for (uint32_t i = 0; i < p->nholds; i++) {
         struct pk_writeback *w = (struct pk_writeback *)p->holds[i];
         if (w->cached.znode == NULL || pk_cached_pending(&w->cached) == 0 || pk_writeback_on_its_way(w))
             continue;
-        struct pk_uplink *via = way_of(sync, c, p, w);
+        struct pk_uplink *via = way_of(sync, c, p, w, &service);
         struct batch b = {.n = 0};
         own |= via == &c->up && w->writer != c;
-        if (via == NULL) {
+        if (service) {
             w->helped = w->writer != NULL;
             pk_writeback_requeue(sync, w);
+        } else if (via == NULL) {
+            stuck = true;
         } else if (sendable(via)) {
             collect(sync, via, &b, p->holds + i, p->nholds - i);
             send_batch(sync, via, &b);
         }
     }
     p->flushes += own;
+    if (stuck)
+        pk_wait_on(&p->wait, &sync->stuck);
 }
 
 /* What somebody waits for on a server that is silent is asked about elsewhere; its own answer is not waited for. */
@@ -261,6 +276,7 @@ void pk_flush_impatient(struct pk_sync *sync)
         if (u->client != NULL && pk_uplink_silent(sync->conns, u))
             give_up_on(sync, u);
     }
+    pk_wake_all(sync->conns, &sync->stuck);
 }
 
 void pk_flush_hurried(struct pk_sync *sync)

@@ -56,7 +56,7 @@ static bool left_to_others(const struct pk_sync *sync, const struct pk_writeback
 static void not_allowed(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeback *w)
 {
     if (u->client != NULL) {
-        w->refused = u->id;
+        pk_writeback_refuse(w, u);
     } else if (w->writer != NULL) {
         w->helped = false;
         w->helpless = true;
@@ -79,7 +79,7 @@ static void refused(struct pk_sync *sync, struct pk_uplink *u, struct pk_writeba
         if (writers)
             pk_writeback_orphan(sync, w);
         if (u->client != NULL)
-            w->refused = u->id;
+            pk_writeback_refuse(w, u);
     } else if (code == PK_Z_BAD_VERSION && base != w->cached.value.base.version) {
         return; /* an earlier one has come to light meanwhile: again from there */
     } else if (code == PK_Z_BAD_VERSION && w->late > 0) {
@@ -181,6 +181,19 @@ static void take_look(struct pk_sync *sync, struct pk_uplink *u, const struct pk
     }
 }
 
+/* Those first whose server answers: who asks first has it sent. */
+static void wake(struct pk_sync *sync, struct pk_writeback *w)
+{
+    PK_LIST_EACH(at, tmp, &w->waiters) {
+        struct pk_wait *wait = PK_CONTAINER(at, struct pk_wait, list);
+        if (pk_uplink_silent(sync->conns, &wait->client->up))
+            continue;
+        pk_list_del(&wait->list);
+        pk_client_wake(sync->conns, wait->client);
+    }
+    pk_wake_all(sync->conns, &w->waiters);
+}
+
 /* The work on it is over: it finds its list again, those who wait for it are woken. */
 static void let_go(struct pk_sync *sync, struct pk_writeback *w, bool flush)
 {
@@ -191,7 +204,7 @@ static void let_go(struct pk_sync *sync, struct pk_writeback *w, bool flush)
         w->verifying = w->blocking = false;
     if (flush && w->uncertain == 0)
         pk_writeback_forget_sent(sync, w);
-    pk_wake_all(sync->conns, &w->waiters);
+    wake(sync, w);
     if (w->writer != NULL)
         pk_client_wake(sync->conns, w->writer);
     if (z == NULL)

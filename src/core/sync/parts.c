@@ -17,7 +17,7 @@ void pk_sync_init(struct pk_sync *sync, struct pk_store *store, struct pk_conns 
     *sync = (struct pk_sync){.mem = conns->mem, .stats = conns->stats, .store = store, .conns = conns};
     pk_promoter_init(sync);
     pk_pool_init(&sync->permits, sync->mem, sizeof(struct pk_permit));
-    struct pk_list *lists[] = {&sync->hurried, &sync->orphans, &sync->refused, &sync->retired};
+    struct pk_list *lists[] = {&sync->hurried, &sync->orphans, &sync->refused, &sync->retired, &sync->stuck};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
 }

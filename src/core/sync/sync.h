@@ -44,6 +44,8 @@ struct pk_sync {
     struct pk_conns *conns;
     struct pk_pool permits;
     struct pk_list
+        stuck; /* pk_wait of requests that need a flush which nobody may send but a silent server's client */
+    struct pk_list
         hurried; /* dirty cached znodes with so much pending that they do not wait for their time */
     struct pk_list orphans; /* dirty ones that no client's uplink flushes */
     struct pk_list refused; /* of these, what the service session may not flush either */

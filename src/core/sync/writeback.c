@@ -7,6 +7,8 @@
  */
 #include "core/sync/writeback.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "core/sync/permit.h"
 
@@ -139,7 +141,7 @@ void pk_writeback_requeue(struct pk_sync *sync, struct pk_writeback *w)
         no_writer(sync, w);
     if (clean) {
         w->helped = w->helpless = false;
-        w->refused = (struct pk_id){0, 0};
+        memset(w->refused, 0, sizeof w->refused);
     }
     if (clean || (w->writer != NULL && !w->helped)) {
         w->same_acl = false;
@@ -148,6 +150,12 @@ void pk_writeback_requeue(struct pk_sync *sync, struct pk_writeback *w)
     move(sync, w, state_for(w));
     if (w->state == PK_WRITEBACK_CLEAN)
         pk_wake_all(sync->conns, &w->waiters);
+}
+
+void pk_writeback_refuse(struct pk_writeback *w, const struct pk_uplink *u)
+{
+    if (!pk_writeback_refused(w, u))
+        w->refused[w->refused_next++ % PK_REFUSED] = u->id;
 }
 
 void pk_writeback_batch(struct pk_sync *sync, struct pk_writeback *w)

@@ -22,6 +22,7 @@
 enum {
     PK_PENDING_EARLY = 500, /* absorbed writes of one znode that are flushed without waiting */
     PK_PENDING_MAX = 1000,  /* and with this many nothing more is absorbed until they are flushed */
+    PK_REFUSED = 4, /* connections that are remembered as not let; beyond, some try again a few times */
 };
 
 /* The state says in which list `due` is. */
@@ -54,13 +55,14 @@ struct pk_writeback {
     struct pk_blob *sent; /* the data of the flush that is under way or uncertain; NULL is null data */
     int32_t
         late; /* writes of a flush that was not there when asked about: its server may carry it out yet, */
-    struct pk_blob *late_data; /* and its data */
-    int64_t since_us;          /* since when it is dirty, or retired */
-    int64_t refused_us;        /* when the service session was not let flush it; 0 was not refused */
-    struct pk_id refused;      /* nor was this connection, whose requests do not wait for it */
-    struct pk_client *writer;  /* of the newest absorbed write; NULL when clean or orphaned */
-    struct pk_list permits;    /* struct pk_permit.of_cached */
-    struct pk_list of_writer;  /* in pk_client.dirty */
+    struct pk_blob *late_data;        /* and its data */
+    int64_t since_us;                 /* since when it is dirty, or retired */
+    int64_t refused_us;               /* when the service session was not let flush it; 0 was not refused */
+    struct pk_id refused[PK_REFUSED]; /* nor were these connections, whose requests do not wait for it; */
+    uint8_t refused_next;             /* the place of the next one */
+    struct pk_client *writer;         /* of the newest absorbed write; NULL when clean or orphaned */
+    struct pk_list permits;           /* struct pk_permit.of_cached */
+    struct pk_list of_writer;         /* in pk_client.dirty */
     struct pk_list due;
     struct pk_list waiters; /* struct pk_wait.list */
 };
@@ -93,7 +95,10 @@ static inline bool pk_writeback_on_its_way(const struct pk_writeback *w)
 /* True when the flush has been tried for this connection's sake in vain. */
 static inline bool pk_writeback_refused(const struct pk_writeback *w, const struct pk_uplink *u)
 {
-    return w->refused.gen == u->id.gen && w->refused.slot == u->id.slot;
+    for (int i = 0; i < PK_REFUSED; i++)
+        if (w->refused[i].gen == u->id.gen && w->refused[i].slot == u->id.slot)
+            return true;
+    return false;
 }
 
 /* True when memory absorbs a setData of this client with so many bytes of data. */
@@ -138,6 +143,8 @@ enum pk_err pk_writeback_hold(struct pk_sync *sync, struct pk_pending *p, struct
                               uint32_t n) PK_NODISCARD;
 void pk_writeback_release(struct pk_sync *sync, struct pk_pending *p);
 
+/* It has been tried for this connection's sake, in vain. */
+void pk_writeback_refuse(struct pk_writeback *w, const struct pk_uplink *u);
 /* It is being collected for a flush. */
 void pk_writeback_batch(struct pk_sync *sync, struct pk_writeback *w);
 /* A flush of all that is pending has been sent. */
