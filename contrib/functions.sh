@@ -64,6 +64,7 @@ run_logged()
 }
 
 # configure_in SOURCE BUILD FLAG...: makes ./configure where it is missing or old, and runs it in the build folder.
+# A source tree in which configure has been run serves no second build folder, which is given a copy of it then.
 configure_in()
 {
     local source=$1 build=$2
@@ -73,6 +74,12 @@ configure_in()
           $source/Makefile.am -nt $source/Makefile.in ]]; then
         say "autoreconf"
         run_logged "$build/autoreconf.log" autoreconf -fi "$source"
+    fi
+    if [[ -e $source/config.status && ! $build -ef $source ]]; then
+        build=$(cd "$build" && pwd) || exit 1
+        say "the source tree has been built in itself: a copy of it is built, in $build/source"
+        run_logged "$build/distdir.log" make -C "$source" distdir distdir="$build/source"
+        source=$build/source
     fi
     say "configure${*:+ $*}"
     (cd "$build" && run_logged configure.log "$source/configure" "$@") || exit 1

@@ -1,6 +1,7 @@
 """Traps of the first day: a storm.yaml that names the proxy by now, and what the log says to somebody who looks."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -205,6 +206,22 @@ def test_the_end_of_a_handover_is_said():
     assert proxy.mntr()["pk_left"] == 0
     conn.close_session()
     assert proxy.stop() == 0
+
+
+def test_a_tree_that_was_built_in_itself_may_be_built_elsewhere():
+    """./configure && make in a clone, then contrib/quickstart or contrib/check: automake refused the second build."""
+    tree = os.path.join(rig.temp_dir(), "tree")
+    shutil.copytree(rig.top_srcdir(), tree, ignore=shutil.ignore_patterns("_build", ".git", "autom4te.cache", "*.o"))
+    subprocess.run(["./configure"], cwd=tree, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    script = '. contrib/functions.sh; say() { :; }; configure_in "$PWD" _build/second'
+    done = subprocess.run(["bash", "-c", script], cwd=tree, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open(f"{tree}/_build/second/Makefile") as f:
+        assert f"srcdir = {tree}/_build/second/source\n" in f.read()
+    subprocess.run(["make", "-s", "src/main.o"], cwd=f"{tree}/_build/second", check=True, timeout=60)
+
+
+test_a_tree_that_was_built_in_itself_may_be_built_elsewhere.limit = 240
 
 
 if __name__ == "__main__":
