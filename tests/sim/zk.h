@@ -44,7 +44,8 @@ struct zk {
     bool exists_needs_read; /* as from 3.8.4 on */
     bool forget_flushes;    /* defects: a multi of setData is answered, and forgotten; ACLs are */
     bool forget_acls;
-    struct tree older; /* what the server that lags has seen */
+    bool forget_watches; /* setWatches is answered, and sets none */
+    struct tree older;   /* what the server that lags has seen */
     bool has_older;
     /* A frame (length word included) or the end of the connection, towards the other side of a link. */
     void (*emit)(void *ctx, int link, const uint8_t *p, size_t len);

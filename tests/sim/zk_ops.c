@@ -273,6 +273,8 @@ static int set_watches(struct zk *zk, struct zk_request *r, int lists)
             char path[256];
             zk_in_str(&r->in, path, sizeof path);
             int type = missed(tree_find(&zk->tree, path), list, since);
+            if (zk->forget_watches)
+                continue;
             if (type == 0)
                 zk_watch(zk, r->link, kinds[list], path);
             else
