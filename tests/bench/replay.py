@@ -1,7 +1,8 @@
 """Sections of `make bench` that are not run by default: whole Storm clusters, as large as this machine lets them be.
 
 replay  what Storm 2.8 and 1.2 send (pk-bench storm --line), directly and through pacekeeper
-pulses  heartbeats alone, of the same workers: to ZooKeeper, to pacekeeper, and to Storm's own Pacemaker daemon
+pulses  heartbeats alone, of the same workers: to Storm's own Pacemaker daemon, to pacekeeper in Pacemaker's protocol and
+        in ZooKeeper's, and to ZooKeeper
 
 Happy path: every worker and supervisor has a session of its own, Nimbus reads all heartbeats every 10 s; what counts
 begins after a warm-up, in which heartbeats are created and the JVMs compile. One proxy needs two descriptors a client:
@@ -12,6 +13,7 @@ parts, latencies those of the slowest. $REPLAY_WORKERS is another number of work
 Failure modes: a part that fails is a problem, and its cluster has no row; "of due" says whether the machine kept up
 with the schedule: where it did not, latencies tell about the machine.
 """
+import collections
 import os
 import resource
 import subprocess
@@ -41,12 +43,13 @@ def _parts(workers, supervisors):
 class Site:
     """The servers of a run: an ensemble of one server for each part, and a proxy before each, if wanted."""
 
-    def __init__(self, parts, proxied):
+    def __init__(self, parts, proxied, args=()):
         self.servers = [rig.ZooKeeper(jvm=BIG_JVM).start()] if parts == 1 else \
             rig.Ensemble(parts, jvm=BIG_JVM).start().servers
         self.proxies = []
         if proxied:
-            self.proxies = [rig.Pacekeeper(s.connect_string, mounts=MOUNTS, config=CROWD).start() for s in self.servers]
+            self.proxies = [rig.Pacekeeper(s.connect_string, mounts=MOUNTS, config=CROWD, args=args).start()
+                            for s in self.servers]
 
     def pids(self, part):
         found = {"zk": self.servers[part].pid}
@@ -62,6 +65,33 @@ class Site:
     def stop(self):
         for process in self.proxies + self.servers:
             process.stop()
+
+
+Door = collections.namedtuple("Door", "pid port")     # one port of a process
+
+
+class Alone:
+    """A daemon that needs nobody."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+
+    def entry(self, _part):
+        return self.daemon
+
+    def stop(self):
+        self.daemon.stop()
+
+
+class Pulsing(Site):
+    """A pacekeeper whose clients speak Pacemaker's protocol."""
+
+    def __init__(self):
+        super().__init__(1, True, ["--pacemaker", "127.0.0.1:0"])
+
+    def entry(self, part):
+        proxy = super().entry(part)
+        return Door(proxy.pid, proxy.pacemaker_port)
 
 
 def _run_all(bench, commands, timeout):
@@ -138,14 +168,15 @@ def pulses(bench):
                   ["server", "beats/s", "of due", "requests/s", "CPU s/s", "requests per CPU-s", "of Pacemaker",
                    "beats per CPU-s", "of Pacemaker", "MiB", "of Pacemaker", "beat p50 ms", "p99 ms", "errors"])
     rows = []
-    for name in ("Pacemaker", "pacekeeper", "ZooKeeper"):
-        site = None if name == "Pacemaker" else Site(1, name == "pacekeeper")
-        server = Pacemaker(lib).start() if site is None else site.entry(0)
-        argv = command("pulses" if site is None else "storm", [server], {"it": server.pid}, workers=workers,
-                       seconds=seconds, warmup=warmup)
+    for name, where, load in (("Pacemaker", lambda: Alone(Pacemaker(lib).start()), "pulses"),
+                              ("pacekeeper, as Pacemaker", Pulsing, "pulses"),
+                              ("pacekeeper", lambda: Site(1, True), "storm"),
+                              ("ZooKeeper", lambda: Site(1, False), "storm")):
+        site = where()
+        argv = command(load, [site.entry(0)], {"it": site.entry(0).pid}, workers=workers, seconds=seconds, warmup=warmup)
         for r in _run_all(bench, [argv], timeout=600):
             rows.append((name, r, r["it_req_per_cpu_s"] * r["it_cpu_s"] / r["seconds"]))
-        (site or server).stop()
+        site.stop()
     base = next((r for name, r, _ in rows if name == "Pacemaker"), None)
     for name, r, rate in rows:
         per = r["beats"] / r["it_cpu_s"] if r["it_cpu_s"] else 0

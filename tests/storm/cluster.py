@@ -34,14 +34,19 @@ SLOTS = 4                        # of each supervisor
 
 
 class Cluster:
-    """secure: the daemons authenticate by SASL, workers by their topologies' digests, and ACLs say who may what."""
+    """secure: the daemons authenticate by SASL, workers by their topologies' digests, and ACLs say who may what.
+    pacemaker: Storm keeps its heartbeats in a Pacemaker, which is pacekeeper."""
 
-    def __init__(self, home, through, secure=False):
+    def __init__(self, home, through, secure=False, pacemaker=False):
         self.home, self.line, self.through = home, home.line, through
         self.folder = rig.temp_dir()
         hosts.folders.append(self.folder)
         self.settings, self.jvm, server_cfg, server_jvm = "", [], "", []
         self.secured = secure
+        self.pacemaker_port = free_ports(1)[0] if pacemaker else None
+        if pacemaker:
+            self.settings = (f'storm.cluster.state.store: "{self.line.pacemaker_store}"\n'
+                             f'pacemaker.servers: ["127.0.0.1"]\npacemaker.port: {self.pacemaker_port}\n')
         if secure:
             self.settings = 'storm.zookeeper.superACL: "sasl:storm"\n'
             # Since ZooKeeper 3.9 the client knows a mode without MD5, and it is the default.
@@ -138,7 +143,10 @@ class Cluster:
         """One pacekeeper, as an operator starts it: with the storm.yaml that knows the ensemble."""
         with open(self.old_yaml, "w") as f:
             f.write(self.hosts["nimbus-1"].storm_yaml_with(*self.direct_addresses()))
-        self.proxies[address] = Pacekeeper(None, None, ["--storm-yaml", self.old_yaml] + list(args),
+        args = list(args)
+        if self.pacemaker_port and "--pacemaker" not in args:       # by itself it would listen on every address
+            args += ["--pacemaker", f"127.0.0.1:{self.pacemaker_port}"]
+        self.proxies[address] = Pacekeeper(None, None, ["--storm-yaml", self.old_yaml] + args,
                                            listen=f"{address}:{self.proxy_port}").start()
         return self.proxies[address]
 

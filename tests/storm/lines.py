@@ -6,7 +6,7 @@ Storm, whose liveness is RPC; in 1.2 a worker lives as long as its heartbeat in 
 from collections import namedtuple
 
 Line = namedtuple("Line", "name version pom worker_lib release nimbus supervisor ui logviewer worker heartbeats "
-                          "settings liveness")
+                          "settings liveness pacemaker_store")
 
 # Defaults poll every 100 us and flush every 1 ms: idle workers would take a fifth of a core each.
 CHEAP_2 = """executor.metrics.frequency.secs: 3
@@ -30,11 +30,13 @@ LINES = {
         nimbus="org.apache.storm.daemon.nimbus.Nimbus", supervisor="org.apache.storm.daemon.supervisor.Supervisor",
         ui=None, logviewer=None,                  # their artifact is not published
         worker="org.apache.storm.daemon.worker.Worker", heartbeats="org.apache.storm.command.Heartbeats",
-        settings=CHEAP_2, liveness="RPC"),
+        settings=CHEAP_2, liveness="RPC",
+        pacemaker_store="org.apache.storm.cluster.PaceMakerStateStorageFactory"),
     "1.2": Line(
         name="1.2", version="1.2.4", pom="home-1.2.xml", worker_lib="lib", release="8",
         nimbus="org.apache.storm.daemon.nimbus", supervisor="org.apache.storm.daemon.supervisor.Supervisor",
         ui="org.apache.storm.ui.core", logviewer="org.apache.storm.daemon.logviewer",
         worker="org.apache.storm.daemon.worker", heartbeats="org.apache.storm.command.heartbeats",
-        settings=CHEAP_1, liveness="heartbeats"),
+        settings=CHEAP_1, liveness="heartbeats",
+        pacemaker_store="org.apache.storm.pacemaker.pacemaker_state_factory"),
 }

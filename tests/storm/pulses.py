@@ -1,16 +1,26 @@
-"""The same messages at Storm's own Pacemaker and at pacekeeper: random ones in pipelines, and replies compared.
+"""Clusters whose state store is Pacemaker's, with pacekeeper as that Pacemaker; and the two daemons side by side.
 
-Happy path: compare(jars, daemon args) sends the same script to both, and every reply of one is the other's but for the
+Happy path: compare() sends the same script of random messages to both, and every reply of one is the other's but for the
 order of names in a list. What a difference is about is printed with the messages before it. Not sent is what the two are
 documented to answer differently (pacekeeper(8), PACEMAKER'S CLIENTS): bytes that end Storm's daemon, a path that is no
-whole name, a pulse outside workerbeats.
+whole name, a pulse outside workerbeats. The scenario then looks at a cluster: its beats, a kill, the clean-up.
+By hand: tests/run tests/storm/pulses.py FOLDER_OF_JARS SEEDS.
 """
+import os
 import random
 import sys
+import time
 
 import pulse
 import rig
+import topologies
+from daemon import Pacekeeper
+from figures import Moment, by_class, rate
 from pulse import message, path_data, pulse_data
+from scenario import Scenario, must
+from watch import BEAT_SECONDS, Episode
+
+SECONDS = 12
 
 KINDS = ([pulse.SEND_PULSE] * 6 + [pulse.GET_PULSE] * 4 + [pulse.GET_ALL_NODES] * 3 + [pulse.EXISTS] * 2 +
          [pulse.DELETE_PATH, pulse.DELETE_PULSE_ID, pulse.CREATE_PATH, pulse.GET_ALL_PULSE, 5, 18])
@@ -68,20 +78,66 @@ def compare(theirs, ours, seed, rounds=150):
     return count
 
 
-def main(jars, seeds):
-    sys.path.insert(0, rig.top_srcdir() + "/tests/bench")
+def compare_daemons(jars, seeds, rounds=150):
+    """Storm's own Pacemaker beside a pacekeeper of its own; how many messages were answered the same."""
+    sys.path.insert(0, os.path.join(rig.top_srcdir(), "tests", "bench"))
     from pacemaker import Pacemaker
     zk = rig.zookeeper_with("/storm", "/storm/workerbeats")
     daemon = Pacemaker(jars).start()
-    proxy = rig.Pacekeeper(zk.connect_string, mounts=["/storm/workerbeats"], config="instances: none\n",
-                           args=["--pacemaker", "127.0.0.1:0"]).start()
+    proxy = Pacekeeper(zk.connect_string, mounts=["/storm/workerbeats"], config="instances: none\n",
+                       args=["--pacemaker", "127.0.0.1:0"]).start()
     try:
-        return sum(compare(("127.0.0.1", daemon.port), ("127.0.0.1", proxy.pacemaker_port), seed) for seed in seeds)
+        addresses = ("127.0.0.1", daemon.port), ("127.0.0.1", proxy.pacemaker_port)
+        return sum(compare(*addresses, seed, rounds) for seed in seeds)
     finally:
         daemon.stop()
         proxy.stop()
         zk.stop()
 
 
+# ---- a cluster whose state store is Pacemaker's -----------------------------------------------------------------
+
+def measure_pulses(cluster, note):
+    if cluster.line.name == "2.8":
+        note("messages answered as by Storm's Pacemaker", compare_daemons(cluster.home.root + "/lib", [1], 60))
+    beats = cluster.beats()
+    start = Moment(cluster)
+    time.sleep(SECONDS)
+    end = Moment(cluster)
+    seconds = end.time - start.time
+    beaten = sum(stat.version - beats[path].version for path, stat in cluster.beats().items() if path in beats)
+    note("beats/s, as ZooKeeper's clients see them", float(rate(beaten, seconds)))
+    note("messages/s", float(rate(end.proxies["pk_pulse_messages"] - start.proxies["pk_pulse_messages"], seconds)))
+    note("transactions/s workerbeats", float(rate(by_class(start, end)["workerbeats"], seconds)))
+    note("statistics that Nimbus has", int(cluster.ui.topology(cluster.ui.topologies()["steady"]["id"])["emitted"] > 0))
+    measure_restart(cluster, note)
+    topologies.measure_end(cluster, note)
+
+
+def measure_restart(cluster, note):
+    """kill -9: the pulses are gone with it, and come again."""
+    with Episode(cluster) as e:
+        cluster.restart_proxy()
+        e.settle(stable=5)
+        note("killed pacekeeper: whole again after, s", round(e.recovery, 1))
+        note("killed pacekeeper: workers restarted", len(e.restarted))
+        note("killed pacekeeper: daemons ended", ", ".join(e.exited) or 0)
+
+
+def pulse_rules(line):
+    same = [must("messages answered as by Storm's Pacemaker", lambda v: v > 100, "all of them")]
+    return (same if line.name == "2.8" else []) + [
+        must("beats/s, as ZooKeeper's clients see them", lambda v: v >= 0.8 * 2 / BEAT_SECONDS, "both workers beat"),
+        must("transactions/s workerbeats", lambda v: v == 0, "no heartbeat reaches the ensemble"),
+        must("statistics that Nimbus has", lambda v: v == 1, "Nimbus reads the pulses"),
+        must("killed pacekeeper: workers restarted", lambda v: v == 0, "no worker is restarted or reassigned"),
+        must("killed pacekeeper: daemons ended", lambda v: v == 0, "every client reconnects"),
+    ] + [must(label, lambda v: v == 0, "Nimbus has cleaned up") for label in (
+        "znodes left below workerbeats, as Storm sees it", "znodes left below workerbeats in the ensemble",
+        "znodes left in pacekeeper")]
+
+
+PULSES = Scenario("pulses", "Storm's state store is Pacemaker, which is pacekeeper", measure_pulses, pulse_rules, "through")
+
 if __name__ == "__main__":
-    print(main(sys.argv[1], range(int(sys.argv[2]))), "messages, the same replies")
+    print(compare_daemons(sys.argv[1], range(int(sys.argv[2]))), "messages, the same replies")
