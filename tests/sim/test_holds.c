@@ -1,6 +1,6 @@
 /*
- * Held clients against an oracle: random clients leave watches and read, somebody else writes, servers are lost in every
- * way, find others or do not, in virtual time and in pieces.
+ * Held clients against an oracle: random clients leave watches and read, somebody else writes, servers are lost in
+ * every way, find others or do not, in virtual time and in pieces.
  *
  *   test_holds                       some thousand schedules, then one run with each deliberate defect (must be found)
  *   PK_ROUNDS=100000 ...             that many schedules
