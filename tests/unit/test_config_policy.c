@@ -73,7 +73,7 @@ static void every_form(void **state)
     assert_int_equal(p->nwriters, 1);
     assert_string_equal(p->writers[0].scheme, "world");
     assert_true(p->exists_reads);
-    assert_string_equal(p->readers[0].id, BOB + 7);
+    assert_string_equal(p->readers[0].id, &BOB[7]);
     assert_true(p->readers[0].upstream);
     assert_string_equal(p->readers[1].id, "CN=a,O=b");
     assert_false(p->readers[1].upstream);
@@ -136,13 +136,13 @@ static void digest(void **state)
     const struct core_policy *p = policy_of("jaas: %s\nmounts: [{path: /m, auth: digest}, {path: /n}]");
     assert_int_equal(p->nreaders, 2);
     assert_string_equal(p->readers[0].scheme, "digest");
-    assert_string_equal(p->readers[0].id, BOB + 7);
+    assert_string_equal(p->readers[0].id, &BOB[7]);
     assert_string_equal(p->readers[1].scheme, "sasl");
     assert_string_equal(p->readers[1].id, "bob");
     assert_true(p->readers[1].alias);
     assert_false(pk_policy_hands_over_open(p));
     assert_int_equal(p->nown, 1);
-    assert_string_equal(p->own[0].id, BOB + 7);
+    assert_string_equal(p->own[0].id, &BOB[7]);
     assert_null(pk_policy_view(&config, 1, &view));
     assert_int_equal(config.auth.n, 1);
     assert_memory_equal(config.auth.entries[0].secret, "bob:p", 5);

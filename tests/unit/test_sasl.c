@@ -363,8 +363,8 @@ static void another_realm(void **state)
     s = bob;
     s.uri = "ZooKeeper/ZK-SASL-MD5"; /* Java compares without regard to case */
     expect_spoken(s, "bob");
-    static const char *const others[] = {"zookeeper/" HOST "/" HOST, "zookeeper", "imap/" HOST, "zookeeper/",
-                                         ""};
+    static const char twice[] = "zookeeper/" HOST "/" HOST, imap[] = "imap/" HOST;
+    static const char *const others[] = {twice, "zookeeper", imap, "zookeeper/", ""};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         s.uri = others[i];
         expect_spoken(s, NULL);

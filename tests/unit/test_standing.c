@@ -64,10 +64,11 @@ static void one_step(void)
     uint8_t kind = once[sup_below(&rng, 3)], *at = &expected[who][i];
     int32_t event = 1 + (int32_t)sup_below(&rng, 4);
     struct pk_bytes path = path_of(i);
-    switch (sup_below(&rng, 6)) {
+    uint32_t step = sup_below(&rng, 6);
+    switch (step) {
     case 0:
-        kind = PK_STAND_LASTING; /* falls through */
     case 1:
+        kind = step == 0 ? PK_STAND_LASTING : kind;
         assert_int_equal(pk_standing_add(&paths, &clients[who], path, kind), PK_OK);
         expect_add(at, kind);
         break;
