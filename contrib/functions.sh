@@ -7,7 +7,7 @@ packages_build=(autoconf automake binutils gcc libc6-dev libmicrohttpd-dev libsa
 # shellcheck disable=SC2034
 packages_tests=(chromium-headless-shell clang clang-format-14 default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev
     libcurator-framework-java libcurator-recipes-java libsasl2-modules libsasl2-modules-gssapi-mit libzookeeper-mt-dev
-    procps prometheus python3 python3-kazoo systemd xz-utils zookeeper)
+    openssl procps prometheus python3 python3-kazoo systemd xz-utils zookeeper)
 
 # shellcheck disable=SC2034
 packages_package=(adduser debhelper dpkg-dev git libcmocka-dev lintian python3 rpm)

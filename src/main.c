@@ -4,6 +4,7 @@
 #include "io/command/operator.h"
 #include "io/config/adopt.h"
 #include "io/config/options.h"
+#include "io/config/tlsfiles.h"
 #include "io/daemon/run.h"
 #include "io/doctor/doctor.h"
 #include "io/savings/savings.h"
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
         pk_options_summary(config);
     else
         status = pk_daemon_run(config, &options);
+    pk_tlsfiles_drop(config);
     pk_config_forget_secrets(config);
     free(config);
     return status;

@@ -32,6 +32,17 @@ static bool is_word(const uint8_t *p)
     return true;
 }
 
+/* Whose first bytes these are, which would be a length beyond every bound. */
+static enum pk_close stranger(const uint8_t *p)
+{
+    static const uint8_t tls[] = {0x16, 0x03}, v1[] = {'P', 'R', 'O', 'X'}, v2[] = {'\r', '\n', '\r', '\n'};
+    if (memcmp(p, tls, sizeof tls) == 0)
+        return PK_CLOSE_TLS_AT_PLAIN_PORT;
+    if (memcmp(p, v1, sizeof v1) == 0 || memcmp(p, v2, sizeof v2) == 0)
+        return PK_CLOSE_PROXY_HEADER;
+    return PK_CLOSE_MALFORMED_LENGTH;
+}
+
 static uint32_t longest(const struct core *core, const struct pk_client *c)
 {
     if (c->kind == PK_KIND_PACEMAKER)
@@ -51,7 +62,8 @@ static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p
         memcpy(c->four_letter, p, 4);
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_FOUR_LETTER);
     } else {
-        pk_conn_close(&core->conns, &c->up, PK_CLOSE_MALFORMED_LENGTH);
+        bool first = c->state == PK_CLIENT_HANDSHAKE;
+        pk_conn_close(&core->conns, &c->up, first ? stranger(p) : PK_CLOSE_MALFORMED_LENGTH);
     }
     return 0;
 }

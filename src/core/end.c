@@ -62,6 +62,8 @@ static void count_close(struct core_stats *stats, enum pk_close why)
 {
     switch (why) {
     case PK_CLOSE_MALFORMED_LENGTH:
+    case PK_CLOSE_TLS_AT_PLAIN_PORT:
+    case PK_CLOSE_PROXY_HEADER:
     case PK_CLOSE_MALFORMED_REQUEST:
     case PK_CLOSE_MALFORMED_CONNECT:
     case PK_CLOSE_MALFORMED_MESSAGE:

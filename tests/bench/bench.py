@@ -20,12 +20,13 @@ import relays
 import replay
 import rig
 import store
+import tls
 from runner import Bench
 from table import Table
 
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
-    store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, replay.replay, replay.pulses)}
+    store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, replay.replay, replay.pulses)}
 ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
 
 

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 
 from procs import need, temp_dir
-from zkserver import java_classpath
+from zkserver import NETTY, java_classpath
 
 JARS = ("zookeeper", "slf4j-nop", "guava", "curator-client", "curator-framework", "curator-recipes")
 JVM = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.jmx.log4j.disable=true"]
@@ -44,20 +44,22 @@ def java_classes():
     return _built["java"]
 
 
-def java_argv(program, *args, jvm=()):
+def java_argv(program, *args, jvm=(), netty=False):
+    """netty: with what the client needs for TLS."""
     classes = java_classes()
+    jars = JARS + NETTY if netty else JARS
     return [need("java", "default-jre-headless")] + JVM + list(jvm) + \
-        ["-cp", classes + ":" + java_classpath(*JARS), program] + list(args)
+        ["-cp", classes + ":" + java_classpath(*jars), program] + list(args)
 
 
-def java(program, *args, jvm=(), timeout=60):
+def java(program, *args, jvm=(), timeout=60, netty=False):
     """Runs a Java program and returns its standard output."""
-    return _run(java_argv(program, *args, jvm=jvm), timeout)
+    return _run(java_argv(program, *args, jvm=jvm, netty=netty), timeout)
 
 
-def zkcli(connect, commands, timeout=60):
+def zkcli(connect, commands, timeout=60, jvm=(), netty=False):
     """Runs ZooKeeper's command line client with these commands and returns all that it wrote."""
-    return _run(java_argv("org.apache.zookeeper.ZooKeeperMain", "-server", connect), timeout,
+    return _run(java_argv("org.apache.zookeeper.ZooKeeperMain", "-server", connect, jvm=jvm, netty=netty), timeout,
                 "\n".join(commands + ["quit", ""]), True)
 
 

@@ -6,6 +6,7 @@ the same. Names on the command line choose tests. Servers that a file's tests sh
 rig.shared(key, maker). A missing component fails the test and names its Debian package.
 """
 import os
+import re
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ from zkserver import Ensemble, JAVA_FOLDER, ZooKeeper, java_classpath, words
 
 __all__ = ["Ensemble", "JAVA_FOLDER", "Kdc", "Missing", "Pacekeeper", "Process", "REALM", "ZooKeeper",
            "cleanup", "daemon_path", "eventually", "free_port", "free_ports", "java_classpath", "main", "need",
-           "need_module", "shared", "temp_dir", "top_srcdir", "words",
+           "need_module", "said", "shared", "temp_dir", "top_srcdir", "words",
            "zookeeper_with"]
 
 _shared = {}
@@ -36,6 +37,12 @@ def shared(key, maker):
     if key not in _shared:
         _shared[key] = maker()
     return _shared[key]
+
+
+def said(daemon, pattern, timeout=10.0):
+    """Waits until the daemon's log has the pattern; returns what its first group matched, or all that matched."""
+    found = eventually(lambda: re.search(pattern, daemon.log()), timeout, f"`{pattern}` in the daemon's log")
+    return found.group(1 if found.groups() else 0)
 
 
 def zookeeper_with(*paths, **options):

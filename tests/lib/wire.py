@@ -32,10 +32,10 @@ class Conn:
     ConnectResponse), events (what call() met: (type, state, path)), last_zxid (highest header zxid seen).
     A refused session (unknown, wrong password) leaves session and timeout 0; a connection that is closed instead
     of answered raises Closed. read_only None sends the 44-byte request. connect=False only opens the socket. source: the
-    address of this machine to come from."""
+    address of this machine to come from. tls: a context of ssl. first: bytes that come before all others."""
 
     def __init__(self, addr, timeout_ms=10000, session=0, passwd=b"\0" * 16, last_zxid=0, read_only=False,
-                 connect=True, source=""):
+                 connect=True, source="", tls=None, first=b""):
         self.timeout, self.session, self.passwd = timeout_ms, session, passwd
         self.response_bytes = None
         self.events = []
@@ -45,6 +45,10 @@ class Conn:
         self._deadline = None
         self.sock = socket.create_connection(addr, timeout=10, source_address=(source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if first:
+            self.sock.sendall(first)
+        if tls:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=addr[0])
         if connect:
             self.handshake(last_zxid, read_only)
 

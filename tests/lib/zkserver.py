@@ -18,9 +18,15 @@ JVM = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfD
        "-Dzookeeper.preAllocSize=1024"]
 
 
+# What TLS needs and zookeeper.jar does not name completely.
+NETTY = ("netty-handler", "netty-common", "netty-buffer", "netty-transport", "netty-resolver", "netty-codec",
+         "netty-transport-native-epoll", "netty-transport-native-unix-common")
+
+
 def java_classpath(*names):
     """The class path of jars by name, each checked to be there."""
-    packages = {"zookeeper": "libzookeeper-java", "slf4j": "libslf4j-java", "guava": "libguava-java"}
+    packages = {"zookeeper": "libzookeeper-java", "slf4j": "libslf4j-java", "guava": "libguava-java",
+                "netty": "libnetty-java"}
     jars = []
     for name in names:
         stem = name.split("-")[0]
@@ -89,7 +95,8 @@ class ZooKeeper:
             self.port = free_port()
         config = self._write_config()
         argv = [need("java", "default-jre-headless")] + JVM + self.jvm
-        argv += ["-cp", java_classpath("zookeeper", "slf4j-simple"),
+        jars = NETTY if "secureClientPort" in self.extra_cfg else ()
+        argv += ["-cp", java_classpath("zookeeper", "slf4j-simple", *jars),
                  "org.apache.zookeeper.server.quorum.QuorumPeerMain", config]
         self.process = Process(argv, os.path.join(self.dir, "log"), cwd=self.dir).start()
         return self

@@ -10,6 +10,7 @@
 #include "io/config/file.h"
 #include "io/config/mounts.h"
 #include "io/config/stormyaml.h"
+#include "io/config/tlsfiles.h"
 #include "io/loop/log.h"
 #include "tests/lib/support.h"
 
@@ -106,6 +107,37 @@ static void sample_is_the_defaults(void **state)
         fail_msg("the sample does not show %s", key);
 #include "io/config/config.def"
 #undef X
+}
+
+static void files_of_tls(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"tls: {certificate: /x}", "no address is given"},
+        {"tls: {listen: '*:1'}", "needs both certificate and key"},
+        {"tls: {listen: '*:1', certificate: /x, key: /y, client: required}", "it needs ca"},
+        {"tls: {listen: '*:1', certificate: /no/where, key: /no/where}", "/no/where cannot be read"},
+        {"upstream-tls: {certificate: /x}", "need each other"},
+        {"upstream-tls: {certificate: /x, key: /y}", "it needs ca"},
+        {"upstream-tls: {ca: /no/where}", "/no/where cannot be read"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        good(bad[i].text);
+        assert_int_equal(pk_tlsfiles_read(&config, &error), PK_EINVAL);
+        assert_non_null(strstr(error.text, bad[i].why));
+        pk_tlsfiles_drop(&config);
+    }
+    good("tls: {listen: ['*:1', '*:2'], client: optional, min-version: 1.3}\nproxy-protocol: [10.0.0.0/8, "
+         "'::1']");
+    assert_int_equal(config.ntls_listens, 2);
+    assert_int_equal(config.tls_min_version, 1);
+    assert_int_equal(config.nproxies, 2);
+    good("upstream: a:1");
+    assert_int_equal(pk_tlsfiles_read(&config, &error), PK_OK);
+    assert_null(config.tls);
+    assert_null(config.upstream_tls);
 }
 
 static void whole_file(void **state)
@@ -392,17 +424,12 @@ static void too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_values),
-        cmocka_unit_test(sample_is_the_defaults),
-        cmocka_unit_test(whole_file),
-        cmocka_unit_test(empty_files),
-        cmocka_unit_test(mistakes_have_a_line),
-        cmocka_unit_test(wrong_addresses),
-        cmocka_unit_test(wrong_mounts),
-        cmocka_unit_test(mount_values),
-        cmocka_unit_test(texts_and_switches),
-        cmocka_unit_test(words),
-        cmocka_unit_test(values_are_shown_as_written),
+        cmocka_unit_test(default_values),  cmocka_unit_test(sample_is_the_defaults),
+        cmocka_unit_test(files_of_tls),    cmocka_unit_test(whole_file),
+        cmocka_unit_test(empty_files),     cmocka_unit_test(mistakes_have_a_line),
+        cmocka_unit_test(wrong_addresses), cmocka_unit_test(wrong_mounts),
+        cmocka_unit_test(mount_values),    cmocka_unit_test(texts_and_switches),
+        cmocka_unit_test(words),           cmocka_unit_test(values_are_shown_as_written),
         cmocka_unit_test(too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,6 +188,28 @@ static void bad_lengths(void **state)
     }
 }
 
+static void strangers_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        enum pk_close why;
+    } all[] = {
+        {"\x16\x03\x01\x02", PK_CLOSE_TLS_AT_PLAIN_PORT}, {"\x16\x02\x01\x02", PK_CLOSE_MALFORMED_LENGTH},
+        {"PROXY TCP4 ", PK_CLOSE_PROXY_HEADER},           {"\r\n\r\n", PK_CLOSE_PROXY_HEADER},
+        {"GET / HTTP", PK_CLOSE_MALFORMED_LENGTH},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        c = sim_open(&s);
+        send_raw(c, all[i].bytes, strlen(all[i].bytes));
+        sim_expect_closed(&s, c, all[i].why);
+        sim_forget(&s, c);
+    }
+    c = sim_connect(&s, 10000);
+    send_raw(c, all[0].bytes, 4);
+    sim_expect_closed(&s, c, PK_CLOSE_MALFORMED_LENGTH);
+}
+
 /* Once a connect request might announce a megabyte, and hold it. */
 static void long_connect_request(void **state)
 {
@@ -408,6 +430,7 @@ int main(void)
         CASE_ALONE(fenced_unread),
         CASE_ALONE(words),
         CASE_ALONE(bad_lengths),
+        CASE_ALONE(strangers_are_told_apart),
         CASE_ALONE(long_connect_request),
         CASE_ALONE(dismissed),
         CASE_ALONE(largest_frame),

@@ -97,7 +97,7 @@ enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *er
         return pk_config_fail(error, NULL, 0,
                               "no server of the ensemble is named: give --upstream HOST:PORT,..., "
                               "--storm-yaml FILE, or upstream in the configuration file");
-    if (config->nlistens == 0)
+    if (config->nlistens == 0 && config->ntls_listens == 0)
         return pk_config_fail(error, NULL, 0, "no address to listen on is given");
     for (size_t i = 0; i < config->nmounts; i++)
         if (config->instances[0] != '\0' && pk_config_at_or_below(config->mounts[i].path, config->instances))

@@ -133,6 +133,24 @@ enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, str
     return add_listen(config->listens, &config->nlistens, text, -1, error);
 }
 
+enum pk_err pk_config_add_tls_listen(struct pk_config *config, const char *text,
+                                     struct pk_config_error *error)
+{
+    return add_listen(config->tls_listens, &config->ntls_listens, text, -1, error);
+}
+
+enum pk_err pk_config_add_proxy(struct pk_config *config, const char *text, struct pk_config_error *error)
+{
+    const char *why = "";
+    if (config->nproxies == PK_MAX_PROXIES)
+        return pk_config_fail(error, NULL, 0, "more than %d networks", PK_MAX_PROXIES);
+    struct pk_network *network = &config->proxies[config->nproxies];
+    if (pk_network_parse(network, text, &why) != PK_OK)
+        return pk_config_fail(error, NULL, 0, "\"%.100s\": %s", text, why);
+    config->nproxies++;
+    return PK_OK;
+}
+
 enum pk_err pk_config_add_pacemaker(struct pk_config *config, const char *text, struct pk_config_error *error)
 {
     config->pacemaker_listens_from = config->source;

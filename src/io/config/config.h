@@ -16,6 +16,7 @@
 #include "io/config/auth.h"
 #include "io/config/error.h"
 #include "io/config/hostport.h"
+#include "io/config/networks.h"
 #include "io/config/sasl_settings.h"
 #include "io/config/value.h"
 #include "io/config/whos.h"
@@ -24,6 +25,7 @@ enum {
     PK_MAX_LISTENS = 16,
     PK_MAX_SERVERS = 32,
     PK_MAX_MOUNTS = 32,
+    PK_MAX_PROXIES = 32,
     PK_MOUNT_PATH = 1024,
     PK_MAX_NOTES = 12,
     PK_MAX_ADMIN_LISTENS = 8
@@ -60,6 +62,8 @@ enum {
 #undef X
 };
 
+struct pk_tls_context;
+
 struct pk_config {
     enum pk_origin source; /* of what is set now */
     uint8_t origins[PK_KEYS];
@@ -71,6 +75,10 @@ struct pk_config {
     size_t nlistens;
     struct pk_hostport pacemaker_listens[PK_MAX_LISTENS]; /* the same, for Pacemaker's clients */
     size_t npacemaker_listens;
+    struct pk_hostport tls_listens[PK_MAX_LISTENS]; /* the same, where TLS is spoken */
+    size_t ntls_listens;
+    struct pk_network proxies[PK_MAX_PROXIES]; /* from where each connection begins with a PROXY header */
+    size_t nproxies;
     struct pk_hostport servers[PK_MAX_SERVERS];
     size_t nservers;
     struct pk_config_mount mounts[PK_MAX_MOUNTS];
@@ -80,6 +88,7 @@ struct pk_config {
     size_t nadmin_listens;
     char admin_token[PK_ADMIN_TOKEN]; /* what admin_token_file holds, empty for none */
     struct pk_sasl_settings sasl;
+    struct pk_tls_context *tls, *upstream_tls; /* what the files of both sections hold; NULL: no TLS */
     struct pk_config_note notes[PK_MAX_NOTES];
     size_t nnotes;
 };
@@ -111,6 +120,11 @@ enum pk_err pk_config_add_admin(struct pk_config *config, const char *text,
 /* The same for Pacemaker's clients; a missing port is Pacemaker's own, "none" is no address. */
 enum pk_err pk_config_add_pacemaker(struct pk_config *config, const char *text,
                                     struct pk_config_error *error) PK_NODISCARD;
+enum pk_err pk_config_add_tls_listen(struct pk_config *config, const char *text,
+                                     struct pk_config_error *error) PK_NODISCARD;
+/* A network from where each connection begins with a PROXY header. */
+enum pk_err pk_config_add_proxy(struct pk_config *config, const char *text,
+                                struct pk_config_error *error) PK_NODISCARD;
 /* True when the servers include this one. */
 bool pk_config_has_server(const struct pk_config *config, const struct pk_hostport *server);
 /* One server or several with commas between; a missing port is default_port. */

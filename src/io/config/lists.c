@@ -23,6 +23,9 @@ static const struct pk_config_list lists[] = {
      pk_config_add_admin},
     {"pacemaker.listen", offsetof(struct pk_config, npacemaker_listens), "HOST:PORT",
      pk_config_add_pacemaker},
+    {"tls.listen", offsetof(struct pk_config, ntls_listens), "HOST:PORT", pk_config_add_tls_listen},
+    {"proxy-protocol", offsetof(struct pk_config, nproxies), "a network like 10.0.0.0/8",
+     pk_config_add_proxy},
     {"mounts", offsetof(struct pk_config, nmounts), "PATH=MODE or path and mode", pk_config_add_mount},
 };
 

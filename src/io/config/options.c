@@ -16,6 +16,7 @@
 #include "io/config/policy.h"
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
+#include "io/config/tlsfiles.h"
 
 enum { LISTEN = 256, UPSTREAM, MOUNT, PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL, ADMIN };
 
@@ -247,6 +248,8 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
     if (err == PK_OK)
         err = read_token(options, config, error);
     if (err == PK_OK)
+        err = pk_tlsfiles_read(config, error);
+    if (err == PK_OK)
         err = read_credentials(options, config, error);
     if (err == PK_OK)
         err = read_sasl(config, error);
@@ -290,12 +293,17 @@ static void auth_summary(const struct pk_config *config)
     printf("%s %s\n", config->auth.n > 0 ? " of" : "nothing in", config->auth_file);
 }
 
+static void listen_summary(const char *what, const struct pk_hostport *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf("%s %s:%u\n", what, list[i].host[0] != '\0' ? list[i].host : "*", list[i].port);
+}
+
 void pk_options_summary(const struct pk_config *config)
 {
     char text[PK_VALUE_TEXT];
-    for (size_t i = 0; i < config->nlistens; i++)
-        printf("listen    %s:%u\n", config->listens[i].host[0] != '\0' ? config->listens[i].host : "*",
-               config->listens[i].port);
+    listen_summary("listen   ", config->listens, config->nlistens);
+    listen_summary("tls      ", config->tls_listens, config->ntls_listens);
     for (size_t i = 0; i < config->nadmin_listens; i++)
         printf("admin     %s\n", config->admin_listens[i]);
     for (size_t i = 0; i < config->npacemaker_listens; i++)
@@ -303,7 +311,8 @@ void pk_options_summary(const struct pk_config *config)
                config->pacemaker_listens[i].host[0] != '\0' ? config->pacemaker_listens[i].host : "*",
                config->pacemaker_listens[i].port, config->pacemaker_mount);
     for (size_t i = 0; i < config->nservers; i++)
-        printf("upstream  %s:%u\n", config->servers[i].host, config->servers[i].port);
+        printf("upstream  %s:%u%s\n", config->servers[i].host, config->servers[i].port,
+               config->upstream_tls != NULL ? " with TLS" : "");
     for (size_t i = 0; i < config->nmounts; i++)
         printf("mount     %s=%s\n", config->mounts[i].path, pk_config_show_mount(config, i, text));
     if (config->instances[0] != '\0' && pk_config_holds(config))

@@ -105,11 +105,10 @@ static void add_name(struct pk_selves *selves, const struct pk_hostport *where, 
     freeaddrinfo(found);
 }
 
-void pk_selves_find(struct pk_selves *selves, const struct pk_config *config, bool names)
+static void add_all(struct pk_selves *selves, const struct pk_hostport *listens, size_t n, bool names)
 {
-    selves->n = 0;
-    for (size_t i = 0; i < config->nlistens; i++) {
-        const struct pk_hostport *where = &config->listens[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct pk_hostport *where = &listens[i];
         if (where->port == 0)
             continue;
         if (where->host[0] != '\0' && strcmp(where->host, "*") != 0) {
@@ -121,6 +120,13 @@ void pk_selves_find(struct pk_selves *selves, const struct pk_config *config, bo
         add(selves, &four, true);
         add(selves, &six, true);
     }
+}
+
+void pk_selves_find(struct pk_selves *selves, const struct pk_config *config, bool names)
+{
+    selves->n = 0;
+    add_all(selves, config->listens, config->nlistens, names);
+    add_all(selves, config->tls_listens, config->ntls_listens, names);
 }
 
 bool pk_selves_have(const struct pk_selves *selves, const struct sockaddr *address)

@@ -39,6 +39,9 @@ static enum pk_err parse_level(int64_t *out, const char *text, const char **why)
 }
 
 static const char *const switch_names[] = {"false", "true"}, *const watched_names[] = {"relay", "absorb"};
+static const char *const tls_clients[] = {"none", "optional", "required"},
+                         *const tls_versions[] = {"1.2", "1.3"}, *const tls_verifies[] = {"full", "ca"};
+
 static const char *const format_names[] = {"text", "json"};
 static const char *const method_names[] = {"none", "digest", "kerberos"};
 static const char *const exists_names[] = {"writers", "readers"};
@@ -71,6 +74,24 @@ static enum pk_err parse_exists(int64_t *out, const char *text, const char **why
 {
     *why = "expected writers or readers";
     return choose(out, text, exists_names, 2);
+}
+
+static enum pk_err parse_tls_client(int64_t *out, const char *text, const char **why)
+{
+    *why = "expected none, optional or required";
+    return choose(out, text, tls_clients, 3);
+}
+
+static enum pk_err parse_tls_version(int64_t *out, const char *text, const char **why)
+{
+    *why = "expected 1.2 or 1.3";
+    return choose(out, text, tls_versions, 2);
+}
+
+static enum pk_err parse_tls_verify(int64_t *out, const char *text, const char **why)
+{
+    *why = "expected full or ca";
+    return choose(out, text, tls_verifies, 2);
 }
 
 static enum pk_err parse_period(int64_t *out, const char *text, const char **why)
@@ -227,6 +248,21 @@ static void show_method(int64_t value, char *out)
 static void show_exists(int64_t value, char *out)
 {
     snprintf(out, PK_VALUE_TEXT, "%s", exists_names[value != 0]);
+}
+
+static void show_tls_client(int64_t value, char *out)
+{
+    snprintf(out, PK_VALUE_TEXT, "%s", tls_clients[value]);
+}
+
+static void show_tls_version(int64_t value, char *out)
+{
+    snprintf(out, PK_VALUE_TEXT, "%s", tls_versions[value]);
+}
+
+static void show_tls_verify(int64_t value, char *out)
+{
+    snprintf(out, PK_VALUE_TEXT, "%s", tls_verifies[value]);
 }
 
 static void show_words(int64_t value, char *out)

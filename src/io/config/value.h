@@ -19,22 +19,25 @@ enum pk_type {
 enum { PK_VALUE_TEXT = 512 };
 
 /* How a value of each type is kept. */
-#define PK_KEEP_COUNT(field)      int64_t field;
-#define PK_KEEP_BYTES(field)      int64_t field;
-#define PK_KEEP_TIME(field)       int64_t field;
-#define PK_KEEP_PERIOD(field)     int64_t field;
-#define PK_KEEP_LEVEL(field)      int64_t field;
-#define PK_KEEP_FORMAT(field)     int64_t field;
-#define PK_KEEP_SWITCH(field)     int64_t field;
-#define PK_KEEP_WATCHED(field)    int64_t field;
-#define PK_KEEP_WORDS(field)      int64_t field;
-#define PK_KEEP_MECHANISMS(field) int64_t field;
-#define PK_KEEP_PRINCIPAL(field)  char field[PK_VALUE_TEXT];
-#define PK_KEEP_FILE(field)       char field[PK_VALUE_TEXT];
-#define PK_KEEP_ZNODE(field)      char field[PK_VALUE_TEXT];
-#define PK_KEEP_METHOD(field)     int64_t field;
-#define PK_KEEP_EXISTS(field)     int64_t field;
-#define PK_KEEP_NAME(field)       char field[PK_VALUE_TEXT];
+#define PK_KEEP_COUNT(field)       int64_t field;
+#define PK_KEEP_BYTES(field)       int64_t field;
+#define PK_KEEP_TIME(field)        int64_t field;
+#define PK_KEEP_PERIOD(field)      int64_t field;
+#define PK_KEEP_LEVEL(field)       int64_t field;
+#define PK_KEEP_FORMAT(field)      int64_t field;
+#define PK_KEEP_SWITCH(field)      int64_t field;
+#define PK_KEEP_WATCHED(field)     int64_t field;
+#define PK_KEEP_TLS_CLIENT(field)  int64_t field;
+#define PK_KEEP_TLS_VERSION(field) int64_t field;
+#define PK_KEEP_TLS_VERIFY(field)  int64_t field;
+#define PK_KEEP_WORDS(field)       int64_t field;
+#define PK_KEEP_MECHANISMS(field)  int64_t field;
+#define PK_KEEP_PRINCIPAL(field)   char field[PK_VALUE_TEXT];
+#define PK_KEEP_FILE(field)        char field[PK_VALUE_TEXT];
+#define PK_KEEP_ZNODE(field)       char field[PK_VALUE_TEXT];
+#define PK_KEEP_METHOD(field)      int64_t field;
+#define PK_KEEP_EXISTS(field)      int64_t field;
+#define PK_KEEP_NAME(field)        char field[PK_VALUE_TEXT];
 
 struct pk_bounds {
     int64_t min, max;

@@ -3,9 +3,12 @@
  * ready. Failure modes: a server that was never asked who it is must be asked first (the pair waits for the
  * probe, which others may share); one that has many on their way in lets others wait; one that refuses or is
  * silent is left for the next; when all have been tried the core is told, after a second if none serves: one may begin
- * to. There is one timer for all connects: every attempt has the same time, so the oldest is the first to run out.
+ * to. There is one timer for all connects: every attempt has the same time, so the oldest is the first to run out. A
+ * handshake of TLS has longer, and is looked at with the tick.
  */
 #include "io/conn/dial.h"
+
+#include <stdio.h>
 
 #include "io/config/config.h"
 #include "io/conn/pair.h"
@@ -93,6 +96,39 @@ static void closed_at_once(struct pk_pair *pair)
     pk_pump(conns);
 }
 
+/* Nothing stands between the core and the server any more. */
+static void ready(struct pk_pair *pair)
+{
+    struct pk_pairs *conns = pair->conns;
+    pk_list_del(&pair->wait.list);
+    pk_upstream_connected(conns->upstream, pair->server);
+    core_uplink_release(conns->loop.core, pair->id,
+                        pk_server_release(&conns->upstream->servers[pair->server]));
+    pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, (size_t)pair->server);
+}
+
+static void wait_for_handshake(struct pk_pair *pair)
+{
+    struct pk_pairs *conns = pair->conns;
+    pk_list_del(&pair->wait.list);
+    pair->deadline_us = conns->loop.now_us + conns->loop.config->connect_timeout * PK_TLS_PATIENCE * 1000;
+    pk_list_add_tail(&conns->securing, &pair->wait.list);
+}
+
+void pk_dial_opened(struct pk_pair *pair)
+{
+    pk_side_opened(&pair->uplink);
+    ready(pair);
+}
+
+void pk_dial_refused(struct pk_pair *pair, const char *why)
+{
+    char text[256];
+    snprintf(text, sizeof text, "TLS: %.200s",
+             why != NULL ? why : "it closed the connection in the handshake");
+    next_server(pair, text);
+}
+
 static void connected(uv_connect_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
@@ -109,13 +145,13 @@ static void connected(uv_connect_t *request, int status)
         next_server(pair, uv_strerror(status));
         return;
     }
-    pk_list_del(&pair->wait.list);
-    pk_upstream_connected(conns->upstream, pair->server);
-    pk_side_connected(&pair->uplink);
-    pk_pair_read_uplink(pair);
-    core_uplink_release(conns->loop.core, pair->id,
-                        pk_server_release(&conns->upstream->servers[pair->server]));
-    pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, (size_t)pair->server);
+    struct pk_tls_context *tls = conns->loop.config->upstream_tls;
+    if (!pk_pair_read_uplink(pair, tls))
+        next_server(pair, "memory is short");
+    else if (tls == NULL)
+        ready(pair);
+    else
+        wait_for_handshake(pair);
     pk_pump(conns);
 }
 
@@ -289,6 +325,12 @@ void pk_dial_timeouts(struct pk_pairs *conns)
         if (pair->deadline_us > conns->loop.now_us)
             break;
         too_late(pair);
+    }
+    PK_LIST_EACH(node, tmp, &conns->securing) {
+        struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
+        if (pair->deadline_us > conns->loop.now_us)
+            break;
+        next_server(pair, "TLS: the handshake was not done in time");
     }
     give_up(conns, &conns->upstream->nameless);
     give_up(conns, &conns->upstream->unserved);

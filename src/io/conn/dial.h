@@ -1,9 +1,9 @@
 /*
  * The uplink of a pair: a server is looked for, connected to and left.
  *
- *   pick a server ──► (wait for names, a probe, or a place in the queue) ──► CONNECTING ──► OPEN
- *        ▲                                                                       │
- *        └───────────────── refused, silent, or given up by the core ◄───────────┘
+ *   pick a server ──► (wait for names, a probe, or a place in the queue) ──► CONNECTING ──► (TLS) ──► OPEN
+ *        ▲                                                                       │            │
+ *        └───────────────── refused, silent, or given up by the core ◄───────────┴────────────┘
  */
 #ifndef PK_IO_CONN_DIAL_H
 #define PK_IO_CONN_DIAL_H
@@ -23,6 +23,10 @@ void pk_dial_attach(struct pk_pair *pair, int64_t lost_us);
 void pk_dial_ask(struct pk_pair *pair);
 /* Ends what the uplink is or waits for. */
 void pk_dial_close(struct pk_pair *pair);
+/* The handshake of TLS with the server is done. */
+void pk_dial_opened(struct pk_pair *pair);
+/* It has failed, or the server has closed in the middle of it (NULL). */
+void pk_dial_refused(struct pk_pair *pair, const char *why);
 /* The server has sent something: another may come in its place. */
 void pk_dial_heard(struct pk_pair *pair);
 /* The go of a pair's wait: it looks for a server again; pump afterwards. */

@@ -18,7 +18,7 @@ static bool must_leave(const struct pk_pair *pair)
 
 static void leave(struct pk_pair *pair)
 {
-    if (pair->uplink.state == PK_SIDE_CONNECTING) {
+    if (pair->uplink.state == PK_SIDE_CONNECTING || pair->uplink.state == PK_SIDE_OPENING) {
         pk_list_del(&pair->wait.list);
         pk_dial_open(pair);
     } else if (pair->uplink.state == PK_SIDE_OPEN && pair->service) {

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/conn/opening.h"
 #include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
@@ -71,7 +72,7 @@ static enum pk_err cannot(struct pk_listeners *listeners, const struct pk_hostpo
     return PK_EINVAL;
 }
 
-static enum pk_err add(struct pk_listeners *listeners, enum pk_speaks speaks, int fd)
+static enum pk_err add(struct pk_listeners *listeners, struct pk_port port, int fd)
 {
     if (listeners->n == sizeof listeners->sockets / sizeof *listeners->sockets) {
         close(fd);
@@ -79,7 +80,7 @@ static enum pk_err add(struct pk_listeners *listeners, enum pk_speaks speaks, in
     }
     struct pk_listener *l = &listeners->sockets[listeners->n];
     l->all = listeners;
-    l->speaks = speaks;
+    l->port = port;
     l->fd = fd;
     if (uv_poll_init(&listeners->conns->loop.uv, &l->poll, fd) != 0) {
         close(fd);
@@ -91,12 +92,12 @@ static enum pk_err add(struct pk_listeners *listeners, enum pk_speaks speaks, in
 }
 
 /* A name may have several addresses; all of them are listened on, as far as there is room. */
-static enum pk_err open_one(struct pk_listeners *listeners, enum pk_speaks speaks,
+static enum pk_err open_one(struct pk_listeners *listeners, struct pk_port spoken,
                             const struct pk_hostport *where)
 {
     if (every_address(where)) {
         int fd = open_every(listeners, where->port);
-        return fd < 0 ? cannot(listeners, where, strerror(errno)) : add(listeners, speaks, fd);
+        return fd < 0 ? cannot(listeners, where, strerror(errno)) : add(listeners, spoken, fd);
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     char port[8];
@@ -108,7 +109,7 @@ static enum pk_err open_one(struct pk_listeners *listeners, enum pk_speaks speak
     for (struct addrinfo *a = found; a != NULL && result == PK_OK; a = a->ai_next) {
         int fd = open_socket(listeners, a->ai_addr, a->ai_addrlen, false);
         if (fd >= 0)
-            result = add(listeners, speaks, fd);
+            result = add(listeners, spoken, fd);
         else if (errno != EAFNOSUPPORT && (errno != EADDRNOTAVAIL || found->ai_next == NULL))
             result = cannot(listeners, where, strerror(errno));
     }
@@ -129,20 +130,6 @@ static void room(struct pk_waiter *wait, bool turned_away)
     pk_listeners_resume(listeners);
 }
 
-static enum pk_err open_list(struct pk_listeners *listeners, enum pk_speaks speaks,
-                             const struct pk_hostport *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t before = listeners->n;
-        enum pk_err err = open_one(listeners, speaks, &list[i]);
-        if (err == PK_OK && listeners->n == before)
-            err = cannot(listeners, &list[i], "no address of this machine");
-        if (err != PK_OK)
-            return err;
-    }
-    return PK_OK;
-}
-
 /* Clients would wait there for ever: the manager keeps its socket open whatever we do. */
 static enum pk_err check_inherited(struct pk_listeners *listeners)
 {
@@ -157,19 +144,6 @@ static enum pk_err check_inherited(struct pk_listeners *listeners)
            "the socket %s of the service manager listens on %s, which listen does not name: name it there",
            name, text);
     return PK_EINVAL;
-}
-
-enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns, size_t pair_limit)
-{
-    const struct pk_config *config = conns->loop.config;
-    listeners->conns = conns;
-    listeners->pair_limit = pair_limit;
-    pk_waiter_init(&listeners->paused, room);
-    enum pk_err err = open_list(listeners, PK_SPEAKS_ZOOKEEPER, config->listens, config->nlistens);
-    if (err == PK_OK)
-        err =
-            open_list(listeners, PK_SPEAKS_PACEMAKER, config->pacemaker_listens, config->npacemaker_listens);
-    return err == PK_OK ? check_inherited(listeners) : err;
 }
 
 /* Ends the oldest client that has not sent a connect request, from there or from anywhere (NULL). */
@@ -201,7 +175,7 @@ static void pause_accept(struct pk_listeners *listeners, const char *why)
            pk_pairs_clients(conns), why);
 }
 
-static void reject(struct pk_listeners *listeners, int fd, const union pk_address *peer, const char *limit,
+static void reject(struct pk_listeners *listeners, const union pk_address *peer, const char *limit,
                    int64_t reached)
 {
     char text[PK_ADDRESS_TEXT];
@@ -209,22 +183,67 @@ static void reject(struct pk_listeners *listeners, int fd, const union pk_addres
     listeners->rejected++;
     pk_log(listeners->conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, &who,
            "closed at once: %s (%" PRId64 ") reached", limit, reached);
-    close(fd);
 }
 
-/* Gives a client that was accepted a pair, or closes it. */
+/* Where the limit of one address is reached, the oldest from there without a connect request makes room. */
+static bool admits(void *owner, const union pk_address *from)
+{
+    struct pk_listeners *listeners = owner;
+    const struct pk_pairs *conns = listeners->conns;
+    int64_t of_one = conns->loop.config->max_per_address;
+    if (of_one <= 0 || (int64_t)pk_peers_from(&conns->peers, from) < of_one || make_room(listeners, from))
+        return true;
+    listeners->rejected_per_address++;
+    reject(listeners, from, "max-connections-per-address", of_one);
+    return false;
+}
+
+static enum pk_err open_list(struct pk_listeners *listeners, struct pk_port port,
+                             const struct pk_hostport *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t before = listeners->n;
+        enum pk_err err = open_one(listeners, port, &list[i]);
+        if (err == PK_OK && listeners->n == before)
+            err = cannot(listeners, &list[i], "no address of this machine");
+        if (err != PK_OK)
+            return err;
+    }
+    return PK_OK;
+}
+
+enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns, size_t pair_limit)
+{
+    static const struct pk_port plain = {PK_SPEAKS_ZOOKEEPER, PK_TRANSPORT_PLAIN},
+                                secure = {PK_SPEAKS_ZOOKEEPER, PK_TRANSPORT_TLS},
+                                pacemaker = {PK_SPEAKS_PACEMAKER, PK_TRANSPORT_PLAIN};
+    const struct pk_config *config = conns->loop.config;
+    listeners->conns = conns;
+    conns->admits = admits;
+    conns->gate = listeners;
+    listeners->pair_limit = pair_limit;
+    pk_waiter_init(&listeners->paused, room);
+    enum pk_err err = open_list(listeners, plain, config->listens, config->nlistens);
+    if (err == PK_OK)
+        err = open_list(listeners, secure, config->tls_listens, config->ntls_listens);
+    if (err == PK_OK)
+        err = open_list(listeners, pacemaker, config->pacemaker_listens, config->npacemaker_listens);
+    return err == PK_OK ? check_inherited(listeners) : err;
+}
+
+/* Gives a client that was accepted a pair, or closes it. Who comes through a proxy has his address's limit later. */
 static void admit(struct pk_listener *l, int fd, const union pk_address *peer)
 {
     struct pk_listeners *listeners = l->all;
     struct pk_pairs *conns = listeners->conns;
-    int64_t most = conns->loop.config->max_connections, of_one = conns->loop.config->max_per_address;
-    if (of_one > 0 && (int64_t)pk_peers_from(&conns->peers, peer) >= of_one && !make_room(listeners, peer)) {
-        listeners->rejected_per_address++;
-        reject(listeners, fd, peer, "max-connections-per-address", of_one);
+    int64_t most = conns->loop.config->max_connections;
+    if (!pk_opening_proxied(conns, peer) && !admits(listeners, peer)) {
+        close(fd);
     } else if ((int64_t)conns->peers.places >= most && !make_room(listeners, NULL)) {
-        reject(listeners, fd, peer, "max-connections", most);
+        reject(listeners, peer, "max-connections", most);
+        close(fd);
     } else {
-        pk_pair_open(conns, l->speaks, fd, peer);
+        pk_pair_open(conns, l->port, fd, peer);
     }
 }
 
@@ -280,6 +299,13 @@ static bool start(struct pk_listeners *listeners)
     return started;
 }
 
+static const char *said(struct pk_port port)
+{
+    if (port.speaks == PK_SPEAKS_PACEMAKER)
+        return " for Pacemaker's clients";
+    return port.transport == PK_TRANSPORT_TLS ? " with TLS" : "";
+}
+
 enum pk_err pk_listeners_start(struct pk_listeners *listeners)
 {
     char text[PK_ADDRESS_TEXT];
@@ -288,7 +314,7 @@ enum pk_err pk_listeners_start(struct pk_listeners *listeners)
     for (size_t i = 0; i < listeners->n; i++)
         if (bound_to(&listeners->sockets[i], text))
             pk_log(listeners->conns->loop.log, PK_LOG_INFO, PK_LOG_START, NULL, "listening on %s%s", text,
-                   listeners->sockets[i].speaks == PK_SPEAKS_PACEMAKER ? " for Pacemaker's clients" : "");
+                   said(listeners->sockets[i].port));
     return PK_OK;
 }
 
@@ -306,7 +332,8 @@ void pk_listeners_text(const struct pk_listeners *listeners, struct pk_text *out
     char text[PK_ADDRESS_TEXT];
     const char *between = "";
     for (size_t i = 0; i < listeners->n; i++)
-        if (listeners->sockets[i].speaks == PK_SPEAKS_ZOOKEEPER && bound_to(&listeners->sockets[i], text)) {
+        if (listeners->sockets[i].port.speaks == PK_SPEAKS_ZOOKEEPER &&
+            bound_to(&listeners->sockets[i], text)) {
             pk_text_add(out, "%s%s", between, text);
             between = ",";
         }

@@ -12,23 +12,26 @@
 #include "io/conn/pair.h"
 #include "io/loop/text.h"
 #include "io/loop/wait.h"
+#include "io/transport/side.h"
 
 struct pk_inherited;
 struct pk_pairs;
 struct pk_listeners;
 
+enum { PK_MAX_SOCKETS = 3 * PK_MAX_LISTENS };
+
 struct pk_listener {
     struct pk_listeners *all;
-    enum pk_speaks speaks; /* what clients speak there */
+    struct pk_port port; /* what is spoken there */
     uv_poll_t poll;
     int fd; /* -1 when closed */
 };
 
 struct pk_listeners {
-    struct pk_pairs *conns;         /* where clients go, borrowed */
-    size_t pair_limit;              /* as many as descriptors allow */
-    struct pk_inherited *inherited; /* sockets that the service manager has opened, borrowed */
-    struct pk_listener sockets[2 * PK_MAX_LISTENS]; /* for ZooKeeper's clients first, then for Pacemaker's */
+    struct pk_pairs *conns;                     /* where clients go, borrowed */
+    size_t pair_limit;                          /* as many as descriptors allow */
+    struct pk_inherited *inherited;             /* sockets that the service manager has opened, borrowed */
+    struct pk_listener sockets[PK_MAX_SOCKETS]; /* for ZooKeeper's clients first, then for Pacemaker's */
     size_t n;
     struct pk_waiter paused; /* in conns->room while accepting pauses */
     int64_t pauses;          /* how often accepting has paused */

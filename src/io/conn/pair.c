@@ -13,6 +13,7 @@
 
 #include "io/config/config.h"
 #include "io/conn/dial.h"
+#include "io/conn/opening.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 #include "io/loop/move.h"
@@ -58,6 +59,7 @@ void pk_pair_maybe_free(struct pk_pair *pair)
     conns->npairs--;
     conns->nservice -= pair->service;
     free(pair->answer);
+    free(pair->opening);
     free(pair);
     pk_waiters_call(&conns->room, false);
 }
@@ -102,8 +104,23 @@ static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)pair->conns->loop.buffer, PK_READ_BUFFER);
 }
 
-static void end_of(struct pk_pair *pair, bool client)
+/* What was wrong with the bytes below the protocol. */
+static void say_wrong(const struct pk_pair *pair, bool client, const char *why)
 {
+    char text[PK_ADDRESS_TEXT];
+    const struct pk_pairs *conns = pair->conns;
+    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
+    if (client)
+        pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, &who, "closed: %s", why);
+    else
+        pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_UPSTREAM, &who, "server %s: TLS: %s",
+               pk_upstream_name(conns->upstream, pair->server), why);
+}
+
+static void end_of(struct pk_pair *pair, bool client, const char *why)
+{
+    if (why != NULL)
+        say_wrong(pair, client, why);
     pk_side_ended(client ? &pair->client : &pair->uplink);
     if (client)
         pk_side_close(&pair->client, client_closed);
@@ -113,23 +130,67 @@ static void end_of(struct pk_pair *pair, bool client)
         pk_loop_step(&pair->conns->loop, pair->id, client ? PK_CLIENT_EOF : PK_UPLINK_EOF, NULL, 0);
 }
 
+static void written(uv_write_t *request, int status);
+
+static struct pk_newcomer newcomer(struct pk_pair *pair)
+{
+    return (struct pk_newcomer){pair->conns, pair->id,     &pair->client,
+                                &pair->peer, &pair->place, &pair->opening};
+}
+
+static bool begin_opening(struct pk_pair *pair, enum pk_transport transport)
+{
+    struct pk_newcomer who = newcomer(pair);
+    return pk_opening_begin(&who, transport, written);
+}
+
+static void tell_address(struct pk_pair *pair)
+{
+    struct pk_newcomer who = newcomer(pair);
+    pk_opening_tell_address(&who);
+}
+
+static struct pk_received receive(struct pk_pair *pair, ssize_t n, const char *p)
+{
+    struct pk_newcomer who = newcomer(pair);
+    return pk_opening_received(&who, n, p, written);
+}
+
+/* What of these bytes is the protocol's, where there may be something below it. */
+static struct pk_received unwrap(struct pk_pair *pair, bool client, ssize_t n, const char *p)
+{
+    if (client)
+        return receive(pair, n, p);
+    struct pk_received r = pk_side_received(&pair->uplink, &pair->conns->loop, n, p, written);
+    if (r.opened) {
+        pk_dial_opened(pair);
+    } else if (r.ended && pair->uplink.state == PK_SIDE_OPENING) {
+        pk_dial_refused(pair, r.why);
+        r = (struct pk_received){.bytes = r.bytes};
+    }
+    return r;
+}
+
 static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct pk_pair *pair = stream->data;
     struct pk_pairs *conns = pair->conns;
     bool client = is_client(pair, stream);
+    struct pk_side *side = client ? &pair->client : &pair->uplink;
+    struct pk_received r = {(const uint8_t *)buf->base, n > 0 ? (size_t)n : 0, .ended = n < 0};
     if (n == 0)
         return;
     pk_loop_clock(&conns->loop);
     if (n > 0)
         conns->bytes_in[!client] += n;
-    if (!client && n > 0)
+    if (side->state == PK_SIDE_OPENING || side->tls != NULL)
+        r = unwrap(pair, client, n, buf->base);
+    if (!client && r.n > 0)
         pk_dial_heard(pair);
-    if (n < 0)
-        end_of(pair, client);
-    else if (pair->state == PK_PAIR_KNOWN)
-        pk_loop_step(&conns->loop, pair->id, client ? PK_CLIENT_BYTES : PK_UPLINK_BYTES, buf->base,
-                     (size_t)n);
+    if (r.n > 0 && pair->state == PK_PAIR_KNOWN)
+        pk_loop_step(&conns->loop, pair->id, client ? PK_CLIENT_BYTES : PK_UPLINK_BYTES, r.bytes, r.n);
+    if (r.ended)
+        end_of(pair, client, r.why);
     pk_pump(conns);
 }
 
@@ -147,9 +208,14 @@ static void written(uv_write_t *request, int status)
     pk_pump(conns);
 }
 
-void pk_pair_read_uplink(struct pk_pair *pair)
+bool pk_pair_read_uplink(struct pk_pair *pair, struct pk_tls_context *tls)
 {
-    pk_side_read(&pair->uplink, true, alloc, bytes);
+    const char *name = pk_upstream_host(pair->conns->upstream, pair->server);
+    if (tls != NULL)
+        return pk_side_secure(&pair->uplink, tls, name, written) &&
+               pk_side_listen(&pair->uplink, alloc, bytes);
+    pk_side_opened(&pair->uplink);
+    return pk_side_listen(&pair->uplink, alloc, bytes);
 }
 
 /* ---- a pair begins ---- */
@@ -190,15 +256,6 @@ static void say_connected(const struct pk_pair *pair)
     pk_log(pair->conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "connected");
 }
 
-static void tell_address(const struct pk_pair *pair)
-{
-    const union pk_address *a = &pair->peer;
-    bool v6 = a->any.sa_family == AF_INET6;
-    const void *bytes = v6 ? (const void *)&a->v6.sin6_addr : &a->v4.sin_addr;
-    core_client_address(pair->conns->loop.core, pair->id, bytes,
-                        v6 ? sizeof a->v6.sin6_addr : sizeof a->v4.sin_addr);
-}
-
 /* The core's part of a new client. */
 static enum pk_err give(struct pk_pair *pair)
 {
@@ -207,7 +264,7 @@ static enum pk_err give(struct pk_pair *pair)
                            : core_open(loop->core, loop->now_us, &pair->id);
 }
 
-void pk_pair_open(struct pk_pairs *conns, enum pk_speaks speaks, int fd, const union pk_address *peer)
+void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const union pk_address *peer)
 {
     struct pk_pair *pair = make(conns, peer);
     if (pair == NULL) {
@@ -215,14 +272,14 @@ void pk_pair_open(struct pk_pairs *conns, enum pk_speaks speaks, int fd, const u
         close(fd);
         return;
     }
-    pk_side_begin(&pair->client, &conns->loop.uv, pair, PK_SIDE_OPEN);
+    pk_side_begin(&pair->client, &conns->loop.uv, pair, PK_SIDE_OPENING);
     bool opened = uv_tcp_open(&pair->client.tcp, fd) == 0;
     if (!opened)
         close(fd);
     uv_tcp_nodelay(&pair->client.tcp, 1);
     bool placed = pk_place_take(&conns->peers, &pair->place, peer) == PK_OK;
-    pair->pacemaker = speaks == PK_SPEAKS_PACEMAKER;
-    bool given = opened && placed && give(pair) == PK_OK;
+    pair->pacemaker = port.speaks == PK_SPEAKS_PACEMAKER;
+    bool given = opened && placed && begin_opening(pair, port.transport) && give(pair) == PK_OK;
     if (!given || !remember(pair)) {
         no_memory(conns, peer);
         abandon(pair);
@@ -231,7 +288,7 @@ void pk_pair_open(struct pk_pairs *conns, enum pk_speaks speaks, int fd, const u
         return;
     }
     tell_address(pair);
-    pk_side_read(&pair->client, true, alloc, bytes);
+    pk_side_listen(&pair->client, alloc, bytes);
     say_connected(pair);
 }
 

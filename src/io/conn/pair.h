@@ -11,13 +11,20 @@
 #include "io/config/hostport.h"
 #include "io/conn/peers.h"
 #include "io/conn/saslstep.h"
-#include "io/conn/side.h"
 #include "io/loop/wait.h"
+#include "io/transport/side.h"
 
+struct pk_opening;
 struct pk_pairs;
 
 /* The protocol of a client. */
 enum pk_speaks { PK_SPEAKS_ZOOKEEPER, PK_SPEAKS_PACEMAKER };
+
+/* What is spoken where clients are accepted. */
+struct pk_port {
+    enum pk_speaks speaks;
+    enum pk_transport transport;
+};
 
 enum pk_pair_state {
     PK_PAIR_NEW,
@@ -37,8 +44,9 @@ struct pk_pair {
     int64_t held_us; /* since when it has waited for a server that serves, or its own was lost; 0: never */
     uint64_t tried;  /* bit i: server i has been tried for this client */
     char *answer;    /* of a four-letter word */
-    struct pk_saslstep sasl; /* where exchanges end here */
-    int64_t session;         /* for the log, 0 before there is one */
+    struct pk_saslstep sasl;    /* where exchanges end here */
+    struct pk_opening *opening; /* until the PROXY header is whole, where one is expected */
+    int64_t session;            /* for the log, 0 before there is one */
     union pk_address peer;
     struct pk_place place; /* among those of its address */
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */
@@ -56,8 +64,8 @@ struct pk_pair {
     bool reopen : 1;       /* another server is to be tried when the uplink has closed */
 };
 
-/* Takes an accepted socket over. Closes it when memory is short. */
-void pk_pair_open(struct pk_pairs *conns, enum pk_speaks speaks, int fd, const union pk_address *peer);
+/* Takes a socket over that was accepted there. Closes it when memory is short. */
+void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const union pk_address *peer);
 /* Others need the place of this client, which has one and has not settled. */
 void pk_pair_dismiss(struct pk_pair *pair);
 /* A service session of the core begins: makes its pair, or tells the core that there will be no uplink. */
@@ -66,8 +74,8 @@ struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id);
 const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT]);
 /* Does what the core wants. */
 void pk_pair_update(struct pk_pair *pair, const struct pk_update *update);
-/* Reads from the uplink, which has connected. */
-void pk_pair_read_uplink(struct pk_pair *pair);
+/* Reads from the uplink, which has connected, and first the handshake of TLS when it speaks that. False: it is lost. */
+bool pk_pair_read_uplink(struct pk_pair *pair, struct pk_tls_context *tls);
 /* Frees the pair when the core has let go of it and both sides are closed. */
 void pk_pair_maybe_free(struct pk_pair *pair);
 

@@ -13,6 +13,7 @@ void pk_pairs_init(struct pk_pairs *conns)
 {
     pk_list_init(&conns->pairs);
     pk_list_init(&conns->connecting);
+    pk_list_init(&conns->securing);
     pk_list_init(&conns->answering);
     pk_list_init(&conns->room);
     pk_peers_init(&conns->peers);

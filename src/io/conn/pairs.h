@@ -24,6 +24,9 @@ struct pk_pairs {
     /* The answer to a four-letter word: *len bytes that the caller frees, or NULL. */
     char *(*on_four_letter)(void *owner, const char *word, size_t *len);
     void *owner; /* on_four_letter's */
+    /* Whether one more client may come from there; false, and said: it is to be closed. */
+    bool (*admits)(void *gate, const union pk_address *from);
+    void *gate; /* admits's */
 
     struct pk_pair **by_slot; /* index: pk_id.slot */
     size_t slots;
@@ -31,6 +34,7 @@ struct pk_pairs {
     size_t npairs, nservice;           /* nservice: of these without a client */
     struct pk_peers peers;             /* where the clients come from */
     struct pk_list connecting;         /* pairs whose uplink connects, oldest first */
+    struct pk_list securing;           /* pairs whose uplink is in the handshake of TLS, oldest first */
     struct pk_list answering;          /* pairs whose four-letter word is being written, oldest first */
     int64_t closes[PK_CLOSES];         /* of clients, by why */
     int64_t bytes_in[2], bytes_out[2]; /* of clients, of uplinks */

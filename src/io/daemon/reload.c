@@ -13,6 +13,7 @@
 #include "io/config/mounts.h"
 #include "io/config/options.h"
 #include "io/config/policy.h"
+#include "io/config/tlsfiles.h"
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/handover.h"
@@ -149,8 +150,30 @@ static void addresses(struct reload *r)
         keep(r, "pacemaker.listen", "new addresses take a restart; the old ones stay");
     if (!same_addresses(r->old->listens, r->old->nlistens, r->new->listens, r->new->nlistens))
         keep(r, "listen", "new addresses take a restart; the old ones stay");
+    if (!same_addresses(r->old->tls_listens, r->old->ntls_listens, r->new->tls_listens, r->new->ntls_listens))
+        keep(r, "tls.listen", "new addresses take a restart; the old ones stay");
     if (!same_addresses(r->old->servers, r->old->nservers, r->new->servers, r->new->nservers))
         servers(r);
+}
+
+/* The files may have changed under the same names. */
+static void certificates(struct reload *r)
+{
+    if (pk_tlsfiles_take(r->old, r->new))
+        pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
+               "reload: the files of tls and upstream-tls have been read again, for new connections");
+}
+
+static void proxies(struct reload *r)
+{
+    size_t len = sizeof r->old->proxies;
+    if (r->old->nproxies == r->new->nproxies && memcmp(r->old->proxies, r->new->proxies, len) == 0)
+        return;
+    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
+           "reload: proxy-protocol: %zu networks instead of %zu", r->new->nproxies, r->old->nproxies);
+    memcpy(r->old->proxies, r->new->proxies, len);
+    r->old->nproxies = r->new->nproxies;
+    r->changed++;
 }
 
 static int find_mount(const struct pk_config *config, const char *path)
@@ -282,6 +305,8 @@ static void apply(struct reload *r)
     values(r);
     credentials(r);
     users(r);
+    certificates(r);
+    proxies(r);
     addresses(r);
     admin(r);
     mounts(r, before);
@@ -318,6 +343,8 @@ bool pk_reload(struct pk_daemon *daemon, const char *who)
         pk_notify_send(&daemon->notify, "READY=1");
     if (r.new != NULL)
         pk_config_forget_secrets(r.new);
+    if (r.new != NULL)
+        pk_tlsfiles_drop(r.new);
     free(r.new);
     return fine;
 }

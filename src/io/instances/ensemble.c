@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/config/auth.h"
+#include "io/config/config.h"
 #include "io/instances/encode.h"
 #include "io/instances/framing.h"
 #include "io/loop/loop.h"
 #include "io/loop/move.h"
+#include "io/transport/side.h"
 
 /* LEAVE_MS: less than a stop waits. */
 enum { SESSION_MS = 10000, SHORTEST_MS = 1000, ANSWER_MS = 5000, LEAVE_MS = 1500, TICK_MS = 200 };
@@ -41,10 +42,9 @@ struct pk_ensemble {
     void *asker;            /* done's */
     int error;              /* why the connection closes */
 
-    uv_tcp_t tcp;
+    struct pk_side side;
+    const char *name; /* the server's, for its certificate */
     uv_timer_t timer;
-    uv_connect_t connect;
-    uv_write_t write;
     uint8_t *out; /* being written, else NULL */
     size_t out_len;
     struct pk_framing in;
@@ -91,9 +91,10 @@ static void finish(struct pk_ensemble *s)
     uv_close((uv_handle_t *)&s->timer, timer_closed);
 }
 
-static void tcp_closed(uv_handle_t *handle)
+static void side_closed(uv_handle_t *handle)
 {
     struct pk_ensemble *s = handle->data;
+    pk_side_closed(&s->side);
     move(s, CLOSED);
     pk_framing_clear(&s->in);
     pk_loop_clock(s->loop);
@@ -109,7 +110,7 @@ static void lose(struct pk_ensemble *s, int error)
         return;
     s->error = error;
     move(s, CLOSING);
-    uv_close((uv_handle_t *)&s->tcp, tcp_closed);
+    pk_side_close(&s->side, side_closed);
 }
 
 /* ---- out ---- */
@@ -121,10 +122,12 @@ static void free_out(struct pk_ensemble *s)
     s->out = NULL;
 }
 
-static void written(uv_write_t *write, int status)
+static void written(uv_write_t *request, int status)
 {
-    struct pk_ensemble *s = write->data;
-    free_out(s);
+    struct pk_ensemble *s = request->handle->data;
+    (void)pk_side_written(&s->side, status);
+    if (s->out != NULL)
+        free_out(s);
     if (status < 0)
         lose(s, PK_ENSEMBLE_LOST);
 }
@@ -132,7 +135,6 @@ static void written(uv_write_t *write, int status)
 /* Sends a frame and frees it; NULL stands for no memory. */
 static void put(struct pk_ensemble *s, uint8_t *out, size_t len, int64_t answer_ms)
 {
-    uv_buf_t buf = uv_buf_init((char *)out, (unsigned)len);
     if (out == NULL) {
         lose(s, PK_ENSEMBLE_MEMORY);
         return;
@@ -141,8 +143,7 @@ static void put(struct pk_ensemble *s, uint8_t *out, size_t len, int64_t answer_
     s->out_len = len;
     s->wrote_us = s->loop->now_us;
     s->deadline_us = s->loop->now_us + answer_ms * 1000;
-    s->write.data = s;
-    if (uv_write(&s->write, (uv_stream_t *)&s->tcp, &buf, 1, written) != 0) {
+    if (!pk_side_write_all(&s->side, (char *)out, len, written)) {
         free_out(s);
         lose(s, PK_ENSEMBLE_LOST);
     }
@@ -180,11 +181,11 @@ static void show(struct pk_ensemble *s)
 static void ping(struct pk_ensemble *s)
 {
     uint8_t frame[PK_LEN_WORD + PK_REQUEST_HEADER];
-    uv_buf_t buf = uv_buf_init((char *)frame, sizeof frame);
+    struct pk_iov iov = {frame, sizeof frame};
     pk_put_request(frame, 0, PK_XID_PING, PK_OP_PING);
     s->wrote_us = s->loop->now_us;
-    int n = uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
-    if (n != sizeof frame && n != UV_EAGAIN)
+    int64_t n = pk_side_write(&s->side, &iov, 1, written);
+    if (n > 0 && n != sizeof frame)
         lose(s, PK_ENSEMBLE_LOST);
 }
 
@@ -249,16 +250,8 @@ static bool listens(const struct pk_ensemble *s)
     return s->state != CLOSED && s->state != CLOSING;
 }
 
-static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void frames(struct pk_ensemble *s, const uint8_t *p, size_t left)
 {
-    struct pk_ensemble *s = stream->data;
-    const uint8_t *p = (const uint8_t *)buf->base;
-    size_t left = n > 0 ? (size_t)n : 0;
-    pk_loop_clock(s->loop);
-    if (n < 0)
-        lose(s, PK_ENSEMBLE_LOST);
-    else if (n > 0)
-        s->heard_us = s->loop->now_us;
     while (left > 0 && listens(s)) {
         enum pk_framing_part part = pk_framing_take(&s->in, &p, &left);
         if (part == PK_FRAMING_WHOLE)
@@ -270,6 +263,29 @@ static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
+static void begin(struct pk_ensemble *s)
+{
+    pk_side_opened(&s->side);
+    move(s, GREETING);
+    greet(s);
+}
+
+static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct pk_ensemble *s = stream->data;
+    if (n == 0)
+        return;
+    pk_loop_clock(s->loop);
+    if (n > 0)
+        s->heard_us = s->loop->now_us;
+    struct pk_received r = pk_side_received(&s->side, s->loop, n, buf->base, written);
+    if (r.opened)
+        begin(s);
+    frames(s, r.bytes, r.n);
+    if (r.ended)
+        lose(s, r.why != NULL ? PK_ENSEMBLE_TLS : PK_ENSEMBLE_LOST);
+}
+
 static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct pk_ensemble *s = handle->data;
@@ -279,16 +295,18 @@ static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 static void connected(uv_connect_t *request, int status)
 {
-    struct pk_ensemble *s = request->data;
+    struct pk_ensemble *s = request->handle->data;
+    struct pk_tls_context *tls = s->loop->config->upstream_tls;
+    pk_side_tried(&s->side);
     if (s->state != CONNECTING)
         return;
     pk_loop_clock(s->loop);
-    if (status < 0 || uv_read_start((uv_stream_t *)&s->tcp, alloc, bytes) != 0) {
+    if (status < 0 || !pk_side_listen(&s->side, alloc, bytes))
         lose(s, PK_ENSEMBLE_LOST);
-        return;
-    }
-    move(s, GREETING);
-    greet(s);
+    else if (tls == NULL)
+        begin(s);
+    else if (!pk_side_secure(&s->side, tls, s->name, written))
+        lose(s, PK_ENSEMBLE_MEMORY);
 }
 
 /* ---- time ---- */
@@ -326,8 +344,8 @@ struct pk_ensemble *pk_ensemble_new(struct pk_loop *loop, const struct pk_auth *
     return s;
 }
 
-void pk_ensemble_open(struct pk_ensemble *s, const struct sockaddr *server, pk_ensemble_done *done,
-                      void *owner)
+void pk_ensemble_open(struct pk_ensemble *s, const struct sockaddr *server, const char *name,
+                      pk_ensemble_done *done, void *owner)
 {
     move(s, CONNECTING);
     s->done = done;
@@ -336,10 +354,10 @@ void pk_ensemble_open(struct pk_ensemble *s, const struct sockaddr *server, pk_e
     s->nauths = 0;
     s->heard_us = s->loop->now_us;
     s->deadline_us = s->loop->now_us + ANSWER_MS * 1000;
-    uv_tcp_init(&s->loop->uv, &s->tcp);
-    uv_tcp_nodelay(&s->tcp, 1);
-    s->tcp.data = s->connect.data = s;
-    if (uv_tcp_connect(&s->connect, &s->tcp, server, connected) != 0)
+    s->name = name;
+    pk_side_begin(&s->side, &s->loop->uv, s, PK_SIDE_CONNECTING);
+    uv_tcp_nodelay(&s->side.tcp, 1);
+    if (pk_side_connect(&s->side, server, connected) != 0)
         lose(s, PK_ENSEMBLE_LOST);
 }
 
@@ -401,6 +419,8 @@ const char *pk_ensemble_error(int error)
         return "the session has expired";
     case PK_ENSEMBLE_NONSENSE:
         return "the server's answer makes no sense";
+    case PK_ENSEMBLE_TLS:
+        return "the server and we do not agree on TLS (upstream-tls)";
     case PK_ENSEMBLE_MEMORY:
         return "memory is short";
     case PK_Z_NO_NODE:

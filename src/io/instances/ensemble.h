@@ -2,7 +2,7 @@
  * A session of our own with the ensemble, for the marker and the survey: one connection in the loop, one request at a
  * time. A connection that breaks leaves the session alive: the next one takes it up again, at any server.
  *
- *   CLOSED ──► CONNECTING ──► GREETING ──► READY ◄──► ASKING
+ *   CLOSED ──► CONNECTING ──► GREETING ──► READY ◄──► ASKING                    connecting includes TLS
  *     ▲            │              │          │          │ └──► LEAVING         its end, with closeSession
  *     └── CLOSING ◄┴──────────────┴──────────┴──────────┴───────┘
  *
@@ -28,6 +28,7 @@ enum {
     PK_ENSEMBLE_LATE,     /* no answer in time */
     PK_ENSEMBLE_EXPIRED,  /* the session is over, with its ephemeral znodes */
     PK_ENSEMBLE_NONSENSE, /* the server does not speak the protocol */
+    PK_ENSEMBLE_TLS,      /* no handshake, or a certificate that is refused */
     PK_ENSEMBLE_MEMORY,
 };
 
@@ -43,9 +44,12 @@ typedef void pk_ensemble_done(void *owner, int error, struct pk_in body);
  */
 struct pk_ensemble *pk_ensemble_new(struct pk_loop *loop, const struct pk_auth *auth,
                                     void (*ended)(void *owner), void *owner);
-/* Connects, takes up or begins the session and shows the credentials. Not while a connection is there. */
-void pk_ensemble_open(struct pk_ensemble *ensemble, const struct sockaddr *server, pk_ensemble_done *done,
-                      void *owner);
+/*
+ * Connects, with TLS where the configuration says so and then to a server whose certificate has that name; takes up or
+ * begins the session and shows the credentials. Not while a connection is there.
+ */
+void pk_ensemble_open(struct pk_ensemble *ensemble, const struct sockaddr *server, const char *name,
+                      pk_ensemble_done *done, void *owner);
 /* A request may be begun. */
 bool pk_ensemble_ready(const struct pk_ensemble *ensemble);
 /* The same, or a connection may be opened. */

@@ -240,7 +240,8 @@ static void begin_round(struct pk_marker *m, struct pk_upstream *upstream)
     if (pk_ensemble_ready(m->ensemble))
         put(m);
     else
-        pk_ensemble_open(m->ensemble, pk_upstream_address(upstream, server), opened, m);
+        pk_ensemble_open(m->ensemble, pk_upstream_address(upstream, server),
+                         pk_upstream_host(upstream, server), opened, m);
 }
 
 /* ---- for others ---- */

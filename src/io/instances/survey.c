@@ -199,7 +199,8 @@ void pk_survey_tick(struct pk_survey *survey, struct pk_upstream *upstream)
     survey->ensemble = pk_ensemble_new(survey->loop, &survey->auth, ended, survey);
     survey->state = survey->ensemble != NULL ? RUNNING : DONE;
     if (survey->ensemble != NULL)
-        pk_ensemble_open(survey->ensemble, pk_upstream_address(upstream, server), opened, survey);
+        pk_ensemble_open(survey->ensemble, pk_upstream_address(upstream, server),
+                         pk_upstream_host(upstream, server), opened, survey);
 }
 
 void pk_survey_cancel(struct pk_survey *survey)

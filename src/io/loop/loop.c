@@ -10,7 +10,8 @@
 enum pk_err pk_loop_init(struct pk_loop *loop)
 {
     loop->buffer = malloc(PK_READ_BUFFER);
-    if (loop->buffer == NULL || uv_loop_init(&loop->uv) != 0)
+    loop->plain = malloc(PK_PLAIN_BUFFER);
+    if (loop->buffer == NULL || loop->plain == NULL || uv_loop_init(&loop->uv) != 0)
         return PK_ENOMEM;
     pk_loop_clock(loop);
     loop->started_us = loop->now_us;
@@ -21,6 +22,7 @@ void pk_loop_free(struct pk_loop *loop)
 {
     core_free(loop->core);
     free(loop->buffer);
+    free(loop->plain);
 }
 
 void pk_loop_clock(struct pk_loop *loop)

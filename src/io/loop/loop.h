@@ -13,7 +13,8 @@
 #include "core/core.h"
 #include "io/loop/log.h"
 
-enum { PK_READ_BUFFER = 64 * 1024, PK_INSTANCE_TEXT = 33 };
+/* PLAIN_BUFFER: more than what the bytes of one read decrypt to. */
+enum { PK_READ_BUFFER = 64 * 1024, PK_PLAIN_BUFFER = PK_READ_BUFFER + 20 * 1024, PK_INSTANCE_TEXT = 33 };
 
 struct pk_config;
 
@@ -26,6 +27,7 @@ struct pk_loop {
     const char *instance; /* random, in our own srvr */
 
     uint8_t *buffer;         /* where every read goes */
+    uint8_t *plain;          /* where what is encrypted comes out */
     int64_t now_us, wall_ms; /* of the newest read batch or timer */
     int64_t started_us;
 };

@@ -29,8 +29,8 @@ static void probed(void *owner, enum pk_probe_result result, const char *text, i
 static bool start(struct pk_server *server)
 {
     struct pk_loop *loop = server->upstream->loop;
-    return pk_probe_start(&loop->uv, &server->address.any, loop->config->connect_timeout, probed, server,
-                          &server->probes);
+    return pk_probe_start(loop, &server->address.any, pk_server_host(server), loop->config->connect_timeout,
+                          probed, server, &server->probes);
 }
 
 void pk_server_probe(struct pk_server *server)

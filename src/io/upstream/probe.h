@@ -4,16 +4,18 @@
 #ifndef PK_IO_UPSTREAM_PROBE_H
 #define PK_IO_UPSTREAM_PROBE_H
 
-#include <uv.h>
-
 #include "base/list.h"
+#include "io/transport/side.h"
 
 enum pk_probe_result {
     PK_PROBE_TEXT,   /* an answer */
     PK_PROBE_CLOSED, /* connected, and closed without an answer */
     PK_PROBE_SILENT, /* connected, and nothing came in time */
-    PK_PROBE_FAILED, /* no connection; text says why */
+    PK_PROBE_FAILED, /* no connection, or not with TLS; text says why */
 };
+
+/* A handshake of TLS may take so many times connect-timeout: that of a JVM which has just started takes seconds. */
+enum { PK_TLS_PATIENCE = 4 };
 
 struct pk_probe;
 
@@ -21,11 +23,12 @@ struct pk_probe;
 typedef void pk_probe_done(void *owner, enum pk_probe_result result, const char *text, int64_t begun_us);
 
 /*
- * Starts a probe, which stands at the end of the list while it runs, and ends with one call of done within timeout_ms,
- * never before this returns. False when that cannot be; nothing follows then.
+ * Starts a probe, which stands at the end of the list while it runs, and ends with one call of done within
+ * timeout_ms, or PK_TLS_PATIENCE times that for TLS, never before this returns. False when that cannot be; nothing
+ * follows then. With upstream-tls name is whom the server's certificate must name; it stays where it is.
  */
-bool pk_probe_start(uv_loop_t *loop, const struct sockaddr *address, int64_t timeout_ms, pk_probe_done *done,
-                    void *owner, struct pk_list *running);
+bool pk_probe_start(struct pk_loop *loop, const struct sockaddr *address, const char *name,
+                    int64_t timeout_ms, pk_probe_done *done, void *owner, struct pk_list *running);
 /* Ends the oldest of a list without a result; false when none runs. */
 bool pk_probe_cancel(struct pk_list *running);
 

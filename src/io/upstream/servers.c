@@ -86,6 +86,21 @@ const char *pk_upstream_name(const struct pk_upstream *upstream, int server)
     return upstream->servers[server].name;
 }
 
+const char *pk_server_host(const struct pk_server *server)
+{
+    const struct pk_upstream *upstream = server->upstream;
+    uint32_t names = server->names != 0 ? server->names : server->had;
+    for (int i = 0; i < upstream->nnames; i++)
+        if (names >> i & 1)
+            return upstream->names[i].where->host;
+    return "";
+}
+
+const char *pk_upstream_host(const struct pk_upstream *upstream, int server)
+{
+    return pk_server_host(&upstream->servers[server]);
+}
+
 bool pk_upstream_was_left(const struct pk_upstream *upstream, int server)
 {
     return upstream->servers[server].left;

@@ -117,6 +117,9 @@ void pk_server_back_off(struct pk_server *server);
 uint16_t pk_server_release(const struct pk_server *server);
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
 const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
+/* The configured name that led to the server, which its certificate must have; as long as the configuration lives. */
+const char *pk_server_host(const struct pk_server *server);
+const char *pk_upstream_host(const struct pk_upstream *upstream, int server);
 /* No name has its address any more: who is there must leave. */
 bool pk_upstream_was_left(const struct pk_upstream *upstream, int server);
 /* Every name has been looked up at least once. */

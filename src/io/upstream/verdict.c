@@ -50,7 +50,7 @@ static bool begin(struct pk_server *s)
 {
     struct pk_loop *loop = s->upstream->loop;
     if (s->upstream->closing ||
-        !pk_probe_start(&loop->uv, &s->address.any, s->patience_ms, answered, s, &s->questions))
+        !pk_probe_start(loop, &s->address.any, pk_server_host(s), s->patience_ms, answered, s, &s->questions))
         return false;
     s->asked_us = loop->now_us;
     while (!pk_list_empty(&s->asks_next)) {

@@ -1,0 +1,101 @@
+/*
+ * Files for TLS. Happy path: each section becomes a context of io/tls. Failure modes: keys that need each other and are
+ * not all there, and whatever is wrong with a file; a certificate that expires soon is a note.
+ */
+#include "io/config/tlsfiles.h"
+
+#include "io/tls/context.h"
+
+enum { SOON_DAYS = 14 };
+
+static void note_days(struct pk_config *config, const struct pk_tls_context *context, const char *key,
+                      const char *file)
+{
+    int days = pk_tls_context_days(context);
+    if (days < 0)
+        pk_config_note(config, true, NULL, 0, "%s: %.200s has expired", key, file);
+    else if (days < SOON_DAYS)
+        pk_config_note(config, true, NULL, 0, "%s: %.200s expires in %d days", key, file, days);
+}
+
+static enum pk_err read_one(struct pk_tls_context **out, const struct pk_tls_settings *settings,
+                            const char *section, struct pk_config_error *error)
+{
+    char why[PK_TLS_TEXT];
+    if (pk_tls_context_new(out, settings, why) == PK_OK)
+        return PK_OK;
+    return pk_config_fail(error, NULL, 0, "%s: %s", section, why);
+}
+
+static enum pk_err read_ours(struct pk_config *config, struct pk_config_error *error)
+{
+    struct pk_tls_settings settings = {
+        .server = true,
+        .certificate = config->tls_certificate,
+        .key = config->tls_key,
+        .ca = config->tls_ca,
+        .client = (enum pk_tls_client)config->tls_client,
+        .least = (enum pk_tls_version)config->tls_min_version,
+    };
+    if (config->ntls_listens == 0 && (settings.certificate[0] != '\0' || settings.key[0] != '\0'))
+        return pk_config_fail(error, NULL, 0, "tls: no address is given where TLS is spoken (tls.listen)");
+    if (config->ntls_listens == 0)
+        return PK_OK;
+    if (settings.certificate[0] == '\0' || settings.key[0] == '\0')
+        return pk_config_fail(error, NULL, 0, "tls: needs both certificate and key");
+    if (settings.client != PK_TLS_CLIENT_NONE && settings.ca[0] == '\0')
+        return pk_config_fail(error, NULL, 0, "tls: to verify certificates of clients it needs ca");
+    if (read_one(&config->tls, &settings, "tls", error) != PK_OK)
+        return PK_EINVAL;
+    note_days(config, config->tls, "tls.certificate", settings.certificate);
+    return PK_OK;
+}
+
+static enum pk_err read_upstream(struct pk_config *config, struct pk_config_error *error)
+{
+    struct pk_tls_settings settings = {
+        .certificate = config->upstream_tls_certificate,
+        .key = config->upstream_tls_key,
+        .ca = config->upstream_tls_ca,
+        .verify = (enum pk_tls_verify)config->upstream_tls_verify,
+    };
+    if ((settings.certificate[0] == '\0') != (settings.key[0] == '\0'))
+        return pk_config_fail(error, NULL, 0, "upstream-tls: a certificate and its key need each other");
+    if (settings.ca[0] == '\0' && settings.certificate[0] != '\0')
+        return pk_config_fail(error, NULL, 0,
+                              "upstream-tls: to verify the servers' certificates it needs ca, without which "
+                              "no TLS is spoken with the ensemble");
+    if (settings.ca[0] == '\0')
+        return PK_OK;
+    if (read_one(&config->upstream_tls, &settings, "upstream-tls", error) != PK_OK)
+        return PK_EINVAL;
+    note_days(config, config->upstream_tls, "upstream-tls.certificate", settings.certificate);
+    return PK_OK;
+}
+
+enum pk_err pk_tlsfiles_read(struct pk_config *config, struct pk_config_error *error)
+{
+    enum pk_err err = read_ours(config, error);
+    return err == PK_OK ? read_upstream(config, error) : err;
+}
+
+void pk_tlsfiles_drop(struct pk_config *config)
+{
+    pk_tls_context_drop(config->tls);
+    pk_tls_context_drop(config->upstream_tls);
+    config->tls = config->upstream_tls = NULL;
+}
+
+bool pk_tlsfiles_take(struct pk_config *config, struct pk_config *again)
+{
+    bool something = again->tls != NULL || again->upstream_tls != NULL;
+    bool listens = config->ntls_listens > 0;
+    struct pk_tls_context *tls = config->tls, *upstream_tls = config->upstream_tls;
+    if (listens && again->tls != NULL) {
+        config->tls = again->tls;
+        again->tls = tls;
+    }
+    config->upstream_tls = again->upstream_tls;
+    again->upstream_tls = upstream_tls;
+    return something;
+}

@@ -1,0 +1,137 @@
+/*
+ * The opening of a client's connection. Happy path: the header tells the true address, which takes the place of the
+ * load balancer's everywhere; the handshake ends, and a certificate that was verified has a subject, which becomes an
+ * identity. Failure modes: a header that is missing, malformed, or of an address that has as many connections as it
+ * may; a handshake that fails: each ends the connection with the reason in the log.
+ */
+#include "io/conn/opening.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/config/config.h"
+#include "io/conn/pairs.h"
+#include "io/tls/tls.h"
+#include "proto/proxy_header.h"
+
+/* While the header is incomplete. */
+struct pk_opening {
+    enum pk_transport transport;
+    struct pk_proxy_header header;
+};
+
+bool pk_opening_proxied(const struct pk_pairs *conns, const union pk_address *from)
+{
+    const struct pk_config *config = conns->loop.config;
+    return config->nproxies > 0 && pk_networks_have(config->proxies, config->nproxies, from);
+}
+
+void pk_opening_tell_address(const struct pk_newcomer *who)
+{
+    const union pk_address *a = who->peer;
+    bool v6 = a->any.sa_family == AF_INET6;
+    const void *bytes = v6 ? (const void *)&a->v6.sin6_addr : &a->v4.sin_addr;
+    core_client_address(who->conns->loop.core, who->id, bytes,
+                        v6 ? sizeof a->v6.sin6_addr : sizeof a->v4.sin_addr);
+}
+
+static bool secure(const struct pk_newcomer *who, enum pk_transport transport, uv_write_cb written)
+{
+    if (transport == PK_TRANSPORT_TLS)
+        return pk_side_secure(who->side, who->conns->loop.config->tls, NULL, written);
+    pk_side_opened(who->side);
+    return true;
+}
+
+bool pk_opening_begin(const struct pk_newcomer *who, enum pk_transport transport, uv_write_cb written)
+{
+    if (!pk_opening_proxied(who->conns, who->peer))
+        return secure(who, transport, written);
+    *who->opening = calloc(1, sizeof **who->opening);
+    if (*who->opening != NULL)
+        (*who->opening)->transport = transport;
+    return *who->opening != NULL;
+}
+
+static union pk_address address_of(const struct pk_proxy_header *h)
+{
+    union pk_address a = {.any = {0}};
+    if (h->family == PK_PROXY_IPV4) {
+        a.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(h->port)};
+        memcpy(&a.v4.sin_addr, h->address, sizeof a.v4.sin_addr);
+    } else {
+        a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(h->port)};
+        memcpy(&a.v6.sin6_addr, h->address, sizeof a.v6.sin6_addr);
+    }
+    return a;
+}
+
+/* The client is who the header says: its place is among those of that address. Returns why it may not be, "" when that
+ * has been said, or NULL. */
+static const char *become(const struct pk_newcomer *who, const struct pk_proxy_header *header)
+{
+    struct pk_pairs *conns = who->conns;
+    if (header->family == PK_PROXY_LOCAL)
+        return NULL;
+    *who->peer = address_of(header);
+    pk_place_leave(&conns->peers, who->place);
+    if (!conns->admits(conns->gate, who->peer))
+        return "";
+    if (pk_place_take(&conns->peers, who->place, who->peer) != PK_OK)
+        return "memory is short";
+    pk_opening_tell_address(who);
+    return NULL;
+}
+
+/* Takes the header from the bytes. Returns why it ends the connection, or NULL. */
+static const char *take_header(const struct pk_newcomer *who, const uint8_t **p, size_t *n,
+                               uv_write_cb written)
+{
+    struct pk_opening *opening = *who->opening;
+    const char *why = NULL;
+    switch (pk_proxy_take(&opening->header, p, n)) {
+    case PK_PROXY_MORE:
+        return NULL;
+    case PK_PROXY_MISSING:
+        return "no PROXY protocol header, and proxy-protocol names its network";
+    case PK_PROXY_BAD:
+        return "a malformed PROXY protocol header";
+    case PK_PROXY_WHOLE:
+        break;
+    }
+    why = become(who, &opening->header);
+    if (why == NULL && !secure(who, opening->transport, written))
+        why = "memory is short";
+    free(opening);
+    *who->opening = NULL;
+    return why;
+}
+
+/* The handshake is done. */
+static struct pk_received opened(const struct pk_newcomer *who, struct pk_received r)
+{
+    pk_side_opened(who->side);
+    char *subject = pk_tls_subject(who->side->tls);
+    if (subject == NULL)
+        return r;
+    if (core_identify(who->conns->loop.core, who->id, "x509", subject) != PK_OK)
+        r = (struct pk_received){.bytes = r.bytes, .ended = true, .why = "memory is short"};
+    free(subject);
+    return r;
+}
+
+struct pk_received pk_opening_received(const struct pk_newcomer *who, ssize_t n, const char *p,
+                                       uv_write_cb written)
+{
+    const uint8_t *at = (const uint8_t *)p;
+    size_t left = n > 0 ? (size_t)n : 0;
+    if (n > 0 && *who->opening != NULL) {
+        const char *why = take_header(who, &at, &left, written);
+        if (why != NULL || left == 0)
+            return (struct pk_received){
+                .bytes = at, .ended = why != NULL, .why = why != NULL && why[0] != '\0' ? why : NULL};
+    }
+    struct pk_received r =
+        pk_side_received(who->side, &who->conns->loop, n < 0 ? n : (ssize_t)left, (const char *)at, written);
+    return r.opened ? opened(who, r) : r;
+}

@@ -1,0 +1,296 @@
+/*
+ * One TCP connection. Happy path: uv_try_write takes everything, so that a side at rest has no request of libuv's and
+ * takes half the memory. Failure modes: the kernel takes a part (the rest comes again, then uv_write); the connection
+ * is broken, or there is no memory for that write (swallowed until read says so). With TLS what OpenSSL made of the
+ * bytes takes their place, also what it has to say on its own.
+ */
+#include "io/transport/side.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "io/loop/move.h"
+
+_Static_assert(PK_PLAIN_BUFFER >= PK_READ_BUFFER + PK_TLS_RECORD, "what one read decrypts to has room");
+
+static const uint8_t edges[] = {
+    [PK_SIDE_NONE] = PK_TO(PK_SIDE_CONNECTING) | PK_TO(PK_SIDE_OPENING) | PK_TO(PK_SIDE_OPEN),
+    [PK_SIDE_CONNECTING] = PK_TO(PK_SIDE_OPENING) | PK_TO(PK_SIDE_OPEN) | PK_TO(PK_SIDE_CLOSING),
+    [PK_SIDE_OPENING] = PK_TO(PK_SIDE_OPEN) | PK_TO(PK_SIDE_ENDED) | PK_TO(PK_SIDE_CLOSING),
+    [PK_SIDE_OPEN] = PK_TO(PK_SIDE_ENDED) | PK_TO(PK_SIDE_CLOSING),
+    [PK_SIDE_ENDED] = PK_TO(PK_SIDE_CLOSING),
+    [PK_SIDE_CLOSING] = PK_TO(PK_SIDE_NONE),
+};
+
+static void move(struct pk_side *side, enum pk_side_state to)
+{
+    side->state = pk_move("a connection", edges, side->state, to);
+}
+
+void pk_side_begin(struct pk_side *side, uv_loop_t *loop, void *owner, enum pk_side_state state)
+{
+    move(side, state);
+    side->output = PK_OUTPUT_FREE;
+    side->reading = false;
+    side->inflight = 0;
+    side->tls = NULL;
+    side->encrypted = NULL;
+    uv_tcp_init(loop, &side->tcp);
+    side->tcp.data = owner;
+}
+
+union pk_side_request {
+    uv_connect_t connect;
+    uv_write_t write;
+};
+
+static void drop_request(struct pk_side *side)
+{
+    free(side->request);
+    side->request = NULL;
+}
+
+int pk_side_connect(struct pk_side *side, const struct sockaddr *to, uv_connect_cb connected)
+{
+    side->request = malloc(sizeof side->request->connect);
+    if (side->request == NULL)
+        return UV_ENOMEM;
+    int err = uv_tcp_connect(&side->request->connect, &side->tcp, to, connected);
+    if (err != 0)
+        drop_request(side);
+    return err;
+}
+
+void pk_side_tried(struct pk_side *side)
+{
+    drop_request(side);
+}
+
+static void drop_encrypted(struct pk_side *side)
+{
+    free(side->encrypted);
+    side->encrypted = NULL;
+}
+
+void pk_side_opened(struct pk_side *side)
+{
+    move(side, PK_SIDE_OPEN);
+}
+
+void pk_side_ended(struct pk_side *side)
+{
+    move(side, PK_SIDE_ENDED);
+}
+
+void pk_side_closed(struct pk_side *side)
+{
+    pk_tls_free(side->tls);
+    drop_encrypted(side);
+    drop_request(side);
+    side->tls = NULL;
+    move(side, PK_SIDE_NONE);
+}
+
+static size_t total(const struct pk_iov *iov, int n)
+{
+    size_t sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += iov[i].len;
+    return sum;
+}
+
+static int64_t write_later(struct pk_side *side, const uv_buf_t *bufs, int n, size_t len, uv_write_cb written)
+{
+    side->request = malloc(sizeof *side->request);
+    int err = UV_ENOMEM;
+    if (side->request != NULL)
+        err = uv_write(&side->request->write, (uv_stream_t *)&side->tcp, bufs, (unsigned)n, written);
+    if (err != 0)
+        drop_request(side);
+    side->output = err != 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_WRITING;
+    side->inflight = len;
+    return err != 0 ? (int64_t)len : -1;
+}
+
+/* ---- TLS ---- */
+
+static void broken(struct pk_side *side)
+{
+    side->output = PK_OUTPUT_BROKEN;
+    drop_encrypted(side);
+}
+
+/* Hands what is encrypted, but for the first `sent` bytes, to an asynchronous write. */
+static void send_later(struct pk_side *side, size_t sent, size_t len, uv_write_cb written)
+{
+    side->encrypted = pk_tls_keep_output(side->tls);
+    uv_buf_t buf = uv_buf_init((char *)side->encrypted + sent, (unsigned)(len - sent));
+    if (write_later(side, &buf, 1, 0, written) >= 0)
+        broken(side);
+}
+
+/* Sends what TLS has to say. Meanwhile made output waits for the end of a write that is under way. */
+static void send_encrypted(struct pk_side *side, uv_write_cb written)
+{
+    size_t len = 0;
+    const uint8_t *p = pk_tls_output(side->tls, &len);
+    if (p == NULL || side->output != PK_OUTPUT_FREE)
+        return;
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)p, (unsigned)len);
+    int taken = uv_try_write((uv_stream_t *)&side->tcp, &buf, 1);
+    if (taken == UV_EAGAIN)
+        taken = 0;
+    if (taken < 0)
+        broken(side);
+    else if ((size_t)taken < len)
+        send_later(side, (size_t)taken, len, written);
+    else
+        pk_tls_drop_output(side->tls);
+}
+
+static int64_t write_encrypted(struct pk_side *side, const struct pk_iov *iov, int n, uv_write_cb written)
+{
+    size_t taken = 0;
+    if (pk_tls_put(side->tls, iov, n, &taken) != PK_TLS_FINE)
+        broken(side);
+    send_encrypted(side, written);
+    side->inflight = side->output == PK_OUTPUT_WRITING ? taken : 0;
+    if (side->output == PK_OUTPUT_BROKEN)
+        return (int64_t)total(iov, n);
+    return side->output == PK_OUTPUT_WRITING ? -1 : (int64_t)taken;
+}
+
+static bool write_all_encrypted(struct pk_side *side, const char *bytes, size_t len, uv_write_cb written)
+{
+    size_t output = 0;
+    for (size_t off = 0, taken = 0; off < len; off += taken) {
+        struct pk_iov rest = {bytes + off, len - off};
+        if (pk_tls_put(side->tls, &rest, 1, &taken) != PK_TLS_FINE)
+            return false;
+    }
+    (void)pk_tls_output(side->tls, &output);
+    send_later(side, 0, output, written);
+    side->inflight = len;
+    return side->output == PK_OUTPUT_WRITING;
+}
+
+bool pk_side_secure(struct pk_side *side, struct pk_tls_context *context, const char *name,
+                    uv_write_cb written)
+{
+    if (side->state == PK_SIDE_CONNECTING)
+        move(side, PK_SIDE_OPENING);
+    side->tls = pk_tls_new(context, name);
+    if (side->tls == NULL || (name != NULL && pk_tls_begin(side->tls) != PK_TLS_FINE))
+        return false;
+    send_encrypted(side, written);
+    return true;
+}
+
+struct pk_received pk_side_received(struct pk_side *side, struct pk_loop *loop, ssize_t n, const char *p,
+                                    uv_write_cb written)
+{
+    const uint8_t *bytes = (const uint8_t *)p;
+    if (n < 0)
+        return (struct pk_received){.bytes = bytes, .ended = true};
+    if (side->tls == NULL)
+        return (struct pk_received){.bytes = bytes, .n = (size_t)n};
+    struct pk_received r = {.bytes = loop->plain};
+    enum pk_tls_result result = pk_tls_take(side->tls, bytes, (size_t)n, loop->plain, PK_PLAIN_BUFFER, &r.n);
+    send_encrypted(side, written);
+    r.ended = result != PK_TLS_FINE;
+    r.why = result == PK_TLS_FAILED ? pk_tls_why(side->tls) : NULL;
+    r.opened = side->state == PK_SIDE_OPENING && pk_tls_open(side->tls);
+    return r;
+}
+
+/* ---- output ---- */
+
+int64_t pk_side_write(struct pk_side *side, const struct pk_iov *iov, int n, uv_write_cb written)
+{
+    if (side->state != PK_SIDE_OPEN || side->output == PK_OUTPUT_WRITING)
+        return -1;
+    size_t len = total(iov, n);
+    const uv_buf_t *bufs = (const uv_buf_t *)(const void *)iov;
+    if (side->output == PK_OUTPUT_BROKEN)
+        return (int64_t)len;
+    if (side->tls != NULL)
+        return write_encrypted(side, iov, n, written);
+    if (side->output == PK_OUTPUT_CUT)
+        return write_later(side, bufs, n, len, written);
+    int taken = uv_try_write((uv_stream_t *)&side->tcp, bufs, (unsigned)n);
+    if (taken == UV_EAGAIN)
+        taken = 0;
+    if (taken < 0) {
+        side->output = PK_OUTPUT_BROKEN;
+        return (int64_t)len;
+    }
+    if ((size_t)taken < len)
+        side->output = PK_OUTPUT_CUT;
+    return taken;
+}
+
+bool pk_side_write_all(struct pk_side *side, char *bytes, size_t len, uv_write_cb written)
+{
+    uv_buf_t buf = uv_buf_init(bytes, (unsigned)len);
+    bool able = side->state == PK_SIDE_OPEN && side->output != PK_OUTPUT_WRITING && len > 0;
+    if (able && side->tls != NULL)
+        return write_all_encrypted(side, bytes, len, written);
+    return able && write_later(side, &buf, 1, len, written) < 0;
+}
+
+int64_t pk_side_written(struct pk_side *side, int status)
+{
+    size_t sent = side->inflight;
+    uv_write_cb written = side->request->write.cb;
+    drop_request(side);
+    drop_encrypted(side);
+    side->output = status < 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_FREE;
+    side->inflight = 0;
+    if (side->tls != NULL && (side->state == PK_SIDE_OPENING || side->state == PK_SIDE_OPEN))
+        send_encrypted(side, written);
+    return side->state == PK_SIDE_OPEN ? (int64_t)sent : -1;
+}
+
+void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read)
+{
+    if (side->state != PK_SIDE_OPEN || side->reading == want)
+        return;
+    side->reading = want;
+    if (!want)
+        uv_read_stop((uv_stream_t *)&side->tcp);
+    else if (uv_read_start((uv_stream_t *)&side->tcp, alloc, read) != 0)
+        side->reading = false;
+}
+
+bool pk_side_listen(struct pk_side *side, uv_alloc_cb alloc, uv_read_cb read)
+{
+    side->reading = uv_read_start((uv_stream_t *)&side->tcp, alloc, read) == 0;
+    return side->reading;
+}
+
+/* Bytes left unread would turn our FIN into a reset, which may overtake the last answer. */
+static void throw_away(struct pk_side *side)
+{
+    enum { PIECES = 16 };
+    char waste[8192];
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&side->tcp, &fd) != 0)
+        return;
+    for (int i = 0; i < PIECES && recv(fd, waste, sizeof waste, MSG_DONTWAIT) == sizeof waste; i++)
+        continue;
+}
+
+void pk_side_close(struct pk_side *side, uv_close_cb closed)
+{
+    if (side->state == PK_SIDE_NONE || side->state == PK_SIDE_CLOSING)
+        return;
+    if (side->state == PK_SIDE_OPEN && side->tls != NULL) {
+        pk_tls_close(side->tls);
+        send_encrypted(side, NULL);
+    }
+    if (side->state == PK_SIDE_OPEN || side->state == PK_SIDE_OPENING)
+        throw_away(side);
+    move(side, PK_SIDE_CLOSING);
+    side->reading = false;
+    uv_close((uv_handle_t *)&side->tcp, closed);
+}

@@ -1,0 +1,120 @@
+"""Section `tls` of `make bench`: what TLS costs, beside plain connections and beside a bare OpenSSL server, in one run.
+
+The load generator speaks plain: a second pacekeeper that holds nothing stands between, and speaks plain or TLS with the
+measured one, whose CPU time and memory alone are counted. Handshakes are openssl(1)'s, whose server is the yardstick.
+"""
+import os
+import re
+import subprocess
+import time
+
+import rig
+from certs import Certs
+from runner import CROWD, MOUNT, UNDER
+from table import Table
+
+KINDS = ("plain", "tls")
+
+
+class Through:
+    """Loaded at the front's port, measured at the back's process."""
+
+    def __init__(self, bench, kind, certs):
+        path = certs.path
+        self.back = bench.new_daemon(config=f"tls: {{listen: '127.0.0.1:0', certificate: {path('server.pem')}, "
+                                            f"key: {path('server.key')}}}\n")
+        self.tls_port = int(rig.said(self.back, r"listening on 127.0.0.1:(\d+) with TLS"))
+        upstream = self.tls_port if kind == "tls" else self.back.port
+        secure = f"upstream-tls: {{ca: {certs.ca}}}\n" if kind == "tls" else ""
+        self.front = rig.Pacekeeper(f"127.0.0.1:{upstream}", mounts=[f"{MOUNT}=relay"], config=CROWD + secure).start()
+        self.port, self.pid = self.front.port, self.back.pid
+
+    def stop(self):
+        self.front.stop()
+        self.back.stop()
+
+
+def _beats(bench, certs):
+    table = Table("beats with TLS, through a second pacekeeper; the first one's CPU time",
+                  ["sessions", "in flight", "server", "requests/s", "per CPU-s", "of plain"])
+    for kind in KINDS:
+        bench.targets[kind] = Through(bench, kind, certs)
+    for sessions, depth in ((100, 1), (100, 16)):
+        base = None
+        for kind, r in bench.group(KINDS, "it_req_per_cpu_s", "more", "load", op="beat", size=1024, sessions=sessions,
+                                   depth=depth, root=UNDER):
+            base = base or r["it_req_per_cpu_s"]
+            table.row(sessions, depth, kind, r["rps"], r["it_req_per_cpu_s"], r["it_req_per_cpu_s"] / base)
+            if kind == "tls":
+                bench.expect(f"beats with TLS, {depth} in flight: requests per CPU-second, of plain ones",
+                             r["it_req_per_cpu_s"] / base, 0.5 if depth == 1 else 0.3)
+    for kind in KINDS:
+        bench.targets.pop(kind).stop()
+    table.print()
+
+
+def _memory(bench, certs):
+    sessions = 1000
+    table = Table("resident memory with TLS", ["server", "idle connection pairs", "bytes each"])
+    for kind in KINDS:
+        through = Through(bench, kind, certs)
+        r = bench.run(kind, "idle", server=through, sessions=sessions, seconds=1)
+        through.stop()
+        if r:
+            table.row(kind, sessions, r["it_bytes_each"])
+        if r and kind == "tls":
+            bench.expect("bytes per idle connection pair with TLS", r["it_bytes_each"], 24 * 1024, at_least=False)
+    table.print()
+
+
+def _cpu(pid):
+    """CPU time of a process in seconds."""
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _shake(bench, port, pid, resumed):
+    """Handshakes per CPU-second of the server."""
+    before, seconds = _cpu(pid), 1 if bench.quick else 4
+    done = subprocess.run([rig.need("openssl", "openssl"), "s_time", "-connect", f"127.0.0.1:{port}", "-time", str(seconds),
+                           "-reuse" if resumed else "-new"], capture_output=True, text=True, timeout=60)
+    found = re.findall(r"(\d+) connections in \d+ real seconds", done.stdout)
+    if not found:
+        bench.problems.append(f"s_time: {done.stdout}{done.stderr}")
+        return None
+    spent = _cpu(pid) - before
+    return int(found[-1]) / spent if spent else None
+
+
+def _handshakes(bench, certs):
+    table = Table("handshakes of TLS per CPU-second, certificate on the curve P-256",
+                  ["server", "whole", "of openssl", "resumed", "of openssl"])
+    port = rig.free_port()
+    yardstick = rig.Process([rig.need("openssl", "openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", "-cert",
+                             certs.path("server.pem"), "-key", certs.path("server.key")],
+                            os.path.join(rig.temp_dir(), "log")).start()
+    through = Through(bench, "tls", certs)
+    time.sleep(0.5)
+    base = {}
+    for name, at, pid in (("openssl s_server", port, yardstick.pid), ("pacekeeper", through.tls_port, through.pid)):
+        row = [name]
+        for resumed in (False, True):
+            rate = _shake(bench, at, pid, resumed)
+            base.setdefault(resumed, rate)
+            row += [rate, rate / base[resumed] if rate and base[resumed] else None]
+        table.row(*row)
+    through.stop()
+    yardstick.stop()
+    table.print()
+
+
+def tls(bench):
+    """Beats, memory and handshakes."""
+    if "pacekeeper" not in bench.targets:
+        return
+    certs = Certs()
+    certs.sign("server", "/CN=server")
+    _beats(bench, certs)
+    _memory(bench, certs)
+    _handshakes(bench, certs)
