@@ -8,6 +8,7 @@
  */
 #include "io/sasl/sasl.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sasl/prop.h>
 #include <sasl/sasl.h>
@@ -52,14 +53,18 @@ static int say_nothing(void *context, int level, const char *message)
     return SASL_OK;
 }
 
-/* Which files it may use: plugins of the wanted mechanisms, nothing else, and no configuration. */
+/* Which files it may use: plugins of the wanted mechanisms, nothing else, and no configuration. They stay loaded to the
+ * end of the process, since Kerberos keeps memory that nobody could free any more. */
 static int may_use(void *context, const char *file, sasl_verify_type_t type)
 {
     const struct pk_sasl *sasl = context;
     const char *slash = strrchr(file, '/'), *name = slash != NULL ? slash + 1 : file;
     bool digest = (sasl->mechanisms & PK_SASL_DIGEST_MD5) != 0 && strncmp(name, "libdigestmd5.", 13) == 0;
     bool gssapi = (sasl->mechanisms & PK_SASL_GSSAPI) != 0 && strncmp(name, "libgssapiv2.", 12) == 0;
-    return type == SASL_VRFY_PLUGIN && (digest || gssapi) ? SASL_OK : SASL_CONTINUE;
+    if (type != SASL_VRFY_PLUGIN || !(digest || gssapi))
+        return SASL_CONTINUE;
+    (void)dlopen(file, RTLD_NOW | RTLD_NODELETE);
+    return SASL_OK;
 }
 
 static int look_up(void *context, sasl_server_params_t *params, unsigned flags, const char *user,
