@@ -6,6 +6,7 @@
  */
 #include "core/core.h"
 #include "core/state.h"
+#include "core/sync/replay.h"
 #include "proto/path.h"
 
 static bool worth_saving(const struct pk_znode *z)
@@ -100,10 +101,12 @@ static enum pk_err restore_local(struct core *core, struct pk_mount *m, struct p
     return PK_OK;
 }
 
-/* Of an upstream parent only the share of memory is kept. */
-static enum pk_err restore_share(struct core *core, struct pk_znode *z, const struct pk_held *held)
+/* Of an upstream parent only the share of memory is kept: no more local deletes than a running one comes to owe. */
+static enum pk_err restore_share(struct core *core, struct pk_znode *z, struct pk_held *held)
 {
     struct pk_change change = {.kind = PK_CHANGE_SHARE_RESTORED, .znode = z, .held = held};
+    if (held->cversion > PK_REPLAY_OWED)
+        held->cversion = PK_REPLAY_OWED;
     return z->held.state == PK_ZNODE_TRACKED ? pk_store_apply(&core->store, &change) : PK_EINVAL;
 }
 

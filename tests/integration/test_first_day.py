@@ -151,7 +151,7 @@ def sessions(proxy, n):
 
 def test_an_outage_of_the_ensemble_is_summed_up():
     zk = rig.zookeeper_with("/m")
-    proxy = rig.Pacekeeper(zk.connect_string).start()
+    proxy = rig.Pacekeeper(zk.connect_string, config="hold: false\n").start()
     conns = sessions(proxy, 30)
     zk.kill()
     for conn in conns:

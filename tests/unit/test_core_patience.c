@@ -88,6 +88,18 @@ static void local_deletes_are_paid_back_in_time(void **state)
     assert_true(memcmp(f.body + 4, M "/s-0000001500", strlen(M "/s-0000001500")) == 0);
 }
 
+/* Once a state file could say that millions of them are owed, and the first sequential create replayed them all. */
+static void a_state_file_owes_no_more(void **state)
+{
+    (void)state;
+    const struct core_record share = {.path = (const uint8_t *)M, .path_len = strlen(M), .cversion = 3145732};
+    assert_int_equal(core_restore(s.core, &share), PK_OK);
+    uint64_t writes = s.zk.writes;
+    wire_create_as(&b, 4, PK_OP_CREATE, PK_CREATE_SEQUENTIAL, M "/s-", "");
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    assert_in_range(s.zk.writes - writes, 2, 8);
+}
+
 /* A parent that was removed directly is made again with the ACL that it had, not open to everybody. */
 static void a_parent_comes_back_with_its_acl(void **state)
 {
@@ -110,6 +122,7 @@ int main(void)
         CASE(a_silent_writer_keeps_nobody_waiting),
         CASE(nobodys_write_has_more_rights_than_its_author),
         CASE(local_deletes_are_paid_back_in_time),
+        CASE(a_state_file_owes_no_more),
         CASE(a_parent_comes_back_with_its_acl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
