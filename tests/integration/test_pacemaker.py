@@ -214,9 +214,7 @@ def test_a_stop_answers_what_was_received():
 def test_storm_yaml_turns_it_on():
     path = os.path.join(rig.temp_dir(), "storm.yaml")
     zk = world()[0]
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = rig.free_port()
     with open(path, "w") as f:
         f.write(f"storm.zookeeper.servers: [127.0.0.1]\nstorm.zookeeper.port: {zk.port}\n"
                 f"storm.cluster.state.store: org.apache.storm.cluster.PaceMakerStateStorageFactory\n"
