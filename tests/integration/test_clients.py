@@ -2,6 +2,8 @@
 
 What a program prints has no zxids and times in it: the three outputs must be equal.
 """
+import re
+
 import clients
 import rig
 import wire
@@ -52,8 +54,9 @@ def zkcli_program(connect, base):
                 "ls /zookeeper"]
     output = clients.zkcli(connect, commands)
     # The session's state is printed by a thread of its own, between any two lines.
-    elsewhere = ("Connecting", "Welcome", "JLine", "WATCHER::", "WatchedEvent state:SyncConnected type:None")
-    wanted = [line for line in output.splitlines() if line and not line.startswith(elsewhere)]
+    elsewhere = ("Connecting", "Welcome", "JLine", "WATCHER::")
+    wanted = [line for line in output.splitlines()
+              if line and not line.startswith(elsewhere) and not re.match(r"WatchedEvent state:\w+ type:None", line)]
     return "\n".join(wanted).replace(connect, "HOST").replace(base, "~")
 
 
