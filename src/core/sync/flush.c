@@ -221,7 +221,7 @@ static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const
         return &w->writer->up;
     if (own || (w->writer == NULL && may_try(sync, c, p)))
         return &c->up;
-    *service = !w->helpless && w->refused_us == 0;
+    *service = !w->helpless && w->refused_us == 0 && pk_service_may_work(sync);
     return NULL;
 }
 

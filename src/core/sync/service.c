@@ -153,6 +153,7 @@ void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
         if (w->helped) {
             w->helped = false;
             pk_writeback_requeue(sync, w);
+            pk_wake_all(sync->conns, &w->waiters);
             continue;
         }
         if (done || (w->holds == 0 && !sync->conns->draining))

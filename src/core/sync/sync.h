@@ -54,4 +54,10 @@ struct pk_sync {
     struct pk_service service;
 };
 
+/* There is a service session, or one may be opened: the newest attempt is not too short ago. */
+static inline bool pk_service_may_work(const struct pk_sync *sync)
+{
+    return sync->service.uplink != NULL || sync->conns->now_us >= sync->service.next_us;
+}
+
 #endif

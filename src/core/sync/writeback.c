@@ -181,11 +181,18 @@ void pk_writeback_forget_late(struct pk_sync *sync, struct pk_writeback *w)
     pk_blob_unref(sync->mem, w->late_data);
     w->late_data = NULL;
     w->late = 0;
+    w->was_late = false;
 }
 
 void pk_writeback_may_be_late(struct pk_sync *sync, struct pk_writeback *w)
 {
+    bool contradiction = w->was_late; /* no server says so but one that lies */
     pk_writeback_forget_late(sync, w);
+    if (contradiction) {
+        pk_writeback_forget_sent(sync, w);
+        w->uncertain = 0;
+        return;
+    }
     w->late = w->uncertain;
     w->late_data = w->sent;
     w->uncertain = 0;
@@ -199,6 +206,7 @@ void pk_writeback_was_late(struct pk_sync *sync, struct pk_writeback *w)
     w->sent = w->late_data;
     w->late = 0;
     w->late_data = NULL;
+    w->was_late = true;
 }
 
 void pk_writeback_give_up(struct pk_sync *sync)

@@ -55,9 +55,10 @@ struct pk_writeback {
     struct pk_blob *sent; /* the data of the flush that is under way or uncertain; NULL is null data */
     int32_t
         late; /* writes of a flush that was not there when asked about: its server may carry it out yet, */
-    struct pk_blob *late_data;        /* and its data */
-    int64_t since_us;                 /* since when it is dirty, or retired */
-    int64_t refused_us;               /* when the service session was not let flush it; 0 was not refused */
+    struct pk_blob *late_data; /* and its data; */
+    bool was_late;      /* it must have been carried out, as the next one did not fit: asked about again */
+    int64_t since_us;   /* since when it is dirty, or retired */
+    int64_t refused_us; /* when the service session was not let flush it; 0 was not refused */
     struct pk_id refused[PK_REFUSED]; /* nor were these connections, whose requests do not wait for it; */
     uint8_t refused_next;             /* the place of the next one */
     struct pk_client *writer;         /* of the newest absorbed write; NULL when clean or orphaned */
