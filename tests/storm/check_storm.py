@@ -194,6 +194,7 @@ def main():
     parser.add_argument("--storm", choices=sorted(LINES), action="append", help="only this line of Storm")
     parser.add_argument("--only", metavar="NAME", action="append",
                         help="only this scenario: " + ", ".join(s.name for s in SCENARIOS))
+    parser.add_argument("--without", metavar="NAME", action="append", default=[], help="all but this scenario")
     parser.add_argument("--quick", action="store_true", help="only " + ", ".join(QUICK))
     parser.add_argument("--one-at-a-time", action="store_true", help="one cluster after the other, not side by side")
     parser.add_argument("--table", metavar="FILE", help="write the table there too")
@@ -201,9 +202,10 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the scratch folders")
     options = parser.parse_args()
     names = options.only or (QUICK if options.quick else [s.name for s in SCENARIOS])
-    unknown = set(names) - {s.name for s in SCENARIOS}
+    unknown = {*names, *options.without} - {s.name for s in SCENARIOS}
     if unknown:
         parser.error("no such scenario: " + ", ".join(sorted(unknown)))
+    names = [name for name in names if name not in options.without]
     if options.keep:
         os.environ["KEEP_SCRATCH"] = "1"
     daemon_path()
