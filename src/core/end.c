@@ -13,6 +13,7 @@
 #include "core/pulse/lane.h"
 #include "core/serve/answer.h"
 #include "core/serve/pending.h"
+#include "core/sync/promote.h"
 #include "core/sync/service.h"
 #include "core/sync/writeback.h"
 
@@ -109,6 +110,7 @@ static void end_uplink(struct core *core, struct pk_uplink *u)
     PK_LIST_EACH(at, tmp, &u->awaited.entries)
         pk_answer_lost(&core->sync, u, PK_CONTAINER(at, struct pk_entry, uplink));
     pk_awaited_init(&u->awaited);
+    pk_promote_left(&core->sync, u);
     pk_blob_unref(core->mem, u->in.frame);
     u->in = (struct pk_incoming){0};
     pk_out_drop(&core->conns.out, &u->out);

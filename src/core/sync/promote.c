@@ -406,6 +406,13 @@ void pk_promote_lost(struct pk_sync *sync, bool broken)
     b->u = NULL;
 }
 
+void pk_promote_left(struct pk_sync *sync, const struct pk_uplink *u)
+{
+    const struct pk_batch *b = sync->promoter.batch;
+    if (b != NULL && b->u == u)
+        pk_promote_lost(sync, false);
+}
+
 /* Nobody is told of the answers that are still awaited. */
 static void disown(struct pk_uplink *u, const struct pk_batch *b)
 {

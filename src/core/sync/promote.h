@@ -31,6 +31,8 @@ void pk_promote_answer(struct pk_sync *sync, struct pk_uplink *u, int part, cons
                        struct pk_bytes body);
 /* The batch will get no answer on this uplink: it is verified on another. broken: the uplink died of it, perhaps. */
 void pk_promote_lost(struct pk_sync *sync, bool broken);
+/* The uplink ends, also where the batch under way awaits nothing of it. */
+void pk_promote_left(struct pk_sync *sync, const struct pk_uplink *u);
 /* Time has passed: a batch that is not answered is left. */
 void pk_promote_tick(struct pk_sync *sync);
 /* Everyone who waits for what is wanted is judged again: the service session does not come up. */
