@@ -262,11 +262,11 @@ enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len, struct pk_co
     return in.bad ? PK_EMALFORMED : PK_OK;
 }
 
-uint8_t *pk_put_connect_request(uint8_t *p, int32_t timeout_ms, int64_t session,
+uint8_t *pk_put_connect_request(uint8_t *p, int64_t last_zxid, int32_t timeout_ms, int64_t session,
                                 const uint8_t passwd[PK_PASSWD_LEN])
 {
     p = pk_put_int(pk_put32(p, PK_CONNECT_REQUEST_LEN), 0);
-    p = pk_put_int(pk_put_long(p, 0), timeout_ms);
+    p = pk_put_int(pk_put_long(p, last_zxid), timeout_ms);
     p = pk_put_bytes(pk_put_long(p, session), (struct pk_bytes){passwd, PK_PASSWD_LEN});
     return pk_put_bool(p, false);
 }

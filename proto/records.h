@@ -200,10 +200,10 @@ enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len,
                                       struct pk_connect_request *c) PK_NODISCARD;
 
 /*
- * Writes a length word and a connect request that has seen no zxid; session 0 asks for a new one. PK_LEN_WORD +
- * PK_CONNECT_REQUEST_LEN bytes; returns the end.
+ * Writes a length word and a connect request; last_zxid is the newest zxid seen, session 0 asks for a new one.
+ * PK_LEN_WORD + PK_CONNECT_REQUEST_LEN bytes; returns the end.
  */
-uint8_t *pk_put_connect_request(uint8_t *p, int32_t timeout_ms, int64_t session,
+uint8_t *pk_put_connect_request(uint8_t *p, int64_t last_zxid, int32_t timeout_ms, int64_t session,
                                 const uint8_t passwd[PK_PASSWD_LEN]);
 
 /* ConnectResponse, 36 or 37 bytes; timeout and session id are 0 when the session is not valid. */

@@ -22,7 +22,7 @@ enum {
     FRAME_MAX = 64 << 20,
     HEAD = PK_LEN_WORD + PK_REQUEST_HEADER
 };
-enum { CONNECT_LEN = PK_LEN_WORD + 4 + 8 + 4 + 8 + 4 + PK_PASSWD_LEN + 1 };
+enum { CONNECT_LEN = PK_LEN_WORD + PK_CONNECT_REQUEST_LEN };
 
 struct unsent {
     uv_write_t req;
@@ -343,18 +343,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     pk_zs_flush(s->loop);
 }
 
-/* A ConnectRequest for the session that it has, or a new one; read-only servers not wanted. */
-static void put_connect(uint8_t *p, const struct pk_zs *s)
-{
-    p = pk_put_int(p, CONNECT_LEN - PK_LEN_WORD);
-    p = pk_put_int(p, 0);
-    p = pk_put_long(p, s->zxid);
-    p = pk_put_int(p, s->id != 0 ? s->timeout_ms : s->loop->timeout_ms);
-    p = pk_put_long(p, s->id);
-    p = pk_put_bytes(p, (struct pk_bytes){s->passwd, PK_PASSWD_LEN});
-    pk_put_bool(p, false);
-}
-
 static void on_connected(uv_connect_t *req, int status)
 {
     struct pk_zs *s = req->data;
@@ -372,7 +360,8 @@ static void on_connected(uv_connect_t *req, int status)
         s->state = PK_ZS_READY;
         s->on_ready(s);
     } else {
-        put_connect(pk_zs_begin(s, CONNECT_LEN) - HEAD, s);
+        pk_put_connect_request(pk_zs_begin(s, CONNECT_LEN) - HEAD, s->zxid,
+                               s->id != 0 ? s->timeout_ms : s->loop->timeout_ms, s->id, s->passwd);
         s->loop->out_len += CONNECT_LEN;
         s->state = PK_ZS_HANDSHAKE;
     }

@@ -30,7 +30,7 @@ static struct pk_blob *connect_request(struct pk_pacemaker *pm)
     static const uint8_t none[PK_PASSWD_LEN];
     struct pk_blob *hello = pk_blob_room(pm->sync->mem, PK_LEN_WORD + PK_CONNECT_REQUEST_LEN);
     if (hello != NULL)
-        pk_put_connect_request(hello->bytes, TIMEOUT_MS, 0, none);
+        pk_put_connect_request(hello->bytes, 0, TIMEOUT_MS, 0, none);
     return hello;
 }
 

@@ -70,10 +70,8 @@ void pk_attach_lost(struct pk_sync *sync, struct pk_client *c)
 
 struct pk_blob *pk_attach_request(struct pk_conns *conns, const struct pk_client *c)
 {
-    enum { ZXID_AT = PK_LEN_WORD + 4 };
     uint8_t frame[PK_LEN_WORD + PK_CONNECT_REQUEST_LEN];
-    pk_put_connect_request(frame, c->up.timeout_ms, c->up.session_id, c->passwd);
-    pk_put_long(frame + ZXID_AT, c->shown_zxid);
+    pk_put_connect_request(frame, c->shown_zxid, c->up.timeout_ms, c->up.session_id, c->passwd);
     struct pk_blob *blob = pk_blob_new(conns->mem, frame, sizeof frame);
     pk_wipe(frame, sizeof frame);
     return blob;

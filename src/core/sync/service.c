@@ -35,7 +35,7 @@ static struct pk_blob *connect_request(struct pk_sync *sync)
 {
     const struct pk_service *s = &sync->service;
     uint8_t frame[PK_LEN_WORD + PK_CONNECT_REQUEST_LEN];
-    pk_put_connect_request(frame, TIMEOUT_MS, s->session_id, s->passwd);
+    pk_put_connect_request(frame, 0, TIMEOUT_MS, s->session_id, s->passwd);
     return pk_blob_new(sync->mem, frame, sizeof frame);
 }
 

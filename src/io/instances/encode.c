@@ -70,6 +70,6 @@ uint8_t *pk_encode_connect(int32_t timeout_ms, int64_t session, const uint8_t pa
     *len = PK_LEN_WORD + PK_CONNECT_REQUEST_LEN;
     uint8_t *frame = malloc(*len);
     if (frame != NULL)
-        pk_put_connect_request(frame, timeout_ms, session, passwd);
+        pk_put_connect_request(frame, 0, timeout_ms, session, passwd);
     return frame;
 }
