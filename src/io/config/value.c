@@ -15,12 +15,28 @@
 #include "io/sasl/principal.h"
 #include "proto/path.h"
 
-enum kind { NUMBER, CHOICE, TEXT };
+enum kind { NUMBER, CHOICE, ONE_OF, TEXT };
 
-static enum pk_err choose(int64_t *out, const char *text, const char *const *names, int n)
+enum { WORDS = 3 };
+
+static const struct {
+    const char *expected, *word[WORDS]; /* for each value, from 0 on */
+} words[] = {
+    [PK_TYPE_FORMAT] = {"expected text or json", {"text", "json"}},
+    [PK_TYPE_SWITCH] = {"expected true or false", {"false", "true"}},
+    [PK_TYPE_WATCHED] = {"expected relay or absorb", {"relay", "absorb"}},
+    [PK_TYPE_METHOD] = {"expected none, digest or kerberos", {"none", "digest", "kerberos"}},
+    [PK_TYPE_EXISTS] = {"expected writers or readers", {"writers", "readers"}},
+    [PK_TYPE_TLS_CLIENT] = {"expected none, optional or required", {"none", "optional", "required"}},
+    [PK_TYPE_TLS_VERSION] = {"expected 1.2 or 1.3", {"1.2", "1.3"}},
+    [PK_TYPE_TLS_VERIFY] = {"expected full or ca", {"full", "ca"}},
+};
+
+static enum pk_err parse_word(enum pk_type type, int64_t *out, const char *text, const char **why)
 {
-    for (int i = 0; i < n; i++)
-        if (strcmp(text, names[i]) == 0) {
+    *why = words[type].expected;
+    for (int i = 0; i < WORDS && words[type].word[i] != NULL; i++)
+        if (strcmp(text, words[type].word[i]) == 0) {
             *out = i;
             return PK_OK;
         }
@@ -36,62 +52,6 @@ static enum pk_err parse_level(int64_t *out, const char *text, const char **why)
         }
     *why = "expected debug, info, warn or error";
     return PK_EINVAL;
-}
-
-static const char *const switch_names[] = {"false", "true"}, *const watched_names[] = {"relay", "absorb"};
-static const char *const tls_clients[] = {"none", "optional", "required"},
-                         *const tls_versions[] = {"1.2", "1.3"}, *const tls_verifies[] = {"full", "ca"};
-
-static const char *const format_names[] = {"text", "json"};
-static const char *const method_names[] = {"none", "digest", "kerberos"};
-static const char *const exists_names[] = {"writers", "readers"};
-
-static enum pk_err parse_format(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected text or json";
-    return choose(out, text, format_names, 2);
-}
-
-static enum pk_err parse_switch(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected true or false";
-    return choose(out, text, switch_names, 2);
-}
-
-static enum pk_err parse_watched(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected relay or absorb";
-    return choose(out, text, watched_names, 2);
-}
-
-static enum pk_err parse_method(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected none, digest or kerberos";
-    return choose(out, text, method_names, 3);
-}
-
-static enum pk_err parse_exists(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected writers or readers";
-    return choose(out, text, exists_names, 2);
-}
-
-static enum pk_err parse_tls_client(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected none, optional or required";
-    return choose(out, text, tls_clients, 3);
-}
-
-static enum pk_err parse_tls_version(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected 1.2 or 1.3";
-    return choose(out, text, tls_versions, 2);
-}
-
-static enum pk_err parse_tls_verify(int64_t *out, const char *text, const char **why)
-{
-    *why = "expected full or ca";
-    return choose(out, text, tls_verifies, 2);
 }
 
 static enum pk_err parse_period(int64_t *out, const char *text, const char **why)
@@ -225,46 +185,6 @@ static void show_level(int64_t value, char *out)
     snprintf(out, PK_VALUE_TEXT, "%s", pk_log_level_name((enum pk_log_level)value));
 }
 
-static void show_format(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", format_names[value != 0]);
-}
-
-static void show_switch(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", switch_names[value != 0]);
-}
-
-static void show_watched(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", watched_names[value != 0]);
-}
-
-static void show_method(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", method_names[value]);
-}
-
-static void show_exists(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", exists_names[value != 0]);
-}
-
-static void show_tls_client(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", tls_clients[value]);
-}
-
-static void show_tls_version(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", tls_versions[value]);
-}
-
-static void show_tls_verify(int64_t value, char *out)
-{
-    snprintf(out, PK_VALUE_TEXT, "%s", tls_verifies[value]);
-}
-
 static void show_words(int64_t value, char *out)
 {
     pk_words_show(value, out, PK_VALUE_TEXT);
@@ -292,7 +212,9 @@ enum pk_err pk_value_parse(enum pk_type type, struct pk_bounds bounds, void *out
     const char *why = "";
     char min[PK_VALUE_TEXT], max[PK_VALUE_TEXT];
     int64_t value = 0;
-    if (types[type].parse(&value, text, &why) != PK_OK)
+    enum pk_err err = types[type].kind == ONE_OF ? parse_word(type, &value, text, &why)
+                                                 : types[type].parse(&value, text, &why);
+    if (err != PK_OK)
         return bad(error, why, text);
     if (types[type].kind == TEXT) {
         if (strlen(text) >= PK_VALUE_TEXT)
@@ -315,6 +237,8 @@ const char *pk_value_show(enum pk_type type, const void *value, char out[PK_VALU
     const char *text = value;
     if (types[type].kind == TEXT)
         snprintf(out, PK_VALUE_TEXT, "%s", text[0] != '\0' ? text : "none");
+    else if (types[type].kind == ONE_OF)
+        snprintf(out, PK_VALUE_TEXT, "%s", words[type].word[*(const int64_t *)value]);
     else
         types[type].show(*(const int64_t *)value, out);
     return out;
