@@ -16,17 +16,13 @@
 static enum pk_err at(struct pk_yaml *yaml, const yaml_node_t *node, const char *what,
                       struct pk_config_error *error)
 {
-    struct pk_config_error inner = *error;
-    return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%.80s: %s", what, inner.text);
+    return pk_config_under(error, yaml->file, pk_yaml_line(node), what);
 }
 
 static enum pk_err unknown(struct pk_yaml *yaml, const yaml_node_t *node, const char *what, const char *key,
                            const char *near, struct pk_config_error *error)
 {
-    if (near != NULL)
-        return pk_config_fail(error, yaml->file, pk_yaml_line(node), "unknown %s %.80s; is %s meant?", what,
-                              key, near);
-    return pk_config_fail(error, yaml->file, pk_yaml_line(node), "unknown %s %.80s", what, key);
+    return pk_config_unknown(error, yaml->file, pk_yaml_line(node), what, key, near);
 }
 
 /* Identities may stand in a list. */

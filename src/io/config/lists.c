@@ -67,13 +67,6 @@ bool pk_config_is_section(const char *name)
     return false;
 }
 
-static enum pk_err unknown(const char *key, struct pk_config_error *error)
-{
-    const char *near = pk_config_nearest_key(key);
-    return pk_config_fail(error, NULL, 0, "unknown key %.80s%s%s%s", key, near != NULL ? "; is " : "",
-                          near != NULL ? near : "", near != NULL ? " meant?" : "");
-}
-
 /* One item of the text; *cleared is the list that this text has begun anew. */
 static enum pk_err item(struct pk_config *config, const char *section, char *text,
                         const struct pk_config_list **cleared, struct pk_config_error *error)
@@ -92,11 +85,8 @@ static enum pk_err item(struct pk_config *config, const char *section, char *tex
     enum pk_err err =
         list != NULL ? list->add(config, value, error) : pk_config_set(config, name, value, error);
     if (err == PK_ENOENT)
-        return unknown(name, error);
-    if (err == PK_OK)
-        return PK_OK;
-    struct pk_config_error inner = *error;
-    return pk_config_fail(error, NULL, 0, "%.80s: %s", name, inner.text);
+        return pk_config_unknown(error, NULL, 0, "key", name, pk_config_nearest_key(name));
+    return err == PK_OK ? PK_OK : pk_config_under(error, NULL, 0, name);
 }
 
 enum pk_err pk_config_section_text(struct pk_config *config, const char *section, const char *text,

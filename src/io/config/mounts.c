@@ -124,10 +124,7 @@ static bool given(const struct pk_config_mount *mount, const char *name)
 
 static enum pk_err unknown(const char *name, struct pk_config_error *error)
 {
-    const char *near = pk_config_nearest_mount_key(name);
-    return pk_config_fail(error, NULL, 0, "unknown key of a mount %.80s%s%s%s", name,
-                          near != NULL ? "; is " : "", near != NULL ? near : "",
-                          near != NULL ? " meant?" : "");
+    return pk_config_unknown(error, NULL, 0, "key of a mount", name, pk_config_nearest_mount_key(name));
 }
 
 /* KEY=VALUE in text[0..len). */
@@ -151,10 +148,7 @@ static enum pk_err option(struct pk_config_mount *mount, const char *text, size_
     enum pk_err err = pk_config_mount_set(mount, name, equals + 1, error);
     if (err == PK_ENOENT)
         return unknown(name, error);
-    if (err == PK_OK)
-        return PK_OK;
-    struct pk_config_error inner = *error;
-    return pk_config_fail(error, NULL, 0, "%.80s: %s", name, inner.text);
+    return err == PK_OK ? PK_OK : pk_config_under(error, NULL, 0, name);
 }
 
 /* PATH or PATH=MODE in text[0..len). */

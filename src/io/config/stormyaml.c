@@ -61,8 +61,7 @@ static enum pk_err server(struct pk_yaml *yaml, struct pk_config *config, const 
     }
     if (pk_config_add_servers(config, host, default_port, error) == PK_OK)
         return PK_OK;
-    struct pk_config_error inner = *error;
-    return pk_config_fail(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.servers: %s", inner.text);
+    return pk_config_under(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.servers");
 }
 
 static enum pk_err servers(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
@@ -143,9 +142,7 @@ static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct
         return pk_config_fail(error, yaml->file, pk_yaml_line(node), "storm.zookeeper.root: expected a path");
     if (add_mounts(config, root, error) == PK_OK)
         return PK_OK;
-    struct pk_config_error inner = *error;
-    return pk_config_fail(error, yaml->file, node != NULL ? pk_yaml_line(node) : 0,
-                          "storm.zookeeper.root: %s", inner.text);
+    return pk_config_under(error, yaml->file, node != NULL ? pk_yaml_line(node) : 0, "storm.zookeeper.root");
 }
 
 /* Storm's Pacemaker is what holds its heartbeats. */
@@ -155,14 +152,6 @@ static bool uses_pacemaker(struct pk_yaml *yaml)
     return store != NULL && (strstr(store, "PaceMaker") != NULL || strstr(store, "pacemaker") != NULL);
 }
 
-/* What a key of Pacemaker's said was not taken. */
-static enum pk_err not_taken(struct pk_yaml *yaml, const yaml_node_t *node, const char *key,
-                             struct pk_config_error *error)
-{
-    struct pk_config_error inner = *error;
-    return pk_config_fail(error, yaml->file, pk_yaml_line(node), "%s: %s", key, inner.text);
-}
-
 /* Its clients are served on Pacemaker's port, unless they log in. */
 static enum pk_err pacemaker(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
 {
@@ -170,17 +159,17 @@ static enum pk_err pacemaker(struct pk_yaml *yaml, struct pk_config *config, str
     char listen[PK_VALUE_TEXT] = "*:6699";
     const char *method = pk_yaml_text(pk_yaml_find(yaml, "pacemaker.auth.method", NULL));
     if (pk_config_set(config, "pacemaker.mount", config->mounts[0].path, error) != PK_OK)
-        return not_taken(yaml, NULL, "storm.zookeeper.root", error);
+        return pk_config_under(error, yaml->file, pk_yaml_line(NULL), "storm.zookeeper.root");
     if (!uses_pacemaker(yaml) || (method != NULL && strcmp(method, "NONE") != 0))
         return PK_OK;
     const yaml_node_t *port = find(yaml, config, keys[0]), *size = find(yaml, config, keys[1]);
     if (pk_yaml_text(port) != NULL)
         snprintf(listen, sizeof listen, "*:%.100s", pk_yaml_text(port));
     if (pk_config_add_pacemaker(config, listen, error) != PK_OK)
-        return not_taken(yaml, port, keys[0], error);
+        return pk_config_under(error, yaml->file, pk_yaml_line(port), keys[0]);
     if (pk_yaml_text(size) != NULL &&
         pk_config_set(config, "pacemaker.max-message", pk_yaml_text(size), error) != PK_OK)
-        return not_taken(yaml, size, keys[1], error);
+        return pk_config_under(error, yaml->file, pk_yaml_line(size), keys[1]);
     return PK_OK;
 }
 
