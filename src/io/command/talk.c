@@ -10,35 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "io/config/ask.h"
 #include "io/config/hostport.h"
 
 enum { PATIENCE_S = 30 };
-
-static int dial(int family, const struct sockaddr *address, socklen_t len)
-{
-    struct timeval patience = {.tv_sec = PATIENCE_S};
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(fd, address, len) == 0)
-        return fd;
-    int err = errno;
-    close(fd);
-    errno = err;
-    return -1;
-}
 
 static int dial_path(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    return dial(AF_UNIX, (const struct sockaddr *)&address, sizeof address);
+    return pk_ask_connect((const struct sockaddr *)&address, sizeof address, PATIENCE_S);
 }
 
 static int dial_host(const char *text, const char **why)
@@ -56,7 +40,7 @@ static int dial_host(const char *text, const char **why)
     }
     int fd = -1;
     for (struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next)
-        fd = dial(a->ai_family, a->ai_addr, a->ai_addrlen);
+        fd = pk_ask_connect(a->ai_addr, a->ai_addrlen, PATIENCE_S);
     *why = strerror(errno);
     freeaddrinfo(found);
     return fd;

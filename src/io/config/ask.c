@@ -12,9 +12,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-int pk_ask_connect(const struct sockaddr *address, socklen_t len)
+int pk_ask_connect(const struct sockaddr *address, socklen_t len, int seconds)
 {
-    const struct timeval limit = {.tv_sec = 1};
+    const struct timeval limit = {.tv_sec = seconds};
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
@@ -32,7 +32,7 @@ int pk_ask_word(const struct sockaddr *address, socklen_t len, const char *word,
 {
     size_t n = 0;
     ssize_t got = 1;
-    int fd = pk_ask_connect(address, len);
+    int fd = pk_ask_connect(address, len, PK_ASK_S);
     if (fd < 0)
         return -1;
     if (send(fd, word, 4, MSG_NOSIGNAL) != 4)

@@ -8,8 +8,10 @@
 
 #include "io/config/hostport.h"
 
-/* Connects within a second, the time that each later read and write has too. A socket, or -1 with errno. */
-int pk_ask_connect(const struct sockaddr *address, socklen_t len);
+enum { PK_ASK_S = 1 /* the patience with a server */ };
+
+/* Connects within so many seconds, the time that each later read and write has too. A socket, or -1 with errno. */
+int pk_ask_connect(const struct sockaddr *address, socklen_t len, int seconds);
 /*
  * Sends a word of four letters and reads the answer to its end into text, ended by NUL. Returns the length, 0 when the
  * server closed without an answer, -1 with errno when there was no connection, or silence.

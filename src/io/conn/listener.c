@@ -19,6 +19,7 @@
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 #include "io/loop/inherit.h"
+#include "io/loop/listen.h"
 
 enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64, SAY_AGAIN_US = 60 * 1000000 };
 
@@ -31,22 +32,8 @@ static bool every_address(const struct pk_hostport *where)
 static int open_socket(struct pk_listeners *listeners, const struct sockaddr *address, socklen_t len,
                        bool dual)
 {
-    int on = 1, off = 0;
     int fd = pk_inherit_take(listeners->inherited, address);
-    if (fd >= 0)
-        return fd;
-    fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        (address->sa_family != AF_INET6 ||
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? &off : &on, sizeof on) == 0) &&
-        bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int err = errno;
-    close(fd);
-    errno = err;
-    return -1;
+    return fd >= 0 ? fd : pk_listen_on(address, len, dual, BACKLOG);
 }
 
 /* Both families in one socket where the machine has IPv6, else IPv4. */

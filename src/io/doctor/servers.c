@@ -87,7 +87,7 @@ static bool takes_frame(const struct server *s, int64_t frame)
 {
     const struct timeval patience = {.tv_usec = PATIENCE_MS * 1000};
     uint8_t word[4];
-    int fd = pk_ask_connect(s->address, s->len);
+    int fd = pk_ask_connect(s->address, s->len, PK_ASK_S);
     if (fd < 0)
         return false;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -134,7 +134,7 @@ static int probe_connections(const struct server *s)
 {
     int fds[PROBED_CONNECTIONS], n = 0, closed = 0, before = -1;
     /* Not all at once: it counts those that it has registered. */
-    for (; n < PROBED_CONNECTIONS && (fds[n] = pk_ask_connect(s->address, s->len)) >= 0; n++)
+    for (; n < PROBED_CONNECTIONS && (fds[n] = pk_ask_connect(s->address, s->len, PK_ASK_S)) >= 0; n++)
         usleep(PROBE_STEP_MS * 1000);
     /* Until some are closed, and no more of them than the time before. */
     for (int i = 0; i < PROBE_ROUNDS && (closed == 0 || closed != before); i++) {

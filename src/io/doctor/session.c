@@ -79,7 +79,7 @@ static bool authenticate(struct pk_session *s, const struct pk_auth *auth)
 bool pk_session_open(struct pk_session *s, const struct sockaddr *address, socklen_t len,
                      const struct pk_auth *auth)
 {
-    *s = (struct pk_session){.fd = pk_ask_connect(address, len)};
+    *s = (struct pk_session){.fd = pk_ask_connect(address, len, PK_ASK_S)};
     if (s->fd < 0)
         return false;
     if (greet(s) && authenticate(s, auth))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "io/config/admin.h"
+#include "io/loop/listen.h"
 
 enum { BACKLOG = 128 };
 
@@ -21,21 +22,6 @@ static enum pk_err cannot(struct pk_log *log, const char *text, const char *why)
 {
     pk_log(log, PK_LOG_ERROR, PK_LOG_START, NULL, "cannot listen on %s for the admin side: %s", text, why);
     return PK_EINVAL;
-}
-
-static int bound(int family, const struct sockaddr *address, socklen_t len)
-{
-    int on = 1;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if ((family == AF_UNIX || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0) &&
-        bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int err = errno;
-    close(fd);
-    errno = err;
-    return -1;
 }
 
 /* Whether a process listens behind a socket file. */
@@ -56,7 +42,7 @@ static int bound_path(const struct sockaddr_un *address)
         unlink(address->sun_path);
     /* Who may use it is decided by its mode, before anybody can connect. */
     mode_t before = umask(0117);
-    int fd = bound(AF_UNIX, (const struct sockaddr *)address, sizeof *address);
+    int fd = pk_listen_on((const struct sockaddr *)address, sizeof *address, false, BACKLOG);
     umask(before);
     return fd;
 }
@@ -85,7 +71,7 @@ static int bound_host(const struct pk_hostport *where, const char **why)
     }
     int fd = -1;
     for (struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next)
-        fd = bound(a->ai_family, a->ai_addr, a->ai_addrlen);
+        fd = pk_listen_on(a->ai_addr, a->ai_addrlen, true, BACKLOG);
     *why = strerror(errno);
     freeaddrinfo(found);
     return fd;
