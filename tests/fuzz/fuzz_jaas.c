@@ -10,14 +10,9 @@
 #include <string.h>
 
 #include "io/config/jaas.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void put_string(FILE *out, const char *text)
 {

@@ -7,14 +7,9 @@
 #include <string.h>
 
 #include "proto/proxy_header.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static enum pk_proxy_part in_pieces(struct pk_proxy_header *h, const uint8_t *p, size_t size, size_t piece,
                                     size_t *taken)

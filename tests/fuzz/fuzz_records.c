@@ -9,20 +9,9 @@
 
 #include "proto/path.h"
 #include "proto/records.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
-
-static void inside(struct pk_bytes b, const uint8_t *p, size_t len)
-{
-    must(b.p != NULL || b.len == 0);
-    must(b.p == NULL || (b.p >= p && b.len <= len && b.p + b.len <= p + len));
-}
 
 static void path(struct pk_bytes b)
 {

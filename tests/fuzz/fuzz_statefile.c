@@ -12,6 +12,7 @@
 #include "io/state/statefile.h"
 #include "proto/records.h"
 #include "script.h"
+#include "tests/fuzz/must.h"
 #include "tests/sim/steps.h"
 #include "tests/sim/wire.h"
 
@@ -28,12 +29,6 @@ static const struct core_mount mounts[] = {
      .max_znode = 200},
     {.path = "/w", .mode = PK_MODE_PACEMAKER, .max_znodes = 8, .max_bytes = 600, .max_znode = 200},
 };
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void correct(uint8_t *file, size_t size)
 {

@@ -6,19 +6,12 @@
  * Failure: a sanitizer's finding, a path that is not in its record, a way that leaves more than it can, memory that
  * stays.
  */
-#include <stdlib.h>
-
 #include "io/savings/model.h"
 #include "proto/records.h"
+#include "tests/fuzz/must.h"
 #include "tests/lib/support.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 /* Puts the right checksum and mark where a record's length leaves room for them. */
 static void correct(uint8_t *p, size_t len)

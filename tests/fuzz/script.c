@@ -6,8 +6,7 @@
  */
 #include "script.h"
 
-#include <stdlib.h>
-
+#include "tests/fuzz/must.h"
 #include "tests/sim/uplink.h"
 #include "tests/sim/wire.h"
 
@@ -191,12 +190,6 @@ void fuzz_foreign(struct fuzz_input *in)
         tree_set(&s.zk.tree, where, &what, 1, -1);
     zk_time(&s.zk, s.zk.now_ms);
     s.zk.tree.nchanges = 0;
-}
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
 }
 
 void fuzz_start(const uint8_t *bytes, size_t size)

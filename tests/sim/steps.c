@@ -34,16 +34,32 @@ struct sim_frame sim_frame_at(const uint8_t *p)
                               .len = sup_be32(p) - PK_REPLY_HEADER};
 }
 
-bool sim_frame(struct sim *s, int c, struct sim_frame *f)
+/* Takes the next whole frame from what the client received, length word first; NULL when there is none. */
+static const uint8_t *take(struct sim *s, int c)
 {
     struct sim_conn *conn = &s->conns[c];
     size_t left = conn->got.len - conn->got_off;
     const uint8_t *p = conn->got.p + conn->got_off;
     if (left < 4 || left < 4 + sup_be32(p))
-        return false;
-    *f = sim_frame_at(p);
+        return NULL;
     conn->got_off += 4 + sup_be32(p);
-    return true;
+    return p;
+}
+
+bool sim_frame(struct sim *s, int c, struct sim_frame *f)
+{
+    const uint8_t *p = take(s, c);
+    if (p != NULL)
+        *f = sim_frame_at(p);
+    return p != NULL;
+}
+
+bool sim_pulse(struct sim *s, int c, struct pk_pulse *m)
+{
+    const uint8_t *p = take(s, c);
+    if (p != NULL)
+        assert_int_equal(pk_pulse_decode(p + 4, sup_be32(p), m), PK_OK);
+    return p != NULL;
 }
 
 void sim_expect(struct sim *s, int c, int xid, int err, struct sim_frame *f)

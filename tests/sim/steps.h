@@ -3,6 +3,7 @@
 #define PK_TESTS_SIM_STEPS_H
 
 #include "driver.h"
+#include "proto/pulse.h"
 #include "proto/records.h"
 
 struct sim_frame {
@@ -20,6 +21,8 @@ int sim_connect(struct sim *s, int timeout_ms);
 
 /* The next whole frame that the client received, borrowed; false when there is none. */
 bool sim_frame(struct sim *s, int c, struct sim_frame *f);
+/* The same of a client of Pacemaker's protocol; fails the test when it does not decode. */
+bool sim_pulse(struct sim *s, int c, struct pk_pulse *m);
 /* The same; fails the test when there is none, when xid or err differ. */
 void sim_expect(struct sim *s, int c, int xid, int err, struct sim_frame *f);
 /* Sends the bytes, empties the buffer and pumps. */

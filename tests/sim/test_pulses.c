@@ -189,23 +189,11 @@ static void random_message(struct expected *e, int id)
     e->count = model_list(e->path, &e->sum);
 }
 
-static bool reply(int conn, struct pk_pulse *m)
-{
-    struct sim_conn *at = &s.conns[conn];
-    size_t left = at->got.len - at->got_off;
-    const uint8_t *frame = at->got.p + at->got_off;
-    if (left < 4 || left < 4 + sup_be32(frame))
-        return false;
-    assert_int_equal(pk_pulse_decode(frame + 4, sup_be32(frame), m), PK_OK);
-    at->got_off += 4 + sup_be32(frame);
-    return true;
-}
-
 static void check(int conn, const struct expected *e)
 {
     struct pk_pulse m;
     unsigned sum = 0;
-    if (!reply(conn, &m))
+    if (!sim_pulse(&s, conn, &m))
         fail_msg("no reply to message %d (type %d, closed %d)", e->id, e->type, s.conns[conn].closed);
     assert_int_equal(m.type, e->type + 1);
     assert_int_equal(m.id, e->id);
@@ -329,7 +317,7 @@ static uint64_t with_failure(uint64_t n, bool for_good)
     struct expected e = {.type = PK_PULSE_SEND, .path = "/workerbeats/new/one", .data = "y"};
     put(&e);
     sim_go(&s, conn, &b);
-    assert_true(reply(conn, &m));
+    assert_true(sim_pulse(&s, conn, &m));
     assert_int_equal(m.type, PK_PULSE_SEND + 1);
     core_teardown(NULL);
     return calls;

@@ -54,6 +54,16 @@ class Moment:
             self.proxies_cpu += cpu_seconds(proxy.pid)
 
 
+def stretch(cluster, seconds):
+    """(a moment, one so many seconds later, how often heartbeats that were there before were written in between)."""
+    beats = cluster.beats()
+    start = Moment(cluster)
+    time.sleep(seconds)
+    end = Moment(cluster)
+    beaten = sum(stat.version - beats[path].version for path, stat in cluster.beats().items() if path in beats)
+    return start, end, beaten
+
+
 def by_class(start, end):
     """How many transactions of each class between two moments."""
     done = [t for t in transactions(start.cluster, start.zxid) if t.zxid <= end.zxid]

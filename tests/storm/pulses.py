@@ -9,13 +9,12 @@ By hand: tests/run tests/storm/pulses.py FOLDER_OF_JARS SEEDS.
 import os
 import random
 import sys
-import time
 
 import pulse
 import rig
 import topologies
 from daemon import Pacekeeper
-from figures import Moment, by_class, rate
+from figures import by_class, rate, stretch
 from pulse import message, path_data, pulse_data
 from scenario import Scenario, must
 from watch import BEAT_SECONDS, Episode
@@ -100,12 +99,8 @@ def compare_daemons(jars, seeds, rounds=150):
 def measure_pulses(cluster, note):
     if cluster.line.name == "2.8":
         note("messages answered as by Storm's Pacemaker", compare_daemons(cluster.home.root + "/lib", [1], 60))
-    beats = cluster.beats()
-    start = Moment(cluster)
-    time.sleep(SECONDS)
-    end = Moment(cluster)
+    start, end, beaten = stretch(cluster, SECONDS)
     seconds = end.time - start.time
-    beaten = sum(stat.version - beats[path].version for path, stat in cluster.beats().items() if path in beats)
     note("beats/s, as ZooKeeper's clients see them", float(rate(beaten, seconds)))
     note("messages/s", float(rate(end.proxies["pk_pulse_messages"] - start.proxies["pk_pulse_messages"], seconds)))
     note("transactions/s workerbeats", float(rate(by_class(start, end)["workerbeats"], seconds)))

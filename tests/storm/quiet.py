@@ -2,7 +2,7 @@
 import re
 import time
 
-from figures import CLASSES, Moment, by_class, rate, transactions
+from figures import CLASSES, by_class, rate, stretch, transactions
 from scenario import Scenario, both, must, no_more
 from ui import Ui, quietly
 from watch import BEAT_SECONDS
@@ -13,11 +13,7 @@ FLUSH_SECONDS = 60               # of /supervisors, with --storm-yaml
 
 
 def measure_quiet(cluster, note):
-    beats = cluster.beats()
-    start = Moment(cluster)
-    time.sleep(QUIET_SECONDS)
-    end = Moment(cluster)
-    beaten = sum(stat.version - beats[path].version for path, stat in cluster.beats().items() if path in beats)
+    start, end, beaten = stretch(cluster, QUIET_SECONDS)
     seconds = end.time - start.time
     counts = by_class(start, end)
     for name in CLASSES + ("sessions", "refused", "others"):

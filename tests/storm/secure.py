@@ -5,7 +5,7 @@ one topology on the other's beat, and by a topology on its own.
 """
 import time
 
-from figures import Moment, by_class, rate
+from figures import by_class, rate, stretch
 from scenario import Scenario, must
 from wire import ERR, OP_GET_DATA, OP_SET_DATA, path_watch, set_data
 
@@ -15,12 +15,8 @@ SECONDS = 15
 
 def measure_secure(cluster, note):
     time.sleep(4)
-    beats = cluster.beats()
-    start = Moment(cluster)
-    time.sleep(SECONDS)
-    end = Moment(cluster)
+    start, end, beaten = stretch(cluster, SECONDS)
     seconds = end.time - start.time
-    beaten = sum(stat.version - beats[path].version for path, stat in cluster.beats().items() if path in beats)
     counts = by_class(start, end)
     note("transactions/s workerbeats", float(rate(counts["workerbeats"], seconds)))
     note("transactions/s in all", float(rate(sum(counts.values()), seconds)))

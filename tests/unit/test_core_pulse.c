@@ -40,23 +40,10 @@ static void put(int type, int id, const char *path, const char *details)
     sup_raw(&b, frame, (size_t)(end - frame));
 }
 
-/* The next reply, borrowed; false when there is none. */
-static bool reply(int conn, struct pk_pulse *m)
-{
-    struct sim_conn *at = &s.conns[conn];
-    size_t left = at->got.len - at->got_off;
-    const uint8_t *frame = at->got.p + at->got_off;
-    if (left < 4 || left < 4 + sup_be32(frame))
-        return false;
-    assert_int_equal(pk_pulse_decode(frame + 4, sup_be32(frame), m), PK_OK);
-    at->got_off += 4 + sup_be32(frame);
-    return true;
-}
-
 static struct pk_pulse expect(int conn, int type, int id)
 {
     struct pk_pulse m;
-    if (!reply(conn, &m))
+    if (!sim_pulse(&s, conn, &m))
         fail_msg("no reply of type %d (closed %d, why %d)", type, s.conns[conn].closed,
                  (int)s.conns[conn].why);
     assert_int_equal(m.type, type);
@@ -393,7 +380,7 @@ static void nobody_waits_for_what_another_asks(void **state)
     s.service_hold = true;
     sim_go(&s, p, &b);
     struct pk_pulse m;
-    assert_false(reply(p, &m));
+    assert_false(sim_pulse(&s, p, &m));
     put(PK_PULSE_GET, 3, "/workerbeats/t/n", NULL);
     sim_go(&s, q, &b);
     expect(q, PK_PULSE_GET + 1, 3);

@@ -1,11 +1,7 @@
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
-import org.apache.zookeeper.Watcher.Event.KeeperState;
 import org.apache.zookeeper.ZooDefs.Ids;
 import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.data.ClientInfo;
@@ -17,21 +13,8 @@ import org.apache.zookeeper.data.Stat;
  */
 public final class SaslWho {
     public static void main(String[] args) throws Exception {
-        CountDownLatch done = new CountDownLatch(1);
-        AtomicReference<KeeperState> state = new AtomicReference<>();
-        ZooKeeper zk = new ZooKeeper(args[0], 10000, e -> {
-            if (e.getState() == KeeperState.SaslAuthenticated || e.getState() == KeeperState.AuthFailed) {
-                state.compareAndSet(null, e.getState());
-                done.countDown();
-            }
-        });
-        if (!done.await(15, TimeUnit.SECONDS)) {
-            System.out.println("no answer to SASL");
-            System.exit(1);
-        }
-        System.out.println(state.get());
-        if (state.get() == KeeperState.AuthFailed) {
-            zk.close();
+        ZooKeeper zk = SaslLogin.connect(args[0]);
+        if (zk == null) {
             return;
         }
         List<String> who = new ArrayList<>();
