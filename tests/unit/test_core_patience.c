@@ -88,6 +88,32 @@ static void local_deletes_are_paid_back_in_time(void **state)
     assert_true(memcmp(f.body + 4, M "/s-0000001500", strlen(M "/s-0000001500")) == 0);
 }
 
+/* They are replayed in several batches: once only the newest was added to what a server showed that had seen none,
+ * and a parent's cversion fell. */
+static void a_server_behind_several_replays_shows_no_less(void **state)
+{
+    (void)state;
+    char path[64];
+    struct sim_frame f;
+    for (int i = 0; i < 900; i++) {
+        snprintf(path, sizeof path, M "/w%d", i);
+        wire_create(&b, 2, path, "");
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+        wire_delete(&b, 3, path, -1);
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+    }
+    wire_read(&b, 4, PK_OP_EXISTS, M, false);
+    sim_call(&s, other, &b, PK_Z_OK, &f);
+    int32_t seen = sim_stat(&f).cversion;
+    assert_in_range(seen, 1800, 1900);
+    zk_lag(&s.zk, s.conns[other].link);
+    wire_create_as(&b, 5, PK_OP_CREATE, PK_CREATE_SEQUENTIAL, M "/s-", "");
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    wire_read(&b, 6, PK_OP_EXISTS, M, false);
+    sim_call(&s, other, &b, PK_Z_OK, &f);
+    assert_true(sim_stat(&f).cversion >= seen);
+}
+
 /* Once a state file could say that millions of them are owed, and the first sequential create replayed them all. */
 static void a_state_file_owes_no_more(void **state)
 {
@@ -122,6 +148,7 @@ int main(void)
         CASE(a_silent_writer_keeps_nobody_waiting),
         CASE(nobodys_write_has_more_rights_than_its_author),
         CASE(local_deletes_are_paid_back_in_time),
+        CASE(a_server_behind_several_replays_shows_no_less),
         CASE(a_state_file_owes_no_more),
         CASE(a_parent_comes_back_with_its_acl),
     };

@@ -171,6 +171,9 @@ static void pairs_replayed(struct pk_store *store, const struct pk_change *c)
     z->held.cversion = z->held.cversion > c->pairs ? z->held.cversion - c->pairs : 0;
     if (pk_store_remember(store, z, c->now_us) != PK_OK)
         return;
+    /* One replay is remembered: what a server shows that has not seen those before is asked again. */
+    if (z->tracking->replayed_pairs > 0 && z->tracking->floor_zxid < z->tracking->replayed_zxid)
+        z->tracking->floor_zxid = z->tracking->replayed_zxid;
     z->tracking->replayed_pairs = c->pairs;
     z->tracking->replayed_zxid = c->zxid;
     stale(store, z, c->zxid);

@@ -103,7 +103,8 @@ struct pk_tracking {
     int64_t replayed_zxid;  /* of the newest replay of local deletes, */
     int32_t replayed_pairs; /* and how many it was */
     int64_t
-        floor_zxid; /* a cached value of it ended with its znode: answers of before this zxid are asked again */
+        floor_zxid; /* a cached value of it ended with its znode, or the replay before the newest: answers of before
+                       this zxid are asked again */
     int64_t
         changed_zxid; /* deleted, created or protected up to here: an earlier write's answer caches nothing */
 };
