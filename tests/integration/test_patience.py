@@ -44,7 +44,9 @@ def sessions_at(server):
 
 
 def attached(proxy, server, timeout_ms, there=True):
-    """A client whose session is at this server (there=False: at another one), and may be answered from memory."""
+    """A client whose session is at this server (there=False: at another one), and may be answered from memory. Who hung
+    in the test before has been found to serve again."""
+    rig.eventually(lambda: proxy.mntr()["pk_upstream_servers_up"] == 3, 15, "three servers that serve")
     for _ in range(60):
         conn = Conn(proxy.addr, timeout_ms)
         ok(conn, wire.OP_EXISTS, wire.exists("/"))
