@@ -102,8 +102,7 @@ static void ready(struct pk_pair *pair)
     struct pk_pairs *conns = pair->conns;
     pk_list_del(&pair->wait.list);
     pk_upstream_connected(conns->upstream, pair->server);
-    core_uplink_release(conns->loop.core, pair->id,
-                        pk_server_release(&conns->upstream->servers[pair->server]));
+    core_uplink_release(conns->loop.core, pair->id, conns->upstream->servers[pair->server].release);
     pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, (size_t)pair->server);
 }
 

@@ -17,7 +17,7 @@ enum pk_pick pk_upstream_pick(struct pk_upstream *upstream, uint64_t tried, int 
     uint64_t candidates = 0;
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
-        if (s->names == 0 || s->state == PK_SERVER_ITSELF || (tried >> i & 1))
+        if (!pk_server_usable(s) || (tried >> i & 1))
             continue;
         int rank = s->retry_us <= upstream->loop->now_us ? 2 : 1;
         if (rank > best)

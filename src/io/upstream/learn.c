@@ -88,11 +88,20 @@ static void refuse(struct pk_server *server)
     pk_server_move(server, PK_SERVER_ITSELF, "");
 }
 
+static uint16_t release_of(const char *version)
+{
+    unsigned major, minor;
+    if (sscanf(version, "%3u.%3u", &major, &minor) != 2 || major > UINT8_MAX || minor > UINT8_MAX)
+        return 0;
+    return (uint16_t)(major << 8 | minor);
+}
+
 /* Reads an answer to srvr. */
 static void learn(struct pk_server *server, const char *text)
 {
     char zxid[ZXID_TEXT], instance[PK_INSTANCE_TEXT], what[PK_VERSION_TEXT + PK_STATE_TEXT + 64];
     field(text, "Zookeeper version: ", "-, \n", server->version, sizeof server->version);
+    server->release = release_of(server->version);
     field(text, ", built on ", "\r\n", server->built, sizeof server->built);
     field(text, "Pacekeeper instance: ", "\n", instance, sizeof instance);
     if (strcmp(instance, server->upstream->loop->instance) == 0) {

@@ -68,14 +68,6 @@ void pk_server_fail(struct pk_server *server, const char *why)
         pk_server_move(server, pk_server_told(server) ? PK_SERVER_DOWN : PK_SERVER_UNREACHED, why);
 }
 
-uint16_t pk_server_release(const struct pk_server *server)
-{
-    unsigned major, minor;
-    if (sscanf(server->version, "%3u.%3u", &major, &minor) != 2 || major > UINT8_MAX || minor > UINT8_MAX)
-        return 0;
-    return (uint16_t)(major << 8 | minor);
-}
-
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server)
 {
     return &upstream->servers[server].address.any;
@@ -134,7 +126,7 @@ struct pk_ensemble_state pk_upstream_state(const struct pk_upstream *upstream)
     int writable = 0;
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
-        if (s->names == 0 || s->state == PK_SERVER_ITSELF)
+        if (!pk_server_usable(s))
             continue;
         state.servers++;
         if (s->state != PK_SERVER_UP)

@@ -52,6 +52,7 @@ struct pk_server {
     int64_t asked_us;              /* start of the newest probe */
     int64_t retry_us;              /* until then it is tried after all others */
     char version[PK_VERSION_TEXT]; /* "3.8.0", empty when it does not tell */
+    uint16_t release;              /* major and minor number of it, 0x0308; 0 when it does not tell */
     char built[PK_BUILT_TEXT];     /* "2024-12-29 17:54 UTC", "03/06/2019 16:18 GMT", or empty */
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
     struct pk_list probes;         /* that run, oldest first */
@@ -113,8 +114,11 @@ void pk_server_fail(struct pk_server *server, const char *why);
 /* Has a server tried last for a time that doubles with each failure; many failures at once are one. */
 void pk_server_back_off(struct pk_server *server);
 
-/* Major and minor number of the release that it tells, 0x0307 for 3.7; 0 when it does not. */
-uint16_t pk_server_release(const struct pk_server *server);
+/* True when clients may be given to it, if it serves: it has a name, and is not found to be ourselves. */
+static inline bool pk_server_usable(const struct pk_server *server)
+{
+    return server->names != 0 && server->state != PK_SERVER_ITSELF;
+}
 const struct sockaddr *pk_upstream_address(const struct pk_upstream *upstream, int server);
 const char *pk_upstream_name(const struct pk_upstream *upstream, int server);
 /* The configured name that led to the server, which its certificate must have; as long as the configuration lives. */

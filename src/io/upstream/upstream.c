@@ -67,7 +67,7 @@ bool pk_upstream_itself(const struct pk_upstream *upstream)
         return upstream->itself;
     for (int i = 0; i < upstream->nservers; i++) {
         const struct pk_server *s = &upstream->servers[i];
-        if (s->names != 0 && s->state != PK_SERVER_ITSELF)
+        if (pk_server_usable(s))
             return false;
         servers += s->names != 0;
     }

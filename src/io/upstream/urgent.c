@@ -28,7 +28,7 @@ static void again(uv_timer_t *timer)
     }
     pk_loop_clock(upstream->loop);
     for (int i = 0; i < upstream->nservers; i++)
-        if (upstream->servers[i].names != 0 && upstream->servers[i].state != PK_SERVER_ITSELF)
+        if (pk_server_usable(&upstream->servers[i]))
             pk_server_probe_again(&upstream->servers[i]);
 }
 

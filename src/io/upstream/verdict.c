@@ -105,7 +105,7 @@ static void ask_all(struct pk_upstream *upstream)
 {
     for (int i = 0; i < upstream->nservers; i++) {
         struct pk_server *s = &upstream->servers[i];
-        if (s->names != 0 && s->state != PK_SERVER_ITSELF && upstream->loop->now_us - s->asked_us > SETTLE_US)
+        if (pk_server_usable(s) && upstream->loop->now_us - s->asked_us > SETTLE_US)
             pk_server_probe_again(s);
     }
 }
