@@ -181,6 +181,109 @@ static void a_watch_in_a_read_only_session_finds_what_is_held(void **state)
     sim_call(&s, reader, &b, PK_Z_NO_NODE, NULL);
 }
 
+/* Reads both ways, one after the other. */
+static const struct {
+    int op;
+    const char *path;
+} parts[] = {
+    {PK_OP_GET_DATA, M "/t"},      {PK_OP_GET_CHILDREN, M "/t"},
+    {PK_OP_GET_CHILDREN, M},       {PK_OP_GET_DATA, M},
+    {PK_OP_GET_DATA, M "/up"},     {PK_OP_GET_CHILDREN, M "/up"},
+    {PK_OP_GET_DATA, M "/none"},   {PK_OP_GET_DATA, M "/cached"},
+    {PK_OP_GET_DATA, M "/t/none"}, {PK_OP_GET_CHILDREN, "/storm"},
+    {PK_OP_GET_DATA, M "/t/v"},
+};
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+static void multi_read_all(int xid)
+{
+    size_t mark = wire_multi(&b, xid, PK_OP_MULTI_READ);
+    for (size_t i = 0; i < PARTS; i++)
+        wire_multi_read(&b, parts[i].op, parts[i].path);
+    wire_multi_end(&b, mark);
+}
+
+/* What the parts of a multiRead would be, were each a read of its own. */
+static void one_by_one(int reader, struct sup_buf *whole)
+{
+    struct sim_frame f;
+    for (size_t i = 0; i < PARTS; i++) {
+        wire_read(&b, 20, parts[i].op, parts[i].path, false);
+        sim_go(&s, reader, &b);
+        assert_true(sim_frame(&s, reader, &f));
+        sup_int(whole, f.err == PK_Z_OK ? parts[i].op : -1);
+        sup_byte(whole, 0);
+        sup_int(whole, f.err);
+        if (f.err == PK_Z_OK)
+            sup_raw(whole, f.body, f.len);
+        else
+            sup_int(whole, f.err);
+    }
+    sup_int(whole, -1);
+    sup_byte(whole, 1);
+    sup_int(whole, -1);
+}
+
+/* As each part of a multiRead, which once said NONODE of what is held, or showed what the ensemble had. */
+static void a_multi_read_in_a_read_only_session(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    struct sup_buf whole = {0};
+    assert_int_equal(sim_direct_create(&s, M "/up", "upstream"), PK_Z_OK);
+    assert_int_equal(sim_direct_create(&s, M "/cached", "old"), PK_Z_OK);
+    sim_local_create(&s, c, M "/t", "data");
+    sim_local_create(&s, c, M "/t/v", "");
+    sim_local_create(&s, c, M "/up/w", "");
+    sim_beats(&s, c, M "/t", 3);
+    for (int i = 0; i < 2; i++) {
+        wire_set(&b, 4, M "/cached", i > 0 ? "absorbed" : "relayed", -1);
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+    }
+    s.zk.read_only = true;
+    int reader = sim_connect(&s, 10000);
+    s.zk.read_only = false;
+    one_by_one(reader, &whole);
+    multi_read_all(9);
+    sim_call(&s, reader, &b, PK_Z_OK, &f);
+    assert_int_equal(f.len, whole.len);
+    assert_memory_equal(f.body, whole.p, whole.len);
+    assert_int_equal(upstream(M "/cached")->version, 1);
+    assert_null(upstream(M "/t"));
+    sup_buf_free(&whole);
+}
+
+/* While one of them is being promoted nobody can say whether the server that answered has it. */
+static void a_multi_read_crosses_a_promotion(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "data");
+    s.zk.read_only = true;
+    int reader = sim_connect(&s, 10000);
+    s.zk.read_only = false;
+    sim_local_create(&s, c, M "/first", "");
+    sim_watch(&s, other, 3, M "/first");
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
+    assert_int_equal(sim_direct_delete(&s, M "/first"), PK_Z_OK);
+    sim_pump(&s);
+    sim_expect_event(&s, other, PK_EVENT_DELETED, M "/first");
+    int service = sim_service(&s);
+    assert_int_not_equal(service, -1);
+    s.conns[service].hold = true;
+    sim_watch(&s, other, 4, M "/t");
+    size_t mark = wire_multi(&b, 9, PK_OP_MULTI_READ);
+    wire_multi_read(&b, PK_OP_GET_CHILDREN, M);
+    wire_multi_end(&b, mark);
+    sim_go(&s, reader, &b);
+    assert_false(sim_frame(&s, reader, &f));
+    s.conns[service].hold = false;
+    sim_pump(&s);
+    sim_expect(&s, reader, 9, PK_Z_OK, &f);
+    assert_int_equal(f.len, 9 + 4 + 4 + 1 + 9);
+    sim_expect(&s, other, 4, PK_Z_OK, NULL);
+}
+
 /* Somebody made a local parent of ours in the ensemble. What we count below theirs is not to be forgotten when theirs
  * is seen for the first time, as if it had been created anew. */
 static void share_of_a_parent_that_was_lost(void **state)
@@ -217,6 +320,8 @@ int main(void)
         CASE(nonode_is_asked_again),
         CASE(nonode_crosses_a_local_create),
         CASE(a_watch_in_a_read_only_session_finds_what_is_held),
+        CASE(a_multi_read_in_a_read_only_session),
+        CASE(a_multi_read_crosses_a_promotion),
         CASE(share_of_a_parent_that_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

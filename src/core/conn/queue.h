@@ -17,12 +17,12 @@
 enum pk_answer {
     PK_ANSWER_FORWARD, /* byte for byte */
     PK_ANSWER_READ, /* forward, but for what memory knows of the path: names and counters added, or asked again */
-    PK_ANSWER_COUNT,   /* local descendants added */
-    PK_ANSWER_CONFIG,  /* client addresses taken out of /zookeeper/config */
-    PK_ANSWER_CONFIGS, /* the same within a multiRead */
-    PK_ANSWER_AUTH,    /* forward; may overtake */
-    PK_ANSWER_CLOSE,   /* forward, then close */
-    PK_ANSWER_EVENT,   /* a notification that waits behind a parked answer */
+    PK_ANSWER_COUNT,      /* local descendants added */
+    PK_ANSWER_CONFIG,     /* client addresses taken out of /zookeeper/config */
+    PK_ANSWER_MULTI_READ, /* of a multiRead: the same, and in a read-only session what memory knows is put in */
+    PK_ANSWER_AUTH,       /* forward; may overtake */
+    PK_ANSWER_CLOSE,      /* forward, then close */
+    PK_ANSWER_EVENT,      /* a notification that waits behind a parked answer */
     /* Internal: nobody is forwarded these (pk_answer_is_internal). */
     PK_ANSWER_DROP,      /* swallow */
     PK_ANSWER_ADMIT,     /* tells whether the session may be served at all */

@@ -13,6 +13,7 @@
 #include "core/serve/guard.h"
 #include "core/serve/local.h"
 #include "core/serve/merge.h"
+#include "core/serve/multi_read.h"
 #include "core/serve/watching.h"
 #include "core/sync/identify.h"
 #include "core/sync/internal.h"
@@ -55,8 +56,7 @@ static void note_emitted(struct pk_conns *conns, struct pk_client *c, const stru
 }
 
 /* Writes the answer with its client addresses taken out. */
-static bool emit_config(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
-                        const struct pk_answer_frame *a)
+static bool emit_config(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a)
 {
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
     uint8_t *to = pk_alloc(sync->mem, a->frame.len);
@@ -64,8 +64,7 @@ static bool emit_config(struct pk_sync *sync, struct pk_client *c, const struct 
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
         return true;
     }
-    size_t n = e->answer == PK_ANSWER_CONFIG ? pk_config_answer(to, a->body)
-                                             : pk_config_multi_answer(to, a->body, pk_entry_path(e));
+    size_t n = pk_config_answer(to, a->body);
     uint8_t *p = n > 0 ? pk_client_room(sync->conns, c, head + n) : NULL;
     if (p != NULL) {
         memcpy(p, a->frame.p, head);
@@ -107,6 +106,18 @@ static enum emitted emit_merged(struct pk_sync *sync, struct pk_client *c, struc
     e->retried = true;
     pk_send_again(sync->conns, c, e);
     return STAYS;
+}
+
+static enum emitted emit_multi_read(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
+                                    const struct pk_answer_frame *a)
+{
+    enum pk_multi_read what = pk_multi_read_answer(sync, c, e, a);
+    if (what == PK_MULTI_READ_LATER)
+        return STAYS;
+    if (what == PK_MULTI_READ_FORWARD)
+        forward(sync, c, a);
+    pk_count_answer(sync, e, what == PK_MULTI_READ_FORWARD ? PK_OUTCOME_RELAYED : PK_OUTCOME_MERGED);
+    return EMITTED;
 }
 
 /* Ends the intents of a request that was answered, or never will be. known: so that its end is known. */
@@ -172,10 +183,13 @@ static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_en
     case PK_ANSWER_EVENT:
         forward(sync, c, a);
         break;
+    case PK_ANSWER_MULTI_READ:
+        if (emit_multi_read(sync, c, e, a) == STAYS)
+            return STAYS;
+        break;
     case PK_ANSWER_CONFIG:
-    case PK_ANSWER_CONFIGS:
         pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
-        if (a->header.err != PK_Z_OK || !emit_config(sync, c, e, a))
+        if (a->header.err != PK_Z_OK || !emit_config(sync, c, a))
             forward(sync, c, a);
         break;
     default:
@@ -315,7 +329,7 @@ bool pk_answer_may_pass(const struct pk_sync *sync, const struct pk_uplink *u, c
         return r->err == PK_Z_OK && pk_merge_needless(sync, e);
     case PK_ANSWER_COUNT:
     case PK_ANSWER_CONFIG:
-    case PK_ANSWER_CONFIGS:
+    case PK_ANSWER_MULTI_READ:
     case PK_ANSWER_AUTH:
         return false;
     default:

@@ -8,15 +8,10 @@
 
 #include <string.h>
 
+#include "core/serve/share.h"
 #include "core/store/listing.h"
 #include "core/sync/seen.h"
 #include "proto/path.h"
-
-/* What memory adds to a parent as the server at the answer's zxid sees it. */
-struct share {
-    int32_t children, cversion;
-    struct pk_znode *unsure; /* a child, or a parent whose local deletes are being promoted; NULL: sure */
-};
 
 /* One answer about a path of which something is known. */
 struct merge {
@@ -25,7 +20,7 @@ struct merge {
     const struct pk_entry *e;
     const struct pk_answer_frame *a;
     struct pk_znode *z;
-    struct share share;
+    struct pk_share share;
     const struct pk_cached *newest; /* what the answer is to be brought up to date from; NULL: it is */
     bool has_stat;                  /* it decoded, and stands in st */
     struct pk_stat st;
@@ -42,54 +37,11 @@ bool pk_merge_needless(const struct pk_sync *sync, const struct pk_entry *e)
     return e->answer == PK_ANSWER_READ && pk_store_find(sync->store, pk_entry_path(e)) == NULL;
 }
 
-static bool child_counts(const struct pk_znode *k, int64_t zxid)
-{
-    if (k->held.state == PK_ZNODE_PROMOTED)
-        return k->held.czxid > zxid;
-    return pk_znode_held(k);
-}
-
-/* Counts children one by one, as the state of some depends on how far the server has come. */
-static void walk_children(struct pk_sync *sync, struct pk_znode *z, int64_t zxid, struct share *s)
-{
-    size_t steps = 0;
-    for (struct pk_znode *k = pk_znode_children(z); k != NULL; k = k->next, steps++) {
-        s->children += child_counts(k, zxid);
-        if (k->held.state == PK_ZNODE_PROMOTING)
-            s->unsure = k;
-    }
-    pk_work(sync->conns, steps);
-}
-
-static struct share share_of(struct pk_sync *sync, struct pk_znode *z, int64_t zxid)
-{
-    struct share s = {.children = z->held.nlocal, .unsure = z->replaying_pairs ? z : NULL};
-    if (pk_znode_moving_below(z) > 0) {
-        s.children = 0;
-        walk_children(sync, z, zxid, &s);
-    }
-    int32_t deletes = z->held.cversion;
-    if (z->tracking != NULL && zxid < z->tracking->replayed_zxid)
-        deletes += z->tracking->replayed_pairs;
-    s.cversion = s.children + 2 * deletes;
-    return s;
-}
-
 /* The client's answer waits for the end of this znode's promotion, or of the replay below it. */
 static enum pk_merge wait_for(struct pk_sync *sync, struct pk_client *c, struct pk_znode *z)
 {
-    struct pk_tracking *t = pk_store_tracking(sync->store, z);
-    if (t == NULL)
-        pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
-    else
-        pk_wait_on(&c->answer_wait, &t->waiters);
+    pk_share_wait(sync, c, z);
     return PK_MERGE_LATER;
-}
-
-/* What the ensemble says may be any number; it wraps as a server's own counters do. */
-static int32_t add(int32_t a, int32_t b)
-{
-    return (int32_t)((uint32_t)a + (uint32_t)b);
 }
 
 /* The Stat with what memory adds: so many children. */
@@ -98,18 +50,8 @@ static void put_stat(uint8_t *p, const struct merge *m, int32_t children)
     struct pk_stat st = m->st;
     if (m->newest != NULL)
         pk_cached_patch(m->newest, &st);
-    st.num_children = add(st.num_children, children);
-    st.cversion = add(st.cversion, m->share.cversion - m->share.children + children);
-    if (st.pzxid < m->z->held.pzxid)
-        st.pzxid = m->z->held.pzxid;
+    pk_share_add(m->sync, m->z, &m->share, children, &st);
     pk_stat_put(p, &st);
-}
-
-static void note_czxid(const struct merge *m)
-{
-    struct pk_change seen = {.kind = PK_CHANGE_SHARE_SEEN, .znode = m->z, .zxid = m->st.czxid};
-    if (m->z->held.czxid != m->st.czxid)
-        (void)!pk_store_apply(m->sync->store, &seen); /* cannot fail */
 }
 
 /* Room for the first `here` bytes of an answer of len, its first `same` copied and the length word set; NULL when the
@@ -137,7 +79,6 @@ static enum pk_merge merge_stat(const struct merge *m)
     size_t len = m->a->frame.len;
     if (!m->has_stat)
         return PK_MERGE_NOTHING;
-    note_czxid(m);
     uint8_t *p = begin(m, len, len);
     if (p != NULL)
         put_stat(p + len - PK_STAT_LEN, m, m->share.children);
@@ -149,7 +90,6 @@ static enum pk_merge merge_data(const struct merge *m)
 {
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
     struct pk_bytes data = pk_blob_view(m->newest->value.data);
-    note_czxid(m);
     uint8_t *p = begin(m, head, head + pk_bytes_len(data) + PK_STAT_LEN);
     if (p != NULL)
         put_stat(pk_put_bytes(p + head, data), m, m->share.children);
@@ -183,7 +123,7 @@ static bool meet_listed(const struct merge *m, struct listed *up)
 
 static bool adds_name(const struct merge *m, const struct pk_znode *k)
 {
-    return !pk_store_met(m->sync->store, k) && child_counts(k, m->a->header.zxid);
+    return !pk_store_met(m->sync->store, k) && pk_share_counts(k, m->a->header.zxid);
 }
 
 static size_t added_names(const struct merge *m, uint32_t *added)
@@ -244,7 +184,6 @@ static enum pk_merge merge_names(const struct merge *m)
     pk_put32(p + head, up.count + added);
     p = shared != NULL ? add_shared(m, shared, stat) : add_names(m, p + same);
     if (stat && p != NULL) {
-        note_czxid(m);
         put_stat(p, m, (int32_t)added);
     }
     return PK_MERGE_DONE;
@@ -266,7 +205,7 @@ static struct pk_znode *count_below(struct pk_sync *sync, struct pk_znode *root,
     struct pk_znode *k = root, *unsure = NULL;
     size_t steps = 0;
     for (; k != NULL && unsure == NULL; steps++) {
-        *n += k != root && child_counts(k, zxid);
+        *n += k != root && pk_share_counts(k, zxid);
         if (k != root && k->held.state == PK_ZNODE_PROMOTING)
             unsure = k;
         bool sure = pk_znode_moving_below(k) == 0;
@@ -373,7 +312,7 @@ static enum pk_merge merge_known(struct merge *m)
         m->newest = z->cached;
     if (is_old(m) && !m->e->retried)
         return PK_MERGE_AGAIN;
-    m->share = share_of(m->sync, z, m->a->header.zxid);
+    m->share = pk_share_of(m->sync, z, m->a->header.zxid);
     if (m->share.unsure != NULL)
         return wait_for(m->sync, m->c, m->share.unsure);
     if (m->share.children == 0 && m->share.cversion == 0 && m->newest == NULL)

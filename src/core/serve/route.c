@@ -12,6 +12,7 @@
 #include "core/serve/count.h"
 #include "core/serve/deny.h"
 #include "core/serve/local.h"
+#include "core/serve/multi_read.h"
 #include "core/serve/relayed.h"
 #include "core/serve/reply.h"
 #include "core/serve/token.h"
@@ -45,8 +46,8 @@ static void look_up(struct pk_judged *j)
 static enum pk_decision route_unusual(struct pk_judged *j)
 {
     const struct pk_request *req = j->req;
-    if (req->op == PK_OP_MULTI_READ && pk_config_in_multi(req->body))
-        return pk_relay_unusual(j, PK_ANSWER_CONFIGS, req->body);
+    if (req->op == PK_OP_MULTI_READ && pk_multi_read_looks(j->c, req->body))
+        return pk_relay_unusual(j, PK_ANSWER_MULTI_READ, req->body);
     bool patched = req->info->route == PK_ROUTE_READ || req->op == PK_OP_SET_ACL;
     struct pk_mount *mount;
     if (patched && pk_store_place(j->sync->store, req->path, &mount) != PK_OUTSIDE)
