@@ -15,6 +15,9 @@ packages_package=(adduser debhelper dpkg-dev git libcmocka-dev lintian python3 r
 # shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-14-dev libcmocka-dev python3)
 
+# shellcheck disable=SC2034
+packages_storm=(default-jdk-headless libslf4j-java libzookeeper-java maven procps python3 python3-pip)
+
 say()
 {
     printf '== %s\n' "$*"

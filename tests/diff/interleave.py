@@ -22,6 +22,7 @@ import znodes
 SECONDS = float(os.environ.get("INTERLEAVE_SECONDS", "3"))
 DIRECT = bool(os.environ.get("RACES_DIRECT"))
 SESSIONS, BATCH = 3, 5
+ROUNDS_LEAST = 100                # however slow the machine is
 SHORTEN_SECONDS, TRIES = 40, 60
 PATHS = ("", "/a", "/a", "/b", "/a/x", "/a/x", "/a/y")        # below a round's root
 READS = {"get", "exists", "watch", "children", "child watch", "count"}
@@ -270,7 +271,7 @@ def rounds_of(run, name, mount):
     roots = (f"{mount}/{name}{i}" for i in itertools.count(1))
     end = time.monotonic() + SECONDS
     rounds = 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or rounds < ROUNDS_LEAST:
         conns = [wire.Conn(addr) for _ in range(SESSIONS)]
         for _ in range(50):
             rounds += 1
@@ -281,7 +282,6 @@ def rounds_of(run, name, mount):
         for conn in conns:
             conn.close_session()
     print(f"  {rounds} rounds, seed {seed}")
-    assert rounds > 100
 
 
 def test_every_reply_one_at_a_time():
