@@ -26,6 +26,9 @@ static void upset(uint8_t what)
     int service = sim_service(&s);
     struct core_mount relay = {.mode = PK_MODE_RELAY};
     switch (what) {
+    case 249:
+        s.zk.read_only = !s.zk.read_only;
+        break;
     case 250:
         s.service_fail = 2;
         break;
@@ -95,7 +98,7 @@ static void one_step(struct fuzz_input *in, int n)
         what = fuzz_byte(in);
         s.chunk =
             what % 50u * (what % 50u); /* rarely a byte at a time, which costs the most and finds the least */
-        if (what >= 250)
+        if (what >= 249)
             upset(what);
         what = 0;
         break;

@@ -3,9 +3,10 @@
  * what is before them.
  *
  * Happy path: the reader refuses it, or all records go into a core. What that core saves makes a second one that saves
- * the same. Then clients write, create and delete at what was restored, and everybody leaves.
+ * the same. Then, by the lowest bit of the last byte, clients write, create and delete at what was restored, or one
+ * watches it and all of it is released: the ensemble has then what was in the file. Everybody leaves.
  * Failure: a sanitizer's finding, a saved file that is refused or does not come back, a restored znode that is not
- * served, or something left over at the end.
+ * served, or that the ensemble has otherwise than it was, or something left over at the end.
  */
 #include <stdlib.h>
 
@@ -16,11 +17,12 @@
 #include "tests/sim/steps.h"
 #include "tests/sim/wire.h"
 
-enum { CRC = 4, PATHS = 4, RECORDS = 200 };
+/* STEPS: of a replay; more of them find nothing more. */
+enum { CRC = 4, PATHS = 4, RECORDS = 200, STEPS = 300, SECONDS = 40 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Bounds within the reach of an input. Nothing is promoted here: how long that takes goes by the counters. */
+/* Bounds within the reach of an input. */
 static const struct core_mount mounts[] = {
     {.path = "/storm/workerbeats",
      .mode = PK_MODE_PACEMAKER,
@@ -153,6 +155,82 @@ static void use(void)
     sim_advance(&s, 2000000);
 }
 
+/* A znode of the file. */
+struct was {
+    char path[256];
+    struct sup_buf data;
+    bool local, has_data;
+    int version;
+};
+
+static void put_upstream(const char *path)
+{
+    char made[256];
+    tree_create(&s.zk.tree, path, &(struct tree_new){.flags = 0}, made);
+    s.zk.tree.nchanges = 0;
+}
+
+/* What is held, and in the ensemble what stands above it; how many, -1: their counters take too many steps. */
+static int note(struct was was[RECORDS])
+{
+    struct core_cursor cursor = {0, NULL};
+    struct core_record r;
+    int64_t steps = 0;
+    int n = 0;
+    for (; core_save_next(s.core, &cursor, &r); n++) {
+        must(n < RECORDS - 1);
+        was[n] = (struct was){.local = r.local, .has_data = r.has_data, .version = r.version};
+        steps += r.path_len < sizeof was[n].path ? (int64_t)r.version + r.cversion : STEPS;
+        memcpy(was[n].path, r.path, r.path_len < sizeof was[n].path ? r.path_len : 0);
+        sup_raw(&was[n].data, r.data, r.data_len);
+    }
+    for (int i = 0; i < n && steps < STEPS; i++)
+        if (!was[i].local)
+            put_upstream(was[i].path);
+    return steps < STEPS ? n : -1 - n;
+}
+
+static void same(const struct was *was)
+{
+    const struct tree_node *z = tree_find(&s.zk.tree, was->path);
+    must(z != NULL && z->version == was->version && (z->len >= 0) == was->has_data);
+    must(z->len <= 0 ||
+         ((size_t)z->len == was->data.len && memcmp(z->data, was->data.p, was->data.len) == 0));
+    must(z->len != 0 || was->data.len == 0);
+}
+
+/* A watch at the first of them, then all go to the ensemble as a release takes them there. */
+static void move_over(const struct was *was, int n)
+{
+    struct sim_frame f;
+    int first = 0, c = sim_connect(&s, 10000);
+    must(c >= 0);
+    while (first < n && !was[first].local)
+        first++;
+    if (first < n) {
+        sim_watch(&s, c, 3, was[first].path);
+        must(sim_frame(&s, c, &f) && f.xid == 3 && f.err == PK_Z_OK);
+        same(&was[first]);
+    }
+    sim_step(&s, -1, PK_RELEASE, NULL, 0);
+    for (int i = 0; i < SECONDS && core_left(s.core) > 0; i++)
+        sim_advance(&s, 1000000);
+    must(core_left(s.core) == 0);
+    for (int i = 0; i < n; i++)
+        if (was[i].local)
+            same(&was[i]);
+}
+
+static void promote(void)
+{
+    static struct was was[RECORDS];
+    int n = note(was), all = n < 0 ? -1 - n : n;
+    if (n > 0)
+        move_over(was, n);
+    for (int i = 0; i < all; i++)
+        sup_buf_free(&was[i].data);
+}
+
 static void run(const uint8_t *bytes, size_t size)
 {
     struct core_config config = sim_default_config;
@@ -167,7 +245,10 @@ static void run(const uint8_t *bytes, size_t size)
         struct sup_buf saved = save(s.core);
         comes_back(&config, &saved);
         sup_buf_free(&saved);
-        use();
+        if (bytes[size - 1] & 1)
+            promote();
+        else
+            use();
     }
     free(file);
     fuzz_end();

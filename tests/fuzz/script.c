@@ -208,7 +208,7 @@ static void calm_down(void)
 {
     sup_mem_fail(&s.mem, 0);
     s.mem.all_after = false;
-    s.zk.require_auth = false;
+    s.zk.require_auth = s.zk.read_only = false;
     s.service_fail = 0;
     s.service_hold = false;
     for (int c = 0; c < SIM_CONNS; c++) {
