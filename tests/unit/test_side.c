@@ -2,6 +2,7 @@
  * Sides over loopback, plain and TLS: much in both directions through small sockets, closing, and who speaks otherwise.
  */
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ struct end {
     struct pk_side side;
     struct sup_buf out, heard;
     size_t sent;
-    bool opened, ended, closed, all_written;
+    bool client, opened, ended, closed, all_written;
     char why[PK_TLS_TEXT]; /* what was wrong */
 };
 
@@ -52,9 +53,8 @@ static void written(uv_write_t *request, int status)
 
 static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    (void)handle;
     (void)suggested;
-    *buf = uv_buf_init((char *)loop.buffer, PK_READ_BUFFER);
+    *buf = pk_side_room(&((struct end *)handle->data)->side, &loop);
 }
 
 static void closed(uv_handle_t *handle)
@@ -67,7 +67,7 @@ static void closed(uv_handle_t *handle)
 static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct end *e = stream->data;
-    if (n == 0)
+    if (n == 0 || n == UV_ENOBUFS)
         return;
     struct pk_received r = pk_side_received(&e->side, &loop, n, buf->base, written);
     sup_raw(&e->heard, r.bytes, r.n);
@@ -244,6 +244,56 @@ static void the_other_speaks_otherwise(void **state)
     end();
 }
 
+static void count_open(uv_handle_t *handle, void *counts)
+{
+    const struct end *e = handle->data;
+    ((int *)counts)[e->client] += e->opened;
+}
+
+static void close_end(uv_handle_t *handle, void *unused)
+{
+    struct end *e = handle->data;
+    (void)unused;
+    pk_side_close(&e->side, closed);
+}
+
+static void shake_with(struct end *e, int which, int fd)
+{
+    e->client = which == CLIENT;
+    pk_side_begin(&e->side, &loop.uv, e, PK_SIDE_OPENING);
+    assert_int_equal(uv_tcp_open(&e->side.tcp, fd), 0);
+    assert_true(pk_side_secure(&e->side, contexts[which], which == CLIENT ? "localhost" : NULL, written));
+    assert_true(pk_side_listen(&e->side, alloc, bytes));
+}
+
+/* However many handshakes come at once, one round of the loop carries on some, and a later one the rest. */
+static void many_handshakes_leave_time_for_others(void **state)
+{
+    enum { PAIRS = 200 };
+    struct end *all = calloc(2 * PAIRS, sizeof *all);
+    int open[2] = {0, 0}, longest = 0;
+    (void)state;
+    assert_non_null(all);
+    for (int i = 0; i < PAIRS; i++) {
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        shake_with(&all[2 * i], SERVER, fds[SERVER]);
+        shake_with(&all[2 * i + 1], CLIENT, fds[CLIENT]);
+    }
+    for (int i = 0; i < 100000 && (open[SERVER] < PAIRS || open[CLIENT] < PAIRS); i++) {
+        int before = open[CLIENT];
+        uv_run(&loop.uv, UV_RUN_ONCE);
+        open[SERVER] = open[CLIENT] = 0;
+        uv_walk(&loop.uv, count_open, open);
+        longest = open[CLIENT] - before > longest ? open[CLIENT] - before : longest;
+    }
+    assert_int_equal(open[SERVER] + open[CLIENT], 2 * PAIRS);
+    assert_in_range(longest, 1, PAIRS / 2);
+    uv_walk(&loop.uv, close_end, NULL);
+    uv_run(&loop.uv, UV_RUN_DEFAULT);
+    free(all);
+}
+
 static int setup(void **state)
 {
     char why[PK_TLS_TEXT];
@@ -271,12 +321,14 @@ static int teardown(void **state)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* the last words of who closes second */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain),
         cmocka_unit_test(tls),
         cmocka_unit_test(one_answer_and_the_end),
         cmocka_unit_test(closed_in_the_middle),
         cmocka_unit_test(the_other_speaks_otherwise),
+        cmocka_unit_test(many_handshakes_leave_time_for_others),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

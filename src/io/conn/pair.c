@@ -100,8 +100,9 @@ static bool is_client(const struct pk_pair *pair, const uv_stream_t *stream)
 static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct pk_pair *pair = handle->data;
+    const struct pk_side *side = is_client(pair, (const uv_stream_t *)handle) ? &pair->client : &pair->uplink;
     (void)suggested;
-    *buf = uv_buf_init((char *)pair->conns->loop.buffer, PK_READ_BUFFER);
+    *buf = pk_side_room(side, &pair->conns->loop);
 }
 
 /* What was wrong with the bytes below the protocol. */
@@ -178,7 +179,7 @@ static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     bool client = is_client(pair, stream);
     struct pk_side *side = client ? &pair->client : &pair->uplink;
     struct pk_received r = {(const uint8_t *)buf->base, n > 0 ? (size_t)n : 0, .ended = n < 0};
-    if (n == 0)
+    if (n == 0 || n == UV_ENOBUFS)
         return;
     pk_loop_clock(&conns->loop);
     if (n > 0)

@@ -34,6 +34,21 @@ void pk_loop_clock(struct pk_loop *loop)
     loop->now_us = (int64_t)(uv_hrtime() / 1000);
 }
 
+/* libuv takes its time once for each round. A round that was too long for one more step is seen to be over. */
+bool pk_loop_may_shake(struct pk_loop *loop)
+{
+    if (loop->shake_round != uv_now(&loop->uv)) {
+        loop->shake_round = uv_now(&loop->uv);
+        loop->shake_us = 0;
+    }
+    return loop->shake_us < PK_SHAKE_US;
+}
+
+void pk_loop_shook(struct pk_loop *loop, int64_t us)
+{
+    loop->shake_us += us;
+}
+
 void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, const void *bytes,
                   size_t len)
 {

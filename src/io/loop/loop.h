@@ -16,6 +16,9 @@
 /* PLAIN_BUFFER: more than what the bytes of one read decrypt to. */
 enum { PK_READ_BUFFER = 64 * 1024, PK_PLAIN_BUFFER = PK_READ_BUFFER + 20 * 1024, PK_INSTANCE_TEXT = 33 };
 
+/* How long handshakes of TLS may take of one round of the loop, which others wait for; one more than that is begun. */
+enum { PK_SHAKE_US = 2000 };
+
 struct pk_config;
 
 struct pk_loop {
@@ -30,6 +33,8 @@ struct pk_loop {
     uint8_t *plain;          /* where what is encrypted comes out */
     int64_t now_us, wall_ms; /* of the newest read batch or timer */
     int64_t started_us;
+    uint64_t shake_round; /* the round, as uv_now, of which handshakes have taken */
+    int64_t shake_us;     /* so much */
 };
 
 /* Makes libuv's loop and the buffer and takes the time; the rest is the caller's to set. PK_ENOMEM. */
@@ -39,6 +44,10 @@ void pk_loop_free(struct pk_loop *loop);
 
 /* Takes the time for events that follow. */
 void pk_loop_clock(struct pk_loop *loop);
+/* Whether this round of the loop has time for another step of a handshake. */
+bool pk_loop_may_shake(struct pk_loop *loop);
+/* A step of a handshake took so long. */
+void pk_loop_shook(struct pk_loop *loop, int64_t us);
 /* Feeds one event; bytes may be NULL. */
 void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, const void *bytes,
                   size_t len);

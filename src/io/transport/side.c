@@ -186,6 +186,17 @@ bool pk_side_secure(struct pk_side *side, struct pk_tls_context *context, const 
     return true;
 }
 
+static bool shakes(const struct pk_side *side)
+{
+    return side->state == PK_SIDE_OPENING && side->tls != NULL;
+}
+
+uv_buf_t pk_side_room(const struct pk_side *side, struct pk_loop *loop)
+{
+    bool waits = shakes(side) && !pk_loop_may_shake(loop);
+    return uv_buf_init((char *)loop->buffer, waits ? 0 : PK_READ_BUFFER);
+}
+
 struct pk_received pk_side_received(struct pk_side *side, struct pk_loop *loop, ssize_t n, const char *p,
                                     uv_write_cb written)
 {
@@ -195,7 +206,10 @@ struct pk_received pk_side_received(struct pk_side *side, struct pk_loop *loop, 
     if (side->tls == NULL)
         return (struct pk_received){.bytes = bytes, .n = (size_t)n};
     struct pk_received r = {.bytes = loop->plain};
+    uint64_t begun_ns = shakes(side) ? uv_hrtime() : 0;
     enum pk_tls_result result = pk_tls_take(side->tls, bytes, (size_t)n, loop->plain, PK_PLAIN_BUFFER, &r.n);
+    if (begun_ns != 0)
+        pk_loop_shook(loop, (int64_t)(uv_hrtime() - begun_ns) / 1000);
     send_encrypted(side, written);
     r.ended = result != PK_TLS_FINE;
     r.why = result == PK_TLS_FAILED ? pk_tls_why(side->tls) : NULL;

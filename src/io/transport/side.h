@@ -71,6 +71,12 @@ void pk_side_close(struct pk_side *side, uv_close_cb closed);
 /* What to do first in that callback. */
 void pk_side_closed(struct pk_side *side);
 
+/*
+ * Where the bytes of a read go: nowhere when a handshake has to wait, so that many of them at once leave time for
+ * others. libuv then reports UV_ENOBUFS, which is nothing, and comes back in the next round of the loop.
+ */
+uv_buf_t pk_side_room(const struct pk_side *side, struct pk_loop *loop);
+
 /* What came of bytes that were read. */
 struct pk_received {
     const uint8_t *bytes; /* the peer's own, */
