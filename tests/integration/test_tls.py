@@ -268,6 +268,22 @@ def test_a_key_that_others_can_read_is_refused():
     assert status == 1 and "has a private key and can be read by others: chmod 600" in said, said
 
 
+def test_our_certificate_is_everybodys_and_that_is_said():
+    """An ACL of who creates names our certificate too, when the servers ask for one: a warning, and no promise."""
+    s = secure()
+    rig.said(s.proxy, r"warn upstream-tls.certificate: .* is open to everybody who comes through here")
+    creator, other = Conn(s.proxy.addr), Conn(s.proxy.addr)
+    assert creator.call(wire.OP_AUTH, wire.auth("digest", b"bob:bob")).err == 0
+    assert creator.call(wire.OP_CREATE, wire.create("/creators", b"x", acl=[(31, "auth", "")])).err == 0
+    acl = wire.parse_reply(wire.OP_GET_ACL, creator.call(wire.OP_GET_ACL, wire.get_acl("/creators")).body)[0]
+    assert (31, "x509", "CN=pacekeeper,O=Lab") in acl, acl
+    assert data(other, wire.get_data("/creators")) == b"x"
+    direct = Conn(s.zk.addr)
+    assert direct.call(wire.OP_GET_DATA, wire.get_data("/creators")).err == wire.ERR["NOAUTH"]
+    for conn in (creator, other, direct):
+        conn.close_session()
+
+
 def test_an_unfinished_handshake_ends_in_time():
     s = secure()
     proxy = rig.Pacekeeper(f"localhost:{s.secure}", mounts=(), config=s.text() + "handshake-timeout: 500ms\n").start()

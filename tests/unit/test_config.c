@@ -138,6 +138,12 @@ static void files_of_tls(void **state)
     assert_int_equal(pk_tlsfiles_read(&config, &error), PK_OK);
     assert_null(config.tls);
     assert_null(config.upstream_tls);
+    assert_int_equal(config.nnotes, 0);
+    config.storm_tls = true;
+    assert_int_equal(pk_tlsfiles_read(&config, &error), PK_OK);
+    assert_int_equal(config.nnotes, 2);
+    assert_non_null(strstr(config.notes[0].text, "give it an address for that (tls)"));
+    assert_non_null(strstr(config.notes[1].text, "give upstream-tls"));
 }
 
 static void whole_file(void **state)

@@ -101,7 +101,6 @@ static void what_keeps_heartbeats_away_is_said(void **state)
         {"java.security.auth.login.config: /etc/jaas.conf", "heartbeats get ACLs"},
         {"nimbus.childopts: \"-Xmx1g -Djava.security.auth.login.config=/etc/jaas.conf\"",
          "heartbeats get ACLs"},
-        {"storm.zookeeper.ssl.enable: true", "TLS"},
     };
     char text[256];
     (void)state;
@@ -118,6 +117,9 @@ static void what_keeps_heartbeats_away_is_said(void **state)
                                 "storm.zookeeper.ssl.enable: false\n"),
                      PK_OK);
     assert_int_equal(config.nnotes, 0);
+    assert_false(config.storm_tls);
+    assert_int_equal(read_storm("storm.zookeeper.servers: [a]\nstorm.zookeeper.ssl.enable: true\n"), PK_OK);
+    assert_true(config.storm_tls);
 }
 
 static void pacemakers_clients_are_served(void **state)

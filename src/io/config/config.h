@@ -88,6 +88,7 @@ struct pk_config {
     size_t nadmin_listens;
     char admin_token[PK_ADMIN_TOKEN]; /* what admin_token_file holds, empty for none */
     struct pk_sasl_settings sasl;
+    bool storm_tls;                            /* storm.yaml has Storm speak TLS */
     struct pk_tls_context *tls, *upstream_tls; /* what the files of both sections hold; NULL: no TLS */
     struct pk_config_note notes[PK_MAX_NOTES];
     size_t nnotes;

@@ -28,15 +28,6 @@ static void state_store(struct pk_yaml *yaml, struct pk_config *config)
             "Storm");
 }
 
-static void tls(struct pk_yaml *yaml, struct pk_config *config)
-{
-    const yaml_node_t *node = pk_yaml_find(yaml, "storm.zookeeper.ssl.enable", NULL);
-    const char *text = pk_yaml_text(node);
-    if (text != NULL && strcmp(text, "true") == 0)
-        pk_config_note(config, true, yaml->file, pk_yaml_line(node),
-                       "storm.zookeeper.ssl.enable: Storm will speak TLS, which pacekeeper does not");
-}
-
 /* With each of them Storm puts ACLs on its znodes; NULL: any value. */
 static const struct {
     const char *key, *part;
@@ -72,7 +63,8 @@ static void acls(struct pk_yaml *yaml, struct pk_config *config)
 
 void pk_storm_notes(struct pk_yaml *yaml, struct pk_config *config)
 {
+    const char *tls = pk_yaml_text(pk_yaml_find(yaml, "storm.zookeeper.ssl.enable", NULL));
     state_store(yaml, config);
-    tls(yaml, config);
+    config->storm_tls = tls != NULL && strcmp(tls, "true") == 0;
     acls(yaml, config);
 }

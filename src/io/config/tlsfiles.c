@@ -73,10 +73,44 @@ static enum pk_err read_upstream(struct pk_config *config, struct pk_config_erro
     return PK_OK;
 }
 
+/* What Storm speaks is what it spoke with the servers. */
+static void note_storm(struct pk_config *config)
+{
+    static const char key[] = "storm.zookeeper.ssl.enable";
+    if (!config->storm_tls)
+        return;
+    if (config->tls == NULL)
+        pk_config_note(config, true, NULL, 0,
+                       "%s: Storm will speak TLS: give it an address for that (tls), to be named by its "
+                       "storm.zookeeper.port",
+                       key);
+    if (config->upstream_tls == NULL)
+        pk_config_note(config, true, NULL, 0,
+                       "%s: the port of storm.yaml is the one where the servers speak TLS: give upstream-tls",
+                       key);
+}
+
+/* An ACL of who creates a znode (auth) names all identities of the session, this one among them. */
+static void note_identity(struct pk_config *config)
+{
+    if (config->upstream_tls_certificate[0] != '\0')
+        pk_config_note(
+            config, true, NULL, 0,
+            "upstream-tls.certificate: servers that ask for it take each client for its owner as well: what "
+            "is created with the ACL auth (CREATOR_ALL_ACL) is open to everybody who comes through "
+            "here; where ACLs matter leave it out, with ssl.clientAuth=none there");
+}
+
 enum pk_err pk_tlsfiles_read(struct pk_config *config, struct pk_config_error *error)
 {
     enum pk_err err = read_ours(config, error);
-    return err == PK_OK ? read_upstream(config, error) : err;
+    if (err == PK_OK)
+        err = read_upstream(config, error);
+    if (err == PK_OK) {
+        note_storm(config);
+        note_identity(config);
+    }
+    return err;
 }
 
 void pk_tlsfiles_drop(struct pk_config *config)
