@@ -1,11 +1,13 @@
 """Held clients: servers of a real ensemble are restarted, killed and frozen under kazoo, the Java client's session watcher
 and Curator's leader latch. None of them notices, each watch fires once, the latch keeps its leader, and beats go on.
 """
+import os
 import subprocess
 import threading
 import time
 
 import clients
+import digestmd5
 import rig
 import wire
 from wire import Closed, Conn
@@ -170,6 +172,63 @@ def test_all_frozen():
     for server in s.ensemble.servers:
         server.thaw()
     s.expect_unnoticed("all frozen for 5 s")
+
+
+SASL = """sasl: {{mechanisms: DIGEST-MD5, jaas: {jaas}}}
+mounts:
+  - {{path: /m, mode: pacemaker, readers: ["sasl:bob"]}}
+"""
+USERS = """Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_bob="bob's"; };
+"""
+
+
+def logged_in(proxy):
+    """A client whose exchange of SASL has ended here."""
+    conn = Conn(proxy.addr, T_MS)
+    token = b""
+    for _ in range(2):
+        conn.send(conn.next_xid(), wire.OP_SASL, wire.sasl(token))
+        reply = conn.recv(10)
+        assert reply.err == 0, reply
+        token = token or digestmd5.respond(reply.body[4:], "bob", "bob's")
+    return conn
+
+
+def reads(conn):
+    reply = conn.call(wire.OP_GET_DATA, wire.get_data("/m/seen"), timeout=15)
+    return reply.err or wire.parse_reply(wire.OP_GET_DATA, reply.body)[0]
+
+
+def test_who_has_proved_who_he_is_has_not_to_do_it_again():
+    """Its server is lost, and it reads on as who it is here; the server that it comes to knows nothing of it."""
+    s = scene()
+    jaas = rig.temp_dir() + "/jaas"
+    with open(jaas, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as f:
+        f.write(USERS)
+    proxy = rig.Pacekeeper(s.ensemble.connect_string, mounts=(), config=SASL.format(jaas=jaas)).start()
+    worker = Conn(proxy.addr, T_MS)
+    assert worker.call(wire.OP_CREATE, wire.create("/m/seen", b"beat")).err == 0
+    assert reads(worker) == wire.ERR["NOAUTH"]
+    worker.close_session()
+    bob = logged_in(proxy)
+    assert reads(bob) == b"beat"
+    for server in s.ensemble.servers:
+        server.stop()
+        rig.eventually(lambda: proxy.mntr()["pk_held"] == 0, 20, "all are served again")
+        assert bob.call(wire.OP_EXISTS, wire.exists("/held/w"), timeout=15).err == 0
+        assert reads(bob) == b"beat"
+        server.launch()
+        server.wait_ready()
+        if proxy.mntr()["pk_holds"] > 0:
+            break
+    assert proxy.mntr()["pk_holds"] > 0 and proxy.mntr()["pk_attaches"] == proxy.mntr()["pk_holds"]
+    who = wire.parse_reply(wire.OP_WHO_AM_I, bob.call(wire.OP_WHO_AM_I, wire.who_am_i()).body)
+    assert [scheme for scheme, _ in who] == ["ip"], who
+    eve = Conn(proxy.addr, T_MS)
+    assert reads(eve) == wire.ERR["NOAUTH"]
+    bob.close_session()
+    eve.close_session()
+    assert proxy.stop() == 0
 
 
 def test_leader_of_the_latch_stays():
