@@ -30,27 +30,40 @@ _Static_assert(PK_CLIENT_SASL < PK_UPLINK_READY && PK_UPLINK_SENT < PK_CONTINUE,
 
 enum { KEEP_PROMOTED_US = 60 * 1000 * 1000, WATCH_MEMORY = 16 << 20, HOLD_WATCHES = 1 << 20 };
 
+static struct pk_limits limits_of(const struct core_config *config)
+{
+    return (struct pk_limits){.max_frame = config->max_frame,
+                              .client_high_water = config->client_high_water,
+                              .uplink_high_water = config->uplink_high_water,
+                              .max_parked = config->max_parked,
+                              .handshake_us = config->handshake_us,
+                              .hold = config->hold,
+                              .hold_watches = config->hold_watches > 0 ? config->hold_watches : HOLD_WATCHES,
+                              .hash_seed = config->hash_seed};
+}
+
+static size_t watch_memory(const struct core_config *config)
+{
+    return config->watch_memory > 0 ? config->watch_memory : WATCH_MEMORY;
+}
+
 enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct core_config *config)
 {
     struct core *core = pk_zalloc(mem, sizeof *core);
     if (core == NULL)
         return PK_ENOMEM;
-    struct pk_limits limits = {.max_frame = config->max_frame,
-                               .client_high_water = config->client_high_water,
-                               .uplink_high_water = config->uplink_high_water,
-                               .max_parked = config->max_parked,
-                               .handshake_us = config->handshake_us,
-                               .hold = config->hold,
-                               .hold_watches = config->hold_watches > 0 ? config->hold_watches : HOLD_WATCHES,
-                               .hash_seed = config->hash_seed};
+    struct pk_limits limits = limits_of(config);
     core->mem = mem;
     core->keep_promoted_us = config->keep_promoted_us > 0 ? config->keep_promoted_us : KEEP_PROMOTED_US;
     pk_store_init(&core->store, mem, &core->stats, config->hash_seed, sizeof(struct pk_writeback));
     pk_conns_init(&core->conns, mem, &core->stats, &limits);
     core->conns.sasl_ended = config->sasl_ended;
     pk_sync_init(&core->sync, &core->store, &core->conns);
-    core->store.watch_memory = config->watch_memory > 0 ? config->watch_memory : WATCH_MEMORY;
-    enum pk_err err = pk_store_add_mounts(&core->store, config->mounts, config->nmounts);
+    core->store.watch_memory = watch_memory(config);
+    enum pk_err err = PK_OK;
+    for (size_t i = 0; i < config->nmounts && err == PK_OK; i++)
+        err = pk_store_add_mount(&core->store, &config->mounts[i]);
+    core->conns.nmounts = (uint8_t)core->store.nmounts;
     if (err == PK_OK)
         err = core_auth_set(core, config->auths, config->nauths);
     if (err == PK_OK)
@@ -412,20 +425,23 @@ bool core_idle(const struct core *core)
            pk_list_empty(&core->sync.refused);
 }
 
-enum pk_err core_mount_set(struct core *core, size_t i, const struct core_mount *config)
+/* Who was held back by a bound goes on when the new one lets him. */
+void core_limits_set(struct core *core, const struct core_config *config)
 {
-    if (i >= core->store.nmounts)
-        return PK_ENOENT;
-    struct pk_mount *m = &core->store.mounts[i];
-    const char *path = m->config.path;
-    if (pk_store_set_policy(&core->store, m, config->policy) != PK_OK)
-        return PK_ENOMEM;
-    m->config = *config;
-    m->config.path = path;
-    m->config.policy = NULL;
-    m->full_said = m->watches_full_said = false;
-    pk_handover_start(&core->sync, m);
-    return PK_OK;
+    struct pk_limits limits = limits_of(config);
+    limits.hold = core->conns.limits.hold;
+    limits.hash_seed = core->conns.limits.hash_seed;
+    core->conns.limits = limits;
+    core->store.watch_memory = watch_memory(config);
+    core->pacemaker.max_message = config->max_message;
+    for (uint32_t i = 0; i < core->conns.nslots; i++) {
+        struct pk_uplink *u = core->conns.slots[i];
+        if (u == NULL)
+            continue;
+        pk_conn_changed(&core->conns, u);
+        if (u->client != NULL)
+            pk_client_wake(&core->conns, u->client);
+    }
 }
 
 enum pk_err core_auth_set(struct core *core, const struct core_auth *auths, size_t n)

@@ -127,6 +127,8 @@ void core_free(struct core *core);
 enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
 /* The same for one that speaks Pacemaker's protocol; config.pacemaker says where its pulses are. */
 enum pk_err core_open_pacemaker(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
+/* There is a mount for them. */
+bool core_has_pacemaker(const struct core *core);
 /* Where a client comes from, in network order, 4 or 16 bytes: for identities of the scheme ip. */
 void core_client_address(struct core *core, struct pk_id id, const uint8_t *address, size_t len);
 /*
@@ -148,9 +150,25 @@ bool core_idle(const struct core *core);
 
 /*
  * Changes the i-th mount while clients are served: mode, bounds, flush, absorb_watched; config->path is ignored. What
- * a new mode does not hold goes to the ensemble at a bounded rate (core_mount_info.left). PK_ENOENT: no such mount.
+ * a new mode does not hold goes to the ensemble at a bounded rate (core_mount_info.left). One that leaves begins
+ * anew. PK_ENOENT: no such mount.
  */
 enum pk_err core_mount_set(struct core *core, size_t i, const struct core_mount *config) PK_NODISCARD;
+/*
+ * Adds a mount while clients are served. Its mode begins when every request is answered that was asked before, and with
+ * the watches that stand there by then (core_mount_info.begins). PK_EINVAL: it may be none, lies at, above or below one
+ * that there is or was, or config.hold is false, so that nobody knows which watches stand; PK_ELIMIT: there were
+ * PK_STORE_MOUNTS; PK_ENOMEM. Nothing is changed then.
+ */
+enum pk_err core_mount_add(struct core *core, const struct core_mount *config) PK_NODISCARD;
+/* The i-th mount leaves: what it holds goes to the ensemble as for the mode relay; then it is gone, policy and all, and
+ * its number is kept for when it is named again (core_mount_set). */
+void core_mount_remove(struct core *core, size_t i);
+/* The number of the mount of this path, be it gone; false when there was none. */
+bool core_mount_find(const struct core *core, const char *path, size_t *i);
+/* Other bounds: max_frame, high water marks, max_parked, watch_memory, handshake_us, hold_watches, max_message. They
+ * hold from the next frame, byte or watch on; PK_TICK or any other step should follow. */
+void core_limits_set(struct core *core, const struct core_config *config);
 /* Replaces the credentials of service sessions; those that are open keep theirs. */
 enum pk_err core_auth_set(struct core *core, const struct core_auth *auths, size_t n) PK_NODISCARD;
 /* How much is still on its way to the ensemble after PK_RELEASE or core_mount_set: znodes and dirty cached znodes. */
@@ -196,9 +214,13 @@ struct core_mount_info {
     int64_t flush_us;
     int64_t unflushed_us; /* since when the oldest dirty one that waits for its time is dirty, 0: none */
     uint32_t recursive;   /* recursive watches that keep all of it from being absorbed */
+    bool begins;          /* it is new, and relays until its mode can begin */
+    bool leaves, gone;    /* it is named no longer; gone: and nothing of it is left */
 };
-/* The i-th mount; false beyond the last. */
+/* The i-th mount; false beyond the last. Those that are gone keep their number. */
 bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *info);
+/* The same for the first that is not gone, from *i on, which becomes its number. */
+bool core_mount_next(const struct core *core, size_t *i, struct core_mount_info *info);
 
 struct core_conn_info {
     int64_t session_id;        /* 0 before the handshake is done */

@@ -18,6 +18,11 @@ bool core_take_log_event(struct core *core, struct core_log_event *event)
     return pk_log_events_take(&core->conns.log_events, event);
 }
 
+bool core_has_pacemaker(const struct core *core)
+{
+    return core->pacemaker.mount != NULL;
+}
+
 const struct core_stats *core_stats(const struct core *core)
 {
     return &core->stats;
@@ -90,8 +95,21 @@ bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *
                                      .max_bytes = m->config.max_bytes,
                                      .flush_us = m->config.flush_us,
                                      .unflushed_us = oldest_dirty(m),
-                                     .recursive = m->recursive};
+                                     .recursive = m->recursive,
+                                     .begins = m->life == PK_MOUNT_BEGINS,
+                                     .leaves = m->life == PK_MOUNT_LEAVES,
+                                     .gone = m->life == PK_MOUNT_LEAVES && pk_handover_left(m) == 0};
     return true;
+}
+
+bool core_mount_next(const struct core *core, size_t *i, struct core_mount_info *info)
+{
+    while (core_mount_info(core, *i, info)) {
+        if (!info->gone)
+            return true;
+        ++*i;
+    }
+    return false;
 }
 
 /* What it was seen to write; of one that has only refreshed what was there, the znode of its newest request. */

@@ -8,6 +8,7 @@
 #include "core/tick.h"
 
 #include "core/held.h"
+#include "core/mounts.h"
 #include "core/pulse/lane.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
@@ -104,6 +105,7 @@ void pk_times_up(struct core *core)
     pk_held_tick(core);
     check_closing(core);
     pk_lanes_tick(&core->pacemaker);
+    pk_mounts_tick(core);
     pk_store_age(&core->store, now_us, core->keep_promoted_us);
     pk_cached_age(&core->sync, core->keep_promoted_us);
 }

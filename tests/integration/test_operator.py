@@ -134,10 +134,10 @@ def test_reload_says_what_changed_and_what_could_not():
     proxy, admin = started(config="max-connections: 77\n")
     path = proxy.argv[proxy.argv.index("-c") + 1]
     with open(path, "w") as f:
-        f.write("max-connections: 78\nmax-frame: 2MiB\n")
+        f.write("max-connections: 78\nhold: false\n")
     status, text, _ = run(admin, "reload")
     assert status == 0 and "info: reload: max-connections: 77 -> 78" in text, text
-    assert re.search(r"warn: reload: max-frame: .* takes a restart", text), text
+    assert re.search(r"warn: reload: hold: true -> false takes a restart", text), text
     assert {r["key"]: r["value"] for r in admin.json("/api/v1/config")}["max-connections"] == "78"
     with open(path, "w") as f:
         f.write("max-connections: many\n")

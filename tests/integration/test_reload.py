@@ -2,11 +2,13 @@
 import os
 import re
 import signal
+import socket
 import threading
 import time
 
 import rig
 import wire
+from adminside import Admin
 from wire import Conn
 
 
@@ -74,21 +76,135 @@ def test_values_are_changed_line_by_line():
 
 
 def test_what_takes_a_restart_is_named():
-    proxy = start(config("[/m, /w=write-behind]"))
-    conn = Conn(proxy.addr)
-    text = config("[/m, /new]", "max-frame: 2MiB\nclient-buffer: 2MiB\nhandshake-timeout: 5s\n")
-    said = hup(proxy, text.replace("127.0.0.1:0", "127.0.0.1:1"))
-    for line in ("max-frame: 1048575 -> 2MiB takes a restart", "client-buffer: 1MiB -> 2MiB takes a restart",
-                 "handshake-timeout: 10s -> 5s takes a restart", "listen: new addresses take a restart",
-                 "mount /w: it is no longer named, which takes a restart",
-                 "mount /new: it is new, which takes a restart"):
-        assert re.search(rf"warn reload: {re.escape(line)}", said), (line, said)
-    assert re.search(r"reload: done, 0 changed, 6 take a restart", said), said
-    ok(conn, wire.OP_CREATE, wire.create("/new/relayed"))
-    assert proxy.mntr()["pk_local_creates"] == 0
-    said = hup(proxy, config("[/m, /w=write-behind]"))
+    proxy = start()
+    said = hup(proxy, config(more="hold: false\npacemaker: {mount: /m}\n"))
+    for line in ("hold: true -> false takes a restart", "pacemaker.mount: /storm/workerbeats -> /m takes a restart"):
+        assert f"warn reload: {line}" in said, (line, said)
+    assert "reload: done, 0 changed, 2 take a restart" in said, said
+    said = hup(proxy, config(more="pacemaker: {listen: [127.0.0.1:0], mount: /m}\n"))
+    assert "pacemaker.listen: without pacemaker.mount at the start" in said, said
+    said = hup(proxy, config())
     assert re.search(r"reload: done, 0 changed, 0 take a restart", said), said
-    conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_limits_are_changed():
+    """Who is here has the new bound with its next frame."""
+    proxy = start()
+    conn, second = Conn(proxy.addr), Conn(proxy.addr)
+    text = config(more="max-frame: 2000\nclient-buffer: 2MiB\nhandshake-timeout: 300ms\nwatch-memory: 1MiB\n")
+    said = hup(proxy, text)
+    for line in ("max-frame: 1048575 -> 2000", "client-buffer: 1MiB -> 2MiB", "handshake-timeout: 10s -> 300ms",
+                 "watch-memory: 16MiB -> 1MiB"):
+        assert f"info reload: {line}\n" in said, (line, said)
+    assert "reload: done, 4 changed, 0 take a restart" in said, said
+    ok(conn, wire.OP_CREATE, wire.create("/m/small", b"x" * 1000))
+    conn.send(conn.next_xid(), wire.OP_CREATE, wire.create("/m/large", b"x" * 3000))
+    assert conn.recv() is None, "a frame beyond the new bound was taken"
+    silent = socket.create_connection(proxy.addr)
+    rig.eventually(lambda: "no connect request came in time" in proxy.log(), 5, "the shorter patience")
+    silent.close()
+    hup(proxy, config())
+    ok(second, wire.OP_CREATE, wire.create("/m/large", b"x" * 3000))
+    second.close_session()
+    assert proxy.stop() == 0
+
+
+def test_listeners_come_and_go():
+    """A new address accepts, one that is named no longer does not, and who came there stays."""
+    proxy = start()
+    second = f"127.0.0.1:{rig.free_port()}"
+    conn = Conn(proxy.addr)
+    here = config().replace("127.0.0.1:0", f"127.0.0.1:0, {second}")
+    said = hup(proxy, here)
+    assert f"reload: listen: {second} is listened on from now on" in said and "1 changed, 0 take" in said, said
+    assert f"listening on {second}" in said, said
+    there = ("127.0.0.1", int(second.rsplit(":")[-1]))
+    again = Conn(there)
+    said = hup(proxy, config().replace("127.0.0.1:0", second))
+    assert "reload: listen: 127.0.0.1:0 is closed, who came there stays" in said, said
+    for c in (conn, again):
+        ok(c, wire.OP_EXISTS, wire.exists("/m"))
+    assert refuses(proxy.addr), "the old address still accepts"
+    busy = socket.create_server(("127.0.0.1", 0))
+    port = busy.getsockname()[1]
+    said = hup(proxy, config(more="flush: 33s\n").replace("127.0.0.1:0", f"{second}, 127.0.0.1:{port}"))
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in said and "nothing is changed" in said, said
+    busy.close()
+    assert "flush: 10s -> 33s" in hup(proxy, config(more="flush: 33s\n").replace("127.0.0.1:0", second))
+    for c in (conn, again, Conn(there)):
+        ok(c, wire.OP_EXISTS, wire.exists("/m"))
+        c.close_session()
+    assert proxy.stop() == 0
+
+
+def refuses(addr):
+    try:
+        socket.create_connection(addr).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def test_doors_of_the_admin_side_come_and_go():
+    proxy = start()
+    path = os.path.join(proxy.dir, "a.sock")
+    said = hup(proxy, config(more=f"admin: {{listen: ['unix:{path}']}}\n"))
+    assert f"reload: admin.listen: unix:{path} answers from now on" in said, said
+    first = Admin(proxy)
+    assert first.get("/live")[0] == 200
+    other = os.path.join(proxy.dir, "b.sock")
+    with open(os.path.join(proxy.dir, "pacekeeper.yaml"), "w") as f:
+        f.write(config(more=f"admin: {{listen: ['unix:{other}']}}\n"))
+    status, answer = first.post("/api/v1/reload")           # through the door that closes
+    assert status == 200 and f"unix:{path} is closed" in answer, answer
+    assert not os.path.exists(path)
+    second = Admin(proxy)
+    second.paths = [other]
+    assert second.get("/live")[0] == 200
+    said = hup(proxy, config())
+    assert f"unix:{other} is closed" in said and not os.path.exists(other), said
+    assert proxy.stop() == 0
+
+
+def test_mounts_come_and_go():
+    """A new mount begins with the watches that stand there; one that goes is handed over, and its znodes stay."""
+    proxy = start(config("[/m]"))
+    conn, watcher, direct = Conn(proxy.addr), Conn(proxy.addr), Conn(server().addr)
+    for n in range(20):
+        ok(conn, wire.OP_CREATE, wire.create(f"/m/go{n}", b"x"))
+        ok(conn, wire.OP_SET_DATA, wire.set_data(f"/m/go{n}", b"%d" % n))
+    ok(conn, wire.OP_CREATE, wire.create("/new/watched", b"a"))
+    ok(watcher, wire.OP_GET_DATA, wire.get_data("/new/watched", True))
+    said = hup(proxy, config("[/m, /new]"))
+    assert "reload: mount /new: it is new, pacemaker; it begins" in said and "1 changed, 0 take" in said, said
+    rig.eventually(lambda: "mount /new: begins, pacemaker" in proxy.log(), 5, "the new mount")
+    ok(conn, wire.OP_SET_DATA, wire.set_data("/new/watched", b"b"))
+    event = watcher.recv()
+    assert event.xid == -1, event
+    before = local_creates(proxy)
+    ok(conn, wire.OP_CREATE, wire.create("/new/local", b"z"))
+    assert local_creates(proxy) == before + 1
+    said = hup(proxy, config("[/new]"))
+    assert "reload: mount /m: it is named no longer" in said, said
+    rig.eventually(lambda: "mount /m: handed over, all of 20" in proxy.log(), 10, "the end of the mount")
+    for n in range(20):
+        data, stat = ok(direct, wire.OP_GET_DATA, wire.get_data(f"/m/go{n}"))
+        assert (data, stat.version) == (b"%d" % n, 1)
+    assert "pk_mount_znodes_m" not in proxy.mntr() and "pk_mount_znodes_new" in proxy.mntr()
+    before = local_creates(proxy)
+    ok(conn, wire.OP_CREATE, wire.create("/m/relayed"))
+    ok(direct, wire.OP_EXISTS, wire.exists("/m/relayed"))
+    assert local_creates(proxy) == before
+    said = hup(proxy, config("[/new, /m, /w/below]"))
+    assert "mount /m: it is new" in said and "mount /w/below: it is new" in said and "2 changed, 0 take" in said, said
+    said = hup(proxy, config("[/new, /m, /w]"))
+    assert "warn reload: mount /w: a mount above or below it was there, which takes a restart" in said, said
+    rig.eventually(lambda: "mount /m: begins, pacemaker" in proxy.log(), 5, "the mount that came back")
+    ok(conn, wire.OP_CREATE, wire.create("/m/back"))
+    assert local_creates(proxy) == before + 1
+    for c in (conn, watcher, direct):
+        c.close_session()
     assert proxy.stop() == 0
 
 

@@ -134,7 +134,10 @@ static void other_modes(void)
     struct core_mount m = mounts[below(MOUNTS)];
     size_t i = m.mode == PK_MODE_PACEMAKER ? 0 : 1;
     m.mode = (enum pk_mount_mode)below(3);
-    assert_int_equal(core_mount_set(s.core, i, &m), PK_OK);
+    if (below(4) == 0)
+        core_mount_remove(s.core, i);
+    else
+        assert_int_equal(core_mount_set(s.core, i, &m), PK_OK);
     sim_step(&s, -1, PK_CONTINUE, NULL, 0);
 }
 

@@ -49,6 +49,7 @@ struct pk_conns {
     uint32_t *gens;
     uint32_t nslots, slots_cap, free_hint;
     uint32_t nconns;
+    uint8_t nmounts;                                    /* as many as there are, for new entries */
     int32_t internal_xid;                               /* of the newest internal request */
     struct pk_latency relay_times[PK_TIMED_SERVERS][2]; /* of clients' reads and writes, by server */
     struct pk_log_events log_events;

@@ -55,6 +55,7 @@ struct pk_entry {
     uint8_t answer, state;
     uint8_t part;           /* which question of a precheck */
     uint8_t mount;          /* where it is counted: the number of a mount and 1, or 0 */
+    uint8_t nmounts;        /* how many mounts there were when it was made */
     bool watch;             /* the request sets a watch */
     bool retried;           /* asked again once already */
     bool overtook;          /* its answer came before those of requests that were sent earlier */

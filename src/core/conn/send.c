@@ -54,6 +54,7 @@ struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum 
     e->xid = xid;
     e->asked_xid = has_meaning(xid) ? internal_xid(conns) : xid;
     e->op = op;
+    e->nmounts = conns->nmounts;
     e->answer = (uint8_t)answer;
     e->state = PK_ENTRY_AWAITED;
     return e;

@@ -12,6 +12,9 @@
 #include "core/store/tally.h"
 #include "proto/jute.h"
 
+/* Mounts that a store can have in its time: none is taken out, so that their numbers stay. */
+enum { PK_STORE_MOUNTS = 64 };
+
 enum pk_mount_mode {
     PK_MODE_RELAY,     /* nothing is absorbed */
     PK_MODE_PACEMAKER, /* local creates and refreshes are absorbed; flushed only when something unusual asks */
@@ -30,9 +33,20 @@ struct core_mount {
     const struct core_policy *policy; /* who may read and write there; NULL: whoever the ensemble lets */
 };
 
+/*
+ * BEGINS ──all that was asked before is answered──► STANDS ──named no longer──► LEAVES: what it holds is handed over
+ *   ▲                                                                             │
+ *   └────────────────────────────────── named again ──────────────────────────────┘
+ *
+ * Until it stands, and when it leaves, its mode is relay: only watches and requests under way are known.
+ */
+enum pk_mount_life { PK_MOUNT_BEGINS, PK_MOUNT_STANDS, PK_MOUNT_LEAVES };
+
 struct pk_mount {
     struct core_mount config; /* path owned; policy is NULL */
-    struct pk_policy *policy; /* owned; NULL: open to all */
+    enum pk_mount_life life;
+    enum pk_mount_mode wanted; /* its mode when it stands */
+    struct pk_policy *policy;  /* owned; NULL: open to all */
     struct pk_bytes path;
     struct pk_znode *root;
     uint64_t znodes; /* local and promoting */

@@ -141,9 +141,8 @@ static void forget(struct pk_store *store, struct pk_znode *z)
     store->freed_epoch++;
 }
 
-static enum pk_err add_mount(struct pk_store *store, const struct core_mount *config)
+static enum pk_err check_path(const struct pk_store *store, struct pk_bytes path)
 {
-    struct pk_bytes path = {(const uint8_t *)config->path, (uint32_t)strlen(config->path)};
     struct pk_bytes own = PK_BYTES("/zookeeper");
     if (!pk_path_valid(path) || path.len == 1 || pk_bytes_eq(path, own) || pk_path_below(path, own))
         return PK_EINVAL;
@@ -152,17 +151,38 @@ static enum pk_err add_mount(struct pk_store *store, const struct core_mount *co
         if (pk_bytes_eq(path, other) || pk_path_below(path, other) || pk_path_below(other, path))
             return PK_EINVAL;
     }
-    struct pk_mount *m = &store->mounts[store->nmounts];
-    char *copy = pk_alloc(store->mem, path.len + 1);
+    return PK_OK;
+}
+
+enum pk_err pk_store_add_mount(struct pk_store *store, const struct core_mount *config)
+{
+    struct pk_bytes path = {(const uint8_t *)config->path, (uint32_t)strlen(config->path)};
+    if (check_path(store, path) != PK_OK)
+        return PK_EINVAL;
+    if (store->nmounts == PK_STORE_MOUNTS)
+        return PK_ELIMIT;
+    if (store->mounts == NULL)
+        store->mounts = pk_zalloc(store->mem, PK_STORE_MOUNTS * sizeof *store->mounts);
+    char *copy = store->mounts != NULL ? pk_alloc(store->mem, path.len + 1) : NULL;
     if (copy == NULL)
         return PK_ENOMEM;
+    struct pk_mount *m = &store->mounts[store->nmounts];
     memcpy(copy, config->path, path.len + 1);
-    *m = (struct pk_mount){.config = *config, .path = {(const uint8_t *)copy, path.len}};
+    *m = (struct pk_mount){.config = *config,
+                           .life = PK_MOUNT_STANDS,
+                           .wanted = config->mode,
+                           .path = {(const uint8_t *)copy, path.len}};
     m->config.path = copy;
     pk_list_init(&m->due);
     m->root = make(store, NULL, (uint8_t)store->nmounts, m->path);
+    if (m->root == NULL || pk_store_set_policy(store, m, config->policy) != PK_OK) {
+        if (m->root != NULL)
+            forget(store, m->root);
+        pk_free(store->mem, copy);
+        return PK_ENOMEM;
+    }
     store->nmounts++;
-    return m->root != NULL ? pk_store_set_policy(store, m, config->policy) : PK_ENOMEM;
+    return PK_OK;
 }
 
 enum pk_err pk_store_set_policy(struct pk_store *store, struct pk_mount *m, const struct core_policy *policy)
@@ -196,23 +216,6 @@ void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core
     pk_pool_init(&store->cached, mem, cached_size);
     pk_pool_init(&store->intents, mem, sizeof(struct pk_intent));
     pk_pool_init(&store->watches, mem, sizeof(struct pk_watch));
-}
-
-enum pk_err pk_store_add_mounts(struct pk_store *store, const struct core_mount *mounts, size_t n)
-{
-    if (n > UINT8_MAX)
-        return PK_EINVAL;
-    if (n > 0) {
-        store->mounts = pk_zalloc(store->mem, n * sizeof *store->mounts);
-        if (store->mounts == NULL)
-            return PK_ENOMEM;
-    }
-    for (size_t i = 0; i < n; i++) {
-        enum pk_err err = add_mount(store, &mounts[i]);
-        if (err != PK_OK)
-            return err;
-    }
-    return PK_OK;
 }
 
 /* Children first. */

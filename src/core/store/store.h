@@ -28,10 +28,9 @@ struct pk_target {
  */
 void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core_stats *stats, uint64_t seed,
                    size_t cached_size);
-/* Adds mounts, copied, their roots tracked. PK_ENOMEM, or PK_EINVAL for a path that may not be a mount: some may have
- * been added. */
-enum pk_err pk_store_add_mounts(struct pk_store *store, const struct core_mount *mounts,
-                                size_t n) PK_NODISCARD;
+/* Adds one, copied, its root tracked. PK_ENOMEM, PK_ELIMIT, or PK_EINVAL for a path that may not be a mount: nothing is
+ * changed. */
+enum pk_err pk_store_add_mount(struct pk_store *store, const struct core_mount *config) PK_NODISCARD;
 void pk_store_drop(struct pk_store *store);
 /* Replaces a mount's policy; NULL for none. PK_ENOMEM: the one before stays. */
 enum pk_err pk_store_set_policy(struct pk_store *store, struct pk_mount *m,

@@ -14,7 +14,7 @@ struct pk_store {
     struct core_stats *stats;
     struct pk_map map;
     uint64_t seed;
-    struct pk_mount *mounts;
+    struct pk_mount *mounts;   /* PK_STORE_MOUNTS of them; NULL: none yet */
     size_t nmounts, npolicies; /* npolicies: of the mounts with one */
     struct pk_tally outside;   /* of paths below no mount, and of requests without one */
     struct pk_pool cached, intents, watches;

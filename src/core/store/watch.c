@@ -236,6 +236,33 @@ void pk_intents_end(struct pk_store *store, struct pk_watcher *w, struct pk_inte
     }
 }
 
+enum pk_err pk_watch_stands(struct pk_store *store, struct pk_watcher *watcher,
+                            const struct pk_target *target, struct pk_bytes path, uint8_t kinds)
+{
+    struct pk_znode *z = target->znode;
+    if (z == NULL && !has_room(store, watcher, target, path)) {
+        z = target->mount->root;
+        kinds = PK_INTENT_RECURSIVE;
+    }
+    if (z == NULL)
+        z = pk_store_track(store, target->mount, path);
+    if (z == NULL)
+        return PK_ENOMEM;
+    struct pk_watch *w = NULL;
+    if (pk_store_tracking(store, z) != NULL) {
+        w = find(watcher, z);
+        w = w != NULL ? w : make(store, watcher, z);
+    }
+    if (w == NULL) {
+        pk_store_tidy(store, z);
+        return PK_ENOMEM;
+    }
+    uint8_t before = marked(w);
+    w->standing |= kinds;
+    count_recursive(store, z, before, marked(w));
+    return PK_OK;
+}
+
 /* The watch bits that an event leaves. */
 static uint8_t left_by(int32_t event)
 {

@@ -67,6 +67,11 @@ enum pk_err pk_intent_add(struct pk_store *store, struct pk_watcher *w, struct p
 void pk_intents_end(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents, bool success,
                     uint8_t watches_stand);
 
+/* A watch that stands already, set before there was its mount: kinds are PK_INTENT_WATCHES at the path of the target.
+ * Without room the whole mount is watched. PK_ENOMEM: it is not known. */
+enum pk_err pk_watch_stands(struct pk_store *store, struct pk_watcher *w, const struct pk_target *target,
+                            struct pk_bytes path, uint8_t kinds) PK_NODISCARD;
+
 /* A notification: one-shot watches that it consumes are cleared. The caller tidies z. */
 void pk_watches_fired(struct pk_store *store, struct pk_watcher *w, struct pk_znode *z, int32_t event);
 /* The watcher ends, and its watches with it. */

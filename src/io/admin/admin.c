@@ -42,7 +42,7 @@ void pk_admin_uplinks(const struct pk_admin *admin, int64_t at[PK_MAX_ADDRESSES]
 
 int64_t pk_admin_open_files(const struct pk_admin *admin)
 {
-    int64_t visitors = admin->http != NULL ? pk_http_figures(admin->http).visitors : 0;
+    int64_t visitors = pk_http_figures(admin->http).visitors;
     return admin->limits->files + visitors + (int64_t)pk_pairs_clients(admin->conns) +
            core_stats(admin->conns->loop.core)->uplinks;
 }

@@ -150,7 +150,7 @@ void pk_explain(const struct pk_admin *admin, const char *path, bool json, struc
     const struct core *core = admin->conns->loop.core;
     core_explain(core, (struct pk_bytes){(const uint8_t *)path, (uint32_t)strlen(path)}, &e);
     struct explained x = {.admin = admin, .e = &e};
-    bool outside = !core_mount_info(core, e.mount, &x.mount);
+    bool outside = !core_mount_info(core, e.mount, &x.mount) || x.mount.gone;
     if (!outside) {
         pk_text_add(&x.lines, "mount %s, mode %s\n", x.mount.path, pk_config_mode_name(x.mount.mode));
         if (e.below && strcmp(e.held, "cached") == 0)

@@ -80,7 +80,7 @@ static void mount_figure(struct pk_text *out, const char *name, const char *path
 static void mount_figures(const struct pk_admin *admin, struct pk_text *out)
 {
     struct core_mount_info info;
-    for (size_t i = 0; core_mount_info(admin->conns->loop.core, i, &info); i++) {
+    for (size_t i = 0; core_mount_next(admin->conns->loop.core, &i, &info); i++) {
         mount_figure(out, "pk_mount_znodes", info.path, info.znodes);
         mount_figure(out, "pk_mount_bytes", info.path, info.bytes);
         mount_figure(out, "pk_mount_cached_znodes", info.path, info.cached_znodes);

@@ -49,7 +49,7 @@ void pk_late_look(struct pk_late *late, const struct pk_loop *loop)
         return;
     *late = (struct pk_late){.looked_us = loop->now_us};
     struct look look = {late, loop->wall_ms};
-    for (size_t i = 0; i < PK_MAX_MOUNTS && core_mount_info(loop->core, i, &info); i++)
+    for (size_t i = 0; core_mount_info(loop->core, i, &info); i++)
         late->mounts[i].whole =
             info.znodes + info.cached_znodes <= MOST && core_walk(loop->core, i, 2 * MOST, look_at, &look);
 }

@@ -24,7 +24,7 @@ struct pk_late_beat {
 
 struct pk_late {
     int64_t looked_us; /* 0: never */
-    struct pk_late_mount mounts[PK_MAX_MOUNTS];
+    struct pk_late_mount mounts[PK_STORE_MOUNTS];
     struct pk_late_beat beats[PK_LATE_SHOWN]; /* the latest, oldest first */
     size_t nbeats;
 };

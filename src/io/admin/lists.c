@@ -87,7 +87,10 @@ static void mount_row(struct pk_admin *admin, struct pk_table *table, size_t i,
     const struct pk_tally *tally = core_tally(admin->conns->loop.core, i);
     const struct pk_late_mount *late = &admin->late.mounts[i];
     pk_table_text(table, "%s", info->path);
-    pk_table_text(table, "%s", pk_config_mode_name(info->mode));
+    pk_table_text(table, "%s",
+                  info->leaves   ? "leaves"
+                  : info->begins ? "begins"
+                                 : pk_config_mode_name(info->mode));
     pk_table_number(table, (int64_t)info->znodes);
     pk_table_number(table, (int64_t)info->cached_znodes);
     pk_table_number(table, (int64_t)info->dirty);
@@ -120,7 +123,7 @@ void pk_list_mounts(struct pk_admin *admin, struct pk_table *table, size_t most)
     struct core_mount_info info;
     pk_late_look(&admin->late, &admin->conns->loop);
     pk_table_init(table, columns, sizeof columns / sizeof *columns);
-    for (size_t i = 0; i < most && core_mount_info(admin->conns->loop.core, i, &info); i++)
+    for (size_t i = 0; i < most && core_mount_next(admin->conns->loop.core, &i, &info); i++)
         mount_row(admin, table, i, &info);
 }
 

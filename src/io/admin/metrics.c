@@ -168,7 +168,7 @@ static void server_faults(struct pk_admin *admin, struct pk_prom *p)
 static void mount_info(struct pk_admin *admin, struct pk_prom *p)
 {
     struct core_mount_info info;
-    for (size_t i = 0; core_mount_info(core_of(admin), i, &info); i++)
+    for (size_t i = 0; core_mount_next(core_of(admin), &i, &info); i++)
         pk_prom_number(p, PK_PROM_LABELS(L("mount", info.path), L("mode", pk_config_mode_name(info.mode))),
                        1);
 }
@@ -177,7 +177,7 @@ static void mount_info(struct pk_admin *admin, struct pk_prom *p)
     static void function(struct pk_admin *admin, struct pk_prom *p)                                          \
     {                                                                                                        \
         struct core_mount_info info;                                                                         \
-        for (size_t i = 0; core_mount_info(core_of(admin), i, &info); i++)                                   \
+        for (size_t i = 0; core_mount_next(core_of(admin), &i, &info); i++)                                  \
             pk_prom_number(p, PK_PROM_LABELS(L("mount", info.path)), (int64_t)info.field);                   \
     }
 
@@ -190,7 +190,7 @@ MOUNT_GAUGE(mount_left, left)
 static void mount_unflushed(struct pk_admin *admin, struct pk_prom *p)
 {
     struct core_mount_info info;
-    for (size_t i = 0; core_mount_info(core_of(admin), i, &info); i++) {
+    for (size_t i = 0; core_mount_next(core_of(admin), &i, &info); i++) {
         int64_t us = info.unflushed_us > 0 ? admin->conns->loop.now_us - info.unflushed_us : 0;
         pk_prom_real(p, PK_PROM_LABELS(L("mount", info.path)), (double)us / 1e6);
     }
@@ -200,7 +200,7 @@ static void mount_oldest(struct pk_admin *admin, struct pk_prom *p)
 {
     struct core_mount_info info;
     pk_late_look(&admin->late, &admin->conns->loop);
-    for (size_t i = 0; core_mount_info(core_of(admin), i, &info); i++) {
+    for (size_t i = 0; core_mount_next(core_of(admin), &i, &info); i++) {
         const struct pk_late_mount *m = &admin->late.mounts[i];
         int64_t ms = m->oldest_ms > 0 ? admin->conns->loop.wall_ms - m->oldest_ms : 0;
         if (m->whole)
@@ -212,7 +212,7 @@ static void mount_late(struct pk_admin *admin, struct pk_prom *p)
 {
     struct core_mount_info info;
     pk_late_look(&admin->late, &admin->conns->loop);
-    for (size_t i = 0; core_mount_info(core_of(admin), i, &info); i++)
+    for (size_t i = 0; core_mount_next(core_of(admin), &i, &info); i++)
         if (admin->late.mounts[i].whole)
             pk_prom_number(p, PK_PROM_LABELS(L("mount", info.path)), admin->late.mounts[i].late);
 }

@@ -78,7 +78,7 @@ static void warn_servers(struct pk_admin *admin, struct pk_text *out)
 static void warn_mounts(struct pk_admin *admin, struct pk_text *out)
 {
     struct core_mount_info info;
-    for (size_t i = 0; core_mount_info(admin->conns->loop.core, i, &info); i++) {
+    for (size_t i = 0; core_mount_next(admin->conns->loop.core, &i, &info); i++) {
         const struct pk_tally *tally = core_tally(admin->conns->loop.core, i);
         if (admin->late.mounts[i].late > 0)
             warn(out, "Beats that nobody has written for a minute below ", info.path,

@@ -32,7 +32,7 @@ static struct now look(struct pk_admin *admin, unsigned seconds)
     now.p50 = core_beat_latency(core, 0.5);
     now.p99 = core_beat_latency(core, 0.99);
     pk_late_look(&admin->late, &admin->conns->loop);
-    for (size_t i = 0; core_mount_info(core, i, &info); i++) {
+    for (size_t i = 0; core_mount_next(core, &i, &info); i++) {
         now.late += admin->late.mounts[i].late;
         now.late_known &= admin->late.mounts[i].whole;
     }

@@ -151,6 +151,13 @@ enum pk_err pk_config_add_proxy(struct pk_config *config, const char *text, stru
     return PK_OK;
 }
 
+size_t pk_config_admin_texts(const struct pk_config *config, const char *out[PK_MAX_ADMIN_LISTENS])
+{
+    for (size_t i = 0; i < config->nadmin_listens; i++)
+        out[i] = config->admin_listens[i];
+    return config->nadmin_listens;
+}
+
 enum pk_err pk_config_add_pacemaker(struct pk_config *config, const char *text, struct pk_config_error *error)
 {
     config->pacemaker_listens_from = config->source;

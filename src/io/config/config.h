@@ -126,6 +126,8 @@ enum pk_err pk_config_add_tls_listen(struct pk_config *config, const char *text,
 /* A network from where each connection begins with a PROXY header. */
 enum pk_err pk_config_add_proxy(struct pk_config *config, const char *text,
                                 struct pk_config_error *error) PK_NODISCARD;
+/* Where the admin side listens, the texts borrowed. Returns how many. */
+size_t pk_config_admin_texts(const struct pk_config *config, const char *out[PK_MAX_ADMIN_LISTENS]);
 /* True when the servers include this one. */
 bool pk_config_has_server(const struct pk_config *config, const struct pk_hostport *server);
 /* One server or several with commas between; a missing port is default_port. */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,29 +24,30 @@
 
 enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64, SAY_AGAIN_US = 60 * 1000000 };
 
+struct pk_listener {
+    struct pk_list list;
+    struct pk_listeners *all;
+    struct pk_port port;      /* what is spoken there, */
+    struct pk_hostport where; /* as it is configured */
+    bool inherited;           /* the service manager has opened it */
+    uv_poll_t poll;
+    int fd;
+};
+
+/* An address of the configuration. */
+struct named {
+    struct pk_port port;
+    const struct pk_hostport *where;
+};
+
+static struct pk_listener *at(const struct pk_list *node)
+{
+    return PK_CONTAINER(node, struct pk_listener, list);
+}
+
 static bool every_address(const struct pk_hostport *where)
 {
     return where->host[0] == '\0' || strcmp(where->host, "*") == 0;
-}
-
-/* Opens one socket, or takes the one that is open there; returns it or -1 with errno. */
-static int open_socket(struct pk_listeners *listeners, const struct sockaddr *address, socklen_t len,
-                       bool dual)
-{
-    int fd = pk_inherit_take(listeners->inherited, address);
-    return fd >= 0 ? fd : pk_listen_on(address, len, dual, BACKLOG);
-}
-
-/* Both families in one socket where the machine has IPv6, else IPv4. */
-static int open_every(struct pk_listeners *listeners, uint16_t port)
-{
-    union pk_address a = {
-        .v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_any}};
-    int fd = open_socket(listeners, &a.any, sizeof a.v6, true);
-    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
-        return fd;
-    a = (union pk_address){.v4 = {.sin_family = AF_INET, .sin_port = htons(port)}};
-    return open_socket(listeners, &a.any, sizeof a.v4, false);
 }
 
 static enum pk_err cannot(struct pk_listeners *listeners, const struct pk_hostport *where, const char *why)
@@ -59,49 +61,91 @@ static enum pk_err cannot(struct pk_listeners *listeners, const struct pk_hostpo
     return PK_EINVAL;
 }
 
-static enum pk_err add(struct pk_listeners *listeners, struct pk_port port, int fd)
+static void on_closed(uv_handle_t *handle)
 {
-    if (listeners->n == sizeof listeners->sockets / sizeof *listeners->sockets) {
+    struct pk_listener *l = handle->data;
+    free(l);
+}
+
+static void close_one(struct pk_listener *l)
+{
+    pk_list_del(&l->list);
+    l->all->n--;
+    uv_poll_stop(&l->poll);
+    close(l->fd);
+    uv_close((uv_handle_t *)&l->poll, on_closed);
+}
+
+/* Takes the socket over. */
+static enum pk_err add(struct pk_listeners *listeners, const struct named *named, int fd, bool inherited)
+{
+    struct pk_listener *l = listeners->n < PK_MAX_SOCKETS ? calloc(1, sizeof *l) : NULL;
+    if (l == NULL) {
         close(fd);
-        return PK_ELIMIT;
+        return listeners->n < PK_MAX_SOCKETS ? PK_ENOMEM : PK_ELIMIT;
     }
-    struct pk_listener *l = &listeners->sockets[listeners->n];
-    l->all = listeners;
-    l->port = port;
-    l->fd = fd;
+    *l = (struct pk_listener){
+        .all = listeners, .port = named->port, .where = *named->where, .fd = fd, .inherited = inherited};
     if (uv_poll_init(&listeners->conns->loop.uv, &l->poll, fd) != 0) {
         close(fd);
+        free(l);
         return PK_ENOMEM;
     }
     l->poll.data = l;
+    pk_list_add_tail(&listeners->fresh, &l->list);
     listeners->n++;
     return PK_OK;
 }
 
-/* A name may have several addresses; all of them are listened on, as far as there is room. */
-static enum pk_err open_one(struct pk_listeners *listeners, struct pk_port spoken,
-                            const struct pk_hostport *where)
+/* Opens one socket, or takes the one that is open there. dual: of IPv6, for both families. False: why is in errno. */
+static bool open_socket(struct pk_listeners *listeners, const struct named *named,
+                        const struct sockaddr *address, socklen_t len, bool dual, enum pk_err *err)
 {
-    if (every_address(where)) {
-        int fd = open_every(listeners, where->port);
-        return fd < 0 ? cannot(listeners, where, strerror(errno)) : add(listeners, spoken, fd);
-    }
+    int inherited = pk_inherit_take(listeners->inherited, address);
+    int fd = inherited >= 0 ? inherited : pk_listen_on(address, len, dual, BACKLOG);
+    if (fd < 0)
+        return false;
+    *err = add(listeners, named, fd, inherited >= 0);
+    return true;
+}
+
+/* Both families in one socket where the machine has IPv6, else IPv4. */
+static enum pk_err open_every(struct pk_listeners *listeners, const struct named *named)
+{
+    uint16_t port = htons(named->where->port);
+    union pk_address six = {.v6 = {.sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = in6addr_any}};
+    union pk_address four = {.v4 = {.sin_family = AF_INET, .sin_port = port}};
+    enum pk_err err = PK_OK;
+    if (open_socket(listeners, named, &six.any, sizeof six.v6, true, &err))
+        return err;
+    if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
+        return cannot(listeners, named->where, strerror(errno));
+    if (open_socket(listeners, named, &four.any, sizeof four.v4, false, &err))
+        return err;
+    return cannot(listeners, named->where, strerror(errno));
+}
+
+/* A name may have several addresses; all of them are listened on, as far as there is room. */
+static enum pk_err open_one(struct pk_listeners *listeners, const struct named *named)
+{
+    const struct pk_hostport *where = named->where;
+    if (every_address(where))
+        return open_every(listeners, named);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    size_t before = listeners->n;
     char port[8];
     snprintf(port, sizeof port, "%u", where->port);
-    int err = getaddrinfo(where->host, port, &hints, &found);
-    if (err != 0)
-        return cannot(listeners, where, gai_strerror(err));
-    enum pk_err result = PK_OK;
-    for (struct addrinfo *a = found; a != NULL && result == PK_OK; a = a->ai_next) {
-        int fd = open_socket(listeners, a->ai_addr, a->ai_addrlen, false);
-        if (fd >= 0)
-            result = add(listeners, spoken, fd);
-        else if (errno != EAFNOSUPPORT && (errno != EADDRNOTAVAIL || found->ai_next == NULL))
-            result = cannot(listeners, where, strerror(errno));
-    }
+    int failed = getaddrinfo(where->host, port, &hints, &found);
+    if (failed != 0)
+        return cannot(listeners, where, gai_strerror(failed));
+    enum pk_err err = PK_OK;
+    for (struct addrinfo *a = found; a != NULL && err == PK_OK; a = a->ai_next)
+        if (!open_socket(listeners, named, a->ai_addr, a->ai_addrlen, false, &err) && errno != EAFNOSUPPORT &&
+            (errno != EADDRNOTAVAIL || found->ai_next == NULL))
+            err = cannot(listeners, where, strerror(errno));
     freeaddrinfo(found);
-    return result;
+    return err == PK_OK && listeners->n == before ? cannot(listeners, where, "no address of this machine")
+                                                  : err;
 }
 
 static bool paused(const struct pk_listeners *listeners)
@@ -115,6 +159,14 @@ static void room(struct pk_waiter *wait, bool turned_away)
     struct pk_listeners *listeners = PK_CONTAINER(wait, struct pk_listeners, paused);
     pk_list_add_tail(&listeners->conns->room, &wait->list);
     pk_listeners_resume(listeners);
+}
+
+static enum pk_err cannot_leave(struct pk_listeners *listeners, const struct pk_hostport *where)
+{
+    pk_log(listeners->conns->loop.log, PK_LOG_ERROR, PK_LOG_START, NULL,
+           "the socket on %s:%u is the service manager's: it must be named as long as that has it open",
+           every_address(where) ? "*" : where->host, where->port);
+    return PK_EINVAL;
 }
 
 /* Clients would wait there for ever: the manager keeps its socket open whatever we do. */
@@ -148,8 +200,8 @@ static void pause_accept(struct pk_listeners *listeners, const char *why)
 {
     struct pk_pairs *conns = listeners->conns;
     listeners->pauses++;
-    for (size_t i = 0; i < listeners->n; i++)
-        uv_poll_stop(&listeners->sockets[i].poll);
+    PK_LIST_EACH(node, tmp, &listeners->open)
+        uv_poll_stop(&at(node)->poll);
     pk_list_del(&listeners->paused.list);
     pk_list_add_tail(&conns->room, &listeners->paused.list);
     if (make_room(listeners, NULL))
@@ -185,36 +237,89 @@ static bool admits(void *owner, const union pk_address *from)
     return false;
 }
 
-static enum pk_err open_list(struct pk_listeners *listeners, struct pk_port port,
-                             const struct pk_hostport *list, size_t n)
+/* The i-th address, those for ZooKeeper's clients first; false beyond the last. */
+static bool named_at(const struct pk_config *config, size_t i, struct named *named)
 {
-    for (size_t i = 0; i < n; i++) {
-        size_t before = listeners->n;
-        enum pk_err err = open_one(listeners, port, &list[i]);
-        if (err == PK_OK && listeners->n == before)
-            err = cannot(listeners, &list[i], "no address of this machine");
-        if (err != PK_OK)
-            return err;
-    }
+    const struct {
+        struct pk_port port;
+        const struct pk_hostport *v;
+        size_t n;
+    } lists[] = {
+        {{PK_SPEAKS_ZOOKEEPER, PK_TRANSPORT_PLAIN}, config->listens, config->nlistens},
+        {{PK_SPEAKS_ZOOKEEPER, PK_TRANSPORT_TLS}, config->tls_listens, config->ntls_listens},
+        {{PK_SPEAKS_PACEMAKER, PK_TRANSPORT_PLAIN}, config->pacemaker_listens, config->npacemaker_listens},
+    };
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; i -= lists[l++].n)
+        if (i < lists[l].n) {
+            *named = (struct named){lists[l].port, &lists[l].v[i]};
+            return true;
+        }
+    return false;
+}
+
+/* What the configuration says of this address; false when it does not name it. */
+static bool name_of(const struct pk_config *config, const struct pk_hostport *where, struct named *named)
+{
+    for (size_t i = 0; named_at(config, i, named); i++)
+        if (named->where->port == where->port && strcmp(named->where->host, where->host) == 0)
+            return true;
+    return false;
+}
+
+static bool is_open(const struct pk_listeners *listeners, const struct pk_hostport *where)
+{
+    PK_LIST_EACH(node, tmp, &listeners->open)
+        if (at(node)->where.port == where->port && strcmp(at(node)->where.host, where->host) == 0)
+            return true;
+    return false;
+}
+
+static enum pk_err open_fresh(struct pk_listeners *listeners, const struct pk_config *config)
+{
+    struct named named;
+    enum pk_err err = PK_OK;
+    for (size_t i = 0; err == PK_OK && named_at(config, i, &named); i++)
+        if (!is_open(listeners, named.where))
+            err = open_one(listeners, &named);
+    return err;
+}
+
+/* The manager's socket stays open whatever we do: its clients would wait there for ever. */
+static enum pk_err keep_inherited(struct pk_listeners *listeners, const struct pk_config *config)
+{
+    struct named named;
+    PK_LIST_EACH(node, tmp, &listeners->open)
+        if (at(node)->inherited && !name_of(config, &at(node)->where, &named))
+            return cannot_leave(listeners, &at(node)->where);
     return PK_OK;
+}
+
+enum pk_err pk_listeners_prepare(struct pk_listeners *listeners, const struct pk_config *config)
+{
+    enum pk_err err = keep_inherited(listeners, config);
+    if (err == PK_OK)
+        err = open_fresh(listeners, config);
+    if (err != PK_OK)
+        pk_listeners_forget(listeners);
+    return err;
+}
+
+void pk_listeners_forget(struct pk_listeners *listeners)
+{
+    PK_LIST_EACH(node, tmp, &listeners->fresh)
+        close_one(at(node));
 }
 
 enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *conns, size_t pair_limit)
 {
-    static const struct pk_port plain = {PK_SPEAKS_ZOOKEEPER, PK_TRANSPORT_PLAIN},
-                                secure = {PK_SPEAKS_ZOOKEEPER, PK_TRANSPORT_TLS},
-                                pacemaker = {PK_SPEAKS_PACEMAKER, PK_TRANSPORT_PLAIN};
-    const struct pk_config *config = conns->loop.config;
     listeners->conns = conns;
     conns->admits = admits;
     conns->gate = listeners;
     listeners->pair_limit = pair_limit;
+    pk_list_init(&listeners->open);
+    pk_list_init(&listeners->fresh);
     pk_waiter_init(&listeners->paused, room);
-    enum pk_err err = open_list(listeners, plain, config->listens, config->nlistens);
-    if (err == PK_OK)
-        err = open_list(listeners, secure, config->tls_listens, config->ntls_listens);
-    if (err == PK_OK)
-        err = open_list(listeners, pacemaker, config->pacemaker_listens, config->npacemaker_listens);
+    enum pk_err err = open_fresh(listeners, conns->loop.config);
     return err == PK_OK ? check_inherited(listeners) : err;
 }
 
@@ -272,7 +377,7 @@ static bool bound_to(const struct pk_listener *l, char text[PK_ADDRESS_TEXT])
 {
     union pk_address bound = {.any = {0}};
     socklen_t len = sizeof bound;
-    if (l->fd < 0 || getsockname(l->fd, &bound.any, &len) != 0)
+    if (getsockname(l->fd, &bound.any, &len) != 0)
         return false;
     pk_address_text(&bound.any, text);
     return true;
@@ -281,8 +386,8 @@ static bool bound_to(const struct pk_listener *l, char text[PK_ADDRESS_TEXT])
 static bool start(struct pk_listeners *listeners)
 {
     bool started = true;
-    for (size_t i = 0; i < listeners->n; i++)
-        started &= uv_poll_start(&listeners->sockets[i].poll, UV_READABLE, on_readable) == 0;
+    PK_LIST_EACH(node, tmp, &listeners->open)
+        started &= uv_poll_start(&at(node)->poll, UV_READABLE, on_readable) == 0;
     return started;
 }
 
@@ -293,16 +398,36 @@ static const char *said(struct pk_port port)
     return port.transport == PK_TRANSPORT_TLS ? " with TLS" : "";
 }
 
-enum pk_err pk_listeners_start(struct pk_listeners *listeners)
+/* What was opened is used from now on. */
+static void take_fresh(struct pk_listeners *listeners)
 {
     char text[PK_ADDRESS_TEXT];
-    if (!start(listeners))
-        return PK_ENOMEM;
-    for (size_t i = 0; i < listeners->n; i++)
-        if (bound_to(&listeners->sockets[i], text))
+    PK_LIST_EACH(node, tmp, &listeners->fresh) {
+        pk_list_del(node);
+        pk_list_add_tail(&listeners->open, node);
+        if (bound_to(at(node), text))
             pk_log(listeners->conns->loop.log, PK_LOG_INFO, PK_LOG_START, NULL, "listening on %s%s", text,
-                   said(listeners->sockets[i].port));
-    return PK_OK;
+                   said(at(node)->port));
+    }
+}
+
+enum pk_err pk_listeners_start(struct pk_listeners *listeners)
+{
+    take_fresh(listeners);
+    return start(listeners) ? PK_OK : PK_ENOMEM;
+}
+
+void pk_listeners_change(struct pk_listeners *listeners, const struct pk_config *config)
+{
+    struct named named;
+    PK_LIST_EACH(node, tmp, &listeners->open)
+        if (name_of(config, &at(node)->where, &named))
+            at(node)->port = named.port;
+        else
+            close_one(at(node));
+    take_fresh(listeners);
+    if (!paused(listeners))
+        (void)!start(listeners); /* fails for no descriptor that could be bound */
 }
 
 void pk_listeners_resume(struct pk_listeners *listeners)
@@ -318,25 +443,19 @@ void pk_listeners_text(const struct pk_listeners *listeners, struct pk_text *out
 {
     char text[PK_ADDRESS_TEXT];
     const char *between = "";
-    for (size_t i = 0; i < listeners->n; i++)
-        if (listeners->sockets[i].port.speaks == PK_SPEAKS_ZOOKEEPER &&
-            bound_to(&listeners->sockets[i], text)) {
+    PK_LIST_EACH(node, tmp, &listeners->open)
+        if (at(node)->port.speaks == PK_SPEAKS_ZOOKEEPER && bound_to(at(node), text)) {
             pk_text_add(out, "%s%s", between, text);
             between = ",";
         }
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    struct pk_listener *l = handle->data;
-    close(l->fd);
-    l->fd = -1;
-}
-
 void pk_listeners_close(struct pk_listeners *listeners)
 {
+    if (listeners->conns == NULL)
+        return;
     pk_list_del(&listeners->paused.list);
-    for (size_t i = 0; i < listeners->n; i++)
-        if (!uv_is_closing((uv_handle_t *)&listeners->sockets[i].poll))
-            uv_close((uv_handle_t *)&listeners->sockets[i].poll, on_closed);
+    pk_listeners_forget(listeners);
+    PK_LIST_EACH(node, tmp, &listeners->open)
+        close_one(at(node));
 }

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -18,6 +19,14 @@
 #include "io/instances/survey.h"
 #include "io/sasl/sasl.h"
 #include "io/upstream/upstream.h"
+
+static bool is_mount(const struct pk_config *c, const char *path)
+{
+    for (size_t i = 0; i < c->nmounts; i++)
+        if (strcmp(c->mounts[i].path, path) == 0)
+            return true;
+    return false;
+}
 
 static enum pk_err make_core(const struct pk_config *c, struct core **core)
 {
@@ -33,18 +42,11 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
     struct core_config config = {
         .mounts = mounts,
         .nmounts = c->nmounts,
-        .max_frame = (uint32_t)c->max_frame,
-        .client_high_water = (size_t)c->client_buffer,
-        .uplink_high_water = (size_t)c->uplink_buffer,
-        .max_parked = (size_t)c->parked_buffer,
-        .watch_memory = (size_t)c->watch_memory,
-        .handshake_us = c->handshake_timeout * 1000,
+        PK_DAEMON_LIMITS(c),
         .hold = c->hold,
-        .hold_watches = (size_t)c->hold_watches,
         .auths = auths,
         .nauths = pk_auth_view(&c->auth, auths),
-        .pacemaker = c->npacemaker_listens > 0 ? c->pacemaker_mount : NULL,
-        .max_message = (uint32_t)c->pacemaker_max_message,
+        .pacemaker = is_mount(c, c->pacemaker_mount) ? c->pacemaker_mount : NULL,
         .sasl_ended = c->sasl_mechanisms != 0,
     };
     enum pk_err err = PK_ELIMIT;

@@ -50,7 +50,8 @@ struct pk_daemon {
     struct {
         int64_t left;     /* what had to go when its mode was changed, 0 when it is through */
         int64_t since_us; /* when that was */
-    } handovers[PK_MAX_MOUNTS];
+        bool begins;      /* it is new, and its mode has not begun */
+    } handovers[PK_STORE_MOUNTS];
     struct {
         bool on;
         int64_t rate;   /* clients a second, 0: all at once */
@@ -65,6 +66,13 @@ enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
                            const struct pk_options *options) PK_NODISCARD;
 /* Frees all parts, after the loop was closed. */
 void pk_daemon_free(struct pk_daemon *daemon);
+
+/* The bounds of a configuration, as the core has them (struct core_config). */
+#define PK_DAEMON_LIMITS(c)                                                                                  \
+    .max_frame = (uint32_t)(c)->max_frame, .client_high_water = (size_t)(c)->client_buffer,                  \
+    .uplink_high_water = (size_t)(c)->uplink_buffer, .max_parked = (size_t)(c)->parked_buffer,               \
+    .watch_memory = (size_t)(c)->watch_memory, .handshake_us = (c)->handshake_timeout * 1000,                \
+    .hold_watches = (size_t)(c)->hold_watches, .max_message = (uint32_t)(c)->pacemaker_max_message
 
 /* Says in the log what the notes of a configuration say. */
 void pk_daemon_notes(struct pk_daemon *daemon, const struct pk_config *config);

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "io/config/mounts.h"
 #include "io/daemon/daemon.h"
 
 void pk_handover_begin(struct pk_daemon *daemon, size_t i)
@@ -16,11 +17,25 @@ void pk_handover_begin(struct pk_daemon *daemon, size_t i)
         return;
     daemon->handovers[i].left = (int64_t)info.left;
     daemon->handovers[i].since_us = daemon->conns.loop.now_us;
+    daemon->handovers[i].begins = false;
     if (info.left > 0)
         pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
                "reload: mount %s: %" PRIu64
                " znodes and refreshes go to the ensemble, bit by bit (mntr: pk_left)",
                info.path, info.left);
+}
+
+void pk_handover_new(struct pk_daemon *daemon, size_t i)
+{
+    daemon->handovers[i].left = 0;
+    daemon->handovers[i].begins = true;
+}
+
+static void begun(struct pk_daemon *daemon, size_t i, const struct core_mount_info *info)
+{
+    daemon->handovers[i].begins = false;
+    pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "mount %s: begins, %s", info->path,
+           pk_config_mode_name(info->mode));
 }
 
 static void look(struct pk_daemon *daemon, size_t i, const struct core_mount_info *info)
@@ -43,7 +58,10 @@ void pk_handover_tick(struct pk_daemon *daemon)
     struct core_mount_info info;
     if (pk_daemon_stopping(daemon))
         return;
-    for (size_t i = 0; core_mount_info(daemon->conns.loop.core, i, &info); i++)
+    for (size_t i = 0; core_mount_info(daemon->conns.loop.core, i, &info); i++) {
+        if (daemon->handovers[i].begins && !info.begins)
+            begun(daemon, i, &info);
         if (daemon->handovers[i].left > 0 && (info.left == 0 || core_left(daemon->conns.loop.core) == 0))
             look(daemon, i, &info);
+    }
 }

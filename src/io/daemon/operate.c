@@ -92,17 +92,13 @@ void pk_operate_tick(struct pk_daemon *daemon)
 
 enum pk_err pk_operate_open(struct pk_daemon *daemon)
 {
-    const struct pk_config *config = daemon->config;
     const char *listen[PK_MAX_ADMIN_LISTENS];
     struct pk_admin *admin = &daemon->admin;
-    if (config->nadmin_listens == 0)
-        return PK_OK;
-    for (size_t i = 0; i < config->nadmin_listens; i++)
-        listen[i] = config->admin_listens[i];
     struct pk_http_config http = {
-        .listen = listen, .nlisten = config->nadmin_listens, .handler = pk_admin_serve, .owner = admin};
-    http.token = config->admin_token;
-    return pk_http_open(&admin->http, &daemon->conns.loop, &http);
+        .handler = pk_admin_serve, .owner = admin, .token = daemon->config->admin_token};
+    enum pk_err err = pk_http_open(&admin->http, &daemon->conns.loop, &http);
+    return err == PK_OK ? pk_http_prepare(admin->http, listen, pk_config_admin_texts(daemon->config, listen))
+                        : err;
 }
 
 void pk_operate_start(struct pk_daemon *daemon)
@@ -111,6 +107,6 @@ void pk_operate_start(struct pk_daemon *daemon)
     admin->owner = daemon;
     admin->actions = (struct pk_admin_actions){reload, drain, leave, unready};
     admin->started_ms = daemon->conns.loop.wall_ms;
-    if (admin->http != NULL)
-        pk_http_start(admin->http);
+    const char *listen[PK_MAX_ADMIN_LISTENS];
+    pk_http_change(admin->http, listen, pk_config_admin_texts(daemon->config, listen));
 }

@@ -83,7 +83,7 @@ enum pk_err pk_door_open(struct pk_door *door, const char *text, struct pk_log *
     union pk_address at = {.any = {0}};
     socklen_t len = sizeof at;
     const char *why = "";
-    *door = (struct pk_door){.fd = -1};
+    door->fd = -1;
     if (pk_admin_path(text) != NULL)
         return open_path(door, text, log);
     if (pk_hostport_parse(&where, text, strlen(text), -1, &why) != PK_OK)

@@ -15,6 +15,10 @@
 enum { PK_DOOR_PATH = 108 };
 
 struct pk_door {
+    struct pk_list list;
+    const char *text;        /* as it is configured; owned */
+    size_t visitors;         /* who came through it and are here */
+    bool closed;             /* nobody comes any more; freed when the last one has gone */
     int fd;                  /* -1 when closed */
     bool local;              /* a path of the file system */
     bool loopback;           /* an address that only this machine reaches */
@@ -25,7 +29,7 @@ struct pk_door {
 
 /*
  * Binds and listens. A socket file that nobody listens on any more is replaced, one in use is not. PK_EINVAL, and why
- * in the log.
+ * in the log. Changes fd, local, loopback and name.
  */
 enum pk_err pk_door_open(struct pk_door *door, const char *text, struct pk_log *log) PK_NODISCARD;
 /* Closes it and removes its file. The poll handle has been stopped. */

@@ -23,8 +23,8 @@ struct pk_http {
     struct pk_loop *loop;
     struct pk_http_config config;
     char token[PK_HTTP_TOKEN];
-    struct pk_door doors[PK_MAX_DOORS];
-    size_t ndoors;
+    struct pk_list doors; /* struct pk_door.list */
+    struct pk_list fresh; /* the same, of a change that is being prepared */
     struct MHD_Daemon *mhd;
     uv_poll_t poll;   /* of libmicrohttpd's descriptor */
     uv_timer_t timer; /* runs while there is anybody */
@@ -32,7 +32,7 @@ struct pk_http {
     struct pk_visitor *arriving; /* being given to libmicrohttpd */
     struct pk_http_figures figures;
     bool handles; /* poll and timer are there */
-    bool running, closed;
+    bool closed;
 };
 
 static void run(struct pk_http *http);
@@ -40,6 +40,27 @@ static void run(struct pk_http *http);
 static int64_t now_us(void)
 {
     return (int64_t)(uv_hrtime() / 1000);
+}
+
+static struct pk_door *door_at(const struct pk_list *node)
+{
+    return PK_CONTAINER(node, struct pk_door, list);
+}
+
+/* Frees it when nobody needs it any more: neither the loop nor who came through it. */
+static void end_door(struct pk_door *door)
+{
+    if (!door->closed || door->visitors > 0)
+        return;
+    free((void *)(uintptr_t)door->text);
+    free(door);
+}
+
+static void leave(struct pk_http *http, struct pk_visitor *visitor)
+{
+    struct pk_door *door = visitor->door;
+    pk_visitor_leave(&http->visitors, visitor);
+    end_door(door);
 }
 
 /* ---- what libmicrohttpd calls ---- */
@@ -60,7 +81,7 @@ static void notify(void *owner, struct MHD_Connection *connection, void **contex
         *context = http->arriving;
         http->arriving = NULL;
     } else if (*context != NULL) {
-        pk_visitor_leave(&http->visitors, *context);
+        leave(http, *context);
         *context = NULL;
     }
 }
@@ -235,7 +256,7 @@ static void accept_from(struct pk_http *http, struct pk_door *door)
     (void)MHD_add_connection(http->mhd, fd, &from.any, len); /* closes the socket when it fails */
     if (http->arriving == visitor) {
         http->arriving = NULL;
-        pk_visitor_leave(&http->visitors, visitor);
+        leave(http, visitor);
     }
 }
 
@@ -252,8 +273,8 @@ static void on_door(uv_poll_t *poll, int status, int events)
 /* Doors without room wait; somebody there who has had his moment goes. */
 static void mind_doors(struct pk_http *http)
 {
-    for (size_t i = 0; i < http->ndoors && http->running; i++) {
-        struct pk_door *door = &http->doors[i];
+    PK_LIST_EACH(node, tmp, &http->doors) {
+        struct pk_door *door = door_at(node);
         if (pk_visitors_room(&http->visitors, door)) {
             uv_poll_start(&door->poll, UV_READABLE, on_door);
             continue;
@@ -315,20 +336,6 @@ static enum pk_err start_mhd(struct pk_http *http)
     return http->mhd != NULL ? PK_OK : PK_ENOMEM;
 }
 
-static enum pk_err open_doors(struct pk_http *http)
-{
-    for (size_t i = 0; i < http->config.nlisten && i < PK_MAX_DOORS; i++) {
-        struct pk_door *door = &http->doors[i];
-        if (pk_door_open(door, http->config.listen[i], http->loop->log) != PK_OK)
-            return PK_EINVAL;
-        http->ndoors++;
-        door->owner = http;
-        uv_poll_init(&http->loop->uv, &door->poll, door->fd);
-        door->poll.data = door;
-    }
-    return PK_OK;
-}
-
 enum pk_err pk_http_open(struct pk_http **out, struct pk_loop *loop, const struct pk_http_config *config)
 {
     struct pk_http *http = calloc(1, sizeof *http);
@@ -337,6 +344,8 @@ enum pk_err pk_http_open(struct pk_http **out, struct pk_loop *loop, const struc
         return PK_ENOMEM;
     http->loop = loop;
     http->config = *config;
+    pk_list_init(&http->doors);
+    pk_list_init(&http->fresh);
     pk_visitors_init(&http->visitors, PK_HTTP_PLACES, PK_HTTP_PATIENCE_MS);
     pk_http_set_token(http, config->token);
     *out = http;
@@ -348,16 +357,90 @@ enum pk_err pk_http_open(struct pk_http **out, struct pk_loop *loop, const struc
     uv_timer_init(&loop->uv, &http->timer);
     http->poll.data = http->timer.data = http;
     http->handles = true;
-    return open_doors(http);
+    uv_poll_start(&http->poll, UV_READABLE, on_ready);
+    return PK_OK;
 }
 
-void pk_http_start(struct pk_http *http)
+/* ---- doors ---- */
+
+static void on_door_closed(uv_handle_t *handle)
 {
-    http->running = true;
-    uv_poll_start(&http->poll, UV_READABLE, on_ready);
-    for (size_t i = 0; i < http->ndoors; i++)
+    struct pk_door *door = handle->data;
+    door->closed = true;
+    end_door(door);
+}
+
+static void close_door(struct pk_door *door)
+{
+    pk_list_del(&door->list);
+    uv_poll_stop(&door->poll);
+    pk_door_close(door);
+    uv_close((uv_handle_t *)&door->poll, on_door_closed);
+}
+
+static enum pk_err open_door(struct pk_http *http, const char *text)
+{
+    struct pk_door *door = calloc(1, sizeof *door);
+    if (door != NULL)
+        door->text = strdup(text);
+    bool memory = door != NULL && door->text != NULL;
+    if (!memory || pk_door_open(door, text, http->loop->log) != PK_OK) {
+        if (door != NULL)
+            free((void *)(uintptr_t)door->text);
+        free(door);
+        return memory ? PK_EINVAL : PK_ENOMEM;
+    }
+    door->owner = http;
+    uv_poll_init(&http->loop->uv, &door->poll, door->fd);
+    door->poll.data = door;
+    pk_list_add_tail(&http->fresh, &door->list);
+    return PK_OK;
+}
+
+static bool is_open(const struct pk_http *http, const char *text)
+{
+    PK_LIST_EACH(node, tmp, &http->doors)
+        if (strcmp(door_at(node)->text, text) == 0)
+            return true;
+    return false;
+}
+
+static bool is_named(const struct pk_door *door, const char *const *listen, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(door->text, listen[i]) == 0)
+            return true;
+    return false;
+}
+
+enum pk_err pk_http_prepare(struct pk_http *http, const char *const *listen, size_t n)
+{
+    enum pk_err err = PK_OK;
+    for (size_t i = 0; i < n && err == PK_OK; i++)
+        if (!is_open(http, listen[i]))
+            err = open_door(http, listen[i]);
+    if (err != PK_OK)
+        pk_http_forget(http);
+    return err;
+}
+
+void pk_http_forget(struct pk_http *http)
+{
+    PK_LIST_EACH(node, tmp, &http->fresh)
+        close_door(door_at(node));
+}
+
+void pk_http_change(struct pk_http *http, const char *const *listen, size_t n)
+{
+    PK_LIST_EACH(node, tmp, &http->doors)
+        if (!is_named(door_at(node), listen, n))
+            close_door(door_at(node));
+    PK_LIST_EACH(node, tmp, &http->fresh) {
+        pk_list_del(node);
+        pk_list_add_tail(&http->doors, node);
         pk_log(http->loop->log, PK_LOG_INFO, PK_LOG_START, NULL, "admin side at %s%s",
-               http->doors[i].local ? "unix:" : "", http->doors[i].name);
+               door_at(node)->local ? "unix:" : "", door_at(node)->name);
+    }
     mind_doors(http);
 }
 
@@ -378,11 +461,9 @@ void pk_http_close(struct pk_http *http)
     if (http == NULL || http->closed)
         return;
     http->closed = true;
-    http->running = false;
-    for (size_t i = 0; i < http->ndoors; i++) {
-        uv_close((uv_handle_t *)&http->doors[i].poll, NULL);
-        pk_door_close(&http->doors[i]);
-    }
+    pk_http_forget(http);
+    PK_LIST_EACH(node, tmp, &http->doors)
+        close_door(door_at(node));
     if (http->handles) {
         uv_close((uv_handle_t *)&http->poll, NULL);
         uv_close((uv_handle_t *)&http->timer, NULL);

@@ -14,7 +14,6 @@
 #include "io/loop/loop.h"
 
 enum {
-    PK_MAX_DOORS = 8,
     PK_HTTP_PLACES = 16, /* at all TCP addresses together, and at all paths together */
     PK_HTTP_PATIENCE_MS =
         10000, /* for a request, from the connect or the answer before to its answer's last byte */
@@ -24,8 +23,6 @@ enum {
 struct pk_http;
 
 struct pk_http_config {
-    const char *const *listen; /* HOST:PORT or unix:/PATH */
-    size_t nlisten;
     const char *token; /* "": none. With one, TCP needs it; without one, TCP may only read */
     pk_http_handler *handler;
     void *owner; /* the handler's */
@@ -35,11 +32,17 @@ struct pk_http_figures {
     int64_t visitors, requests, refused, timed_out, made_room;
 };
 
-/* Opens all, copies nothing but the token. PK_EINVAL and PK_ENOMEM, said in the log; *out is NULL then. */
+/* A server without a door. PK_ENOMEM: pk_http_close and pk_http_free are due nonetheless, where *out is not NULL. */
 enum pk_err pk_http_open(struct pk_http **out, struct pk_loop *loop,
                          const struct pk_http_config *config) PK_NODISCARD;
-/* Starts to accept, and says where. */
-void pk_http_start(struct pk_http *http);
+/*
+ * Opens a door for each of these (HOST:PORT or unix:/PATH) that is not open yet. PK_EINVAL and PK_ENOMEM, said in the
+ * log: nothing is changed. pk_http_change or pk_http_forget is due after success, before the loop goes on.
+ */
+enum pk_err pk_http_prepare(struct pk_http *http, const char *const *listen, size_t n) PK_NODISCARD;
+/* Accepts at these, and says where; other doors close, and who came through them has his answer yet. */
+void pk_http_change(struct pk_http *http, const char *const *listen, size_t n);
+void pk_http_forget(struct pk_http *http);
 /* Another token from the next request on. */
 void pk_http_set_token(struct pk_http *http, const char *token);
 struct pk_http_figures pk_http_figures(const struct pk_http *http);

@@ -37,6 +37,7 @@ struct pk_visitor *pk_visitor_come(struct pk_visitors *visitors, struct pk_door 
     pk_list_add_tail(&visitors->all, &visitor->all);
     visitors->n++;
     visitors->at_paths += door->local;
+    door->visitors++;
     return visitor;
 }
 
@@ -59,6 +60,7 @@ void pk_visitor_leave(struct pk_visitors *visitors, struct pk_visitor *visitor)
     pk_list_del(&visitor->all);
     visitors->n--;
     visitors->at_paths -= visitor->door->local;
+    visitor->door->visitors--;
     free(visitor);
 }
 

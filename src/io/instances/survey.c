@@ -158,7 +158,7 @@ static void next_mount(struct pk_survey *survey)
 {
     const struct pk_config *config = survey->loop->config;
     survey->finding = (struct finding){0};
-    if (survey->mount == config->nmounts) {
+    if (survey->mount >= config->nmounts) {
         end(survey);
         return;
     }

@@ -1,0 +1,12 @@
+/*
+ * Mounts that come and go while clients are served (core.h: core_mount_add, core_mount_remove).
+ */
+#ifndef PK_CORE_MOUNTS_H
+#define PK_CORE_MOUNTS_H
+
+#include "core/state.h"
+
+/* Once a tick: begins those whose time has come, and lets go of the policies of those that are gone. */
+void pk_mounts_tick(struct core *core);
+
+#endif
