@@ -2,6 +2,7 @@
  * Watches and requests under way take bounded memory, whatever paths they name: once they took 65 bytes for each one
  * sent. Beyond the bound everything goes on as if the whole mount were watched.
  */
+#include "core/store/watch.h"
 #include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
@@ -65,6 +66,31 @@ static void watches_are_bounded(void **state)
     assert_true(creates_locally(c, M "/b"));
 }
 
+/* Once each of the paths that a multi of a megabyte names was tracked, which took everybody's time. */
+static void a_huge_multi_tracks_little(void **state)
+{
+    (void)state;
+    enum { PARTS = 5000 };
+    char path[64];
+    size_t before = s.mem.blocks;
+    size_t mark = wire_multi(&b, 3, PK_OP_MULTI);
+    for (int i = 0; i < PARTS; i++) {
+        snprintf(path, sizeof path, "/storm/workerbeats/none/%d", i);
+        wire_multi_check(&b, path, -1);
+    }
+    wire_multi_end(&b, mark);
+    s.conns[other].deaf = true;
+    sim_go(&s, other, &b);
+    assert_true(s.mem.blocks - before < 4 * PK_INTENT_PATHS);
+    assert_false(creates_locally(c, M "/a"));
+    assert_int_equal(st()->recursive_watches, 0);
+    s.conns[other].deaf = false;
+    sim_pump(&s);
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
+    assert_int_equal(st()->watch_bytes, 0);
+    assert_true(creates_locally(c, M "/b"));
+}
+
 /* The watch that found no room is a watch all the same. */
 static void an_untracked_watch_is_seen(void **state)
 {
@@ -121,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOUNDED(watches_are_bounded),
+        CASE(a_huge_multi_tracks_little),
         BOUNDED(an_untracked_watch_is_seen),
         BOUNDED(a_set_of_watches_is_bounded),
         BOUNDED(requests_under_way_are_bounded),

@@ -205,7 +205,8 @@ static enum pk_err intend_below(struct pk_judged *j, struct pk_entry *e, struct 
     return PK_OK;
 }
 
-static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct pk_request_target *target)
+static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct pk_request_target *target,
+                          size_t nth)
 {
     struct pk_store *store = j->sync->store;
     struct pk_target t = pk_store_target(store, target->path);
@@ -216,7 +217,8 @@ static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct 
     if (target->intents == 0)
         return PK_OK;
     bool full;
-    enum pk_err err = pk_intend(store, &j->c->watcher, &e->intents, &t, target->path, target->intents, &full);
+    enum pk_err err =
+        pk_intend(store, &j->c->watcher, &e->intents, &t, target->path, target->intents, nth, &full);
     if (full && !t.mount->watches_full_said)
         pk_conns_log(j->sync->conns, PK_LOG_EVENT_WATCHES_FULL, &j->c->up, t.mount->path, 0);
     t.mount->watches_full_said |= full;
@@ -230,11 +232,11 @@ static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
     struct pk_targets targets;
     struct pk_request_target t;
     enum pk_err err = PK_OK;
-    size_t steps = 0;
+    size_t n = 0;
     pk_targets_begin(&targets, j->req);
-    for (; err == PK_OK && pk_targets_next(&targets, &t); steps += PK_WORK_TARGET)
-        err = intend(j, e, &t);
-    pk_work(j->sync->conns, steps);
+    for (; err == PK_OK && pk_targets_next(&targets, &t); n++)
+        err = intend(j, e, &t, n);
+    pk_work(j->sync->conns, n * PK_WORK_TARGET);
     return err;
 }
 

@@ -171,12 +171,14 @@ static enum pk_err intend_anywhere(struct pk_store *store, struct pk_watcher *w,
 }
 
 enum pk_err pk_intend(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
-                      const struct pk_target *target, struct pk_bytes path, uint8_t kinds, bool *full)
+                      const struct pk_target *target, struct pk_bytes path, uint8_t kinds, size_t nth,
+                      bool *full)
 {
+    bool many = nth >= PK_INTENT_PATHS && (kinds & (PK_INTENT_WATCHES | PK_INTENT_TRANSIENT)) == 0;
     bool only_watches = (kinds & ~PK_INTENT_WATCHES) == 0;
     struct pk_znode *z = target->znode;
     *full = (z == NULL || (only_watches && z->parent != NULL)) && !has_room(store, w, target, path);
-    if (*full)
+    if (*full || (many && z == NULL))
         return intend_anywhere(store, w, intents, target->mount, kinds);
     if (z == NULL)
         z = pk_store_track(store, target->mount, path);

@@ -30,7 +30,10 @@ enum pk_intent_kind {
     PK_INTENT_WATCHES = 8 | 16 | 32 | 64,
 };
 
-enum { PK_WATCH_MOUNT = 16 };
+enum {
+    PK_WATCH_MOUNT = 16,
+    PK_INTENT_PATHS = 1000, /* of one request, pk_intend */
+};
 
 struct pk_intent {
     struct pk_intent *next;
@@ -55,9 +58,11 @@ struct pk_watch {
 
 /* Ties a request to a path below a mount (target of pk_store_target): an intent is added to its own (*intents) and
  * counted at the znode, which is tracked from then on; without room for that the whole mount is marked instead (*full).
+ * nth: which of the request's paths this is. Behind PK_INTENT_PATHS of them those that are not tracked, and are not
+ * watched, are not tracked either: they have the mount marked until the request is over, which takes less time.
  * PK_ENOMEM: nothing was added. */
 enum pk_err pk_intend(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
-                      const struct pk_target *target, struct pk_bytes path, uint8_t kinds,
+                      const struct pk_target *target, struct pk_bytes path, uint8_t kinds, size_t nth,
                       bool *full) PK_NODISCARD;
 /* The same for a znode, without a look at the room. The znode is tidied when that fails. */
 enum pk_err pk_intent_add(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
