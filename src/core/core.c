@@ -252,7 +252,8 @@ static void step_uplink(struct core *core, struct pk_uplink *u, const struct pk_
 {
     switch (event->type) {
     case PK_UPLINK_READY:
-        pk_session_connect(core, u, (unsigned)event->len);
+        if (u->client == NULL || !pk_held_late(core, u->client))
+            pk_session_connect(core, u, (unsigned)event->len);
         break;
     case PK_UPLINK_FAILED:
         pk_uplink_failed(core, u);

@@ -262,20 +262,33 @@ void pk_held_response(struct core *core, struct pk_client *c, const struct pk_co
     pk_client_wake(conns, c);
 }
 
-void pk_held_yield(struct core *core, struct pk_client *c)
+/* The attach that is under way is given up. */
+static void withdraw(struct core *core, struct pk_client *c)
 {
     struct pk_uplink *u = &c->up;
-    if (c->hold == NULL)
-        return;
-    c->hold->yields = true;
-    if (c->hold->state != PK_HOLD_ATTACHING || u->ending)
-        return;
     pk_session_abandon(core, u);
     pk_blob_unref(core->mem, u->connect_request);
     u->connect_request = NULL;
     pk_uplink_move(u, PK_UPLINK_NONE);
     u->want_close = true;
     pk_hold_move(&core->conns, c->hold, PK_HOLD_WAITING);
+}
+
+void pk_held_yield(struct core *core, struct pk_client *c)
+{
+    if (c->hold == NULL)
+        return;
+    c->hold->yields = true;
+    if (c->hold->state == PK_HOLD_ATTACHING && !c->up.ending)
+        withdraw(core, c);
+}
+
+bool pk_held_late(struct core *core, struct pk_client *c)
+{
+    if (c->hold == NULL || c->hold->state != PK_HOLD_ATTACHING || shows_life(core, c))
+        return false;
+    withdraw(core, c);
+    return true;
 }
 
 void pk_held_unanswered(struct core *core, struct pk_client *c)

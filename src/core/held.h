@@ -19,6 +19,8 @@ void pk_held_leave(struct core *core, struct pk_client *c);
 void pk_held_response(struct core *core, struct pk_client *c, const struct pk_connect_response *res);
 /* Another client takes this one's session up: it makes no attempt any more. */
 void pk_held_yield(struct core *core, struct pk_client *c);
+/* A server was found for its attach: true when the client has fallen silent meanwhile, and there is none for now. */
+bool pk_held_late(struct core *core, struct pk_client *c);
 /* The server to which it attaches takes long to answer. */
 void pk_held_unanswered(struct core *core, struct pk_client *c);
 /* Time has passed, and it is not we who slept. */

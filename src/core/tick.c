@@ -21,6 +21,7 @@ enum {
     CONNECT_MOST_US = 5 * 1000 * 1000,
     LINGER_US = 5 * 1000 * 1000,
     LATE_TICK_US = 1000 * 1000,
+    LATE_US = 1000 * 1000,
 };
 
 static void check_handshakes(struct core *core)
@@ -55,6 +56,18 @@ static void check_connecting(struct core *core)
     }
 }
 
+/* A client is told nothing for two thirds of its timeout after its server's last word, and not longer; who asks late
+ * has a little time for the answer. */
+static int64_t silent_until_us(const struct pk_uplink *u)
+{
+    int64_t timeout_us = (int64_t)u->timeout_ms * 1000;
+    int64_t most_us = u->heard_us + timeout_us * 2 / 3;
+    int64_t least_us = u->timed_us + (timeout_us / 12 < LATE_US ? timeout_us / 12 : LATE_US);
+    if (u->client == NULL)
+        least_us = u->timed_us + timeout_us * 2 / 3;
+    return most_us > least_us ? most_us : least_us;
+}
+
 static void check_outstanding(struct core *core)
 {
     struct pk_conns *conns = &core->conns;
@@ -64,8 +77,7 @@ static void check_outstanding(struct core *core)
             pk_list_del(&u->timed);
             continue;
         }
-        int64_t since = u->heard_us > u->timed_us ? u->heard_us : u->timed_us;
-        if (conns->now_us - since > (int64_t)u->timeout_ms * 1000 * 2 / 3)
+        if (conns->now_us > silent_until_us(u))
             pk_conn_close(conns, u, PK_CLOSE_UPLINK_SILENT);
     }
 }

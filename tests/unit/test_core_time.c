@@ -60,6 +60,25 @@ static void slow_beats(void **state)
     assert_non_null(zk_session(&s.zk, s.conns[c].session));
 }
 
+/* A beat behind an answer that is owed shows when its client lived, not when it is answered. */
+static void a_beat_that_waited_is_no_sign_of_life(void **state)
+{
+    (void)state;
+    start_beating();
+    s.conns[c].hold = true;
+    wire_read(&b, 10, PK_OP_EXISTS, "/storm", false);
+    wire_set(&b, 11, M "/t", "beat", -1);
+    sim_go(&s, c, &b);
+    sim_advance(&s, T_US / 2);
+    s.conns[c].hold = false;
+    sim_pump(&s);
+    sim_expect(&s, c, 10, PK_Z_OK, NULL);
+    sim_expect(&s, c, 11, PK_Z_OK, NULL);
+    assert_int_equal(s.conns[c].pings, 0);
+    beat(12);
+    assert_int_equal(s.conns[c].pings, 1);
+}
+
 static void no_ping_when_fresh(void **state)
 {
     (void)state;
@@ -328,6 +347,7 @@ int main(void)
         CASE_ALONE(beats_keep_alive),
         CASE_ALONE(slow_beats),
         CASE_ALONE(no_ping_when_fresh),
+        CASE_ALONE(a_beat_that_waited_is_no_sign_of_life),
         CASE_ALONE(dead_client),
         CASE_ALONE(client_pings_are_relayed),
         CASE_ALONE(pings_in_flight),

@@ -2,7 +2,8 @@
  * Keeping sessions alive.
  *
  * Happy path: a comparison per absorbed request.
- * Failure modes: a question about a cached znode that is under way already becomes a ping.
+ * Failure modes: a question about a cached znode that is under way already becomes a ping; a request that is answered
+ * late, because it waited, is no sign of life by then.
  */
 #include "core/sync/keepalive.h"
 
@@ -23,7 +24,8 @@ static bool look_at_next(struct pk_sync *sync, struct pk_client *c)
 void pk_keepalive(struct pk_sync *sync, struct pk_client *c)
 {
     struct pk_uplink *u = &c->up;
-    if (sync->conns->now_us - u->wrote_us <= (int64_t)u->timeout_ms * 1000 / 6)
+    int64_t now_us = sync->conns->now_us, timeout_us = (int64_t)u->timeout_ms * 1000;
+    if (now_us - u->wrote_us <= timeout_us / 6 || now_us - c->heard_us > timeout_us / 3)
         return;
     if (!pk_uplink_usable(u) || u->awaited.npings == PK_PINGS_MAX)
         return;
