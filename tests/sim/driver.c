@@ -36,6 +36,7 @@ void sim_init(struct sim *s, const struct core_config *config)
     sup_mem_init(&s->mem);
     zk_init(&s->zk);
     sim_uplink_init(s);
+    s->behind = &sim_one_ensemble;
     s->service_begin = SIM_CONNS;
     s->now_us = 1000000;
     s->rng.s = 4711;
@@ -203,8 +204,10 @@ static void drain(struct sim *s)
             memcpy(c->word, u.four_letter, sizeof c->word);
         if (u.flags & (PK_UPLINK_CLOSE | PK_UPLINK_OPEN | PK_CLIENT_CLOSE))
             c->uplink.under_way = false;
-        if (u.flags & PK_UPLINK_CLOSE)
+        if (u.flags & PK_UPLINK_CLOSE) {
             c->closing = true;
+            c->opening = false;
+        }
         if (u.flags & PK_UPLINK_OPEN)
             c->opening = true;
         if (u.flags & PK_UPLINK_OPEN)
@@ -348,30 +351,23 @@ static bool writing(const struct sim_conn *conn)
                              (conn->uplink.under_way && conn->uplink.taking == SIM_PARTS));
 }
 
-/* Whether its server serves, when the core wants to know. */
-static bool answer_question(struct sim *s, int c)
+void sim_server_says(struct sim *s, int c, bool serves, int64_t zxid)
 {
-    static const struct pk_event says[] = {
-        [SIM_SERVES] = {.type = PK_SERVER_SERVES}, [SIM_GONE] = {.type = PK_SERVER_LOST}};
-    struct sim_conn *conn = &s->conns[c];
-    if (!conn->asked || conn->closed || s->server == SIM_QUIET)
-        return false;
-    conn->asked = false;
+    s->conns[c].asked = false;
     s->asks++;
-    struct pk_event e = says[s->server];
-    e.zxid = s->server_zxid;
-    sim_event(s, conn->id, e);
+    sim_event(s, s->conns[c].id,
+              (struct pk_event){.type = serves ? PK_SERVER_SERVES : PK_SERVER_LOST, .zxid = zxid});
     drain(s);
-    return true;
 }
 
 static bool conn_turn(struct sim *s, int c)
 {
     bool any = finish_writes(s, c);
-    any |= answer_question(s, c);
-    any |= sim_uplink_open(s, c);
-    any |= sim_uplink_turn(s, c, false);
-    any |= sim_uplink_close(s, c);
+    if (s->conns[c].asked && !s->conns[c].closed)
+        any |= s->behind->question(s, c);
+    any |= s->behind->open(s, c);
+    any |= s->behind->turn(s, c);
+    any |= s->behind->close(s, c);
     any |= feed(s, c, false);
     any |= feed(s, c, true);
     return any;
@@ -399,7 +395,7 @@ void sim_advance(struct sim *s, int64_t us)
         int64_t part = us < 250000 ? us : 250000;
         s->now_us += part;
         us -= part;
-        zk_time(&s->zk, sim_wall_ms(s));
+        s->behind->time(s);
         sim_step(s, -1, PK_TICK, NULL, 0);
         sim_pump(s);
     }

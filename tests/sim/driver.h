@@ -74,7 +74,21 @@ enum sim_loss { SIM_ANSWERED, SIM_UNHEARD, SIM_LATE };
 /* What a server says when the core has it asked. */
 enum sim_server { SIM_SERVES, SIM_GONE, SIM_QUIET };
 
+struct sim;
+
+/* What is behind the uplinks. Each does one thing, if there is one to be done now, and says whether there was. */
+struct sim_behind {
+    bool (*open)(struct sim *s, int c);     /* an uplink that the core asked for comes up, or fails */
+    bool (*turn)(struct sim *s, int c);     /* what the core wrote is looked at */
+    bool (*close)(struct sim *s, int c);    /* an uplink that the core gave up ends */
+    bool (*question)(struct sim *s, int c); /* whether the server serves, when the core asked that */
+    void (*time)(struct sim *s);            /* it is sim_wall_ms */
+};
+extern const struct sim_behind sim_one_ensemble; /* of one model, zk: uplink.h */
+
 struct sim {
+    const struct sim_behind *behind;
+    void *ground; /* of what is behind */
     struct sup_mem mem;
     struct core *core;
     struct sim_conn conns[SIM_CONNS]; /* clients from the front, the core's own from the back */
@@ -144,5 +158,7 @@ void sim_event(struct sim *s, struct pk_id id, struct pk_event e);
 
 /* Forgets what a connection holds; its place is free. Between the halves of the driver. */
 void sim_drop_conn(struct sim_conn *c);
+/* What the server of a connection says to the core's question. */
+void sim_server_says(struct sim *s, int c, bool serves, int64_t zxid);
 
 #endif

@@ -86,7 +86,7 @@ int sim_server(const struct sim *s, int c)
     return 1 + (c + s->conns[c].opened) % SIM_TRIO;
 }
 
-bool sim_uplink_turn(struct sim *s, int c, bool forced)
+static bool turn(struct sim *s, int c, bool forced)
 {
     struct sim_conn *conn = &s->conns[c];
     struct sup_buf *frame = &s->scratch;
@@ -123,7 +123,20 @@ int sim_free_link(struct sim *s)
     return link;
 }
 
-bool sim_uplink_open(struct sim *s, int c)
+void sim_uplink_up(struct sim *s, int c, int link)
+{
+    struct sim_conn *conn = &s->conns[c];
+    conn->link = link;
+    sup_buf_reset(&conn->wire);
+    sup_buf_reset(&conn->uplink.todo);
+    conn->wire_off = conn->uplink.off = 0;
+    conn->uplink.eof = conn->uplink.eof_fed = conn->connecting = conn->closing = false;
+    conn->up = true;
+    core_uplink_release(s->core, conn->id, s->release);
+    sim_step(s, c, PK_UPLINK_READY, NULL, 0);
+}
+
+static bool open_uplink(struct sim *s, int c)
 {
     struct sim_conn *conn = &s->conns[c];
     if (!conn->opening || conn->closed || (conn->closing && conn->up))
@@ -138,18 +151,19 @@ bool sim_uplink_open(struct sim *s, int c)
         sim_step(s, c, PK_UPLINK_FAILED, NULL, 0);
         return true;
     }
-    conn->link = sim_free_link(s);
-    sup_buf_reset(&conn->wire);
-    sup_buf_reset(&conn->uplink.todo);
-    conn->wire_off = conn->uplink.off = 0;
-    conn->uplink.eof = conn->uplink.eof_fed = conn->connecting = conn->closing = false;
-    conn->up = true;
-    core_uplink_release(s->core, conn->id, s->release);
-    sim_step(s, c, PK_UPLINK_READY, NULL, 0);
+    sim_uplink_up(s, c, sim_free_link(s));
     return true;
 }
 
-bool sim_uplink_close(struct sim *s, int c)
+void sim_uplink_ended(struct sim_conn *conn)
+{
+    conn->link = -1;
+    conn->up = conn->closing = false;
+    if (conn->service && conn->closed)
+        sim_drop_conn(conn);
+}
+
+static bool close_uplink(struct sim *s, int c)
 {
     struct sim_conn *conn = &s->conns[c];
     if (conn->service && conn->closed && conn->link < 0) {
@@ -160,16 +174,33 @@ bool sim_uplink_close(struct sim *s, int c)
         return false;
     if (!conn->uplink.eof)
         zk_eof(&s->zk, conn->link);
-    conn->link = -1;
-    conn->up = conn->closing = false;
-    if (conn->service && conn->closed)
-        sim_drop_conn(conn);
+    sim_uplink_ended(conn);
     return true;
 }
 
+static bool take_turn(struct sim *s, int c)
+{
+    return turn(s, c, false);
+}
+
+static bool answer_question(struct sim *s, int c)
+{
+    if (s->server == SIM_QUIET)
+        return false;
+    sim_server_says(s, c, s->server == SIM_SERVES, s->server_zxid);
+    return true;
+}
+
+static void pass_time(struct sim *s)
+{
+    zk_time(&s->zk, sim_wall_ms(s));
+}
+
+const struct sim_behind sim_one_ensemble = {open_uplink, take_turn, close_uplink, answer_question, pass_time};
+
 void sim_release(struct sim *s, int c, int n)
 {
-    while (n-- > 0 && sim_uplink_turn(s, c, true))
+    while (n-- > 0 && turn(s, c, true))
         sim_pump(s);
 }
 
@@ -188,7 +219,7 @@ void sim_lose(struct sim *s, int c, int frames, enum sim_loss how)
     struct sim_conn *conn = &s->conns[c];
     if (!conn->up || conn->uplink.eof)
         return;
-    while (frames-- > 0 && sim_uplink_turn(s, c, true))
+    while (frames-- > 0 && turn(s, c, true))
         ;
     if (conn->uplink.eof)
         return;

@@ -19,8 +19,8 @@ void sim_answer(struct sim *s, int c, int xid, int64_t zxid, int err);
 /* Between the halves of the driver. */
 void sim_uplink_init(struct sim *s);
 int sim_free_link(struct sim *s);
-bool sim_uplink_open(struct sim *s, int c);
-bool sim_uplink_turn(struct sim *s, int c, bool forced);
-bool sim_uplink_close(struct sim *s, int c);
+/* The same whatever is behind: an uplink comes up at this link; the one that the core gave up has ended. */
+void sim_uplink_up(struct sim *s, int c, int link);
+void sim_uplink_ended(struct sim_conn *conn);
 
 #endif

@@ -80,7 +80,7 @@ void zk_event(struct zk *zk, int link, int type, const char *path)
     enum { SYNC_CONNECTED = 3 };
     struct sup_buf b = {0};
     sup_int(&b, PK_XID_NOTIFICATION);
-    sup_long(&b, -1);
+    sup_long(&b, zk->event_zxid != 0 ? zk->event_zxid + zk->events_lie : -1);
     sup_int(&b, PK_Z_OK);
     sup_int(&b, type);
     sup_int(&b, SYNC_CONNECTED);
@@ -118,6 +118,7 @@ void zk_fire(struct zk *zk)
         zk->spy(zk->ctx, zk->actor, &zk->tree.changes[k]);
     for (int i = 0; i < zk->nwatches; i++)
         any |= zk->watches[i].link != -1;
+    zk->event_zxid = zk->events_tell ? zk->tree.zxid : 0;
     for (int k = 0; any && k < zk->tree.nchanges; k++) {
         const struct tree_change c = zk->tree.changes[k];
         for (int link = 0; link < ZK_LINKS; link++) {
@@ -135,6 +136,7 @@ void zk_fire(struct zk *zk)
         }
     }
     zk->tree.nchanges = 0;
+    zk->event_zxid = 0;
 }
 
 void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path)
@@ -156,15 +158,20 @@ void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path
     snprintf(zk->watches[room].path, sizeof zk->watches[room].path, "%s", path);
 }
 
-static void end_session(struct zk *zk, struct zk_session *s)
+void zk_end_session(struct zk *zk, int64_t id)
 {
-    s->alive = false;
     zk->actor = -1;
     zk->tree.who = NULL;
     for (int i = zk->tree.n - 1; i >= 0; i--)
-        if (zk->tree.nodes[i].owner == s->id)
+        if (zk->tree.nodes[i].owner == id)
             tree_end(&zk->tree, zk->tree.nodes[i].path);
     zk_fire(zk);
+}
+
+static void end_session(struct zk *zk, struct zk_session *s)
+{
+    s->alive = false;
+    zk_end_session(zk, s->id);
 }
 
 void zk_time(struct zk *zk, int64_t now_ms)
@@ -182,9 +189,23 @@ void zk_time(struct zk *zk, int64_t now_ms)
     }
 }
 
-static void connect(struct zk *zk, int link, const uint8_t *p, size_t len)
+void zk_welcome(struct zk *zk, int link, int64_t session, int timeout_ms, bool tell_read_only)
 {
     struct sup_buf b = {0};
+    sup_int(&b, 0);
+    sup_int(&b, session != 0 ? timeout_ms : 0);
+    sup_long(&b, session);
+    sup_int(&b, 16);
+    for (int i = 0; i < 16; i++)
+        sup_byte(&b, session != 0 ? 'p' : 0);
+    if (tell_read_only)
+        sup_byte(&b, zk->read_only);
+    zk_send(zk, link, &b);
+    sup_buf_free(&b);
+}
+
+static void connect(struct zk *zk, int link, const uint8_t *p, size_t len)
+{
     struct zk_in in = {p, p + len, false};
     char passwd[64];
     zk_in_int(&in);
@@ -211,21 +232,12 @@ static void connect(struct zk *zk, int link, const uint8_t *p, size_t len)
         s->timeout_ms = timeout;
         s->touched_ms = zk->now_ms;
     }
-    sup_int(&b, 0);
-    sup_int(&b, s != NULL ? timeout : 0);
-    sup_long(&b, s != NULL ? s->id : 0);
-    sup_int(&b, 16);
-    for (int i = 0; i < 16; i++)
-        sup_byte(&b, s != NULL ? 'p' : 0);
-    if (in.p < in.end)
-        sup_byte(&b, zk->read_only);
-    zk_send(zk, link, &b);
-    sup_buf_free(&b);
+    zk_welcome(zk, link, s != NULL ? s->id : 0, timeout, in.p < in.end);
     if (s == NULL)
         close_link(zk, link);
 }
 
-static void finish(struct zk *zk, struct zk_request *r)
+void zk_reply(struct zk *zk, struct zk_request *r)
 {
     struct sup_buf b = {0};
     if (r->in.bad && r->err == 0)
@@ -241,7 +253,7 @@ static void finish(struct zk *zk, struct zk_request *r)
     sup_buf_free(&r->body);
 }
 
-static bool is_write(int op)
+bool zk_is_write(int op)
 {
     switch (op) {
     case PK_OP_CREATE:
@@ -345,18 +357,18 @@ void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len)
         if (zk->require_auth) {
             r.err = PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH;
             r.zxid = ZK_ZXID_ZERO;
-            finish(zk, &r);
+            zk_reply(zk, &r);
             close_link(zk, link);
             return;
         }
     }
-    zk->tree.zxid += is_write(r.op);
-    zk->writes += is_write(r.op) && r.op != PK_OP_CLOSE_SESSION;
+    zk->tree.zxid += zk_is_write(r.op);
+    zk->writes += zk_is_write(r.op) && r.op != PK_OP_CLOSE_SESSION;
     zk->actor = link;
     bool end = execute(zk, &r);
     if (r.op == PK_OP_CLOSE_SESSION)
         end_session(zk, s);
-    finish(zk, &r);
+    zk_reply(zk, &r);
     if (end || r.op == PK_OP_CLOSE_SESSION)
         close_link(zk, link);
 }

@@ -45,6 +45,9 @@ struct zk {
     bool forget_flushes;    /* defects: a multi of setData is answered, and forgotten; ACLs are */
     bool forget_acls;
     bool forget_watches; /* setWatches is answered, and sets none */
+    bool events_tell;    /* events carry the zxid of what they tell, as from 3.9.0 on */
+    bool events_lie;     /* defect: and it is another one */
+    int64_t event_zxid;  /* of the event that is written, 0: it tells none */
     struct tree older;   /* what the server that lags has seen */
     bool has_older;
     /* A frame (length word included) or the end of the connection, towards the other side of a link. */

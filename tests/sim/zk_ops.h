@@ -34,5 +34,12 @@ void zk_send(struct zk *zk, int link, const struct sup_buf *b);
 void zk_event(struct zk *zk, int link, int type, const char *path);
 void zk_fire(struct zk *zk);
 void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path);
+/* The events of what the request changed, and its reply. */
+void zk_reply(struct zk *zk, struct zk_request *r);
+/* The connect response; session 0: there is none of that number. */
+void zk_welcome(struct zk *zk, int link, int64_t session, int timeout_ms, bool tell_read_only);
+/* A session's ephemerals go. */
+void zk_end_session(struct zk *zk, int64_t id);
+bool zk_is_write(int op);
 
 #endif
