@@ -28,3 +28,16 @@ void pk_digest_id(uint8_t *to, struct pk_bytes user_password)
     EVP_EncodeBlock(text, hash, sizeof hash);
     memcpy(to + n + 1, text, PK_DIGEST_TEXT);
 }
+
+void pk_digest_secret(uint8_t *to, struct pk_bytes user_password)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t hash[SHA512_DIGEST_LENGTH], hex[2 * SHA512_DIGEST_LENGTH], text[PK_DIGEST_SECRET + 1];
+    SHA512(user_password.p, user_password.len, hash);
+    for (size_t i = 0; i < sizeof hash; i++) {
+        hex[2 * i] = (uint8_t)digits[hash[i] >> 4];
+        hex[2 * i + 1] = (uint8_t)digits[hash[i] & 15];
+    }
+    EVP_EncodeBlock(text, hex, sizeof hex);
+    memcpy(to, text, PK_DIGEST_SECRET);
+}

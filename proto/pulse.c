@@ -26,6 +26,7 @@ enum { TYPE = 1, DATA = 2, MESSAGE_ID = 3 };                    /* fields of HBM
 enum { PATH = 1, PULSE = 2, BOOLVAL = 3, NODES = 5, BLOB = 7 }; /* of its data */
 enum { PULSE_ID = 1, DETAILS = 2, NAMES = 1 };                  /* of a pulse; of nodes */
 enum { DEPTH_MAX = 8, NO_TYPE = -1 };
+enum { CODE_LEN = 2, TOKEN_CODE = -500, TOKEN_HEAD = CODE_LEN + 4 }; /* of blobs */
 
 /* ---- writing ---- */
 
@@ -128,7 +129,64 @@ uint8_t *pk_pulse_put_tail(uint8_t *p, int32_t id)
     return put_id(p, id);
 }
 
+static uint8_t *put_code(uint8_t *p, int code)
+{
+    p[0] = (uint8_t)((unsigned)code >> 8);
+    p[1] = (uint8_t)code;
+    return p + CODE_LEN;
+}
+
+/* A message that consists of a blob of so many bytes, up to them. */
+static uint8_t *put_blob(uint8_t *frame, int32_t type, size_t len)
+{
+    return pk_put32(put_field(put_data(frame, type), T_STRING, BLOB), (uint32_t)len);
+}
+
+static uint8_t *end_blob(uint8_t *frame, uint8_t *p)
+{
+    *p++ = T_STOP;
+    *p++ = T_STOP;
+    return close_frame(frame, p, 0);
+}
+
+uint8_t *pk_pulse_put_control(uint8_t *frame, enum pk_pulse_control code)
+{
+    return end_blob(frame, put_code(put_blob(frame, PK_PULSE_CONTROL, CODE_LEN), code));
+}
+
+uint8_t *pk_pulse_put_token(uint8_t *frame, struct pk_bytes token)
+{
+    uint8_t *p = put_code(put_blob(frame, PK_PULSE_SASL, TOKEN_HEAD + (size_t)token.len), TOKEN_CODE);
+    p = pk_put32(p, token.len);
+    if (token.len > 0)
+        memcpy(p, token.p, token.len);
+    return end_blob(frame, p + token.len);
+}
+
 /* ---- reading ---- */
+
+static int16_t code_of(const uint8_t *p)
+{
+    return (int16_t)((p[0] << 8) | p[1]);
+}
+
+bool pk_pulse_get_control(const struct pk_pulse *m, int16_t *code)
+{
+    if (m->type != PK_PULSE_CONTROL || m->data != PK_PULSE_BLOB || m->details.len < CODE_LEN)
+        return false;
+    *code = code_of(m->details.p);
+    return true;
+}
+
+bool pk_pulse_get_token(const struct pk_pulse *m, struct pk_bytes *token)
+{
+    const struct pk_bytes *blob = &m->details;
+    if (m->type != PK_PULSE_SASL || m->data != PK_PULSE_BLOB || blob->len < TOKEN_HEAD ||
+        code_of(blob->p) != TOKEN_CODE)
+        return false;
+    *token = (struct pk_bytes){blob->p + TOKEN_HEAD, pk_load32(blob->p + CODE_LEN)};
+    return token->len <= blob->len - TOKEN_HEAD;
+}
 
 /* The next field's type, T_STOP at the end of the struct or when the bytes are used up; *id is its number. */
 static uint8_t get_field(struct pk_in *in, uint8_t *id)

@@ -37,6 +37,12 @@ static inline int32_t pk_pulse_answer(enum pk_pulse_type type)
     return (int32_t)type + 1;
 }
 
+/* The number in a control message: ControlMessage of Storm's messaging.netty. */
+enum pk_pulse_control {
+    PK_PULSE_TOKEN_REQUEST = -202, /* SASL_TOKEN_REQUEST: the client asks for a challenge */
+    PK_PULSE_COMPLETE = -203,      /* SASL_COMPLETE_REQUEST: it is logged in */
+};
+
 /* Which member of the union a message has. */
 enum pk_pulse_data {
     PK_PULSE_NOTHING,
@@ -67,6 +73,8 @@ enum {
     PK_PULSE_GOT_LEN = 31,     /* besides the path, up to the details */
     PK_PULSE_LISTED_LEN = 25,  /* up to the names */
     PK_PULSE_TAIL_LEN = 10,    /* behind the details of a pulse, or the names of nodes */
+    PK_PULSE_CONTROL_LEN = 25,
+    PK_PULSE_TOKEN_LEN = 29, /* besides the token */
 };
 
 /*
@@ -76,6 +84,11 @@ enum {
 enum pk_err pk_pulse_decode(const uint8_t *p, size_t len, struct pk_pulse *m) PK_NODISCARD;
 /* True when a request has the data that its type needs: Storm's own daemon dies of one that has not. */
 bool pk_pulse_complete(const struct pk_pulse *m);
+
+/* What is in the blob of a control message, and of one with a SASL token (SaslMessageToken), which is never null. What
+ * follows it is ignored, as Storm does. False: neither. */
+bool pk_pulse_get_control(const struct pk_pulse *m, int16_t *code);
+bool pk_pulse_get_token(const struct pk_pulse *m, struct pk_bytes *token);
 
 /* Each writes a frame, or its first part, at p and returns the end. */
 /* Requests: SEND_PULSE, and those that consist of a path. */
@@ -94,5 +107,8 @@ uint8_t *pk_pulse_put_got(uint8_t *p, struct pk_bytes path, uint32_t details);
 uint8_t *pk_pulse_put_listed(uint8_t *p, int32_t count, size_t names);
 /* The rest of either, PK_PULSE_TAIL_LEN bytes. */
 uint8_t *pk_pulse_put_tail(uint8_t *p, int32_t id);
+/* Both ways, without a message id: a control message, PK_PULSE_CONTROL_LEN bytes; a token, null is an empty one. */
+uint8_t *pk_pulse_put_control(uint8_t *p, enum pk_pulse_control code);
+uint8_t *pk_pulse_put_token(uint8_t *p, struct pk_bytes token);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "core/conn/hold.h"
 #include "core/held.h"
+#include "core/pulse/login.h"
 #include "core/pulse/message.h"
 #include "core/serve/answer.h"
 #include "core/serve/route.h"
@@ -240,7 +241,8 @@ static bool has_whole_frame(const struct core *core, const struct pk_client *c)
 /* A client that left, or is to leave, has its last words finished first. */
 static void finish(struct core *core, struct pk_client *c)
 {
-    if (has_whole_frame(core, c) || c->queue.depth > 0 || c->pending != NULL || c->job != NULL)
+    if (has_whole_frame(core, c) || c->queue.depth > 0 || c->pending != NULL || c->job != NULL ||
+        pk_login_waits(c))
         return;
     if (!pk_flush_client(&core->sync, c) || pk_awaited_any(&c->up.awaited) || c->up.out.bytes > 0)
         return;
@@ -282,6 +284,8 @@ void pk_client_eof(struct core *core, struct pk_client *c)
     }
     pk_client_move(c, PK_CLIENT_GONE);
     pk_token_forget(&core->sync, c);
+    if (pk_login_waits(c))
+        pk_login_forget(core->mem, c);
     pk_out_drop(&core->conns.out, &c->out);
     pk_client_wake(&core->conns, c);
 }

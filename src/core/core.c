@@ -15,6 +15,7 @@
 #include "core/end.h"
 #include "core/held.h"
 #include "core/pulse/lane.h"
+#include "core/pulse/login.h"
 #include "core/serve/token.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
@@ -67,7 +68,8 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     if (err == PK_OK)
         err = core_auth_set(core, config->auths, config->nauths);
     if (err == PK_OK)
-        err = pk_pacemaker_init(&core->pacemaker, &core->sync, config->pacemaker, config->max_message);
+        err = pk_pacemaker_init(&core->pacemaker, &core->sync, config->pacemaker, config->max_message,
+                                config->login);
     if (err != PK_OK) {
         core_free(core);
         return err;
@@ -221,6 +223,15 @@ static void run(struct core *core)
     pk_lanes_collect(&core->pacemaker);
 }
 
+static void answer_token(struct core *core, struct pk_client *c, const struct pk_event *event)
+{
+    struct pk_bytes token = {event->bytes, (uint32_t)event->len};
+    if (c->kind == PK_KIND_PACEMAKER)
+        pk_login_answered(&core->pacemaker, c, event->sasl, token);
+    else
+        pk_token_answered(&core->sync, c, event->sasl, token);
+}
+
 static void step_client(struct core *core, struct pk_client *c, const struct pk_event *event)
 {
     if (event->type == PK_CLIENT_SENT) {
@@ -234,7 +245,7 @@ static void step_client(struct core *core, struct pk_client *c, const struct pk_
     else if (event->type == PK_CLIENT_DISMISS)
         pk_client_dismiss(core, c);
     else if (event->type == PK_CLIENT_SASL)
-        pk_token_answered(&core->sync, c, event->sasl, (struct pk_bytes){event->bytes, (uint32_t)event->len});
+        answer_token(core, c, event);
     else if (c->state == PK_CLIENT_HANDSHAKE || c->state == PK_CLIENT_OPEN)
         pk_client_bytes(core, c, event->bytes, event->len);
     pk_conn_changed(&core->conns, &c->up);
@@ -367,7 +378,7 @@ static void fill_client(struct core *core, struct pk_client *c, struct pk_update
     if (update->nclient > 0)
         update->flags |= PK_CLIENT_OUT;
     update->read_client = pk_client_wants(core, c);
-    if (pk_token_take(c, &update->sasl))
+    if (pk_token_take(c, &update->sasl) || pk_login_take(c, &update->sasl))
         update->flags |= PK_SASL_STEP;
     if (c->state != PK_CLIENT_LAST || c->out.bytes > 0)
         return;

@@ -113,7 +113,9 @@ struct core_config {
     size_t nauths;
     const char *pacemaker; /* the mount whose znodes Pacemaker's clients see, NULL: there are none; copied */
     uint32_t max_message;  /* bytes of a message of theirs, as pacemaker.thrift.message.size.max */
-    bool sasl_ended;       /* the driver answers clients' SASL tokens (PK_SASL_STEP), not the ensemble */
+    enum core_login
+        login;       /* how they log in; what their tokens are answered with the driver says (PK_SASL_STEP) */
+    bool sasl_ended; /* the driver answers clients' SASL tokens (PK_SASL_STEP), not the ensemble */
 };
 
 /* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one, or when

@@ -11,6 +11,7 @@
 #include "core/conn/hold.h"
 #include "core/pulse/job.h"
 #include "core/pulse/lane.h"
+#include "core/pulse/login.h"
 #include "core/serve/answer.h"
 #include "core/serve/pending.h"
 #include "core/sync/promote.h"
@@ -141,6 +142,7 @@ static void end_client(struct core *core, struct pk_client *c)
         pk_answer_lost(&core->sync, &c->up, PK_CONTAINER(at, struct pk_entry, client));
     pk_pending_drop(&core->sync, c);
     pk_job_disown(c);
+    pk_login_forget(core->mem, c);
     pk_lane_ends(&core->pacemaker, c);
     pk_list_del(&c->answer_wait.list);
     pk_watches_end(&core->store, &c->watcher);

@@ -2,6 +2,7 @@
 
 Happy path: Kdc().start() makes a realm with the service zookeeper/localhost and the user alice, their
 keytabs and a ticket cache for alice; the key of zookeeper/other is in no keytab. Clients must use the host name localhost.
+add() makes another principal, whose key goes into a keytab; ticket() a cache for one.
 """
 import os
 import socket
@@ -53,6 +54,18 @@ class Kdc:
         if done.returncode != 0:
             raise AssertionError(f"{argv[0]}: {done.stdout}{done.stderr}")
 
+    def add(self, principal, keytab):
+        """keytab: a file, which may have other keys by now."""
+        admin = need("kadmin.local", "krb5-admin-server")
+        self._run(admin, "-q", f"addprinc -randkey {principal}")
+        self._run(admin, "-q", f"ktadd -k {keytab} {principal}")
+        os.chmod(keytab, 0o600)
+
+    def ticket(self, principal, keytab):
+        cache = f"FILE:{self.dir}/{principal.replace('/', '-')}.cc"
+        self._run(need("kinit", "krb5-user"), "-kt", keytab, "-c", cache, principal)
+        return cache
+
     def start(self):
         for name, text in (("krb5.conf", KRB5_CONF), ("kdc.conf", KDC_CONF)):
             with open(f"{self.dir}/{name}", "w") as f:
@@ -60,13 +73,12 @@ class Kdc:
         admin = need("kadmin.local", "krb5-admin-server")
         self._run(need("kdb5_util", "krb5-kdc"), "create", "-s", "-r", REALM, "-P", "masterpw")
         self.process = Process([need("krb5kdc", "krb5-kdc"), "-n"], f"{self.dir}/log", self.env).start()
-        self._run(admin, "-q", "addprinc -randkey zookeeper/localhost")
+        self.add("zookeeper/localhost", self.service_keytab)
         self._run(admin, "-q", "addprinc -randkey zookeeper/other")
         self._run(admin, "-q", "addprinc -pw alicepw alice")
-        self._run(admin, "-q", f"ktadd -k {self.service_keytab} zookeeper/localhost")
         self._run(admin, "-q", f"ktadd -k {self.user_keytab} -norandkey alice")
         eventually(self._answers, 10, "the KDC listening")
-        self._run(need("kinit", "krb5-user"), "-kt", self.user_keytab, "-c", self.ccache, "alice")
+        self.ticket("alice", self.user_keytab)
         return self
 
     def _answers(self):

@@ -44,6 +44,15 @@ def message(kind, data=b"", number=None):
     return frame(body + b"\0")
 
 
+def control(code):
+    """A control message; SASL_TOKEN_REQUEST is -202, SASL_COMPLETE_REQUEST -203."""
+    return message(CONTROL, blob_data(struct.pack(">h", code)))
+
+
+def token(data):
+    return message(SASL, blob_data(struct.pack(">hi", -500, len(data)) + data))
+
+
 class Reader:
     """Thrift's binary protocol as dictionaries: {field: value}."""
 
@@ -129,6 +138,17 @@ class PulseConn:
         reply = self.call(kind, data)
         assert reply[1] == kind + 1, reply
         return reply
+
+    def read_token(self):
+        """A SASL token's bytes; another message is an AssertionError."""
+        reply = self.read()
+        blob = reply.get(2, {}).get(7, b"")
+        assert reply[1] == SASL and 3 not in reply and struct.unpack(">hi", blob[:6]) == (-500, len(blob) - 6), reply
+        return blob[6:]
+
+    def read_complete(self):
+        reply = self.read()
+        assert reply == {1: CONTROL, 2: {7: struct.pack(">h", -203)}}, reply
 
     def send(self, path, details):
         self._good(SEND_PULSE, pulse_data(path, details))

@@ -5,6 +5,7 @@
 
 #include "io/config/file.h"
 #include "io/config/mounts.h"
+#include "io/config/pacemaker.h"
 #include "io/config/policy.h"
 #include "tests/lib/support.h"
 
@@ -27,6 +28,8 @@ static enum pk_err read_text(const char *format)
     enum pk_err err = pk_config_file(&config, path, &error);
     if (err == PK_OK)
         err = pk_policies_resolve(&config, &error);
+    if (err == PK_OK)
+        err = pk_pacemaker_login_read(&config, &error);
     unlink(path);
     return err;
 }
@@ -165,6 +168,57 @@ static void kerberos(void **state)
     assert_null(policy_of("nimbus-user: nimbus\nauth: kerberos\nmounts: [{path: /m, auth: none}]"));
 }
 
+/* What Pacemaker's clients log in with; without a port for them nothing is wanted. */
+static void logins_by_digest(void **state)
+{
+    char secret[PK_DIGEST_SECRET + 1] = "";
+    (void)state;
+    put_jaas("PacemakerDigest { x required username=\"bob\" password=\"p\"; };");
+    policy_of("jaas: %s\nauth: digest\npacemaker: {mount: /m}\nmounts: [/m]");
+    assert_int_equal(config.pacemaker_login.method, PK_LOGIN_NONE);
+    policy_of("jaas: %s\nauth: digest\npacemaker: {listen: \"127.0.0.1:1\", mount: /m}\nmounts: [/n, /m]");
+    assert_int_equal(config.pacemaker_login.method, PK_LOGIN_DIGEST);
+    assert_string_equal(config.pacemaker_login.name, "bob");
+    pk_digest_secret((uint8_t *)secret, PK_BYTES("bob:p"));
+    assert_string_equal(pk_pacemaker_password(&config.pacemaker_login, "anybody"), secret);
+    policy_of(
+        "jaas: %s\npacemaker: {listen: \"127.0.0.1:1\", mount: /m}\nmounts: [/m, {path: /n, auth: digest}]");
+    assert_int_equal(config.pacemaker_login.method, PK_LOGIN_NONE);
+    unlink(jaas);
+}
+
+static void logins_by_kerberos(void **state)
+{
+    static const char listens[] =
+        "auth: kerberos\nnimbus-user: storm\njaas: %s\nmounts: [{path: /m, writers: "
+        "\"sasl:w\"}]\npacemaker: {mount: /m, listen: \"127.0.0.1:1\"}\n";
+    char keytab[SUP_PATH], text[1000];
+    (void)state;
+    expect_wrong("auth: kerberos\nnimbus-user: storm\nmounts: [/m]\npacemaker: {mount: /m, listen: "
+                 "\"127.0.0.1:1\"}",
+                 "needs pacemaker.keytab and pacemaker.principal");
+    put_jaas("PacemakerDigest { x required username=\"bob\" password=\"p\"; };");
+    expect_wrong(listens, "there is no section PacemakerServer");
+    put_jaas("PacemakerServer { x required keyTab=\"/none-here\"; };");
+    expect_wrong(listens, "needs pacemaker.keytab and pacemaker.principal");
+    put_jaas("PacemakerServer { x required keyTab=\"/none-here\" principal=\"nimbus/h@R\"; };");
+    expect_wrong(listens, "pacemaker.keytab: /none-here: No such file");
+    put_jaas("PacemakerServer { x required keyTab=\"/none-here\" principal=\"nimbus\"; };");
+    expect_wrong(listens, "principal: expected the form service/host@REALM");
+    sup_file(keytab, "");
+    snprintf(text, sizeof text, "PacemakerServer { x required keyTab=\"%s\" principal=\"nimbus/h@R\"; };",
+             keytab);
+    put_jaas(text);
+    assert_int_equal(read_text(listens), PK_OK);
+    assert_int_equal(config.pacemaker_login.method, PK_LOGIN_KERBEROS);
+    assert_string_equal(config.pacemaker_login.kerberos.principal.service, "nimbus");
+    assert_true(pk_pacemaker_admits(&config, "storm") && pk_pacemaker_admits(&config, "w"));
+    assert_false(pk_pacemaker_admits(&config, "bob") || pk_pacemaker_admits(&config, "storm/h@R") ||
+                 pk_pacemaker_admits(&config, ""));
+    unlink(keytab);
+    unlink(jaas);
+}
+
 /* What cannot be kept is said. */
 static void notes(void **state)
 {
@@ -187,9 +241,9 @@ static void notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(none),     cmocka_unit_test(every_form), cmocka_unit_test(as_a_flag),
-        cmocka_unit_test(mistakes), cmocka_unit_test(digest),     cmocka_unit_test(kerberos),
-        cmocka_unit_test(notes),
+        cmocka_unit_test(none),     cmocka_unit_test(every_form),       cmocka_unit_test(as_a_flag),
+        cmocka_unit_test(mistakes), cmocka_unit_test(digest),           cmocka_unit_test(kerberos),
+        cmocka_unit_test(notes),    cmocka_unit_test(logins_by_digest), cmocka_unit_test(logins_by_kerberos),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,11 +28,25 @@ static void without_a_password(void **state)
     expect_id("a:b:c", "a:cLzgnoJ6mP5qz3w+mwvPE2vDgu0=");
 }
 
+/* By Python's hashlib and base64; a Pacemaker's client of Storm 1.2.4 logs in with it (tests/storm/pulses.py). */
+static void pacemakers_secret(void **state)
+{
+    static const char expected[] = "MTU3Yjg3MDBjMGI2ODg5NjlhN2M0NGRlMzJmNTFmODQ2OTBjNzM5OWMxNjgw"
+                                   "NTdmYTM0OGNlYmMwZjUzOGFhYzI4M2I0NzJkZDhiMTkxOGQ1YWU1MDc4MzJi"
+                                   "NDkxMGEzMjlkMThjYTAxNWJhNzNjY2JmZDk0MGY0MDg4OGVjOTk=";
+    uint8_t to[PK_DIGEST_SECRET];
+    (void)state;
+    assert_int_equal(sizeof expected - 1, PK_DIGEST_SECRET);
+    pk_digest_secret(to, PK_BYTES("nimbus:secret"));
+    assert_memory_equal(to, expected, sizeof to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_ids),
         cmocka_unit_test(without_a_password),
+        cmocka_unit_test(pacemakers_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

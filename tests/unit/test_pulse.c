@@ -49,6 +49,32 @@ static void replies_are_put_as_storm_puts_them(void **state)
     same_bytes(frame, pk_pulse_put_tail(p, 7), two_nodes, sizeof two_nodes);
 }
 
+/* As captured from Storm: a control message, and a token of two bytes. */
+static void logins_are_put_as_storm_puts_them(void **state)
+{
+    static const uint8_t token[] = {0, 0, 0, 0x1b, 8, 0,    1,    0, 0, 0, 17, 12,  0,   2, 11, 0,
+                                    7, 0, 0, 0,    8, 0xfe, 0x0c, 0, 0, 0, 2,  'h', 'i', 0, 0};
+    uint8_t frame[64];
+    struct pk_pulse m;
+    struct pk_bytes read;
+    int16_t code = 0;
+    (void)state;
+    uint8_t *end = pk_pulse_put_control(frame, PK_PULSE_TOKEN_REQUEST);
+    assert_int_equal(end - frame, PK_PULSE_CONTROL_LEN);
+    same_bytes(frame + 4, end, asks_for_token, sizeof asks_for_token);
+    assert_int_equal(pk_pulse_decode(frame + 4, PK_PULSE_CONTROL_LEN - 4, &m), PK_OK);
+    assert_true(pk_pulse_get_control(&m, &code) && code == PK_PULSE_TOKEN_REQUEST);
+    assert_false(pk_pulse_get_token(&m, &read));
+    same_bytes(frame, pk_pulse_put_token(frame, PK_BYTES("hi")), token, sizeof token);
+    assert_int_equal(sizeof token, PK_PULSE_TOKEN_LEN + 2);
+    assert_int_equal(pk_pulse_decode(token + 4, sizeof token - 4, &m), PK_OK);
+    assert_true(pk_pulse_get_token(&m, &read) && pk_bytes_eq(read, PK_BYTES("hi")));
+    assert_false(pk_pulse_get_control(&m, &code));
+    for (size_t n = 0; n < sizeof token - 4; n++)
+        assert_int_equal(pk_pulse_decode(token + 4, n, &m), PK_EMALFORMED);
+    assert_int_equal(pk_pulse_put_token(frame, (struct pk_bytes){NULL, 0}) - frame, PK_PULSE_TOKEN_LEN);
+}
+
 static void what_was_put_is_read(void **state)
 {
     uint8_t frame[PK_PULSE_ROOM + 16];
@@ -188,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pulse_is_put_as_storm_puts_it),
         cmocka_unit_test(replies_are_put_as_storm_puts_them),
+        cmocka_unit_test(logins_are_put_as_storm_puts_them),
         cmocka_unit_test(what_was_put_is_read),
         cmocka_unit_test(what_storm_sends_is_read),
         cmocka_unit_test(a_broken_message_is_none),

@@ -146,8 +146,21 @@ static void pacemakers_clients_are_served(void **state)
         read_storm("storm.cluster.state.store: org.apache.storm.pacemaker.pacemaker_state_factory\n"
                    "storm.zookeeper.servers: [a]\npacemaker.auth.method: DIGEST\n"),
         PK_OK);
-    assert_int_equal(config.npacemaker_listens, 0);
-    assert_true(config.notes[0].warn && notes_with("log in") == 1);
+    assert_int_equal(config.npacemaker_listens, 1);
+    assert_int_equal(config.mounts[0].auth_method, PK_LOGIN_DIGEST);
+    assert_string_equal(config.jaas, "");
+    assert_int_equal(
+        read_storm("storm.cluster.state.store: org.apache.storm.pacemaker.pacemaker_state_factory\n"
+                   "storm.zookeeper.servers: [a]\npacemaker.auth.method: KERBEROS\n"
+                   "nimbus.daemon.user: storm\njava.security.auth.login.config: /etc/storm/jaas.conf\n"),
+        PK_OK);
+    assert_int_equal(config.mounts[0].auth_method, PK_LOGIN_KERBEROS);
+    assert_string_equal(config.jaas, "/etc/storm/jaas.conf");
+    assert_string_equal(config.nimbus_user, "storm");
+    assert_int_equal(
+        read_storm("storm.zookeeper.servers: [a]\njava.security.auth.login.config: /etc/storm/jaas.conf\n"),
+        PK_OK);
+    assert_string_equal(config.jaas, "");
     assert_int_equal(
         read_storm("storm.cluster.state.store: org.apache.storm.pacemaker.pacemaker_state_factory\n"
                    "storm.zookeeper.servers: [a]\npacemaker.port: many\n"),

@@ -100,7 +100,10 @@ struct pk_client {
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;
     struct pk_job *job; /* of a Pacemaker's client: the message for which the ensemble is asked; NULL none */
-    struct pk_lane *lane; /* what a lane has beside its uplink */
+    uint8_t login;      /* of the same: enum pk_login_state */
+    bool token_wanted;  /* an update with token that the driver has not taken yet */
+    struct pk_blob *token; /* of its login, while the driver finds out the answer; NULL none */
+    struct pk_lane *lane;  /* what a lane has beside its uplink */
     struct pk_identities identities;
     struct pk_blob *writes,
         *holds; /* what it was seen to write (the newest local create, else the first), to create as ephemeral; or

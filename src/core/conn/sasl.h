@@ -8,4 +8,11 @@ enum core_sasl {
     PK_SASL_FAILS,   /* he is told so, and the connection ends */
 };
 
+/* How Pacemaker's clients log in (pacemaker.auth.method); the answers to their tokens are the driver's. */
+enum core_login {
+    PK_LOGIN_NONE,
+    PK_LOGIN_DIGEST,   /* a client asks for a challenge first */
+    PK_LOGIN_KERBEROS, /* it begins with a token of its own */
+};
+
 #endif

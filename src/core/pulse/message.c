@@ -8,6 +8,7 @@
 #include "core/pulse/message.h"
 
 #include "core/pulse/job.h"
+#include "core/pulse/login.h"
 #include "core/pulse/memory.h"
 #include "core/pulse/reply.h"
 
@@ -180,16 +181,22 @@ enum pk_decision pk_message_judge(struct pk_pacemaker *pm, struct pk_client *c, 
     struct pk_conns *conns = pm->sync->conns;
     struct pk_pulse m;
     struct judged j = {.pm = pm, .c = c, .f = f, .m = &m};
-    if (c->job != NULL || (c->state != PK_CLIENT_GONE && c->out.bytes > conns->limits.client_high_water))
+    bool slow = c->state != PK_CLIENT_GONE && c->out.bytes > conns->limits.client_high_water;
+    if (c->job != NULL || pk_login_waits(c) || slow)
         return PK_WAITS;
-    if (pk_pulse_decode(f->p + PK_LEN_WORD, f->len - PK_LEN_WORD, &m) != PK_OK || !pk_pulse_complete(&m) ||
-        m.type == PK_PULSE_CONTROL || m.type == PK_PULSE_SASL) {
+    if (pk_pulse_decode(f->p + PK_LEN_WORD, f->len - PK_LEN_WORD, &m) != PK_OK || !pk_pulse_complete(&m)) {
         pk_conn_close(conns, &c->up, PK_CLOSE_MALFORMED_MESSAGE);
         return PK_TAKEN;
     }
     if (c->state == PK_CLIENT_HANDSHAKE)
         pk_client_move(c, PK_CLIENT_OPEN);
-    enum pk_decision decision = judge(&j);
+    enum pk_decision decision = PK_TAKEN;
+    if (m.type == PK_PULSE_CONTROL || m.type == PK_PULSE_SASL) {
+        pk_login_judge(pm, c, &m);
+    } else {
+        pk_login_pass(c);
+        decision = judge(&j);
+    }
     pm->sync->stats->pulse_messages += decision == PK_TAKEN;
     return decision;
 }

@@ -9,10 +9,11 @@
 #include "proto/path.h"
 
 enum pk_err pk_pacemaker_init(struct pk_pacemaker *pm, struct pk_sync *sync, const char *mount,
-                              uint32_t max_message)
+                              uint32_t max_message, enum core_login login)
 {
     pm->sync = sync;
     pm->max_message = max_message;
+    pm->login = login;
     if (mount == NULL)
         return PK_OK;
     struct pk_bytes path = {(const uint8_t *)mount, (uint32_t)strlen(mount)};

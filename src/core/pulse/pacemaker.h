@@ -12,6 +12,7 @@
 #ifndef PK_CORE_PULSE_PACEMAKER_H
 #define PK_CORE_PULSE_PACEMAKER_H
 
+#include "core/conn/sasl.h"
 #include "core/serve/pending.h"
 #include "proto/pulse.h"
 
@@ -25,13 +26,14 @@ struct pk_pacemaker {
     struct pk_mount *mount; /* NULL: no Pacemaker's clients */
     uint32_t root;          /* bytes of the mount's path that ids of pulses do not have */
     uint32_t max_message;
+    enum core_login login; /* how its clients do */
     struct pk_client *lanes[PK_LANES];
     uint8_t path[PK_PULSE_PATH_MAX]; /* of the message that is being judged */
 };
 
 /* The mount of that path is Pacemaker's; NULL: none is. PK_EINVAL when it is no mount. */
 enum pk_err pk_pacemaker_init(struct pk_pacemaker *pm, struct pk_sync *sync, const char *mount,
-                              uint32_t max_message) PK_NODISCARD;
+                              uint32_t max_message, enum core_login login) PK_NODISCARD;
 
 /* Where the id or path of a message lies. */
 enum pk_pulse_place {

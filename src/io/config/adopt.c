@@ -158,6 +158,10 @@ static void write_values(FILE *out, struct pk_yaml *yaml)
 {
     static const char *const keys[] = {"storm.zookeeper.root",
                                        "storm.cluster.state.store",
+                                       "pacemaker.port",
+                                       "pacemaker.thrift.message.size.max",
+                                       "pacemaker.auth.method",
+                                       "nimbus.daemon.user",
                                        "storm.zookeeper.ssl.enable",
                                        "storm.zookeeper.auth.scheme",
                                        "storm.zookeeper.topology.auth.scheme",

@@ -240,6 +240,7 @@ void pk_config_forget_secrets(struct pk_config *config)
 {
     explicit_bzero(&config->auth, sizeof config->auth);
     pk_sasl_settings_free(&config->sasl);
+    explicit_bzero(&config->pacemaker_login, sizeof config->pacemaker_login);
     explicit_bzero(config->admin_token, sizeof config->admin_token);
 }
 

@@ -16,6 +16,7 @@
 #include "io/config/auth.h"
 #include "io/config/error.h"
 #include "io/config/hostport.h"
+#include "io/config/login.h"
 #include "io/config/networks.h"
 #include "io/config/sasl_settings.h"
 #include "io/config/value.h"
@@ -88,6 +89,7 @@ struct pk_config {
     size_t nadmin_listens;
     char admin_token[PK_ADMIN_TOKEN]; /* what admin_token_file holds, empty for none */
     struct pk_sasl_settings sasl;
+    struct pk_pacemaker_login pacemaker_login;
     bool storm_tls;                            /* storm.yaml has Storm speak TLS */
     struct pk_tls_context *tls, *upstream_tls; /* what the files of both sections hold; NULL: no TLS */
     struct pk_config_note notes[PK_MAX_NOTES];

@@ -13,6 +13,7 @@
 #include "io/config/file.h"
 #include "io/config/lists.h"
 #include "io/config/mounts.h"
+#include "io/config/pacemaker.h"
 #include "io/config/policy.h"
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
@@ -253,7 +254,9 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
         err = read_credentials(options, config, error);
     if (err == PK_OK)
         err = read_sasl(config, error);
-    return err == PK_OK ? pk_policies_resolve(config, error) : err;
+    if (err == PK_OK)
+        err = pk_policies_resolve(config, error);
+    return err == PK_OK ? pk_pacemaker_login_read(config, error) : err;
 }
 
 void pk_options_read(struct pk_options *options, struct pk_config *config, int argc, char **argv)
@@ -269,6 +272,13 @@ void pk_options_read(struct pk_options *options, struct pk_config *config, int a
     }
 }
 
+static void show_principal(const struct pk_kerberos *k)
+{
+    if (k->principal.service[0] != '\0')
+        printf(", as %s/%s@%s", k->principal.service, k->principal.host, k->principal.realm);
+    putchar('\n');
+}
+
 static void sasl_summary(const struct pk_config *config)
 {
     char text[PK_VALUE_TEXT];
@@ -278,9 +288,20 @@ static void sasl_summary(const struct pk_config *config)
     printf("sasl      %s", pk_value_show(PK_TYPE_MECHANISMS, &config->sasl_mechanisms, text));
     if (s->users.n > 0)
         printf(", %zu users", s->users.n);
-    if (s->principal.service[0] != '\0')
-        printf(", as %s/%s@%s", s->principal.service, s->principal.host, s->principal.realm);
-    putchar('\n');
+    show_principal(&s->kerberos);
+}
+
+static void pacemaker_summary(const struct pk_config *config)
+{
+    const struct pk_pacemaker_login *login = &config->pacemaker_login;
+    for (size_t i = 0; i < config->npacemaker_listens; i++) {
+        const struct pk_hostport *at = &config->pacemaker_listens[i];
+        printf("pacemaker %s:%u, pulses below %s", at->host[0] != '\0' ? at->host : "*", at->port,
+               config->pacemaker_mount);
+        if (login->method == PK_LOGIN_DIGEST)
+            printf(", who logs in is %s", login->name);
+        show_principal(&login->kerberos);
+    }
 }
 
 static void auth_summary(const struct pk_config *config)
@@ -306,10 +327,7 @@ void pk_options_summary(const struct pk_config *config)
     listen_summary("tls      ", config->tls_listens, config->ntls_listens);
     for (size_t i = 0; i < config->nadmin_listens; i++)
         printf("admin     %s\n", config->admin_listens[i]);
-    for (size_t i = 0; i < config->npacemaker_listens; i++)
-        printf("pacemaker %s:%u, pulses below %s\n",
-               config->pacemaker_listens[i].host[0] != '\0' ? config->pacemaker_listens[i].host : "*",
-               config->pacemaker_listens[i].port, config->pacemaker_mount);
+    pacemaker_summary(config);
     for (size_t i = 0; i < config->nservers; i++)
         printf("upstream  %s:%u%s\n", config->servers[i].host, config->servers[i].port,
                config->upstream_tls != NULL ? " with TLS" : "");

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/config/jaas.h"
+#include "io/config/pacemaker.h"
 #include "proto/digest.h"
 
 /* ---- authentication in one word ---- */
@@ -54,50 +54,31 @@ static enum pk_err add_own(struct pk_config *config, const char *secret, struct 
     return PK_OK;
 }
 
-static enum pk_err use_digest(struct pk_config *config, struct pk_config_mount *mount, const char *user,
-                              const char *password, struct pk_config_error *error)
+static enum pk_err use_digest(struct pk_config *config, struct pk_config_mount *mount,
+                              const struct pk_pacemaker_user *user, struct pk_config_error *error)
 {
-    char secret[PK_AUTH_SECRET + 1], who[PK_WHOS_TEXT];
-    int n = snprintf(secret, sizeof secret, "%s:%s", user, password);
-    if (n >= (int)sizeof secret || strchr(user, ':') != NULL)
-        return pk_config_fail(
-            error, NULL, 0,
-            "auth: digest: user and password of the section PacemakerDigest have at most %zu bytes, "
-            "the user no colon",
-            sizeof secret - 2);
-    digest_who(who, sizeof who, secret, (size_t)n);
+    char who[PK_WHOS_TEXT];
+    digest_who(who, sizeof who, user->text, user->len);
     enum pk_err err = add_reader(mount, who, error);
     if (err == PK_OK) {
-        snprintf(who, sizeof who, "sasl:%s", user);
+        snprintf(who, sizeof who, "sasl:%.*s", (int)user->user, user->text);
         err = add_reader(mount, who, error);
     }
-    if (err == PK_OK)
-        err = add_own(config, secret, error);
-    explicit_bzero(secret, sizeof secret);
-    return err;
+    return err == PK_OK ? add_own(config, user->text, error) : err;
 }
 
 static enum pk_err resolve_digest(struct pk_config *config, struct pk_config_mount *mount,
                                   struct pk_config_error *error)
 {
-    struct pk_jaas jaas;
-    const struct pk_jaas_section *section = NULL;
+    struct pk_pacemaker_user user;
     if (config->jaas[0] == '\0')
         return pk_config_fail(
             error, NULL, 0, "mount %.200s: auth: digest wants jaas, a file with the section PacemakerDigest",
             mount->path);
-    if (pk_jaas_read(&jaas, config->jaas, error) != PK_OK)
-        return PK_EINVAL;
-    enum pk_err err = pk_jaas_section(&jaas, "PacemakerDigest", &section, error);
-    const struct pk_jaas_module *m = err == PK_OK ? pk_jaas_module_with(section, "username") : NULL;
-    const char *user = m != NULL ? pk_jaas_option(m, "username") : NULL;
-    const char *password = m != NULL ? pk_jaas_option(m, "password") : NULL;
-    if (err == PK_OK && (user == NULL || password == NULL || user[0] == '\0'))
-        err =
-            pk_config_fail(error, config->jaas, section->line, "PacemakerDigest wants username and password");
+    enum pk_err err = pk_pacemaker_user_read(&user, config->jaas, error);
     if (err == PK_OK)
-        err = use_digest(config, mount, user, password, error);
-    pk_jaas_free(&jaas);
+        err = use_digest(config, mount, &user, error);
+    explicit_bzero(&user, sizeof user);
     return err;
 }
 
@@ -151,9 +132,9 @@ static enum pk_err resolve(struct pk_config *config, struct pk_config_mount *mou
                            struct pk_config_error *error)
 {
     int64_t method = mount->auth_method >= 0 ? mount->auth_method : config->auth_method;
-    if (method == PK_METHOD_DIGEST)
+    if (method == PK_LOGIN_DIGEST)
         return resolve_digest(config, mount, error);
-    return method == PK_METHOD_KERBEROS ? resolve_kerberos(config, mount, error) : PK_OK;
+    return method == PK_LOGIN_KERBEROS ? resolve_kerberos(config, mount, error) : PK_OK;
 }
 
 enum pk_err pk_policies_resolve(struct pk_config *config, struct pk_config_error *error)

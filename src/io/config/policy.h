@@ -6,8 +6,6 @@
 
 #include "io/config/config.h"
 
-enum pk_auth_method { PK_METHOD_NONE, PK_METHOD_DIGEST, PK_METHOD_KERBEROS };
-
 /*
  * What auth of the mounts stands for (JAAS file, nimbus-user) is added to their readers and to our own credentials, and
  * the policies are checked. Once, when every source has been read. PK_EINVAL with the reason in error.

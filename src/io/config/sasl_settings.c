@@ -4,15 +4,9 @@
  */
 #include "io/config/sasl_settings.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/config/error.h"
-#include "io/config/jaas.h"
-#include "io/config/readfile.h"
 #include "io/sasl/exchange.h"
 
 /* Keys of the section without mechanisms: somebody believes that clients are authenticated. */
@@ -42,21 +36,6 @@ static enum pk_err take_users(struct pk_sasl_settings *s, const struct pk_jaas_s
     return PK_OK;
 }
 
-/* What Krb5LoginModule is told, where no key says it. */
-static enum pk_err take_kerberos(struct pk_sasl_settings *s, const char *file,
-                                 const struct pk_jaas_section *section, struct pk_config_error *error)
-{
-    const struct pk_jaas_module *m = pk_jaas_module_with(section, "keyTab");
-    if (s->keytab[0] == '\0' && m != NULL)
-        snprintf(s->keytab, sizeof s->keytab, "%s", pk_jaas_option(m, "keyTab"));
-    m = pk_jaas_module_with(section, "principal");
-    if (s->principal.service[0] != '\0' || m == NULL)
-        return PK_OK;
-    if (pk_principal_read(&s->principal, pk_jaas_option(m, "principal")) == PK_OK)
-        return PK_OK;
-    return pk_config_fail(error, file, m->line, "principal: expected the form service/host@REALM");
-}
-
 static enum pk_err read_jaas(struct pk_sasl_settings *s, const struct pk_sasl_wanted *wanted,
                              struct pk_config_error *error)
 {
@@ -68,18 +47,8 @@ static enum pk_err read_jaas(struct pk_sasl_settings *s, const struct pk_sasl_wa
     if (err == PK_OK && (wanted->mechanisms & PK_SASL_DIGEST_MD5) != 0)
         err = take_users(s, section, error);
     if (err == PK_OK && (wanted->mechanisms & PK_SASL_GSSAPI) != 0)
-        err = take_kerberos(s, wanted->jaas, section, error);
+        err = pk_kerberos_jaas(&s->kerberos, wanted->jaas, section, error);
     pk_jaas_free(&jaas);
-    return err;
-}
-
-static enum pk_err check_keytab(const char *keytab, struct pk_config_error *error)
-{
-    int fd = open(keytab, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return pk_config_fail(error, NULL, 0, "sasl.keytab: %.200s: %s", keytab, strerror(errno));
-    enum pk_err err = pk_file_check_secret(fd, keytab, error);
-    close(fd);
     return err;
 }
 
@@ -90,11 +59,11 @@ static enum pk_err check(const struct pk_sasl_settings *s, unsigned mechanisms, 
         return pk_config_fail(error, NULL, 0,
                               "sasl: DIGEST-MD5 needs users: jaas: FILE, with a section Server that has "
                               "user_NAME=\"password\", as ZooKeeper's servers have it");
-    if (gssapi && (s->keytab[0] == '\0' || s->principal.service[0] == '\0'))
+    if (gssapi && !pk_kerberos_complete(&s->kerberos))
         return pk_config_fail(error, NULL, 0,
                               "sasl: GSSAPI needs keytab: FILE and principal: SERVICE/HOST@REALM, or a JAAS "
                               "file whose section Server has them (Krb5LoginModule: keyTab, principal)");
-    return gssapi ? check_keytab(s->keytab, error) : PK_OK;
+    return gssapi ? pk_kerberos_check(&s->kerberos, "sasl", error) : PK_OK;
 }
 
 enum pk_err pk_sasl_settings_read(struct pk_sasl_settings *s, const struct pk_sasl_wanted *wanted,
@@ -102,10 +71,9 @@ enum pk_err pk_sasl_settings_read(struct pk_sasl_settings *s, const struct pk_sa
 {
     if (wanted->mechanisms == 0)
         return check_unused(wanted, error);
-    snprintf(s->keytab, sizeof s->keytab, "%s", wanted->keytab);
-    if (wanted->principal[0] != '\0' && pk_principal_read(&s->principal, wanted->principal) != PK_OK)
-        return pk_config_fail(error, NULL, 0, "sasl.principal: expected the form service/host@REALM");
-    enum pk_err err = wanted->jaas[0] != '\0' ? read_jaas(s, wanted, error) : PK_OK;
+    enum pk_err err = pk_kerberos_keys(&s->kerberos, "sasl", wanted->keytab, wanted->principal, error);
+    if (err == PK_OK && wanted->jaas[0] != '\0')
+        err = read_jaas(s, wanted, error);
     return err == PK_OK ? check(s, wanted->mechanisms, error) : err;
 }
 

@@ -6,9 +6,8 @@
 #define PK_IO_CONFIG_SASL_SETTINGS_H
 
 #include "base/err.h"
+#include "io/config/kerberos.h"
 #include "io/config/users.h"
-#include "io/config/value.h"
-#include "io/sasl/principal.h"
 
 struct pk_config_error;
 
@@ -20,8 +19,7 @@ struct pk_sasl_wanted {
 
 struct pk_sasl_settings {
     struct pk_users users;
-    char keytab[PK_VALUE_TEXT];
-    struct pk_principal principal;
+    struct pk_kerberos kerberos;
 };
 
 /* Fills settings from keys and JAAS file; free them with pk_sasl_settings_free, also on failure. PK_EINVAL. */

@@ -15,17 +15,10 @@ static void state_store(struct pk_yaml *yaml, struct pk_config *config)
     const char *store = pk_yaml_text(node);
     if (store == NULL || (strstr(store, "PaceMaker") == NULL && strstr(store, "pacemaker") == NULL))
         return;
-    if (config->npacemaker_listens > 0)
-        pk_config_note(config, false, yaml->file, pk_yaml_line(node),
-                       "storm.cluster.state.store is Pacemaker's: its clients are served on port %u, and "
-                       "pacemaker.servers has to name this host",
-                       config->pacemaker_listens[0].port);
-    else
-        pk_config_note(
-            config, true, yaml->file, pk_yaml_line(node),
-            "storm.cluster.state.store is Pacemaker's, and its clients log in (pacemaker.auth.method), which "
-            "pacekeeper does not take: no heartbeats will arrive here; take the key out on every host of "
-            "Storm");
+    pk_config_note(config, false, yaml->file, pk_yaml_line(node),
+                   "storm.cluster.state.store is Pacemaker's: its clients are served on port %u, and "
+                   "pacemaker.servers has to name this host",
+                   config->pacemaker_listens[0].port);
 }
 
 /* With each of them Storm puts ACLs on its znodes; NULL: any value. */

@@ -114,6 +114,19 @@ static enum pk_err add_mounts(struct pk_config *config, const char *root, struct
     return PK_OK;
 }
 
+/* The JAAS file that Storm's own Pacemaker would read. */
+static enum pk_err jaas(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
+{
+    static const char key[] = "java.security.auth.login.config";
+    const yaml_node_t *node = find(yaml, config, key);
+    const char *file = pk_yaml_text(node);
+    if (config->mounts[0].auth_method <= PK_LOGIN_NONE || file == NULL || file[0] == '\0')
+        return PK_OK;
+    return pk_config_set(config, "jaas", file, error) == PK_OK
+               ? PK_OK
+               : pk_config_under(error, yaml->file, pk_yaml_line(node), key);
+}
+
 /* Pacemaker's authentication is the heartbeats'. */
 static enum pk_err authentication(struct pk_yaml *yaml, struct pk_config *config,
                                   struct pk_config_error *error)
@@ -131,7 +144,7 @@ static enum pk_err authentication(struct pk_yaml *yaml, struct pk_config *config
                               why.text);
     if (pk_yaml_text(user) != NULL)
         snprintf(config->nimbus_user, sizeof config->nimbus_user, "%s", pk_yaml_text(user));
-    return PK_OK;
+    return jaas(yaml, config, error);
 }
 
 static enum pk_err mounts(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
@@ -152,15 +165,14 @@ static bool uses_pacemaker(struct pk_yaml *yaml)
     return store != NULL && (strstr(store, "PaceMaker") != NULL || strstr(store, "pacemaker") != NULL);
 }
 
-/* Its clients are served on Pacemaker's port, unless they log in. */
+/* Its clients are served on Pacemaker's port. */
 static enum pk_err pacemaker(struct pk_yaml *yaml, struct pk_config *config, struct pk_config_error *error)
 {
     static const char *const keys[] = {"pacemaker.port", "pacemaker.thrift.message.size.max"};
     char listen[PK_VALUE_TEXT] = "*:6699";
-    const char *method = pk_yaml_text(pk_yaml_find(yaml, "pacemaker.auth.method", NULL));
     if (pk_config_set(config, "pacemaker.mount", config->mounts[0].path, error) != PK_OK)
         return pk_config_under(error, yaml->file, pk_yaml_line(NULL), "storm.zookeeper.root");
-    if (!uses_pacemaker(yaml) || (method != NULL && strcmp(method, "NONE") != 0))
+    if (!uses_pacemaker(yaml))
         return PK_OK;
     const yaml_node_t *port = find(yaml, config, keys[0]), *size = find(yaml, config, keys[1]);
     if (pk_yaml_text(port) != NULL)

@@ -81,7 +81,7 @@ char *pk_whos_next(char **rest)
     return line != NULL && line[0] != '\0' ? line : NULL;
 }
 
-static bool listed(const struct pk_whos *list, const char *text)
+bool pk_whos_has(const struct pk_whos *list, const char *text)
 {
     char copy[PK_WHOS_TEXT], *rest = copy, *who;
     strcpy(copy, list->text);
@@ -96,7 +96,7 @@ enum pk_err pk_whos_add(struct pk_whos *list, const char *text, struct pk_config
     size_t n = strlen(list->text);
     if (check_who(text, error) != PK_OK)
         return PK_EINVAL;
-    if (listed(list, text))
+    if (pk_whos_has(list, text))
         return PK_OK;
     if (list->n == PK_MAX_WHOS || n + strlen(text) + 2 > sizeof list->text)
         return pk_config_fail(error, NULL, 0, "more than %d identities, or %zu bytes of them", PK_MAX_WHOS,

@@ -23,6 +23,8 @@ enum pk_err pk_whos_add(struct pk_whos *list, const char *text, struct pk_config
 /* The list in words, digests without their hash; "anyone" when nothing is given. */
 const char *pk_whos_show(const struct pk_whos *list, char out[PK_WHOS_TEXT]);
 bool pk_whos_same(const struct pk_whos *a, const struct pk_whos *b);
+/* Whether this one is in it. */
+bool pk_whos_has(const struct pk_whos *list, const char *text);
 /* Whether one of them begins so. */
 bool pk_whos_name(const struct pk_whos *list, const char *prefix);
 

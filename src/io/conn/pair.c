@@ -434,12 +434,17 @@ static void write_both(struct pk_pair *pair, const struct pk_update *update)
         pk_loop_step(loop, pair->id, PK_UPLINK_SENT, NULL, (size_t)uplink);
 }
 
+static const struct pk_sasl_here *here(const struct pk_pair *pair)
+{
+    return pair->pacemaker ? &pair->conns->pacemaker : &pair->conns->sasl;
+}
+
 static void tell_sasl(struct pk_pair *pair, const struct pk_sasl_answer *answer)
 {
     char text[PK_ADDRESS_TEXT];
     struct pk_pairs *conns = pair->conns;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    pk_saslstep_tell(&pair->sasl, &conns->sasl, &conns->loop, pair->id, &who, answer);
+    pk_saslstep_tell(&pair->sasl, here(pair), &conns->loop, pair->id, &who, answer);
 }
 
 static void sasl_done(void *owner, const struct pk_sasl_answer *answer)
@@ -454,7 +459,7 @@ static void sasl_done(void *owner, const struct pk_sasl_answer *answer)
 static void step_sasl(struct pk_pair *pair, const struct pk_iov *token)
 {
     struct pk_sasl_answer answer;
-    if (pk_saslstep_ask(&pair->sasl, &pair->conns->sasl, token, sasl_done, pair, &answer))
+    if (pk_saslstep_ask(&pair->sasl, here(pair), token, sasl_done, pair, &answer))
         tell_sasl(pair, &answer);
 }
 

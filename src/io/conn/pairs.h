@@ -19,8 +19,8 @@ struct pk_upstream;
 
 struct pk_pairs {
     struct pk_loop loop;
-    struct pk_sasl_here sasl;
-    struct pk_upstream *upstream; /* its servers, borrowed; NULL before it is opened */
+    struct pk_sasl_here sasl, pacemaker; /* of ZooKeeper's clients, of Pacemaker's */
+    struct pk_upstream *upstream;        /* its servers, borrowed; NULL before it is opened */
     /* The answer to a four-letter word: *len bytes that the caller frees, or NULL. */
     char *(*on_four_letter)(void *owner, const char *word, size_t *len);
     void *owner; /* on_four_letter's */

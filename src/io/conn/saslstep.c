@@ -25,16 +25,48 @@ bool pk_saslstep_ask(struct pk_saslstep *step, const struct pk_sasl_here *here, 
     return true;
 }
 
-/* Of Kerberos both names count, the whole one and, in our realm, the short one. */
-static enum pk_err identify(const struct pk_sasl_here *here, struct core *core, struct pk_id id,
-                            const struct pk_sasl_answer *answer)
+/* Who he has proved to be. Of Kerberos both names count, the whole one and, in our realm, the short one. */
+struct names {
+    const char *whole;
+    char text[PK_PRINCIPAL_PART]; /* the short one, empty for none */
+};
+
+static void take_names(struct names *names, const struct pk_sasl_here *here,
+                       const struct pk_sasl_answer *answer)
 {
-    char name[PK_PRINCIPAL_PART];
-    enum pk_err err = core_identify(core, id, "sasl", answer->name);
-    if (err == PK_OK && answer->mechanism == PK_SASL_GSSAPI &&
-        pk_principal_short(name, sizeof name, answer->name, here->service.gss_realm) == PK_OK)
-        err = core_identify(core, id, "sasl", name);
-    return err;
+    bool kerberos = answer->mechanism == PK_SASL_GSSAPI;
+    names->whole = !kerberos && here->everybody != NULL ? here->everybody : answer->name;
+    if (!kerberos ||
+        pk_principal_short(names->text, sizeof names->text, answer->name, here->service.gss_realm) != PK_OK)
+        names->text[0] = '\0';
+}
+
+static bool admitted(const struct pk_sasl_here *here, const struct names *names,
+                     const struct pk_sasl_answer *answer)
+{
+    if (answer->mechanism != PK_SASL_GSSAPI || here->admits == NULL)
+        return true;
+    return here->admits(here->owner, names->whole) ||
+           (names->text[0] != '\0' && here->admits(here->owner, names->text));
+}
+
+static enum pk_err identify(struct core *core, struct pk_id id, const struct names *names)
+{
+    enum pk_err err = core_identify(core, id, "sasl", names->whole);
+    return err == PK_OK && names->text[0] != '\0' ? core_identify(core, id, "sasl", names->text) : err;
+}
+
+/* The end of an exchange that went well; why is set when he is refused all the same. */
+static enum core_sasl finish(const struct pk_sasl_here *here, struct core *core, struct pk_id id,
+                             const struct pk_sasl_answer *answer, const char **why)
+{
+    struct names names;
+    take_names(&names, here, answer);
+    *why = "he is neither nimbus-user nor named by the mount's readers or writers";
+    if (!admitted(here, &names, answer))
+        return PK_SASL_FAILS;
+    *why = "memory is short";
+    return identify(core, id, &names) == PK_OK ? PK_SASL_ENDS : PK_SASL_FAILS;
 }
 
 void pk_saslstep_tell(struct pk_saslstep *step, const struct pk_sasl_here *here, struct pk_loop *loop,
@@ -45,12 +77,11 @@ void pk_saslstep_tell(struct pk_saslstep *step, const struct pk_sasl_here *here,
     const char *why = answer->why;
     if (answer->state == PK_SASL_CONTINUE)
         event.sasl = PK_SASL_GOES_ON;
-    else if (answer->state == PK_SASL_DONE && identify(here, loop->core, id, answer) == PK_OK)
-        event.sasl = PK_SASL_ENDS;
     else if (answer->state == PK_SASL_DONE)
-        why = "memory is short";
+        event.sasl = finish(here, loop->core, id, answer, &why);
     if (event.sasl == PK_SASL_FAILS) {
-        pk_log(loop->log, PK_LOG_INFO, PK_LOG_SASL, who, "not authenticated (SASL): %s", why);
+        pk_log(loop->log, PK_LOG_INFO, PK_LOG_SASL, who, "not authenticated (SASL): %s%s%s",
+               answer->name != NULL ? answer->name : "", answer->name != NULL ? ": " : "", why);
     } else {
         event.bytes = answer->token;
         event.len = answer->len;

@@ -1,6 +1,6 @@
 /*
  * SASL exchanges of clients that end here: what a token of a client is answered with, for the core that wants to know
- * (PK_SASL_STEP).
+ * (PK_SASL_STEP), be it in a request of ZooKeeper's protocol or in a message of Pacemaker's.
  */
 #ifndef PK_IO_CONN_SASLSTEP_H
 #define PK_IO_CONN_SASLSTEP_H
@@ -9,10 +9,15 @@
 #include "io/loop/loop.h"
 #include "io/sasl/exchange.h"
 
-/* How clients are authenticated here (key sasl); library NULL: their exchanges are relayed. */
+/* How clients of one protocol are authenticated here; library NULL: the exchanges of ZooKeeper's are relayed. */
 struct pk_sasl_here {
     struct pk_sasl *library; /* borrowed */
     struct pk_sasl_service service;
+    const char
+        *everybody; /* DIGEST-MD5: who everybody is that knows the secret; NULL: the user that he names */
+    /* GSSAPI: whether he may log in by this name, the whole one or the short one of our realm; NULL: everybody may */
+    bool (*admits)(void *owner, const char *name);
+    void *owner;
 };
 
 /* Of one client. */

@@ -47,6 +47,7 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
         .auths = auths,
         .nauths = pk_auth_view(&c->auth, auths),
         .pacemaker = is_mount(c, c->pacemaker_mount) ? c->pacemaker_mount : NULL,
+        .login = c->pacemaker_login.method,
         .sasl_ended = c->sasl_mechanisms != 0,
     };
     enum pk_err err = PK_ELIMIT;

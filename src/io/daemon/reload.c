@@ -89,6 +89,24 @@ static void users(struct reload *r)
     r->changed++;
 }
 
+/* What Pacemaker's clients log in with. The library has been made ready for a method and a keytab. */
+static void login(struct reload *r)
+{
+    struct pk_pacemaker_login *old = &r->old->pacemaker_login, *new = &r->new->pacemaker_login;
+    if (old->method != new->method)
+        pk_reload_keep(r, "auth of pacemaker.mount",
+                       "another way to log in takes a restart; the old one stays");
+    else if (strcmp(old->kerberos.keytab, new->kerberos.keytab) != 0 ||
+             memcmp(&old->kerberos.principal, &new->kerberos.principal, sizeof old->kerberos.principal) != 0)
+        pk_reload_keep(r, "the keytab and principal of Pacemaker's clients",
+                       "others take a restart; the old ones stay");
+    else if (strcmp(old->secret, new->secret) != 0) {
+        memcpy(old->secret, new->secret, sizeof old->secret);
+        memcpy(old->name, new->name, sizeof old->name);
+        pk_reload_done(r, "jaas", "another user or password of PacemakerDigest");
+    }
+}
+
 static void token(struct reload *r)
 {
     struct pk_config *old = r->old;
@@ -159,6 +177,7 @@ static void apply(struct reload *r)
     credentials(r);
     users(r);
     pk_reload_places(r);
+    login(r);
     certificates(r);
     proxies(r);
     servers(r);
