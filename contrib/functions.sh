@@ -5,7 +5,8 @@
 # shellcheck disable=SC2034 # used by those who source this
 packages_build=(autoconf automake binutils gcc libc6-dev libmicrohttpd-dev libsasl2-dev libssl-dev libuv1-dev libyaml-dev make pkg-config)
 # shellcheck disable=SC2034
-packages_tests=(chromium-headless-shell clang clang-format-14 default-jdk-headless krb5-admin-server krb5-kdc krb5-user libcmocka-dev
+packages_tests=(chromium-headless-shell clang clang-format-14 default-jdk-headless haproxy krb5-admin-server krb5-kdc
+    krb5-user libcmocka-dev
     libcurator-framework-java libcurator-recipes-java libsasl2-modules libsasl2-modules-gssapi-mit libzookeeper-mt-dev
     openssl procps prometheus python3 python3-kazoo systemd xz-utils zookeeper)
 
@@ -16,7 +17,8 @@ packages_package=(adduser debhelper dpkg-dev git libcmocka-dev lintian python3 r
 packages_fuzz=(clang libclang-rt-14-dev libcmocka-dev python3)
 
 # shellcheck disable=SC2034
-packages_storm=(default-jdk-headless libslf4j-java libzookeeper-java maven procps python3 python3-pip)
+packages_storm=(default-jdk-headless krb5-admin-server krb5-kdc krb5-user libsasl2-modules libsasl2-modules-gssapi-mit
+    libslf4j-java libzookeeper-java maven openssl procps python3 python3-pip)
 
 say()
 {

@@ -2,6 +2,7 @@
 import signal
 import socket
 import struct
+import time
 
 import rig
 import wire
@@ -34,15 +35,17 @@ def server():
     return rig.shared("zk", lambda: rig.zookeeper_with("/m"))
 
 
+def start(limit):
+    certs = Certs()
+    certs.sign("server", "/CN=server")
+    tls = (f"tls: {{listen: '127.0.0.1:0', certificate: {certs.path('server.pem')}, key: {certs.path('server.key')}}}\n"
+           f"max-connections-per-address: {limit}\n")
+    daemon = rig.Pacekeeper(server().connect_string, config=text(more=tls)).start()
+    return certs, daemon, (daemon.host, int(rig.said(daemon, r"listening on 127.0.0.1:(\d+) with TLS")))
+
+
 def proxy():
-    def start():
-        certs = Certs()
-        certs.sign("server", "/CN=server")
-        tls = (f"tls: {{listen: '127.0.0.1:0', certificate: {certs.path('server.pem')}, key: {certs.path('server.key')}}}\n"
-               "max-connections-per-address: 3\n")
-        daemon = rig.Pacekeeper(server().connect_string, config=text(more=tls)).start()
-        return certs, daemon, (daemon.host, int(rig.said(daemon, r"listening on 127.0.0.1:(\d+) with TLS")))
-    return rig.shared("proxy", start)
+    return rig.shared("proxy", lambda: start(3))
 
 
 def through(addr, header, source="127.0.0.2", **options):
@@ -123,6 +126,52 @@ def test_networks_change_with_a_reload():
     assert "203.0.113.7:4711" in cons(daemon)
     conn.close_session()
     daemon.stop()
+
+
+# Each front end comes from an address of its own, and sends the header in its own way.
+HAPROXY = """global
+    maxconn 100
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+listen v1
+    bind 127.0.0.1:{v1}
+    server it 127.0.0.1:{port} source 127.0.0.2 send-proxy check inter 200ms
+listen v2
+    bind 127.0.0.1:{v2}
+    server it 127.0.0.1:{port} source 127.0.0.2 send-proxy-v2 check inter 200ms
+listen below_tls
+    bind 127.0.0.1:{tls}
+    server it 127.0.0.1:{tls_port} source 127.0.0.2 send-proxy-v2 check inter 200ms
+listen ended
+    bind 127.0.0.1:{ended} ssl crt {bundle}
+    server it 127.0.0.1:{port} source 127.0.0.2 send-proxy-v2-ssl-cn
+"""
+
+
+def test_haproxy():
+    """In front of us, with each form of the header and health checks, which are nobody's connection."""
+    certs, daemon, tls = start(100)
+    ports = dict(zip(("v1", "v2", "tls", "ended"), rig.free_ports(4)))
+    path = f"{rig.temp_dir()}/haproxy.cfg"
+    with open(path, "w") as f:
+        f.write(HAPROXY.format(port=daemon.port, tls_port=tls[1], bundle=certs.bundle("server"), **ports))
+    front = rig.Process([rig.need("haproxy", "haproxy"), "-db", "-f", path], f"{rig.temp_dir()}/log").start()
+    rig.eventually(lambda: rig.words(("127.0.0.1", ports["v1"]), "ruok") == "imok", 10, "HAProxy in front")
+    for i, (name, port) in enumerate(sorted(ports.items())):
+        conn = Conn(("127.0.0.1", port), source=f"127.0.0.{40 + i}",
+                    tls=certs.context() if name in ("tls", "ended") else None)
+        host, from_port = conn.sock.getsockname()
+        assert f"/{host}:{from_port}[" in cons(daemon), (name, cons(daemon))
+        assert conn.call(wire.OP_CREATE, wire.create(f"/m/haproxy-{name}")).err == 0
+        conn.close_session()
+        rig.said(daemon, rf"{host}:{from_port}\] the client closed its session")
+    time.sleep(1)                   # several checks of each
+    assert "PROXY" not in daemon.log() and "closed:" not in daemon.log()
+    front.stop()
+    assert daemon.stop() == 0
 
 
 if __name__ == "__main__":
