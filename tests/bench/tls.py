@@ -2,18 +2,23 @@
 
 The load generator speaks plain: a second pacekeeper that holds nothing stands between, and speaks plain or TLS with the
 measured one, whose CPU time and memory alone are counted. Handshakes are openssl(1)'s, whose server is the yardstick.
+At last many begin at once, while others beat.
 """
 import os
 import re
+import socket
+import ssl
 import subprocess
+import threading
 import time
 
 import rig
-from certs import Certs
+from certs import RSA, Certs
 from runner import CROWD, MOUNT, UNDER
 from table import Table
 
 KINDS = ("plain", "tls")
+BURST, PAUSE = 200, 0.4          # handshakes that begin at once, and how long until the next ones do
 
 
 class Through:
@@ -109,6 +114,51 @@ def _handshakes(bench, certs):
     table.print()
 
 
+class Bursts(threading.Thread):
+    """Connections that begin their handshakes together, again and again; the server's part is what costs."""
+
+    def __init__(self, port, certs):
+        super().__init__(daemon=True)
+        self.port, self.context, self.done, self.count = port, certs.context(), threading.Event(), 0
+
+    def hello(self):
+        out = ssl.MemoryBIO()
+        try:
+            self.context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost").do_handshake()
+        except ssl.SSLWantReadError:
+            return out.read()
+
+    def run(self):
+        hellos = [self.hello() for _ in range(BURST)]
+        while not self.done.wait(PAUSE):
+            socks = [socket.create_connection(("127.0.0.1", self.port)) for _ in hellos]
+            for sock, hello in zip(socks, hellos):
+                sock.sendall(hello)
+            for sock in socks:
+                self.count += len(sock.recv(1 << 14)) > 100
+                sock.close()
+
+
+def _crowd(bench, certs):
+    """What beats of others wait when many handshakes begin at once."""
+    table = Table(f"beats of 20 others, ms, while {BURST} handshakes begin at once each {PAUSE} s",
+                  ["key", "handshakes", "p50", "p99", "p99.9", "max"])
+    for kind in ("none", "P-256", "RSA 2048"):
+        name = "server" if kind != "RSA 2048" else "rsa"
+        back = bench.new_daemon(config=f"tls: {{listen: '127.0.0.1:0', certificate: {certs.path(name + '.pem')}, "
+                                       f"key: {certs.path(name + '.key')}}}\n")
+        bursts = Bursts(int(rig.said(back, r"listening on 127.0.0.1:(\d+) with TLS")), certs)
+        if kind != "none":
+            bursts.start()
+        r = bench.run(kind, "load", server=back, op="beat", size=1024, sessions=20, rate=1000, root=UNDER,
+                      seconds=3 if bench.quick else 8)
+        bursts.done.set()
+        if r:
+            table.row(kind, bursts.count, *(r[f"req_{x}_us"] / 1000 for x in ("p50", "p99", "p999", "max")))
+        back.stop()
+    table.print()
+
+
 def tls(bench):
     """Beats, memory and handshakes."""
     if "pacekeeper" not in bench.targets:
@@ -118,3 +168,5 @@ def tls(bench):
     _beats(bench, certs)
     _memory(bench, certs)
     _handshakes(bench, certs)
+    certs.sign("rsa", "/CN=server", kind=RSA)
+    _crowd(bench, certs)

@@ -10,6 +10,7 @@ import subprocess
 from procs import need, temp_dir
 
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+RSA = ["-newkey", "rsa:2048", "-nodes"]
 
 
 class Certs:
@@ -26,13 +27,13 @@ class Certs:
         done = subprocess.run([need("openssl", "openssl"), *args], capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
 
-    def sign(self, name, subject, names="DNS:localhost,IP:127.0.0.1", days=30):
-        """(certificate, key) for a subject and its alternative names."""
+    def sign(self, name, subject, names="DNS:localhost,IP:127.0.0.1", days=30, kind=CURVE):
+        """(certificate, key) for a subject and its alternative names. kind: of the key, CURVE or RSA."""
         certificate, key, request = self.path(name + ".pem"), self.path(name + ".key"), self.path(name + ".csr")
         extensions = self.path(name + ".ext")
         with open(extensions, "w") as f:
             f.write(f"subjectAltName={names}\n")
-        self._openssl("req", *CURVE, "-utf8", "-multivalue-rdn", "-keyout", key, "-out", request, "-subj", subject)
+        self._openssl("req", *kind, "-utf8", "-multivalue-rdn", "-keyout", key, "-out", request, "-subj", subject)
         self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.path("ca.key"), "-CAcreateserial",
                       "-days", str(days), "-extfile", extensions, "-out", certificate)
         os.chmod(key, 0o600)
@@ -45,6 +46,13 @@ class Certs:
             for part in (name + ".key", name + ".pem"):
                 with open(self.path(part)) as g:
                     f.write(g.read())
+        return out
+
+    def key_store(self, name, password):
+        """The same as a key store of Java's."""
+        out = self.path(name + ".p12")
+        self._openssl("pkcs12", "-export", "-in", self.path(name + ".pem"), "-inkey", self.path(name + ".key"), "-out", out,
+                      "-passout", "pass:" + password)
         return out
 
     def context(self, name=None, version=None):

@@ -81,6 +81,13 @@ class Kdc:
         self.ticket("alice", self.user_keytab)
         return self
 
+    def add_user(self, name):
+        """Another user, of the realm; the path of his keytab."""
+        keytab, admin = f"{self.dir}/{name}.keytab", need("kadmin.local", "krb5-admin-server")
+        self._run(admin, "-q", f"addprinc -randkey {name}")
+        self._run(admin, "-q", f"ktadd -k {keytab} {name}")
+        return keytab
+
     def _answers(self):
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -151,7 +151,8 @@ class ZooKeeper:
 class Ensemble:
     """n servers that know each other. With dynamic=True the client addresses stand in the dynamic
     configuration (server.N=...;host:port), which is what EnsembleTrackers read. With one_port=True the
-    clients' port is the same on 127.0.0.1, 127.0.0.2 ..., which is what Storm's configuration wants."""
+    clients' port is the same on 127.0.0.1, 127.0.0.2 ..., which is what Storm's configuration wants; {host} in extra_cfg
+    is each server's own address."""
 
     def __init__(self, n=3, extra_cfg="", jvm=(), tick=2000, dynamic=False, one_port=False):
         ports = free_ports(3 * n)
@@ -163,14 +164,14 @@ class Ensemble:
             lines.append(f"server.{i + 1}=127.0.0.1:{quorum}:{election}{suffix}")
         for i in range(n):
             folder = temp_dir()
-            cfg = extra_cfg + "\n"
+            port, host = (ports[0], f"127.0.0.{i + 1}") if one_port else (ports[3 * i], "127.0.0.1")
+            cfg = extra_cfg.replace("{host}", host) + "\n"
             if dynamic:
                 with open(f"{folder}/zoo.cfg.dynamic", "w") as f:
                     f.write("\n".join(lines) + "\n")
                 cfg += f"standaloneEnabled=false\nreconfigEnabled=true\ndynamicConfigFile={folder}/zoo.cfg.dynamic"
             else:
                 cfg += "\n".join(lines)
-            port, host = (ports[0], f"127.0.0.{i + 1}") if one_port else (ports[3 * i], "127.0.0.1")
             self.servers.append(ZooKeeper(folder, cfg, jvm, tick, i + 1, port, not dynamic, host))
 
     @property

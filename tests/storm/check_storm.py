@@ -25,6 +25,7 @@ import migrate
 import pulses
 import quiet
 import secure
+import security
 import table
 import topologies
 from cluster import Cluster
@@ -36,9 +37,7 @@ from scenario import Notes, broken
 from watch import Episode
 
 SCENARIOS = [quiet.QUIET, quiet.FRESH, kills.KILLS, faults.SERVERS, faults.FREEZE, topologies.TOPOLOGIES, kills.PROXY,
-             migrate.MIGRATE, topologies.END, pulses.PULSES, secure.SECURE]
-PLAIN = (("steady", "steady", 2), ("failing", "failing", 1), ("slow", "slow", 1))
-SECURED = (("steady", "steady", 1), ("slow", "slow", 1))
+             migrate.MIGRATE, topologies.END, pulses.PULSES, *secure.SCENARIOS]
 PULSES = (("steady", "steady", 2),)
 QUICK = ("quiet", "fresh", "proxy", "end")
 PR_SET_CHILD_SUBREAPER = 36
@@ -49,6 +48,11 @@ _print = threading.Lock()
 def say(*words):
     with _print:
         print(f"[{time.monotonic() - _started:4.0f} s]", *words, flush=True)
+
+
+def kind_of(scenario):
+    """Of the cluster that a scenario is measured on: whether its store is Pacemaker's, and what secures it."""
+    return scenario is pulses.PULSES, secure.KINDS.get(scenario.name, security.Plain)
 
 
 class Side:
@@ -64,20 +68,20 @@ class Side:
         return "through pacekeeper" if self.through else "directly"
 
     def _start(self, scenario):
-        secured, pulsing = scenario is secure.SECURE, scenario is pulses.PULSES
+        pulsing, secured = kind_of(scenario)
         self.cluster = Cluster(self.home, self.through, secured, pulsing)
         self.cluster.start()
         with Episode(self.cluster) as e:
-            for name, kind, workers in SECURED if secured else PULSES if pulsing else PLAIN:
-                self.cluster.submit(name, kind, workers, secure.SECRETS[name] if secured else "")
+            for name, kind, workers in PULSES if pulsing else secured.TOPOLOGIES:
+                self.cluster.submit(name, kind, workers, secured.SECRETS.get(name, ""))
             e.settle(stable=1)
         say(f"Storm {self.home.line.version} {self.name}: up, {len(self.cluster.expected)} topologies run")
 
     def _measure(self, scenario):
         notes = Notes()
-        kind = (scenario is secure.SECURE, scenario is pulses.PULSES)
         try:
-            if self.cluster and (self.cluster.secured, self.cluster.pacemaker_port is not None) != kind:
+            kind = self.cluster and (self.cluster.pacemaker_port is not None, type(self.cluster.security))
+            if kind and kind != kind_of(scenario):
                 self._stop()
             if self.cluster is None:
                 self._start(scenario)
@@ -170,10 +174,12 @@ def again(line, results, options, turn):
 
 
 def chosen(line, names, asked):
-    """The scenarios of a line. The secured cluster is one of today's Storm, and so is, unless asked for by its name, the
-    one on Pacemaker's store: that takes minutes."""
-    others = (secure.SECURE,) if pulses.PULSES.name in (asked or ()) else (secure.SECURE, pulses.PULSES)
-    return [s for s in SCENARIOS if s.name in names and (line != "1.2" or s not in others)]
+    """The scenarios of a line. Secured clusters are of today's Storm, and all but one of them are run when they are asked
+    for by their names: they take minutes. So does, with the older line, the one on Pacemaker's store."""
+    asked = asked or ()
+    others = secure.SCENARIOS if pulses.PULSES.name in asked else (*secure.SCENARIOS, pulses.PULSES)
+    return [s for s in SCENARIOS if s.name in names and (s not in secure.ON_DEMAND or s.name in asked) and
+            (line != "1.2" or s not in others)]
 
 
 def finish():

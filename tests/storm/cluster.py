@@ -6,15 +6,14 @@ configuration knows one port of ZooKeeper for all servers, so the servers listen
 several pacekeepers. It also knows one port of Nimbus for all hosts, which two Nimbuses on one host cannot have: the
 port of storm.yaml is a plain relay on the address of each of them.
 """
-import base64
 import collections
-import hashlib
 import os
 import subprocess
 import time
 
 import hosts
 import rig
+import security
 import txnlog
 from daemon import Pacekeeper
 from procs import eventually, free_ports
@@ -22,40 +21,25 @@ from relay import Relay
 from ui import Ui, quietly
 from wire import OP_AUTH, OP_EXISTS, OP_GET_CHILDREN2, Conn, auth, exists, get_children2, parse_reply
 
-# Storm 2.8's daemons as sasl:storm; DIGEST-MD5 needs no KDC. The class of the client is the one inside Storm's jar.
-SERVER_JAAS = """Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_storm="stormsecret"; };
-"""
-CLIENT_JAAS = """Client { org.apache.storm.shade.org.apache.zookeeper.server.auth.DigestLoginModule required
-  username="storm" password="stormsecret"; };
-"""
-SUPER = "super:rig"               # how the rig itself looks into a secured ensemble
 RESTART_SECONDS = 1.0            # RestartSec of contrib/pacekeeper.service
 SLOTS = 4                        # of each supervisor
+RIG = object()                   # in place of a secret: that of the rig itself
 
 
 class Cluster:
-    """secure: the daemons authenticate by SASL, workers by their topologies' digests, and ACLs say who may what.
-    pacemaker: Storm keeps its heartbeats in a Pacemaker, which is pacekeeper."""
+    """secured: one of security's classes. pacemaker: Storm keeps its heartbeats in a Pacemaker, which is pacekeeper."""
 
-    def __init__(self, home, through, secure=False, pacemaker=False):
+    def __init__(self, home, through, secured=security.Plain, pacemaker=False):
         self.home, self.line, self.through = home, home.line, through
         self.folder = rig.temp_dir()
         hosts.folders.append(self.folder)
-        self.settings, self.jvm, server_cfg, server_jvm = "", [], "", []
-        self.secured = secure
+        self.security = secured(self.folder)
         self.pacemaker_port = free_ports(1)[0] if pacemaker else None
+        self.settings = self.security.settings
         if pacemaker:
-            self.settings = (f'storm.cluster.state.store: "{self.line.pacemaker_store}"\n'
-                             f'pacemaker.servers: ["127.0.0.1"]\npacemaker.port: {self.pacemaker_port}\n')
-        if secure:
-            self.settings = 'storm.zookeeper.superACL: "sasl:storm"\n'
-            # Since ZooKeeper 3.9 the client knows a mode without MD5, and it is the default.
-            self.jvm = [self._jaas("client", CLIENT_JAAS), "-Dzookeeper.fips-mode=false"]
-            digest = base64.b64encode(hashlib.sha1(SUPER.encode()).digest()).decode()
-            server_jvm = [self._jaas("server", SERVER_JAAS),
-                          f"-Dzookeeper.DigestAuthenticationProvider.superDigest=super:{digest}"]
-            server_cfg = "authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider"
-        self.ensemble = rig.Ensemble(3, server_cfg, server_jvm, one_port=True)
+            self.settings += (f'storm.cluster.state.store: "{self.line.pacemaker_store}"\n'
+                              f'pacemaker.servers: ["127.0.0.1"]\npacemaker.port: {self.pacemaker_port}\n')
+        self.ensemble = rig.Ensemble(3, self.security.server_cfg, self.security.server_jvm, one_port=True)
         self.zk_port = self.ensemble.servers[0].port
         self.proxies = {}                               # by address, those that should be running
         self.hosts = {}
@@ -80,34 +64,30 @@ class Cluster:
         self.operator = Ui(self.operator_port)
 
     def _host(self, name, settings):
-        self.hosts[name] = hosts.Host(name, self.home, os.path.join(self.folder, name), settings + self.settings,
-                                      self.jvm)
-
-    def _jaas(self, name, text):
-        path = os.path.join(self.folder, f"jaas-{name}.conf")
-        with open(path, "w") as f:
-            f.write(text)
-        return f"-Djava.security.auth.login.config={path}"
+        jvm = self.security.jvm + (self.security.nimbus_jvm if name.startswith("nimbus") else [])
+        self.hosts[name] = hosts.Host(name, self.home, os.path.join(self.folder, name), settings + self.settings, jvm)
 
     # ---- where Storm finds ZooKeeper ---------------------------------------------------------------------------
     def direct_addresses(self):
         return [s.host for s in self.ensemble.servers], self.zk_port
 
     def proxy_addresses(self):
-        return sorted(self.proxies), self.proxy_port
+        return sorted(self.proxies), self.security.port if self.security.tls else self.proxy_port
 
     def addresses(self):
         return self.proxy_addresses() if self.through else self.direct_addresses()
 
-    def conn(self, direct=False, addresses=None, secret=SUPER):
-        """A session where Storm has its own, or elsewhere. secret: of whom, in a secured cluster; None is nobody."""
+    def conn(self, direct=False, addresses=None, secret=RIG):
+        """A session where Storm has its own, or elsewhere. secret: of whom, in a cluster with secrets; None is nobody."""
         names, port = addresses or (self.direct_addresses() if direct else self.addresses())
+        tls = self.security.tls if self.through and not direct else None
+        secret = self.security.RIG if secret is RIG else secret
         for name in names:
             try:
-                conn = Conn((name, port), 20000)
+                conn = Conn((name, port), 20000, tls=tls)
             except OSError:
                 continue
-            if self.secured and secret:
+            if secret:
                 conn.call(OP_AUTH, auth("digest", secret.encode()))
             return conn
         raise OSError(f"nobody answers on port {port} of {names}")
@@ -141,13 +121,18 @@ class Cluster:
     # ---- pacekeeper --------------------------------------------------------------------------------------------
     def start_proxy(self, address="127.0.0.1", args=()):
         """One pacekeeper, as an operator starts it: with the storm.yaml that knows the ensemble."""
+        names, port = self.direct_addresses()
+        if self.security.tls:
+            port = self.security.ensemble_port
         with open(self.old_yaml, "w") as f:
-            f.write(self.hosts["nimbus-1"].storm_yaml_with(*self.direct_addresses()))
+            f.write(self.hosts["nimbus-1"].storm_yaml_with(names, port) + self.security.old_settings)
         args = list(args)
         if self.pacemaker_port and "--pacemaker" not in args:       # by itself it would listen on every address
             args += ["--pacemaker", f"127.0.0.1:{self.pacemaker_port}"]
-        self.proxies[address] = Pacekeeper(None, None, ["--storm-yaml", self.old_yaml] + args,
-                                           listen=f"{address}:{self.proxy_port}").start()
+        self.proxies[address] = Pacekeeper(None, None, ["--storm-yaml", self.old_yaml] + args, self.security.config,
+                                           f"{address}:{self.proxy_port}", self.security.env).start()
+        if self.security.tls:
+            rig.said(self.proxies[address], "server .* answers", 60)
         return self.proxies[address]
 
     def restart_proxy(self, address="127.0.0.1", after=RESTART_SECONDS):
@@ -264,5 +249,6 @@ class Cluster:
         for proxy in self.proxies.values():
             proxy.stop()
         self.ensemble.stop()
+        self.security.stop()
         for relay in self.relays:
             relay.stop()
