@@ -235,6 +235,14 @@ static void check_name(struct pk_doctor *d, const struct pk_hostport *where, str
 void pk_doctor_servers(struct pk_doctor *d)
 {
     struct roles roles = {0};
+    if (d->config->upstream_tls != NULL) {
+        pk_report_say(
+            &d->report, PK_WARN, "upstream",
+            "start pacekeeper and read its log: it says of each server whether it answers, or why not",
+            "servers are spoken to with TLS, and doctor speaks none: neither they nor their znodes were "
+            "looked at");
+        return;
+    }
     for (size_t i = 0; i < d->config->nservers; i++)
         check_name(d, &d->config->servers[i], &roles);
     if (roles.serving == 0)
