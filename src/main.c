@@ -15,13 +15,22 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of transaction logs, or of a running pacekeeper. */
+static int savings(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--live") == 0)
+            return pk_command_live(argc, argv);
+    return pk_savings(argc, argv);
+}
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* its own command line; returns the exit status */
 } commands[] = {
     {"adopt", pk_adopt},         {"close", pk_command_close},     {"doctor", pk_doctor},
     {"drain", pk_command_drain}, {"explain", pk_command_explain}, {"reload", pk_command_reload},
-    {"savings", pk_savings},     {"show", pk_command_show},       {"top", pk_command_top},
+    {"savings", savings},        {"show", pk_command_show},       {"top", pk_command_top},
 };
 
 /* A socket must never become number 2: the log would go to a client. */

@@ -187,6 +187,9 @@ int64_t core_beat_latency(const struct core *core, double quantile);
 
 /* How long clients were without a server that was lost, in microseconds at a quantile, 0 if none were. */
 int64_t core_hold_time(const struct core *core, double quantile);
+/* For how many of them it was no longer than so many microseconds, as core_beats_within says it; and all that time. */
+uint64_t core_holds_within(const struct core *core, int64_t us);
+double core_hold_sum_us(const struct core *core);
 
 /* The same as a whole: exact, and 0 without beats. */
 struct core_beat_times {

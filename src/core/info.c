@@ -38,6 +38,16 @@ int64_t core_hold_time(const struct core *core, double quantile)
     return pk_histogram_quantile(&core->hold_time, quantile);
 }
 
+uint64_t core_holds_within(const struct core *core, int64_t us)
+{
+    return pk_histogram_within(&core->hold_time, us);
+}
+
+double core_hold_sum_us(const struct core *core)
+{
+    return core->hold_time.sum;
+}
+
 struct core_beat_times core_beat_times(const struct core *core)
 {
     const struct pk_histogram *h = &core->beat_latency;

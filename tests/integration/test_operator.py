@@ -147,6 +147,30 @@ def test_reload_says_what_changed_and_what_could_not():
     assert proxy.stop() == 0
 
 
+def test_savings_of_a_running_one():
+    """In the mode relay nothing is absorbed, and what each mode would spare is counted."""
+    proxy, admin = started(mounts=("/storm/workerbeats=relay", "/storm/supervisors=relay"))
+    conn = Conn(proxy.addr)
+    ok(conn, wire.OP_CREATE, wire.create("/storm/workerbeats/live", b"0"))
+    for n in range(8):
+        ok(conn, wire.OP_SET_DATA, wire.set_data("/storm/workerbeats/live", b"%d" % n))
+    ok(conn, wire.OP_DELETE, wire.delete("/storm/workerbeats/live"))
+    for n in range(10):
+        ok(conn, wire.OP_CREATE, wire.create(f"/storm/leader-lock/other{n}", b""))
+    status, out, _ = run(admin, "savings", "--live", "--json")
+    rows = {r["mount"]: r for r in json.loads(out)}
+    beats, rest, every = rows["/storm/workerbeats"], rows["outside"], rows["all"]
+    assert status == 0 and set(rows) == {"/storm/workerbeats", "/storm/supervisors", "outside", "all"}, rows
+    assert (beats["writes"], beats["pacemaker_percent"], beats["write_behind_percent"]) == (10, 100, 80), beats
+    assert (rest["writes"], rest["pacemaker_percent"]) == (10, 0) and every["writes"] == 20, rows
+    assert (every["pacemaker_percent"], every["write_behind_percent"], every["spared_percent"]) == (50, 40, 0), every
+    assert proxy.mntr()["pk_beats_absorbed"] == 0
+    status, out, _ = run(admin, "savings", "--live")
+    assert status == 0 and out.splitlines()[0].split()[:2] == ["MOUNT", "MODE"] and len(out.splitlines()) == 5, out
+    conn.close_session()
+    assert proxy.stop() == 0
+
+
 def test_close_a_client():
     proxy, admin = started()
     one, two = Conn(proxy.addr), Conn(proxy.addr)
@@ -245,7 +269,7 @@ def completed(*words):
 
 def test_bash_completion_knows_every_command():
     with open(os.path.join(rig.top_srcdir(), "src", "main.c"), encoding="utf-8") as f:
-        commands = re.findall(r'\{"([a-z]+)", pk_', f.read())
+        commands = re.findall(r'\{"([a-z]+)", [a-z_]+\}', f.read())
     assert len(commands) >= 9 and set(commands) <= set(completed("")), (commands, completed(""))
     assert completed("show", "s") == ["servers"] and "--rate" in completed("drain", "--")
     assert completed("to") == ["top"]

@@ -7,6 +7,7 @@ import zlib
 import rig
 import wire
 from adminside import Admin
+from chrome import Chrome
 from wire import Conn
 
 
@@ -85,6 +86,55 @@ def test_light_dark_and_narrow():
         assert os.path.exists(path), done.stderr[-500:]
         colours.append(pixel(path, 2, 2))
     assert colours == [(255, 255, 255), (17, 17, 17), (255, 255, 255)], colours
+    assert proxy.stop() == 0
+
+
+def url_of(admin):
+    host, port = admin.addrs[0]
+    return f"http://{host}:{port}/"
+
+
+def test_keyboard():
+    """Every table and every link is reached with Tab, in the order of the page; Enter follows a link."""
+    proxy, admin = started()
+    with Chrome(url_of(admin)) as c:
+        tables, seen = c.ask("document.querySelectorAll('.wide').length"), []
+        assert tables >= 2
+        for _ in range(tables + 3):
+            c.key("Tab")
+            seen.append(c.ask("document.activeElement.className || document.activeElement.getAttribute('href')"))
+        assert seen == ["wide"] * tables + ["/metrics", "/ready", "/api/v1/config?format=text"], seen
+        c.key("Enter")
+        rig.eventually(lambda: "format=text" in c.ask("location.href"), 10, "the configuration")
+        assert "upstream" in c.ask("document.body.innerText")
+    assert proxy.stop() == 0
+
+
+def test_a_narrow_window_and_its_tables():
+    """The page is no wider than the window; a table that is can be scrolled with the keys."""
+    proxy, admin = started()
+    conn = Conn(proxy.addr)
+    assert conn.call(wire.OP_CREATE, wire.create("/storm/workerbeats/narrow", b"x")).err == 0
+    with Chrome(url_of(admin), 320, 700) as c:
+        assert c.ask("document.documentElement.scrollWidth <= window.innerWidth"), c.ask("document.documentElement.scrollWidth")
+        assert c.ask("(d => d.scrollWidth > d.clientWidth)(document.querySelector('.wide'))")
+        c.key("Tab")
+        for _ in range(3):
+            c.key("ArrowRight")
+        rig.eventually(lambda: c.ask("document.querySelector('.wide').scrollLeft") > 0, 4, "a table that scrolls")
+    conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_it_keeps_itself_up_to_date():
+    proxy, admin = started()
+    conn = Conn(proxy.addr)
+    with Chrome(url_of(admin)) as c:
+        assert "/storm/workerbeats/later" not in c.ask("document.body.innerText")
+        assert conn.call(wire.OP_CREATE, wire.create("/storm/workerbeats/later", b"x")).err == 0
+        rig.eventually(lambda: "/storm/workerbeats/later" in (c.ask("document.body.innerText") or ""), 12,
+                       "the new figures, without a hand on it")
+    conn.close_session()
     assert proxy.stop() == 0
 
 

@@ -16,6 +16,8 @@ void pk_list_clients(struct pk_admin *admin, struct pk_table *table, size_t most
 void pk_list_mounts(struct pk_admin *admin, struct pk_table *table, size_t most);
 /* Of one mount, or of all (NULL). */
 void pk_list_paths(struct pk_admin *admin, const char *mount, struct pk_table *table, size_t most);
+/* What each mode would spare of what clients have asked since the start: rows for each mount, for the rest, for all. */
+void pk_list_savings(struct pk_admin *admin, struct pk_table *table, size_t most);
 void pk_list_late(struct pk_admin *admin, struct pk_table *table, size_t most);
 void pk_list_config(struct pk_admin *admin, struct pk_table *table, size_t most);
 

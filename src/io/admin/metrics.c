@@ -86,14 +86,25 @@ static void spared(struct pk_admin *admin, struct pk_prom *p)
     pk_prom_number(p, NULL, 0, pk_admin_spared(admin));
 }
 
+/* A histogram of the core, which says how many took no longer than a step. */
+static void core_times(const struct core *core, struct pk_prom *p,
+                       uint64_t (*within)(const struct core *core, int64_t us), double sum_us)
+{
+    uint64_t all = within(core, INT64_MAX);
+    for (unsigned i = 0; i < PK_LATENCY_STEPS; i++)
+        pk_prom_bucket(p, NULL, 0, pk_latency_step(i), within(core, pk_latency_step(i)));
+    pk_prom_bucket(p, NULL, 0, -1, all);
+    pk_prom_sum(p, NULL, 0, sum_us / 1e6, all);
+}
+
 static void beat_times(struct pk_admin *admin, struct pk_prom *p)
 {
-    const struct core *core = core_of(admin);
-    uint64_t all = core_beats_within(core, INT64_MAX);
-    for (unsigned i = 0; i < PK_LATENCY_STEPS; i++)
-        pk_prom_bucket(p, NULL, 0, pk_latency_step(i), core_beats_within(core, pk_latency_step(i)));
-    pk_prom_bucket(p, NULL, 0, -1, all);
-    pk_prom_sum(p, NULL, 0, core_beat_sum_us(core) / 1e6, all);
+    core_times(core_of(admin), p, core_beats_within, core_beat_sum_us(core_of(admin)));
+}
+
+static void hold_times(struct pk_admin *admin, struct pk_prom *p)
+{
+    core_times(core_of(admin), p, core_holds_within, core_hold_sum_us(core_of(admin)));
 }
 
 static void relay_times(struct pk_admin *admin, struct pk_prom *p)

@@ -56,6 +56,7 @@ static const struct {
     {"GET", "/api/v1/mounts", pk_api_list},
     {"GET", "/api/v1/paths", pk_api_list},
     {"GET", "/api/v1/late", pk_api_list},
+    {"GET", "/api/v1/savings", pk_api_list},
     {"GET", "/api/v1/config", pk_api_list},
     {"GET", "/api/v1/explain", pk_api_explain},
     {"GET", "/api/v1/top", pk_api_top},

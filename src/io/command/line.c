@@ -9,16 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ADMIN = 256, TOKEN, JSON, STAT, RATE };
+enum { ADMIN = 256, TOKEN, JSON, STAT, RATE, LIVE };
 
 static const struct option longs[] = {
-    {"admin", required_argument, NULL, ADMIN},
-    {"token-file", required_argument, NULL, TOKEN},
-    {"json", no_argument, NULL, JSON},
-    {"stat", no_argument, NULL, STAT},
-    {"rate", required_argument, NULL, RATE},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"admin", required_argument, NULL, ADMIN}, {"token-file", required_argument, NULL, TOKEN},
+    {"json", no_argument, NULL, JSON},         {"stat", no_argument, NULL, STAT},
+    {"rate", required_argument, NULL, RATE},   {"live", no_argument, NULL, LIVE},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 };
 
 static const char common[] = "  --admin ADDRESS     where its admin side is: unix:/PATH or HOST:PORT\n"
@@ -33,10 +30,19 @@ static bool wrong(struct pk_line *line, const char *command, const char *why)
     return false;
 }
 
+static unsigned needed(int c)
+{
+    return c == JSON   ? PK_LINE_JSON
+           : c == STAT ? PK_LINE_STAT
+           : c == RATE ? PK_LINE_RATE
+           : c == LIVE ? PK_LINE_LIVE
+                       : PK_LINE_NOTHING;
+}
+
 static bool take(struct pk_line *line, int c, unsigned takes, const char *command, const char *usage)
 {
     struct pk_config_error error;
-    unsigned needs = c == JSON ? PK_LINE_JSON : c == STAT ? PK_LINE_STAT : c == RATE ? PK_LINE_RATE : 0;
+    unsigned needs = needed(c);
     if (c == '?' || (takes & needs) != needs)
         return wrong(line, command, "an option that it does not take");
     if (c == 'h') {

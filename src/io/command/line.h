@@ -21,7 +21,8 @@ enum pk_line_takes {
     PK_LINE_ARGUMENT = 1,
     PK_LINE_JSON = 2,
     PK_LINE_STAT = 4,
-    PK_LINE_RATE = 8
+    PK_LINE_RATE = 8,
+    PK_LINE_LIVE = 16 /* the word by which the command was chosen */
 };
 
 /* Reads a command line; usage is what -h says. False: it ends with line->status, and everything is said. */

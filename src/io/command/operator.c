@@ -1,6 +1,6 @@
 /*
- * show, explain, drain, reload, close. Happy path: the daemon is asked for text, or for JSON, and what it says is
- * printed. Failure modes: a word that is none of show's; what the daemon refuses is printed, with exit status 1.
+ * show, explain, drain, reload, close, savings --live. Happy path: the daemon is asked for text, or for JSON, and what
+ * it says is printed. Failure modes: a word that is none of show's; what the daemon refuses is printed, with status 1.
  */
 #include "io/command/operator.h"
 
@@ -92,4 +92,18 @@ int pk_command_close(int argc, char **argv)
                       "show clients.\n\n"))
         return line.status;
     return ask(&line, "POST", "/api/v1/close", "client", line.argument);
+}
+
+int pk_command_live(int argc, char **argv)
+{
+    struct pk_line line;
+    if (!pk_line_read(
+            &line, argc, argv, PK_LINE_JSON | PK_LINE_LIVE,
+            "Usage: pacekeeper savings --live [OPTION]...\n"
+            "Says what each mode would spare of the writes that clients of a running pacekeeper have "
+            "asked for since its\nstart: with mounts in the mode relay nothing is changed, only "
+            "counted.\n\n"
+            "  --json              for programs\n"))
+        return line.status;
+    return ask(&line, "GET", "/api/v1/savings", NULL, NULL);
 }

@@ -23,6 +23,7 @@ static const char usage[] =
     "\n"
     "      --mount PATH         beats are below this path too (what ends in /workerbeats or /supervisors)\n"
     "      --json               the figures as one JSON object\n"
+    "      --live               count on a running pacekeeper instead; savings --live -h tells more\n"
     "  -h, --help               print this and exit\n";
 
 struct savings {
