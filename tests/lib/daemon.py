@@ -7,7 +7,7 @@ report in the log fails stop(), and the whole program at its end.
 import os
 import re
 
-from procs import Process, eventually, need, temp_dir
+from procs import Process, Served, eventually, need, temp_dir
 from wire import mntr
 
 SANITIZER = re.compile(r"ERROR: \w*Sanitizer|runtime error:|WARNING: ThreadSanitizer")
@@ -22,7 +22,7 @@ def daemon_path():
     return need(os.path.abspath(path), "none: build it with make")
 
 
-class Pacekeeper:
+class Pacekeeper(Served):
     def __init__(self, upstream=None, mounts=("/m=pacemaker",), args=(), config=None, listen="127.0.0.1:0",
                  env=None, wrapper=(), pass_fds=()):
         """config: the text of a configuration file. wrapper: a command in front that executes the daemon."""
@@ -43,18 +43,6 @@ class Pacekeeper:
         self.process = Process(self.argv, os.path.join(self.dir, "log"), env, pass_fds=pass_fds)
         self.port = self.pacemaker_port = None
         self.host = "127.0.0.1"
-
-    @property
-    def addr(self):
-        return (self.host, self.port)
-
-    @property
-    def connect_string(self):
-        return f"{self.host}:{self.port}"
-
-    @property
-    def pid(self):
-        return self.process.pid
 
     def start(self, timeout=15.0):
         _all.append(self)

@@ -188,6 +188,22 @@ class Process:
             return ""
 
 
+class Served:
+    """A process that listens: at host and port, once it does."""
+
+    @property
+    def addr(self):
+        return (self.host, self.port)
+
+    @property
+    def connect_string(self):
+        return f"{self.host}:{self.port}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+
 def cleanup():
     """Ends every process of this program and removes its scratch folders."""
     for process in list(reversed(_processes)):

@@ -9,7 +9,7 @@ import re
 import signal
 import time
 
-from procs import Process, eventually, free_port, free_ports, need, temp_dir
+from procs import Process, Served, eventually, free_port, free_ports, need, temp_dir
 from wire import four_letter
 
 JAVA_FOLDER = "/usr/share/java"
@@ -43,7 +43,7 @@ def words(addr, word):
         return ""
 
 
-class ZooKeeper:
+class ZooKeeper(Served):
     """One server. Standalone unless the ensemble's lines come in extra_cfg with a myid."""
 
     def __init__(self, dir=None, extra_cfg="", jvm=(), tick=2000, myid=None, port=None, client_port=True,
@@ -59,18 +59,6 @@ class ZooKeeper:
         self.host = host
         self.process = None
         self.txnlog_dir = os.path.join(self.dir, "datalog", "version-2")
-
-    @property
-    def addr(self):
-        return (self.host, self.port)
-
-    @property
-    def connect_string(self):
-        return f"{self.host}:{self.port}"
-
-    @property
-    def pid(self):
-        return self.process.pid
 
     def _write_config(self):
         for sub in ("data", "datalog"):
