@@ -171,7 +171,7 @@ static void tear_down(struct core *core, struct pk_uplink *u)
     pk_conn_changed(&core->conns, u);
 }
 
-void pk_end_marked(struct core *core)
+void pk_end_all_marked(struct core *core)
 {
     while (!pk_list_empty(&core->conns.ending)) {
         struct pk_uplink *u = PK_CONTAINER(core->conns.ending.next, struct pk_uplink, runnable);

@@ -83,6 +83,7 @@ static struct pk_client *open_lane(struct pk_pacemaker *pm, uint32_t index)
     pk_uplink_move(&c->up, PK_UPLINK_OPENING);
     c->up.want_open = true;
     put_auths(pm, c);
+    pm->nlanes += pm->lanes[index] == NULL; /* else one that ends */
     return pm->lanes[index] = c;
 }
 
@@ -121,10 +122,17 @@ static bool idle(const struct pk_lane *lane)
     return pk_list_empty(&lane->waiting) && pk_list_empty(&lane->sent);
 }
 
+/* The place is free for another lane. */
+static void vacate(struct pk_pacemaker *pm, uint32_t index)
+{
+    pm->lanes[index] = NULL;
+    pm->nlanes--;
+}
+
 /* Takes no jobs any more; its session ends when what it has written is the ensemble's. */
 static void leave(struct pk_pacemaker *pm, struct pk_client *c)
 {
-    pm->lanes[c->lane->index] = NULL;
+    vacate(pm, c->lane->index);
     if (c->up.state == PK_UPLINK_UP)
         (void)!put_frame(pm, c, 0, ++c->lane->xid, PK_OP_CLOSE_SESSION); /* else it ends anyhow */
     else
@@ -197,7 +205,7 @@ static void collect(struct pk_pacemaker *pm, struct pk_client *c)
         pk_client_wake(conns, c);
 }
 
-void pk_lanes_collect(struct pk_pacemaker *pm)
+void pk_lanes_collect_all(struct pk_pacemaker *pm)
 {
     for (uint32_t i = 0; i < PK_LANES; i++)
         if (pm->lanes[i] != NULL)
@@ -232,7 +240,7 @@ void pk_lane_ends(struct pk_pacemaker *pm, struct pk_client *c)
     if (lane == NULL)
         return;
     if (pm->lanes[lane->index] == c)
-        pm->lanes[lane->index] = NULL;
+        vacate(pm, lane->index);
     c->lane = NULL;
     pk_list_take(&lane->sent, &lost);
     while (!pk_list_empty(&lane->waiting)) {
@@ -273,10 +281,12 @@ void pk_lanes_drop(struct pk_pacemaker *pm)
 
 void pk_lanes_check(const struct pk_pacemaker *pm)
 {
+    uint32_t n = 0;
     for (uint32_t i = 0; i < PK_LANES; i++) {
         const struct pk_client *c = pm->lanes[i];
         if (c == NULL)
             continue;
+        n++;
         PK_BUG_ON(c->kind != PK_KIND_LANE || c->lane == NULL || c->lane->index != i);
         PK_BUG_ON(c->out.bytes > 0);
         for (const struct pk_list *at = c->lane->sent.next; at != &c->lane->sent; at = at->next) {
@@ -284,4 +294,5 @@ void pk_lanes_check(const struct pk_pacemaker *pm)
             PK_BUG_ON(job->client != NULL && job->client->job != job);
         }
     }
+    PK_BUG_ON(n != pm->nlanes);
 }

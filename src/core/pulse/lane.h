@@ -17,8 +17,13 @@ struct pk_job;
 /* The job's next request goes to the lane of its znode. Its owner, the lane, tells it of the answer (pk_job_answer), or
  * that there will be none (pk_job_lost). PK_ENOMEM: the lane does not have it. */
 enum pk_err pk_lane_ask(struct pk_pacemaker *pm, struct pk_job *job) PK_NODISCARD;
-/* Takes in what the lanes have been answered. */
-void pk_lanes_collect(struct pk_pacemaker *pm);
+/* Takes in what the lanes have been answered. Where Pacemaker's protocol is not spoken there are none. */
+void pk_lanes_collect_all(struct pk_pacemaker *pm);
+static inline void pk_lanes_collect(struct pk_pacemaker *pm)
+{
+    if (pm->nlanes > 0)
+        pk_lanes_collect_all(pm);
+}
 /* Time has passed: lanes that nobody uses are closed, sessions that are used are kept. */
 void pk_lanes_tick(struct pk_pacemaker *pm);
 /* Nothing new is to come: every lane without a job closes its session. */

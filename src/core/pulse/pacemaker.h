@@ -28,6 +28,7 @@ struct pk_pacemaker {
     uint32_t max_message;
     enum core_login login; /* how its clients do */
     struct pk_client *lanes[PK_LANES];
+    uint32_t nlanes;                 /* of these that are there */
     uint8_t path[PK_PULSE_PATH_MAX]; /* of the message that is being judged */
 };
 

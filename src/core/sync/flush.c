@@ -279,7 +279,7 @@ void pk_flush_impatient(struct pk_sync *sync)
     pk_wake_all(sync->conns, &sync->stuck);
 }
 
-void pk_flush_hurried(struct pk_sync *sync)
+void pk_flush_all_hurried(struct pk_sync *sync)
 {
     PK_LIST_EACH(at, tmp, &sync->hurried) {
         struct pk_writeback *w = PK_CONTAINER(at, struct pk_writeback, due);

@@ -23,7 +23,12 @@ void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *
 /* Time has passed: flushes that somebody waits for on a server that is silent are lost to it. */
 void pk_flush_impatient(struct pk_sync *sync);
 /* Flushes what has too much pending to wait for its time. */
-void pk_flush_hurried(struct pk_sync *sync);
+void pk_flush_all_hurried(struct pk_sync *sync);
+static inline void pk_flush_hurried(struct pk_sync *sync)
+{
+    if (!pk_list_empty(&sync->hurried))
+        pk_flush_all_hurried(sync);
+}
 /* Flushes as many orphans as one request holds on the service session; false when there are none. */
 bool pk_flush_orphans(struct pk_sync *sync, struct pk_uplink *service);
 /* Flushes what is due; elapsed_us since the last call. handover: how many a mount in mode relay hands over at once. */
