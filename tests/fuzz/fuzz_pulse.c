@@ -35,6 +35,25 @@ static void check_again(const struct pk_pulse *m)
     free(frame);
 }
 
+/* A token is the same when it is written again. */
+static void check_login(const struct pk_pulse *m, const uint8_t *p, size_t len)
+{
+    struct pk_bytes token, read;
+    struct pk_pulse again;
+    int16_t code;
+    if (pk_pulse_get_control(m, &code))
+        must(m->type == PK_PULSE_CONTROL);
+    if (!pk_pulse_get_token(m, &token))
+        return;
+    inside(token, p, len);
+    uint8_t *frame = malloc(PK_PULSE_TOKEN_LEN + (size_t)token.len);
+    must(frame != NULL);
+    uint8_t *end = pk_pulse_put_token(frame, token);
+    must(pk_pulse_decode(frame + 4, (size_t)(end - frame) - 4, &again) == PK_OK);
+    must(pk_pulse_get_token(&again, &read) && pk_bytes_eq(read, token));
+    free(frame);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pk_pulse m;
@@ -43,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     inside(m.path, data, size);
     inside(m.details, data, size);
     must(m.type >= 0 && m.type < PK_PULSE_TYPES);
+    check_login(&m, data, size);
     if (m.data == PK_PULSE_NODES)
         check_nodes(&m, data, size);
     else if (pk_pulse_complete(&m) && (m.data == PK_PULSE_PATH || m.type == PK_PULSE_SEND))

@@ -10,6 +10,7 @@ import os
 import random
 import sys
 
+import logins
 import pulse
 import rig
 import topologies
@@ -105,6 +106,7 @@ def measure_pulses(cluster, note):
     note("messages/s", float(rate(end.proxies["pk_pulse_messages"] - start.proxies["pk_pulse_messages"], seconds)))
     note("transactions/s workerbeats", float(rate(by_class(start, end)["workerbeats"], seconds)))
     note("statistics that Nimbus has", int(cluster.ui.topology(cluster.ui.topologies()["steady"]["id"])["emitted"] > 0))
+    logins.measure_logins(cluster.home, note)
     measure_restart(cluster, note)
     topologies.measure_end(cluster, note)
 
@@ -121,7 +123,9 @@ def measure_restart(cluster, note):
 
 def pulse_rules(line):
     same = [must("messages answered as by Storm's Pacemaker", lambda v: v > 100, "all of them")]
-    return (same if line.name == "2.8" else []) + [
+    methods = ("NONE", "KERBEROS") + (("DIGEST",) if line.name == "1.2" else ())     # 2.8.3's DIGEST works nowhere
+    same_client = [must(f"Storm's client by {m}", lambda v: v == "works", "as at Storm's own Pacemaker") for m in methods]
+    return (same if line.name == "2.8" else []) + same_client + [
         must("beats/s, as ZooKeeper's clients see them", lambda v: v >= 0.8 * 2 / BEAT_SECONDS, "both workers beat"),
         must("transactions/s workerbeats", lambda v: v == 0, "no heartbeat reaches the ensemble"),
         must("statistics that Nimbus has", lambda v: v == 1, "Nimbus reads the pulses"),

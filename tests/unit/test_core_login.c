@@ -305,6 +305,40 @@ static void a_stop_waits_for_the_answer(void **state)
     expect_end(p, PK_CLOSE_DRAINED);
 }
 
+/* The n-th allocation of a login fails; how many there were. Its client ends, or has got through. */
+static uint64_t with_failure(uint64_t n)
+{
+    pulse_start(PK_LOGIN_DIGEST);
+    uint64_t before = s.mem.calls;
+    sup_mem_fail(&s.mem, n);
+    ask_for_challenge(p);
+    sim_token(&s, p, PK_SASL_GOES_ON, "challenge");
+    put_token("response");
+    if (!s.conns[p].closed)
+        sim_send(&s, p, &b);
+    sup_buf_reset(&b);
+    sim_pump(&s);
+    sim_token(&s, p, PK_SASL_ENDS, "rspauth");
+    sim_pump(&s);
+    uint64_t calls = s.mem.calls - before;
+    sup_mem_fail(&s.mem, 0);
+    if (s.conns[p].closed)
+        assert_int_equal(s.conns[p].why, PK_CLOSE_NO_MEMORY);
+    else
+        assert_int_equal(st()->sasl_authenticated, 1);
+    core_teardown(NULL);
+    return calls;
+}
+
+static void memory_that_runs_out(void **state)
+{
+    (void)state;
+    uint64_t calls = with_failure(0);
+    assert_true(calls > 2);
+    for (uint64_t n = 1; n <= calls + 1; n++)
+        with_failure(n);
+}
+
 /* ---- KERBEROS ---- */
 
 static void a_ticket_is_the_first_token(void **state)
@@ -352,6 +386,7 @@ int main(void)
         DIGEST(a_login_in_pieces),
         DIGEST(one_that_leaves_in_the_middle),
         DIGEST(a_stop_waits_for_the_answer),
+        cmocka_unit_test(memory_that_runs_out),
         KERBEROS(a_ticket_is_the_first_token),
         KERBEROS(nobody_asks_for_a_challenge),
         KERBEROS(an_empty_token),
