@@ -27,13 +27,11 @@ static int dial_path(const char *path)
 
 static int dial_host(const char *text, const char **why)
 {
-    char port[8];
     struct pk_hostport where;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    struct addrinfo *found = NULL;
     if (pk_hostport_parse(&where, text, strlen(text), -1, why) != PK_OK)
         return -1;
-    snprintf(port, sizeof port, "%u", where.port);
-    int err = getaddrinfo(where.host[0] != '\0' ? where.host : "127.0.0.1", port, &hints, &found);
+    int err = pk_hostport_lookup(&where, 0, &found);
     if (err != 0) {
         *why = gai_strerror(err);
         return -1;

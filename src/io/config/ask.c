@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -52,10 +51,9 @@ int pk_ask_word(const struct sockaddr *address, socklen_t len, const char *word,
 
 bool pk_ask_is_proxy(const struct pk_hostport *where)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    char port[8], text[2048] = "";
-    snprintf(port, sizeof port, "%u", where->port);
-    if (getaddrinfo(where->host, port, &hints, &found) != 0)
+    struct addrinfo *found = NULL;
+    char text[2048] = "";
+    if (pk_hostport_lookup(where, 0, &found) != 0)
         return false;
     int n = pk_ask_word(found->ai_addr, found->ai_addrlen, "srvr", text, sizeof text);
     freeaddrinfo(found);

@@ -5,6 +5,8 @@
 #include "io/config/hostport.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +70,15 @@ enum pk_err pk_hostport_parse(struct pk_hostport *out, const char *text, size_t 
     out->host[host_len] = '\0';
     out->port = (uint16_t)port;
     return PK_OK;
+}
+
+int pk_hostport_lookup(const struct pk_hostport *where, int flags, struct addrinfo **found)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    bool none = where->host[0] == '\0' || strcmp(where->host, "*") == 0;
+    char port[8];
+    snprintf(port, sizeof port, "%u", where->port);
+    return getaddrinfo(none ? NULL : where->host, port, &hints, found);
 }
 
 const char *pk_address_text(const struct sockaddr *address, char text[PK_ADDRESS_TEXT])

@@ -32,6 +32,14 @@ union pk_address {
 enum pk_err pk_hostport_parse(struct pk_hostport *out, const char *text, size_t len, int default_port,
                               const char **why) PK_NODISCARD;
 
+struct addrinfo;
+/*
+ * Asks the resolver for every address of a stream there; flags are getaddrinfo's. "" and "*" are every address of this
+ * machine with AI_PASSIVE, else the one that only this machine reaches. 0 and *found, which freeaddrinfo frees, or an
+ * error of getaddrinfo.
+ */
+int pk_hostport_lookup(const struct pk_hostport *where, int flags, struct addrinfo **found);
+
 /* Numeric address and port for people: 10.0.0.7:2181, [fe80::1]:2181. Returns text. */
 const char *pk_address_text(const struct sockaddr *address, char text[PK_ADDRESS_TEXT]);
 

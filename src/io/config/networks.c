@@ -35,25 +35,32 @@ static bool bit(const uint8_t *address, int i)
     return address[i / 8] >> (7 - i % 8) & 1;
 }
 
-enum pk_err pk_network_parse(struct pk_network *out, const char *text, const char **why)
+bool pk_network_read(struct pk_network *out, const char *text)
 {
     char address[PK_NETWORK_TEXT];
     size_t len = strcspn(text, "/");
     int most = 0;
-    *why = "expected a network like 10.0.0.0/8, or an address";
     if (len >= sizeof address)
-        return PK_EINVAL;
+        return false;
     memcpy(address, text, len);
     address[len] = '\0';
     if (!parse_address(out->address, address, &most))
-        return PK_EINVAL;
+        return false;
     char *end = NULL;
     const char *digits = text + len + 1;
     long bits = text[len] == '/' ? strtol(digits, &end, 10) : most;
     if (text[len] == '/' &&
         (end == digits || *end != '\0' || digits[0] < '0' || digits[0] > '9' || bits > most))
-        return PK_EINVAL;
+        return false;
     out->bits = (uint8_t)(bits + (most == 32 ? MAPPED : 0));
+    return true;
+}
+
+enum pk_err pk_network_parse(struct pk_network *out, const char *text, const char **why)
+{
+    *why = "expected a network like 10.0.0.0/8, or an address";
+    if (!pk_network_read(out, text))
+        return PK_EINVAL;
     *why = "its address has bits behind those of the network";
     for (int i = out->bits; i < 128; i++)
         if (bit(out->address, i))

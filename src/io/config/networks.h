@@ -16,7 +16,9 @@ struct pk_network {
 
 enum { PK_NETWORK_TEXT = 64 };
 
-/* PK_EINVAL, and *why says what is wrong. */
+/* Reads an address, or one with /BITS; bits behind those may be set. False when it is neither. */
+bool pk_network_read(struct pk_network *out, const char *text);
+/* The same for a network, which has no such bits. PK_EINVAL, and *why says what is wrong. */
 enum pk_err pk_network_parse(struct pk_network *out, const char *text, const char **why) PK_NODISCARD;
 /* Whether one of n networks has the address. */
 bool pk_networks_have(const struct pk_network *networks, size_t n, const union pk_address *address);

@@ -4,10 +4,10 @@
  */
 #include "io/config/whos.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "io/config/networks.h"
 #include "proto/digest.h"
 
 static const char anyone[] = "world:anyone";
@@ -15,28 +15,14 @@ static const char anyone[] = "world:anyone";
 bool pk_whos_ip(const char *text, struct core_who *who)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
-    char address[INET6_ADDRSTRLEN], extra;
-    size_t n = strcspn(text, "/");
-    unsigned bits = 128;
-    if (n >= sizeof address)
+    struct pk_network network;
+    if (!pk_network_read(&network, text))
         return false;
-    memcpy(address, text, n);
-    address[n] = '\0';
-    who->address_len = inet_pton(AF_INET, address, who->address) == 1    ? 4
-                       : inet_pton(AF_INET6, address, who->address) == 1 ? 16
-                                                                         : 0;
-    bool whole = text[n] == '\0';
-    if (who->address_len == 0 || (!whole && sscanf(text + n + 1, "%3u%c", &bits, &extra) != 1))
-        return false;
-    if (whole)
-        bits = who->address_len * 8u;
-    if (who->address_len == 16 && bits >= 96 && memcmp(who->address, mapped, sizeof mapped) == 0) {
-        memmove(who->address, who->address + sizeof mapped, 4);
-        who->address_len = 4;
-        bits -= 96;
-    }
-    who->prefix = (uint8_t)bits;
-    return bits <= who->address_len * 8u;
+    bool four = network.bits >= 96 && memcmp(network.address, mapped, sizeof mapped) == 0;
+    who->address_len = four ? 4 : 16;
+    who->prefix = (uint8_t)(network.bits - (four ? 96 : 0));
+    memcpy(who->address, network.address + (four ? sizeof mapped : 0), who->address_len);
+    return true;
 }
 
 /* USER:HASH, the hash in base64. */

@@ -131,11 +131,9 @@ static enum pk_err open_one(struct pk_listeners *listeners, const struct named *
     const struct pk_hostport *where = named->where;
     if (every_address(where))
         return open_every(listeners, named);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    struct addrinfo *found = NULL;
     size_t before = listeners->n;
-    char port[8];
-    snprintf(port, sizeof port, "%u", where->port);
-    int failed = getaddrinfo(where->host, port, &hints, &found);
+    int failed = pk_hostport_lookup(where, AI_PASSIVE, &found);
     if (failed != 0)
         return cannot(listeners, where, gai_strerror(failed));
     enum pk_err err = PK_OK;

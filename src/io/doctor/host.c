@@ -72,11 +72,10 @@ void pk_doctor_listens(struct pk_doctor *d)
     for (size_t i = 0; i < d->config->nlistens; i++) {
         const struct pk_hostport *where = &d->config->listens[i];
         bool every = where->host[0] == '\0' || strcmp(where->host, "*") == 0;
-        struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-        char port[8], what[PK_HOST_MAX + 32];
-        snprintf(port, sizeof port, "%u", where->port);
+        struct addrinfo *found = NULL;
+        char what[PK_HOST_MAX + 32];
         snprintf(what, sizeof what, "listen %s:%u", every ? "*" : where->host, where->port);
-        int err = getaddrinfo(every ? NULL : where->host, port, &hints, &found);
+        int err = pk_hostport_lookup(where, AI_PASSIVE, &found);
         if (err != 0) {
             pk_report_say(&d->report, PK_FAIL, what, "name an address of this machine", "%s",
                           gai_strerror(err));

@@ -205,11 +205,10 @@ static void check_server(struct server *s, struct roles *roles)
 
 static void check_name(struct pk_doctor *d, const struct pk_hostport *where, struct roles *roles)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    char port[8], text[PK_ADDRESS_TEXT];
+    struct addrinfo *found = NULL;
+    char text[PK_ADDRESS_TEXT];
     struct server *s = calloc(1, sizeof *s);
-    snprintf(port, sizeof port, "%u", where->port);
-    int err = s != NULL ? getaddrinfo(where->host, port, &hints, &found) : EAI_MEMORY;
+    int err = s != NULL ? pk_hostport_lookup(where, 0, &found) : EAI_MEMORY;
     if (err != 0) {
         char what[PK_HOST_MAX + 16];
         snprintf(what, sizeof what, "upstream %s", where->host);

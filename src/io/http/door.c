@@ -60,11 +60,8 @@ static enum pk_err open_path(struct pk_door *door, const char *text, struct pk_l
 /* Of a name the first address that this machine has. */
 static int bound_host(const struct pk_hostport *where, const char **why)
 {
-    char port[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    bool every = where->host[0] == '\0' || strcmp(where->host, "*") == 0;
-    snprintf(port, sizeof port, "%u", where->port);
-    int err = getaddrinfo(every ? NULL : where->host, port, &hints, &found);
+    struct addrinfo *found = NULL;
+    int err = pk_hostport_lookup(where, AI_PASSIVE, &found);
     if (err != 0) {
         *why = gai_strerror(err);
         return -1;
