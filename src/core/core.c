@@ -363,6 +363,7 @@ static void fill_uplink(struct core *core, struct pk_uplink *u, struct pk_update
         update->flags |= PK_UPLINK_ASK;
     update->attach = u->client != NULL && u->client->hold != NULL;
     update->lost_us = update->attach ? u->client->hold->lost_us : 0;
+    update->due_us = update->attach ? u->client->hold->deadline_us : 0;
     u->want_close = u->want_open = u->want_ask = false;
     update->nuplink = pk_out_iov(&u->out, update->uplink, PK_UPDATE_IOV);
     if (update->nuplink > 0)

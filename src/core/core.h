@@ -90,6 +90,8 @@ struct pk_update {
      * to serve by a question asked since lost_us; there are as many attempts as its time allows. */
     bool attach;
     int64_t lost_us;
+    int64_t
+        due_us; /* the client is closed then: of those that wait for a server, the one with the least is first */
     bool service; /* a session of ours: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
     enum pk_close why;   /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
     char four_letter[5]; /* with PK_FOUR_LETTER, null-terminated */

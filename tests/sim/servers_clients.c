@@ -245,7 +245,8 @@ static bool is_good_reason(const struct sim_ground *g, const struct person *p)
     case PK_CLOSE_HOLD_DEADLINE:
         return slept || nobody_serves(g);
     case PK_CLOSE_UPLINK_SILENT:
-        return slept || writes_under_way(p) || lasting_under_way(p) || nobody_serves(g);
+        return slept || writes_under_way(p) || lasting_under_way(p) || nobody_serves(g) ||
+               g->ensemble->servers[g->at[p->c].server].lags; /* slow is not lost */
     case PK_CLOSE_UPLINK_LOST:
         return !alive || (says == ENSEMBLE_SERVES || says == ENSEMBLE_NOT_SERVING);
     case PK_CLOSE_SESSION_INVALID:
@@ -314,8 +315,8 @@ void person_tend(struct sim_ground *g, int who)
 
 void person_life(struct sim_ground *g, int c, const uint8_t *f, size_t len)
 {
-    bool own = len >= 8 && g->s->conns[c].connecting && (int)sup_be32(f) > 0; /* it waited for its turn */
-    for (int who = 0; who < CLIENTS && !own; who++) {
+    bool connects = !g->s->conns[c].connecting, pings = len >= 4 && (int)sup_be32(f) == PK_XID_PING;
+    for (int who = 0; who < CLIENTS && (connects || pings); who++) {
         struct person *p = &persons[who];
         int64_t bound_us = p->nasks > 0 ? 2 * THIRD_US : THIRD_US;
         if (p->c != c || !p->connected)

@@ -64,7 +64,7 @@ void person_ask(struct sim_ground *g, int who, struct sup_rng *rng);
 void person_sleep(struct sim_ground *g, int who, int64_t us);
 /* It hears what has come, pings where it is time to, and comes back when it was closed. */
 void person_tend(struct sim_ground *g, int who);
-/* A frame that the core wrote upstream for it, other than its own requests: was it alive lately? */
+/* A frame that the core wrote upstream for it: was it alive lately, when it is one that shows that? */
 void person_life(struct sim_ground *g, int c, const uint8_t *p, size_t len);
 
 #endif

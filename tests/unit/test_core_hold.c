@@ -15,6 +15,7 @@ static void an_idle_client_notices_nothing(void **state)
     assert_int_equal(st()->holds, 1);
     assert_int_equal(st()->attaches, 1);
     assert_int_equal(st()->held, 0);
+    assert_int_equal(core_holds_within(s.core, INT64_MAX), 1);
     assert_int_equal(s.zk.links[s.conns[c].link].session, session);
     serves_on(c);
 }

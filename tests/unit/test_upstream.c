@@ -37,7 +37,7 @@ static int setup(void **state)
         *s = (struct pk_server){.upstream = upstream, .names = 1, .state = PK_SERVER_UP};
         pk_list_init(&s->probes);
         pk_list_init(&s->waiters);
-        pk_list_init(&s->queue);
+        pk_entrants_init(&s->queue);
         pk_list_init(&s->questions);
         pk_list_init(&s->asks);
         pk_list_init(&s->asks_next);
@@ -181,21 +181,54 @@ static void few_arrive_at_once(void **state)
     (void)state;
     pk_waiter_init(&w.wait, count);
     for (int i = 0; i < PK_ARRIVALS; i++)
-        assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
-    assert_false(pk_upstream_arrive(upstream, 1, &w.wait));
-    assert_false(pk_list_empty(&upstream->servers[1].queue));
-    assert_true(pk_upstream_arrive(upstream, 2, &w.wait));
+        assert_true(pk_upstream_arrive(upstream, 1, &w.wait, 0));
+    assert_false(pk_upstream_arrive(upstream, 1, &w.wait, 0));
+    assert_false(pk_entrants_empty(&upstream->servers[1].queue));
+    assert_true(pk_upstream_arrive(upstream, 2, &w.wait, 0));
     pk_upstream_arrived(upstream, 1, loop.now_us, true);
-    assert_true(pk_list_empty(&w.wait.list) && pk_list_empty(&upstream->servers[1].queue));
+    assert_true(pk_list_empty(&w.wait.list) && pk_entrants_empty(&upstream->servers[1].queue));
     assert_true(w.gone == 1 && w.away == 0);
-    assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
+    assert_true(pk_upstream_arrive(upstream, 1, &w.wait, 0));
     /* There is room on the way, but nobody knows yet that the others were accepted. */
-    assert_false(pk_upstream_arrive(upstream, 1, &w.wait));
+    assert_false(pk_upstream_arrive(upstream, 1, &w.wait, 0));
     pk_upstream_pace(upstream);
     assert_int_equal(w.gone, 1);
     loop.now_us += 10000;
     pk_upstream_pace(upstream);
     assert_int_equal(w.gone, 2);
+}
+
+static int order[PK_ARRIVALS], norder;
+static struct waiter *sessions;
+
+static void note_order(struct pk_waiter *wait, bool turned_away)
+{
+    assert_false(turned_away);
+    order[norder++] = (int)(PK_CONTAINER(wait, struct waiter, wait) - sessions);
+}
+
+/* Of those who wait, sessions that are held come first, and of these the one whose deadline does. */
+static void the_oldest_deadline_is_first(void **state)
+{
+    static const int64_t due_s[] = {0, 12, 3, 30, 0, 5, 3};
+    static const int expected[] = {2, 6, 5, 1, 3, 0, 4};
+    enum { N = sizeof due_s / sizeof due_s[0] };
+    struct waiter first = {0}, waiting[N] = {0};
+    (void)state;
+    sessions = waiting;
+    norder = 0;
+    pk_waiter_init(&first.wait, count);
+    for (int i = 0; i < PK_ARRIVALS; i++)
+        assert_true(pk_upstream_arrive(upstream, 1, &first.wait, 0));
+    for (int i = 0; i < N; i++) {
+        pk_waiter_init(&waiting[i].wait, note_order);
+        int64_t due_us = due_s[i] != 0 ? loop.now_us + due_s[i] * 1000000 : 0;
+        assert_false(pk_upstream_arrive(upstream, 1, &waiting[i].wait, due_us));
+    }
+    loop.now_us += 10000;
+    pk_upstream_pace(upstream);
+    assert_int_equal(norder, N);
+    assert_memory_equal(order, expected, sizeof expected);
 }
 
 /* Many who arrive at server 1, whose answers take a time. */
@@ -211,7 +244,7 @@ static void enters(struct pk_waiter *wait, bool turned_away)
 {
     struct entrant *e = PK_CONTAINER(wait, struct entrant, wait);
     assert_false(turned_away);
-    if (!pk_upstream_arrive(upstream, 1, wait))
+    if (!pk_upstream_arrive(upstream, 1, wait, 0))
         return;
     e->since_us = loop.now_us;
     on_the_way[ways++] = e;
@@ -267,7 +300,7 @@ static void a_full_queue_is_no_failure(void **state)
     (void)state;
     pk_waiter_init(&w.wait, count);
     for (int i = 0; i < 2; i++)
-        assert_true(pk_upstream_arrive(upstream, 1, &w.wait));
+        assert_true(pk_upstream_arrive(upstream, 1, &w.wait, 0));
     assert_false(pk_upstream_crowded(upstream, 1, since_us));
     loop.now_us += 500000;
     pk_upstream_arrived(upstream, 1, since_us, true);
@@ -308,9 +341,9 @@ static void waiters_go_on_or_elsewhere(void **state)
     assert_true(w[0].gone == 2 && w[0].away == 1);
     s->arriving = PK_ARRIVALS_FIRST;
     for (int i = 0; i < 2; i++)
-        assert_false(pk_upstream_arrive(upstream, 1, &w[i].wait));
+        assert_false(pk_upstream_arrive(upstream, 1, &w[i].wait, 0));
     pk_upstream_failed(upstream, 1, "no connection in time");
-    assert_true(w[0].away == 2 && w[1].away == 1 && pk_list_empty(&s->queue));
+    assert_true(w[0].away == 2 && w[1].away == 1 && pk_entrants_empty(&s->queue));
 }
 
 /* One name, which needs no lookup but when the test gives it addresses; nothing is probed. */
@@ -384,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_client_waits_for, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
         cmocka_unit_test_setup_teardown(few_arrive_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_oldest_deadline_is_first, setup, teardown),
         cmocka_unit_test_setup_teardown(the_window_grows_with_the_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_queue_is_no_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_refuses_gets_half, setup, teardown),

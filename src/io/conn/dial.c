@@ -171,7 +171,7 @@ static void connect_to(struct pk_pair *pair)
 {
     struct pk_pairs *conns = pair->conns;
     struct pk_side *side = &pair->uplink;
-    if (!pk_upstream_arrive(conns->upstream, pair->server, &pair->wait))
+    if (!pk_upstream_arrive(conns->upstream, pair->server, &pair->wait, pair->attach ? pair->due_us : 0))
         return;
     pair->arriving = true;
     pair->begun_us = conns->loop.now_us;
@@ -219,7 +219,7 @@ static void attach(struct pk_pair *pair)
     pk_verdict_wait_any(upstream, &pair->wait);
 }
 
-void pk_dial_attach(struct pk_pair *pair, int64_t lost_us)
+void pk_dial_attach(struct pk_pair *pair, int64_t lost_us, int64_t due_us)
 {
     if (!pair->attach || pair->held_us != lost_us) {
         pair->tried = 0;
@@ -227,6 +227,7 @@ void pk_dial_attach(struct pk_pair *pair, int64_t lost_us)
     }
     pair->attach = true;
     pair->held_us = lost_us;
+    pair->due_us = due_us;
     pk_dial_open(pair);
 }
 

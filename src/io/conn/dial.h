@@ -17,8 +17,8 @@ struct pk_pair;
 
 /* Looks for a server not tried yet; reports PK_UPLINK_FAILED to the core when there is none. */
 void pk_dial_open(struct pk_pair *pair);
-/* The same for a session that is held since lost_us: until a server takes it, or the core gives up. */
-void pk_dial_attach(struct pk_pair *pair, int64_t lost_us);
+/* The same for a session that is held since lost_us, until due_us: until a server takes it, or the core gives up. */
+void pk_dial_attach(struct pk_pair *pair, int64_t lost_us, int64_t due_us);
 /* Has the uplink's server asked whether it serves; reports PK_SERVER_SERVES or PK_SERVER_LOST to the core. */
 void pk_dial_ask(struct pk_pair *pair);
 /* Ends what the uplink is or waits for. */

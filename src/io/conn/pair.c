@@ -483,7 +483,7 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
     if ((flags & PK_UPLINK_OPEN) && update->attach) {
         if (pair->server >= 0 && update->why != PK_CLOSE_NONE)
             pk_server_narrow(&pair->conns->upstream->servers[pair->server]);
-        pk_dial_attach(pair, update->lost_us);
+        pk_dial_attach(pair, update->lost_us, update->due_us);
     } else if (flags & PK_UPLINK_OPEN) {
         pk_place_settle(&pair->place);
         if (pair->server >= 0)

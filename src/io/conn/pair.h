@@ -42,6 +42,7 @@ struct pk_pair {
     int64_t deadline_us;   /* of what it waits for */
     int64_t begun_us;      /* when it took its place among those on their way to the server */
     int64_t held_us; /* since when it has waited for a server that serves, or its own was lost; 0: never */
+    int64_t due_us;  /* with attach: when its client is closed, if no server takes the session up */
     uint64_t tried;  /* bit i: server i has been tried for this client */
     char *answer;    /* of a four-letter word */
     struct pk_saslstep sasl;    /* where exchanges end here */

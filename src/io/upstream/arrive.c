@@ -48,7 +48,7 @@ static void pace(uv_timer_t *timer)
 static void go_later(struct pk_server *s)
 {
     uv_timer_t *timer = &s->upstream->pace;
-    if (s->upstream->closing || pk_list_empty(&s->queue) || !in_window(s) ||
+    if (s->upstream->closing || pk_entrants_empty(&s->queue) || !in_window(s) ||
         uv_is_active((uv_handle_t *)timer))
         return;
     uv_update_time(&s->upstream->loop->uv);
@@ -60,7 +60,7 @@ static void let_in(struct pk_server *s)
 {
     note_time(s);
     while (!s->upstream->closing && in_window(s) && s->begun < PK_ARRIVALS &&
-           pk_waiters_call_one(&s->queue, false))
+           pk_entrants_call_one(&s->queue, s->upstream->loop->now_us))
         continue;
     go_later(s);
 }
@@ -76,7 +76,7 @@ void pk_arrivals_close(struct pk_upstream *upstream)
     uv_close((uv_handle_t *)&upstream->pace, NULL);
 }
 
-bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait)
+bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait, int64_t due_us)
 {
     struct pk_server *s = &upstream->servers[server];
     note_time(s);
@@ -85,7 +85,7 @@ bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_wait
         s->begun++;
         return true;
     }
-    pk_list_add_tail(&s->queue, &wait->list);
+    pk_entrants_add(&s->queue, wait, due_us, upstream->loop->now_us);
     go_later(s);
     return false;
 }
@@ -98,7 +98,7 @@ void pk_upstream_arrived(struct pk_upstream *upstream, int server, int64_t since
         s->heard_us = upstream->loop->now_us;
     if (answered && since_us >= s->begun_us && s->begun > 0)
         s->begun--;
-    if (answered && still_quick(s, upstream->loop->now_us - since_us) && !pk_list_empty(&s->queue))
+    if (answered && still_quick(s, upstream->loop->now_us - since_us) && !pk_entrants_empty(&s->queue))
         s->wider++;
     if (s->arriving == 0)
         s->wider = s->least_us = 0;

@@ -18,8 +18,8 @@ void pk_arrivals_init(struct pk_upstream *upstream);
 void pk_arrivals_close(struct pk_upstream *upstream);
 
 /* Takes a place among those on their way in; false: it waits in the queue, until there is a place or the server will
- * not do. */
-bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait);
+ * not do. due_us: the deadline of a session that is held, 0 for others (entrants.h). */
+bool pk_upstream_arrive(struct pk_upstream *upstream, int server, struct pk_waiter *wait, int64_t due_us);
 /*
  * Gives a place back that was taken at since_us, because the server answered, or without an answer; those of the queue
  * for whom there is room go on. Not from within what a wait calls.

@@ -58,7 +58,7 @@ void pk_upstream_failed(struct pk_upstream *upstream, int server, const char *wh
     struct pk_server *s = &upstream->servers[server];
     pk_server_fail(s, why);
     pk_server_narrow(s);
-    pk_waiters_call(&s->queue, true);
+    pk_entrants_turn_away(&s->queue);
 }
 
 void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close why)
@@ -71,5 +71,5 @@ void pk_upstream_left(struct pk_upstream *upstream, int server, enum pk_close wh
     pk_log(upstream->loop->log, PK_LOG_WARN, PK_LOG_ATTEMPT, NULL, "server %s left for another: %s", s->name,
            pk_log_close_text(why));
     if (why == PK_CLOSE_CONNECT_UNANSWERED)
-        pk_waiters_call(&s->queue, true);
+        pk_entrants_turn_away(&s->queue);
 }

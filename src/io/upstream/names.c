@@ -35,7 +35,7 @@ static bool in_turn(const struct pk_name *name)
 static bool unused(const struct pk_server *server)
 {
     return server->left && pk_list_empty(&server->probes) && server->arriving == 0 &&
-           pk_list_empty(&server->waiters) && pk_list_empty(&server->queue) &&
+           pk_list_empty(&server->waiters) && pk_entrants_empty(&server->queue) &&
            pk_list_empty(&server->questions) && pk_list_empty(&server->asks) &&
            pk_list_empty(&server->asks_next);
 }
@@ -61,7 +61,8 @@ static struct pk_server *find_or_add(struct pk_upstream *upstream, const struct 
     *server = (struct pk_server){.upstream = upstream};
     pk_list_init(&server->probes);
     pk_list_init(&server->waiters);
-    struct pk_list *lists[] = {&server->queue, &server->questions, &server->asks, &server->asks_next};
+    pk_entrants_init(&server->queue);
+    struct pk_list *lists[] = {&server->questions, &server->asks, &server->asks_next};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
     memcpy(&server->address, address, len);
@@ -198,7 +199,7 @@ static void leave(struct pk_server *server)
     while (pk_probe_cancel(&server->probes))
         continue;
     pk_waiters_call(&server->waiters, true);
-    pk_waiters_call(&server->queue, true);
+    pk_entrants_turn_away(&server->queue);
     server->upstream->leaving = true;
 }
 

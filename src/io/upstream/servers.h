@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "io/config/selves.h"
+#include "io/upstream/entrants.h"
 #include "io/upstream/outage.h"
 #include "io/upstream/probe.h"
 #include "io/upstream/resolve.h"
@@ -57,7 +58,7 @@ struct pk_server {
     char mode[PK_STATE_TEXT];      /* "leader", "read-only", empty when it does not tell */
     struct pk_list probes;         /* that run, oldest first */
     struct pk_list waiters;        /* of struct pk_waiter: until a probe has ended */
-    struct pk_list queue;          /* of struct pk_waiter: until fewer are on their way in */
+    struct pk_entrants queue;      /* until fewer are on their way in */
     struct pk_list questions;      /* whether it is lost (verdict.h): the probe that runs, */
     struct pk_list asks;           /* of struct pk_waiter: those for whom it runs, */
     struct pk_list asks_next;      /* and those who came later */
