@@ -268,6 +268,21 @@ def test_gssapi_by_java():
     assert "authenticated as sasl:bob" in both.log()
 
 
+if os.environ.get("ZOOKEEPER_JARS"):
+    def test_java_of_other_releases():
+        """Of each folder RELEASE/jars there, by both mechanisms; by hand, since the jars are fetched."""
+        digest, kerberos = with_digest(), with_kerberos()
+        for release in sorted(os.listdir(os.environ["ZOOKEEPER_JARS"])):
+            jars = os.path.join(os.environ["ZOOKEEPER_JARS"], release, "jars")
+            for name, connect, jvm in (("digest", digest.connect_string, [digest_jaas(), "-Dzookeeper.fips-mode=false"]),
+                                       ("gssapi", f"localhost:{kerberos.port}", alices())):
+                said = clients.java("SaslBeats", connect, f"/m/{name}-{release}", jvm=jvm, jars=jars)
+                assert said == "SaslAuthenticated\nbeat 49 version 49\n", (release, name, said)
+                print(f"{name} with {release}", flush=True)
+
+    test_java_of_other_releases.limit = 300
+
+
 def test_a_ticket_for_another_service_is_refused():
     both = with_kerberos()
     jvm = alices(["-Dzookeeper.server.principal=zookeeper/other@LAB.LOCAL"])

@@ -44,17 +44,16 @@ def java_classes():
     return _built["java"]
 
 
-def java_argv(program, *args, jvm=(), netty=False):
-    """netty: with what the client needs for TLS."""
-    classes = java_classes()
-    jars = JARS + NETTY if netty else JARS
+def java_argv(program, *args, jvm=(), netty=False, jars=None):
+    """netty: with what the client needs for TLS. jars: a folder with a client of another release, in place of Debian's."""
+    path = jars + "/*" if jars else java_classpath(*(JARS + NETTY if netty else JARS))
     return [need("java", "default-jre-headless")] + JVM + list(jvm) + \
-        ["-cp", classes + ":" + java_classpath(*jars), program] + list(args)
+        ["-cp", java_classes() + ":" + path, program] + list(args)
 
 
-def java(program, *args, jvm=(), timeout=60, netty=False):
+def java(program, *args, jvm=(), timeout=60, netty=False, jars=None):
     """Runs a Java program and returns its standard output."""
-    return _run(java_argv(program, *args, jvm=jvm, netty=netty), timeout)
+    return _run(java_argv(program, *args, jvm=jvm, netty=netty, jars=jars), timeout)
 
 
 def zkcli(connect, commands, timeout=60, jvm=(), netty=False):
