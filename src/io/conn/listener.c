@@ -255,19 +255,27 @@ static bool named_at(const struct pk_config *config, size_t i, struct named *nam
     return false;
 }
 
-/* What the configuration says of this address; false when it does not name it. */
-static bool name_of(const struct pk_config *config, const struct pk_hostport *where, struct named *named)
+/* The socket is open at this address. Port 0 is another port for each that is spoken there. */
+static bool is_at(const struct pk_listener *l, const struct named *named)
+{
+    bool alike = l->port.speaks == named->port.speaks && l->port.transport == named->port.transport;
+    return l->where.port == named->where->port && strcmp(l->where.host, named->where->host) == 0 &&
+           (l->where.port != 0 || alike);
+}
+
+/* What the configuration says of its address; false when it does not name it. */
+static bool name_of(const struct pk_config *config, const struct pk_listener *l, struct named *named)
 {
     for (size_t i = 0; named_at(config, i, named); i++)
-        if (named->where->port == where->port && strcmp(named->where->host, where->host) == 0)
+        if (is_at(l, named))
             return true;
     return false;
 }
 
-static bool is_open(const struct pk_listeners *listeners, const struct pk_hostport *where)
+static bool is_open(const struct pk_listeners *listeners, const struct named *named)
 {
     PK_LIST_EACH(node, tmp, &listeners->open)
-        if (at(node)->where.port == where->port && strcmp(at(node)->where.host, where->host) == 0)
+        if (is_at(at(node), named))
             return true;
     return false;
 }
@@ -277,7 +285,7 @@ static enum pk_err open_fresh(struct pk_listeners *listeners, const struct pk_co
     struct named named;
     enum pk_err err = PK_OK;
     for (size_t i = 0; err == PK_OK && named_at(config, i, &named); i++)
-        if (!is_open(listeners, named.where))
+        if (!is_open(listeners, &named))
             err = open_one(listeners, &named);
     return err;
 }
@@ -287,7 +295,7 @@ static enum pk_err keep_inherited(struct pk_listeners *listeners, const struct p
 {
     struct named named;
     PK_LIST_EACH(node, tmp, &listeners->open)
-        if (at(node)->inherited && !name_of(config, &at(node)->where, &named))
+        if (at(node)->inherited && !name_of(config, at(node), &named))
             return cannot_leave(listeners, &at(node)->where);
     return PK_OK;
 }
@@ -419,7 +427,7 @@ void pk_listeners_change(struct pk_listeners *listeners, const struct pk_config 
 {
     struct named named;
     PK_LIST_EACH(node, tmp, &listeners->open)
-        if (name_of(config, &at(node)->where, &named))
+        if (name_of(config, at(node), &named))
             at(node)->port = named.port;
         else
             close_one(at(node));
