@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "io/config/options.h"
+#include "io/config/tlsfiles.h"
 #include "io/doctor/checks.h"
 #include "io/doctor/session.h"
 
@@ -120,7 +121,8 @@ int pk_doctor(int argc, char **argv)
     if (line != NULL && config != NULL) {
         pk_options_read(&options, config, daemon_line(line, argc, argv, &json), line);
         status = options.action == PK_CHECK ? examine(config, json) : options.status;
-        explicit_bzero(&config->auth, sizeof config->auth);
+        pk_tlsfiles_drop(config);
+        pk_config_forget_secrets(config);
     }
     free(config);
     free(line);
