@@ -250,3 +250,20 @@ enum pk_proxy_part pk_proxy_take(struct pk_proxy_header *h, const uint8_t **p, s
         return part;
     return text ? take_v1(h, p, n) : take_v2(h, p, n);
 }
+
+size_t pk_proxy_write(uint8_t *to, enum pk_proxy_family family, const uint8_t *address, uint16_t port)
+{
+    size_t each = family == PK_PROXY_IPV4 ? 4 : family == PK_PROXY_IPV6 ? 16 : 0;
+    size_t addresses = each > 0 ? 2 * each + 4 : 0;
+    memset(to, 0, V2_FIXED + addresses);
+    memcpy(to, v2_start, sizeof v2_start);
+    to[12] = each > 0 ? PROXY : LOCAL;
+    to[13] = each == 4 ? TCP4 : each == 16 ? TCP6 : 0;
+    to[15] = (uint8_t)addresses;
+    memcpy(to + V2_FIXED, address, each);
+    if (each > 0) {
+        to[V2_FIXED + 2 * each] = (uint8_t)(port >> 8);
+        to[V2_FIXED + 2 * each + 1] = (uint8_t)port;
+    }
+    return V2_FIXED + addresses;
+}

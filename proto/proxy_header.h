@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PK_PROXY_MOST = 107 };
+enum { PK_PROXY_MOST = 107, PK_PROXY_WRITTEN = 52 };
 
 enum pk_proxy_family {
     PK_PROXY_LOCAL, /* nobody else's: the address of the connection itself counts */
@@ -40,5 +40,8 @@ enum pk_proxy_part {
 
 /* Moves bytes of p[0..n) into the header, none of what follows it. Not again after anything but PK_PROXY_MORE. */
 enum pk_proxy_part pk_proxy_take(struct pk_proxy_header *header, const uint8_t **p, size_t *n);
+/* Writes a header of version 2 for a client there, without a destination; returns its length, at most
+ * PK_PROXY_WRITTEN. */
+size_t pk_proxy_write(uint8_t *to, enum pk_proxy_family family, const uint8_t *address, uint16_t port);
 
 #endif

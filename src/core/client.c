@@ -11,6 +11,7 @@
 
 #include "core/conn/hold.h"
 #include "core/held.h"
+#include "core/peer/rules.h"
 #include "core/pulse/login.h"
 #include "core/pulse/message.h"
 #include "core/serve/answer.h"
@@ -207,7 +208,8 @@ static size_t missing(const struct pk_backlog *b, size_t n)
 void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     struct pk_backlog *b = &c->backlog;
-    c->heard_us = pk_held_read_us(core);
+    if (pk_rule_is_life(&core->conns, c))
+        c->heard_us = pk_held_read_us(core);
     while (n > 0 && !c->up.ending) {
         size_t done;
         if (pk_backlog_waiting(b) == 0) {
@@ -244,7 +246,7 @@ static void finish(struct core *core, struct pk_client *c)
     if (has_whole_frame(core, c) || c->queue.depth > 0 || c->pending != NULL || c->job != NULL ||
         pk_login_waits(c))
         return;
-    if (!pk_flush_client(&core->sync, c) || pk_awaited_any(&c->up.awaited) || c->up.out.bytes > 0)
+    if (!pk_flush_client(&core->sync, c) || pk_awaited_any(&c->up.awaited) || pk_uplink_unsent(&c->up) > 0)
         return;
     pk_conn_close(&core->conns, &c->up,
                   c->state == PK_CLIENT_GONE ? PK_CLOSE_CLIENT_LEFT
@@ -273,7 +275,7 @@ void pk_client_run(struct core *core, struct pk_client *c)
 void pk_client_eof(struct core *core, struct pk_client *c)
 {
     if (c->state == PK_CLIENT_HANDSHAKE || c->state == PK_CLIENT_LAST) {
-        pk_out_drop(&core->conns.out, &c->out);
+        pk_client_out_drop(&core->conns, c);
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_CLIENT_LEFT);
         pk_conn_changed(&core->conns, &c->up);
         return;
@@ -286,7 +288,7 @@ void pk_client_eof(struct core *core, struct pk_client *c)
     pk_token_forget(&core->sync, c);
     if (pk_login_waits(c))
         pk_login_forget(core->mem, c);
-    pk_out_drop(&core->conns.out, &c->out);
+    pk_client_out_drop(&core->conns, c);
     pk_client_wake(&core->conns, c);
 }
 
@@ -309,12 +311,12 @@ bool pk_client_wants(const struct core *core, const struct pk_client *c)
 {
     if (c->state == PK_CLIENT_HANDSHAKE)
         return true;
-    if (c->kind == PK_KIND_LANE)
-        return false;
+    if (c->kind == PK_KIND_LANE || c->kind == PK_KIND_LINK)
+        return c->kind == PK_KIND_LINK && c->state == PK_CLIENT_OPEN;
     if (c->state != PK_CLIENT_OPEN || core->conns.draining || c->leaving || c->resting)
         return false;
-    if (c->out.bytes > core->conns.limits.client_high_water ||
-        c->up.out.bytes > core->conns.limits.uplink_high_water)
+    if (pk_client_unsent(c) > core->conns.limits.client_high_water ||
+        pk_uplink_unsent(&c->up) > core->conns.limits.uplink_high_water)
         return false;
     return !c->blocked || pk_backlog_waiting(&c->backlog) < READ_AHEAD;
 }

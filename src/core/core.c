@@ -13,7 +13,9 @@
 #include "core/client.h"
 #include "core/conn/hold.h"
 #include "core/end.h"
+#include "core/group.h"
 #include "core/held.h"
+#include "core/mount_begin.h"
 #include "core/pulse/lane.h"
 #include "core/pulse/login.h"
 #include "core/serve/token.h"
@@ -38,7 +40,7 @@ static struct pk_limits limits_of(const struct core_config *config)
                               .uplink_high_water = config->uplink_high_water,
                               .max_parked = config->max_parked,
                               .handshake_us = config->handshake_us,
-                              .hold = config->hold,
+                              .hold = config->hold || config->group != NULL,
                               .hold_watches = config->hold_watches > 0 ? config->hold_watches : HOLD_WATCHES,
                               .hash_seed = config->hash_seed};
 }
@@ -67,6 +69,8 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     core->conns.nmounts = (uint8_t)core->store.nmounts;
     if (err == PK_OK)
         err = core_auth_set(core, config->auths, config->nauths);
+    if (err == PK_OK && config->group != NULL)
+        err = pk_member_new(&core->member, &core->sync, config->group);
     if (err == PK_OK)
         err = pk_pacemaker_init(&core->pacemaker, &core->sync, config->pacemaker, config->max_message,
                                 config->login);
@@ -82,12 +86,13 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
-    core->store.tap.hear = NULL;
+    core->store.tap = (struct pk_tap){NULL};
     pk_lanes_drop(&core->pacemaker);
     for (uint32_t i = 0; i < core->conns.nslots; i++)
         if (core->conns.slots[i] != NULL)
             pk_end_free(core, core->conns.slots[i]);
     pk_cached_drop_all(&core->sync);
+    pk_member_free(core->member);
     pk_sync_drop(&core->sync);
     pk_conns_drop(&core->conns);
     pk_store_drop(&core->store);
@@ -101,6 +106,7 @@ static enum pk_err open_client(struct core *core, int64_t now_us, enum pk_client
     struct pk_client *c = pk_client_new(&core->conns, kind);
     if (c == NULL)
         return PK_ENOMEM;
+    c->came = core->conns.gates != NULL ? core->conns.gates->asked : 0;
     *out = c->up.id;
     return PK_OK;
 }
@@ -153,26 +159,26 @@ void core_uplink_release(struct core *core, struct pk_id id, uint16_t release)
 
 static void beats_out(struct core *core, struct pk_client *c)
 {
-    if (c->beats == 0 || c->out.bytes > 0)
+    if (c->beats == 0 || pk_client_unsent(c) > 0)
         return;
     pk_histogram_add(&core->beat_latency, core->conns.now_us - c->beats_us, c->beats);
     c->beats = 0;
 }
 
-static size_t take_out(struct core *core, struct pk_out *out, size_t n)
+static void take_out(struct core *core, struct pk_out *out, size_t n)
 {
     pk_out_sent(&core->conns.out, out, n < out->bytes ? n : out->bytes);
-    return out->bytes;
 }
 
 /* Output that went out whole changes nothing that the driver should hear of, unless it had held reading back. */
 static void client_sent(struct core *core, struct pk_client *c, size_t n)
 {
     size_t high_water = core->conns.limits.client_high_water;
-    bool pressed = c->out.bytes > high_water;
-    size_t left = take_out(core, &c->out, n);
+    bool pressed = pk_client_unsent(c) > high_water;
+    take_out(core, &c->out, n);
+    size_t left = pk_client_unsent(c);
     beats_out(core, c);
-    if (pressed || left > 0 || c->state == PK_CLIENT_LAST)
+    if (pressed || c->out.bytes > 0 || c->state == PK_CLIENT_LAST)
         pk_conn_changed(&core->conns, &c->up);
     if (left <= high_water / 2 && (c->blocked || c->queue.locals > 0))
         pk_client_wake(&core->conns, c);
@@ -181,8 +187,9 @@ static void client_sent(struct core *core, struct pk_client *c, size_t n)
 static void uplink_sent(struct core *core, struct pk_uplink *u, size_t n)
 {
     struct pk_client *c = u->client;
-    bool pressed = u->out.bytes > core->conns.limits.uplink_high_water;
-    if (take_out(core, &u->out, n) > 0 || pressed)
+    bool pressed = pk_uplink_unsent(u) > core->conns.limits.uplink_high_water;
+    take_out(core, &u->out, n);
+    if (u->out.bytes > 0 || pressed)
         pk_conn_changed(&core->conns, u);
     if (c != NULL && (c->blocked || c->leaving || c->state == PK_CLIENT_GONE || core->conns.draining))
         pk_client_wake(&core->conns, c);
@@ -238,7 +245,9 @@ static void step_client(struct core *core, struct pk_client *c, const struct pk_
         client_sent(core, c, event->len);
         return;
     }
-    if (event->type == PK_CLIENT_EOF)
+    if (c->kind == PK_KIND_LINK)
+        pk_group_link(core, c, event);
+    else if (event->type == PK_CLIENT_EOF)
         pk_client_eof(core, c);
     else if (event->type == PK_CLIENT_LEAVE)
         pk_client_leave(core, c);
@@ -261,6 +270,11 @@ static void step_server(struct core *core, struct pk_client *c, const struct pk_
 
 static void step_uplink(struct core *core, struct pk_uplink *u, const struct pk_event *event)
 {
+    if (u->group && event->type != PK_UPLINK_SENT) {
+        pk_group_uplink(core, u, event);
+        pk_conn_changed(&core->conns, u);
+        return;
+    }
     switch (event->type) {
     case PK_UPLINK_READY:
         if (u->client == NULL || !pk_held_late(core, u->client))
@@ -312,12 +326,18 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
         break;
     case PK_TICK:
         pk_times_up(core);
+        pk_mounts_tick(core);
+        pk_group_tick(core);
         break;
     case PK_RELEASE:
         pk_handover_all(&core->sync);
         break;
     case PK_DRAIN:
         drain(core);
+        break;
+    case PK_HANDOVER:
+        if (core->member != NULL)
+            pk_member_hand_over(core->member);
         break;
     default:
         step_conn(core, id, event);
@@ -329,6 +349,8 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
     if (core->conns.draining)
         pk_lanes_drain(&core->pacemaker);
     pk_flush_hurried(&core->sync);
+    pk_end_marked(core);
+    pk_group_step(core);
     pk_end_marked(core);
     pk_service_step(&core->sync);
     pk_end_marked(core);
@@ -345,12 +367,21 @@ static void finish_current(struct core *core)
     bool kept = c == NULL || pk_out_keep(&core->conns.out, &c->out) == PK_OK;
     if (!kept || pk_out_keep(&core->conns.out, &u->out) != PK_OK) {
         if (c != NULL)
-            pk_out_drop(&core->conns.out, &c->out);
+            pk_client_out_drop(&core->conns, c);
         pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
         pk_end_marked(core);
     }
     if (c != NULL ? c->want_close : u->closed)
         pk_end_free(core, u);
+}
+
+/* Where a connection to another member is to lead. */
+static void fill_way(const struct core *core, const struct pk_uplink *u, struct pk_update *update)
+{
+    const struct pk_member *m = core->member;
+    update->address = u->address != NULL ? u->address : m->before_address;
+    update->epoch = m->before_epoch;
+    update->silent_us = u->client != NULL ? core->conns.now_us - u->client->heard_us : 0;
 }
 
 static void fill_uplink(struct core *core, struct pk_uplink *u, struct pk_update *update)
@@ -361,6 +392,8 @@ static void fill_uplink(struct core *core, struct pk_uplink *u, struct pk_update
         update->flags |= PK_UPLINK_OPEN | (u->why != PK_CLOSE_NONE ? PK_UPLINK_CLOSE : 0);
     if (u->want_ask)
         update->flags |= PK_UPLINK_ASK;
+    if (u->where != PK_TO_ENSEMBLE)
+        fill_way(core, u, update);
     update->attach = u->client != NULL && u->client->hold != NULL;
     update->lost_us = update->attach ? u->client->hold->lost_us : 0;
     update->due_us = update->attach ? u->client->hold->deadline_us : 0;
@@ -374,14 +407,14 @@ static void fill_uplink(struct core *core, struct pk_uplink *u, struct pk_update
 static void fill_client(struct core *core, struct pk_client *c, struct pk_update *update)
 {
     if (c->state == PK_CLIENT_GONE || c->kind == PK_KIND_LANE)
-        pk_out_drop(&core->conns.out, &c->out);
+        pk_client_out_drop(&core->conns, c);
     update->nclient = pk_out_iov(&c->out, update->client, PK_UPDATE_IOV);
     if (update->nclient > 0)
         update->flags |= PK_CLIENT_OUT;
     update->read_client = pk_client_wants(core, c);
     if (pk_token_take(c, &update->sasl) || pk_login_take(c, &update->sasl))
         update->flags |= PK_SASL_STEP;
-    if (c->state != PK_CLIENT_LAST || c->out.bytes > 0)
+    if (c->state != PK_CLIENT_LAST || pk_client_unsent(c) > 0)
         return;
     c->want_close = true;
     update->flags |= PK_CLIENT_CLOSE;
@@ -397,6 +430,7 @@ static void fill_update(struct core *core, struct pk_uplink *u, struct pk_update
     struct pk_client *c = u->client;
     update->flags = 0;
     update->why = (enum pk_close)u->why;
+    update->where = (enum pk_where)u->where;
     update->service = c == NULL || c->kind == PK_KIND_LANE;
     fill_uplink(core, u, update);
     if (c != NULL) {
@@ -415,6 +449,8 @@ bool core_next(struct core *core, struct pk_id *id, struct pk_update *update)
     struct pk_conns *conns = &core->conns;
     finish_current(core);
     if (pk_list_empty(&conns->changed)) {
+        if (conns->gates != NULL)
+            pk_gates_keep(conns);
         pk_out_end_turn(&conns->out);
         return false;
     }

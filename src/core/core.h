@@ -28,6 +28,8 @@
 #include "core/conn/close.h"
 #include "core/conn/log_event.h"
 #include "core/conn/sasl.h"
+#include "core/conn/where.h"
+#include "core/peer/group.h"
 #include "core/store/mount.h"
 #include "core/store/stats.h"
 #include "core/sync/auth.h"
@@ -42,7 +44,7 @@ enum pk_event_type {
     PK_CLIENT_SENT,    /* len bytes of the client's output have been taken by the kernel */
     PK_CLIENT_SASL, /* answers PK_SASL_STEP: how sasl goes on; bytes, len: our token, NULL for the null one */
     PK_UPLINK_READY, /* the connection asked for with PK_UPLINK_OPEN is up; len: the server's number, for figures */
-    PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink */
+    PK_UPLINK_FAILED, /* every server has been tried for this client; there will be no uplink. refused */
     PK_UPLINK_BYTES,  /* as PK_CLIENT_BYTES */
     PK_UPLINK_EOF, /* the uplink closed or broke after PK_UPLINK_READY; no uplink event follows but a new READY */
     PK_UPLINK_LEAVE,  /* the uplink's server is to be left for another, when nothing is in flight there */
@@ -51,9 +53,11 @@ enum pk_event_type {
     PK_UPLINK_SENT,   /* as PK_CLIENT_SENT */
     PK_CONTINUE,      /* id is ignored: go on with what a budget left over (core_pending) */
     PK_TICK,          /* id is ignored: time has passed; at least twice a second */
-    PK_RELEASE, /* id is ignored: every mount goes to mode relay, what is held to the ensemble, as fast as it
+    PK_RELEASE,  /* id is ignored: every mount goes to mode relay, what is held to the ensemble, as fast as it
                          takes it (core_left) */
-    PK_DRAIN,   /* id is ignored: finish what has been received, then close every connection */
+    PK_DRAIN,    /* id is ignored: finish what has been received, then close every connection */
+    PK_HANDOVER, /* id is ignored: another member of the group is to be primary; PK_DRAIN follows when
+                         core_handed_over, or after 2 s */
 };
 
 struct pk_event {
@@ -64,6 +68,7 @@ struct pk_event {
     int64_t now_us;  /* monotonic, microseconds; taken once per read batch */
     int64_t wall_ms; /* Unix time, milliseconds: only for ctime and mtime */
     int64_t zxid;
+    bool refused; /* with PK_UPLINK_FAILED of an uplink to a member: its port refuses connections */
 };
 
 enum { PK_UPDATE_IOV = 16 };
@@ -92,6 +97,11 @@ struct pk_update {
     int64_t lost_us;
     int64_t
         due_us; /* the client is closed then: of those that wait for a server, the one with the least is first */
+    /* With PK_UPLINK_OPEN: where to; of a member the address, borrowed until the update after this one, and with
+     * PK_TO_MEMBER_RELAY the epoch of the primary that is meant and how long ago the client was last heard. */
+    enum pk_where where;
+    const char *address;
+    int64_t epoch, silent_us;
     bool service; /* a session of ours: it has an uplink and no client, and appears with PK_UPLINK_OPEN */
     enum pk_close why;   /* with PK_CLIENT_CLOSE, or with PK_UPLINK_OPEN why the one before was given up */
     char four_letter[5]; /* with PK_FOUR_LETTER, null-terminated */
@@ -118,6 +128,7 @@ struct core_config {
     enum core_login
         login;       /* how they log in; what their tokens are answered with the driver says (PK_SASL_STEP) */
     bool sasl_ended; /* the driver answers clients' SASL tokens (PK_SASL_STEP), not the ensemble */
+    const struct core_group *group; /* of which we are a member; NULL none. Then now_us counts suspension */
 };
 
 /* Makes a core. The memory seam must outlive it. PK_ENOMEM, or PK_EINVAL for a mount that may not be one, or when
@@ -131,6 +142,14 @@ void core_free(struct core *core);
 enum pk_err core_open(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
 /* The same for one that speaks Pacemaker's protocol; config.pacemaker says where its pulses are. */
 enum pk_err core_open_pacemaker(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
+/* Another member's link, that has proved the group's secret to the driver; PK_EINVAL: there is no group. */
+enum pk_err core_open_link(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
+/*
+ * A standby's client, relayed to us (core_client_address follows, as for any client). epoch: of the primary that it
+ * means; silent_us: how long ago its client was last heard. PK_EINVAL: we are not that primary, close it.
+ */
+enum pk_err core_open_relayed(struct core *core, int64_t now_us, int64_t epoch, int64_t silent_us,
+                              struct pk_id *out) PK_NODISCARD;
 /* There is a mount for them. */
 bool core_has_pacemaker(const struct core *core);
 /* Where a client comes from, in network order, 4 or 16 bytes: for identities of the scheme ip. */
@@ -209,6 +228,15 @@ double core_beat_sum_us(const struct core *core);
 const struct pk_latency *core_relay_times(const struct core *core, unsigned server, bool writes);
 /* What was answered below the i-th mount; beyond the last what was outside all of them. */
 const struct pk_tally *core_tally(const struct core *core, size_t i);
+
+/* Of the group; false when there is none. */
+bool core_group_info(const struct core *core, struct core_group_info *info);
+/* The i-th other member that has a link with us; false beyond the last. */
+bool core_group_member(const struct core *core, size_t i, struct core_member_info *info);
+/* How long answers waited for copies, in microseconds at a quantile (0..1), 0 if none did. */
+int64_t core_copy_wait(const struct core *core, double quantile);
+/* After PK_HANDOVER: nothing is left to be done. True at once where there is no group, or nobody to take over. */
+bool core_handed_over(const struct core *core);
 
 struct core_mount_info {
     const char *path;

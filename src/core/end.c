@@ -9,6 +9,8 @@
 #include "core/end.h"
 
 #include "core/conn/hold.h"
+#include "core/group.h"
+#include "core/peer/copies.h"
 #include "core/pulse/job.h"
 #include "core/pulse/lane.h"
 #include "core/pulse/login.h"
@@ -114,7 +116,8 @@ static void end_uplink(struct core *core, struct pk_uplink *u)
     pk_promote_left(&core->sync, u);
     pk_blob_unref(core->mem, u->in.frame);
     u->in = (struct pk_incoming){0};
-    pk_out_drop(&core->conns.out, &u->out);
+    pk_uplink_out_drop(&core->conns, u);
+    u->waits_way = false;
     if (u->state == PK_UPLINK_HANDSHAKE || u->state == PK_UPLINK_UP)
         core->stats.uplinks--;
     if (u->state != PK_UPLINK_NONE && u->state != PK_UPLINK_LOST)
@@ -137,6 +140,9 @@ static void leave_session(struct core *core, struct pk_uplink *u)
 static void end_client(struct core *core, struct pk_client *c)
 {
     bool gone = c->state == PK_CLIENT_GONE;
+    if (c->link != NULL)
+        pk_copies_link_ended(core->member, c->link);
+    c->link = NULL;
     pk_client_move(c, PK_CLIENT_LAST);
     PK_LIST_EACH(at, tmp, &c->queue.entries)
         pk_answer_lost(&core->sync, &c->up, PK_CONTAINER(at, struct pk_entry, client));
@@ -151,8 +157,10 @@ static void end_client(struct core *core, struct pk_client *c)
     pk_hold_wipe(&core->conns, c);
     pk_writeback_client_ends(&core->sync, c);
     leave_session(core, &c->up);
+    if (pk_group_forbids(&c->up)) /* what waits at the gate is not ours to say any more */
+        pk_gate_drop(&core->conns, &c->gate);
     if (gone || c->up.why == PK_CLOSE_FOUR_LETTER)
-        pk_out_drop(&core->conns.out, &c->out);
+        pk_client_out_drop(&core->conns, c);
 }
 
 static void tear_down(struct core *core, struct pk_uplink *u)
@@ -163,7 +171,9 @@ static void tear_down(struct core *core, struct pk_uplink *u)
     if (u->client != NULL)
         end_client(core, u->client);
     end_uplink(core, u);
-    if (u->client == NULL)
+    if (u->group)
+        pk_group_uplink_ended(core, u);
+    else if (u->client == NULL)
         pk_service_ended(&core->sync, u);
     pk_list_del(&u->timed);
     u->timed_us = core->conns.now_us;

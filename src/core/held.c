@@ -9,6 +9,7 @@
 #include "core/held.h"
 
 #include "core/conn/hold.h"
+#include "core/peer/link.h"
 #include "core/serve/attach.h"
 #include "core/session.h"
 
@@ -45,6 +46,11 @@ static void ask(struct core *core, struct pk_client *c)
 {
     c->hold->asked = true;
     c->hold->asked_us = core->conns.now_us;
+    if (c->up.where == PK_TO_MEMBER_RELAY) {
+        c->hold->question = pk_link_ask(core->member);
+        core->member->wishes |= PK_WISH_SERVED;
+        return;
+    }
     c->up.want_ask = true;
     pk_conn_changed(&core->conns, &c->up);
 }
@@ -84,7 +90,7 @@ static bool may_attach(const struct core *core, struct pk_client *c)
     struct pk_hold *h = c->hold;
     bool was_ripe = h->ripe;
     h->ripe = shows_life(core, c);
-    return h->ripe && was_ripe && !h->yields;
+    return h->ripe && was_ripe && !h->yields && core->conns.way != PK_WAY_NONE;
 }
 
 static void attach(struct core *core, struct pk_client *c)
@@ -100,8 +106,7 @@ static void attach(struct core *core, struct pk_client *c)
     c->hold->asked = false;
     u->zxid = 0;
     u->why = PK_CLOSE_NONE;
-    u->want_open = true;
-    pk_conn_changed(&core->conns, u);
+    pk_uplink_want_open(&core->conns, u);
 }
 
 /* The server is lost: pings are answered from here on, and what memory can. */
@@ -111,7 +116,7 @@ static void begin_waiting(struct core *core, struct pk_client *c)
     pk_hold_pongs(&core->conns, c);
     pk_client_wake(&core->conns, c);
     c->hold->ripe = heard_lately(core, c) && !c->up.ending && !c->hold->yields;
-    if (c->hold->ripe)
+    if (c->hold->ripe && core->conns.way != PK_WAY_NONE)
         attach(core, c);
 }
 
@@ -272,6 +277,78 @@ static void withdraw(struct core *core, struct pk_client *c)
     pk_uplink_move(u, PK_UPLINK_NONE);
     u->want_close = true;
     pk_hold_move(&core->conns, c->hold, PK_HOLD_WAITING);
+}
+
+void pk_held_failed(struct core *core, struct pk_uplink *u, enum pk_close why)
+{
+    struct pk_client *c = u->client;
+    if (c != NULL && c->hold != NULL && c->hold->state == PK_HOLD_ATTACHING && !u->ending)
+        withdraw(core, c);
+    else
+        pk_conn_close(&core->conns, u, why);
+}
+
+/* The uplink of a client that is up. */
+static void leave_now(struct core *core, struct pk_client *c)
+{
+    struct pk_conns *conns = &core->conns;
+    enum pk_close why = pk_hold_forbidden(conns, c);
+    if (c->pending != NULL || !may_be_held(core, c))
+        why = PK_CLOSE_NOT_PRIMARY;
+    if (why == PK_CLOSE_NONE && !has_hold(core, c))
+        why = PK_CLOSE_NO_MEMORY;
+    if (why != PK_CLOSE_NONE) {
+        pk_conn_close(conns, &c->up, why);
+        return;
+    }
+    c->up.want_close = true;
+    c->hold->leave_us = 0;
+    detach(core, c, PK_HOLD_WAITING);
+    begin_waiting(core, c);
+}
+
+void pk_held_regroup(struct core *core, struct pk_client *c)
+{
+    struct pk_uplink *u = &c->up;
+    if (u->ending)
+        return;
+    if (u->state == PK_UPLINK_UP) {
+        leave_now(core, c);
+    } else if (c->hold == NULL) {
+        bool open = !u->waits_way;
+        pk_session_abandon(core, u);
+        pk_uplink_move(u, PK_UPLINK_OPENING);
+        pk_uplink_want_open(&core->conns, u);
+        u->want_close = open;
+    } else if (c->hold->state == PK_HOLD_ATTACHING) {
+        withdraw(core, c);
+    } else if (c->hold->state == PK_HOLD_DOUBTED) {
+        c->hold->asked = false;
+        pk_hold_move(&core->conns, c->hold, PK_HOLD_WAITING);
+        begin_waiting(core, c);
+    }
+}
+
+void pk_held_ways(struct core *core)
+{
+    PK_LIST_EACH(at, tmp, &core->conns.held) {
+        struct pk_client *c = PK_CONTAINER(at, struct pk_hold, list)->client;
+        if (!c->up.ending && c->hold->state == PK_HOLD_WAITING && may_attach(core, c))
+            attach(core, c);
+    }
+}
+
+void pk_held_link(struct core *core)
+{
+    const struct pk_link *l = core->member->link;
+    bool lost = l == NULL || l->u->ending || l->goodbye || l->state < PK_LINK_RELAYING;
+    PK_LIST_EACH(at, tmp, &core->conns.held) {
+        struct pk_hold *h = PK_CONTAINER(at, struct pk_hold, list);
+        if (!h->asked || h->client->up.where != PK_TO_MEMBER_RELAY)
+            continue;
+        if (lost || l->answered >= h->question)
+            pk_held_server(core, h->client, !lost, 0);
+    }
 }
 
 void pk_held_yield(struct core *core, struct pk_client *c)

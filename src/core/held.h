@@ -17,6 +17,14 @@ void pk_held_server(struct core *core, struct pk_client *c, bool serves, int64_t
 void pk_held_leave(struct core *core, struct pk_client *c);
 /* The connect response of another server. */
 void pk_held_response(struct core *core, struct pk_client *c, const struct pk_connect_response *res);
+/* The primary of the group does not take the client of an uplink that opens: one that is held waits. */
+void pk_held_failed(struct core *core, struct pk_uplink *u, enum pk_close why);
+/* Its uplink is left, because the way has changed: held from now on, when it may be, else closed. */
+void pk_held_regroup(struct core *core, struct pk_client *c);
+/* There is a way (again). */
+void pk_held_ways(struct core *core);
+/* What the link says of the primary: doubts are resolved. */
+void pk_held_link(struct core *core);
 /* Another client takes this one's session up: it makes no attempt any more. */
 void pk_held_yield(struct core *core, struct pk_client *c);
 /* A server was found for its attach: true when the client has fallen silent meanwhile, and there is none for now. */

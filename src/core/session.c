@@ -50,7 +50,7 @@ void pk_session_request(struct core *core, struct pk_client *c, const struct pk_
     }
     pk_client_move(c, PK_CLIENT_OPEN);
     pk_uplink_move(&c->up, PK_UPLINK_OPENING);
-    c->up.want_open = true;
+    pk_uplink_want_open(&core->conns, &c->up);
     c->emitted_zxid = c->shown_zxid = req.last_zxid_seen > 0 ? req.last_zxid_seen : 0;
     if (req.session_id != 0)
         yield(core, req.session_id);
@@ -84,17 +84,21 @@ void pk_session_abandon(struct core *core, struct pk_uplink *u)
         core->stats.uplinks--;
     pk_blob_unref(core->mem, u->in.frame);
     u->in = (struct pk_incoming){0};
-    pk_out_drop(&core->conns.out, &u->out);
+    pk_uplink_out_drop(&core->conns, u);
     pk_list_del(&u->timed);
-    u->want_open = false;
+    u->want_open = u->waits_way = false;
     pk_conn_changed(&core->conns, u);
 }
 
 void pk_session_elsewhere(struct core *core, struct pk_uplink *u, enum pk_close why)
 {
+    if (u->where == PK_TO_MEMBER_RELAY) { /* the primary has tried them all */
+        pk_held_failed(core, u, why);
+        return;
+    }
     pk_session_abandon(core, u);
     pk_uplink_move(u, PK_UPLINK_OPENING);
-    u->want_open = true;
+    pk_uplink_want_open(&core->conns, u);
     u->why = (uint8_t)why;
 }
 
@@ -128,7 +132,8 @@ static void enter(struct core *core, struct pk_uplink *u, int64_t session_id)
 static bool pass_on(struct core *core, struct pk_client *c, const struct pk_frame *f)
 {
     c->sent++;
-    if (c->state != PK_CLIENT_GONE && pk_out_copy(&core->conns.out, &c->out, f->p, f->len) != PK_OK) {
+    if (c->state != PK_CLIENT_GONE &&
+        pk_out_copy(&core->conns.out, pk_client_out(&core->conns, c, PK_ON_ORDER), f->p, f->len) != PK_OK) {
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
         return false;
     }
@@ -159,6 +164,10 @@ void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk
     pk_list_del(&u->timed);
     u->why = PK_CLOSE_NONE;
     pk_uplink_move(u, PK_UPLINK_UP);
+    if (u->client != NULL)
+        u->client->up_us = core->conns.now_us;
+    if (u->client != NULL && core->conns.gates != NULL)
+        u->client->came = core->conns.gates->asked;
     pk_conn_changed(&core->conns, u);
     if (u->client != NULL && u->client->hold != NULL) {
         forget_request(core, u);

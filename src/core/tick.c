@@ -8,7 +8,6 @@
 #include "core/tick.h"
 
 #include "core/held.h"
-#include "core/mounts.h"
 #include "core/pulse/lane.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
@@ -90,7 +89,7 @@ static void check_closing(struct core *core)
         if (conns->now_us - u->timed_us < LINGER_US)
             break;
         if (u->client != NULL)
-            pk_out_drop(&conns->out, &u->client->out);
+            pk_client_out_drop(conns, u->client);
         pk_conn_changed(conns, u);
     }
 }
@@ -117,7 +116,6 @@ void pk_times_up(struct core *core)
     pk_held_tick(core);
     check_closing(core);
     pk_lanes_tick(&core->pacemaker);
-    pk_mounts_tick(core);
     pk_store_age(&core->store, now_us, core->keep_promoted_us);
     pk_cached_age(&core->sync, core->keep_promoted_us);
 }

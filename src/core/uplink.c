@@ -46,7 +46,8 @@ static void take_ping(struct core *core, struct pk_uplink *u, const struct pk_fr
         if (r.zxid > c->shown_zxid && pk_zxid_plausible(r.zxid))
             c->shown_zxid = r.zxid;
         c->sent++;
-        if (pk_out_copy(&core->conns.out, &c->out, f->p, f->len) != PK_OK)
+        if (pk_out_copy(&core->conns.out, pk_client_out(&core->conns, c, PK_ON_NOTHING), f->p, f->len) !=
+            PK_OK)
             pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
         pk_conn_changed(&core->conns, u);
     }
@@ -97,10 +98,11 @@ static bool identify(struct core *core, struct pk_uplink *u, const uint8_t *head
 static void begin_pass(struct core *core, struct pk_uplink *u, struct pk_entry *e, const struct pk_reply *r)
 {
     struct pk_client *c = u->client;
+    enum pk_depends depends = pk_answer_depends(e);
     u->in.mode = PK_IN_PASS;
     pk_answer_passes(&core->sync, c, e, r);
-    if (c->state != PK_CLIENT_GONE &&
-        pk_out_copy(&core->conns.out, &c->out, u->in.head, u->in.nhead) != PK_OK)
+    if (c->state != PK_CLIENT_GONE && pk_out_copy(&core->conns.out, pk_client_out(&core->conns, c, depends),
+                                                  u->in.head, u->in.nhead) != PK_OK)
         pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
     pk_conn_changed(&core->conns, u);
 }
@@ -172,7 +174,7 @@ static size_t continue_frame(struct core *core, struct pk_uplink *u, const uint8
     if (u->in.mode == PK_IN_COLLECT)
         err = collect(core, u, p, some);
     else if (u->client->state != PK_CLIENT_GONE)
-        err = pk_out_borrow(&core->conns.out, &u->client->out, p, some);
+        err = pk_out_borrow(&core->conns.out, pk_client_out(&core->conns, u->client, PK_ON_ORDER), p, some);
     if (err != PK_OK) {
         pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
         return some;
@@ -260,7 +262,11 @@ void pk_uplink_eof(struct core *core, struct pk_uplink *u)
 
 void pk_uplink_failed(struct core *core, struct pk_uplink *u)
 {
-    pk_conn_close(&core->conns, u, u->why != PK_CLOSE_NONE ? (enum pk_close)u->why : PK_CLOSE_NO_UPSTREAM);
+    enum pk_close why = u->why != PK_CLOSE_NONE ? (enum pk_close)u->why : PK_CLOSE_NO_UPSTREAM;
+    if (u->where == PK_TO_MEMBER_RELAY)
+        pk_held_failed(core, u, why);
+    else
+        pk_conn_close(&core->conns, u, why);
 }
 
 bool pk_uplink_wants(const struct core *core, const struct pk_uplink *u)
@@ -270,5 +276,6 @@ bool pk_uplink_wants(const struct core *core, const struct pk_uplink *u)
         return false;
     if (c != NULL && c->resting)
         return false;
-    return c == NULL || c->state == PK_CLIENT_GONE || c->out.bytes <= core->conns.limits.client_high_water;
+    return c == NULL || c->state == PK_CLIENT_GONE ||
+           pk_client_unsent(c) <= core->conns.limits.client_high_water;
 }

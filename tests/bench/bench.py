@@ -16,6 +16,7 @@ import time
 
 import beats
 import ensemble
+import pair
 import relays
 import replay
 import rig
@@ -26,7 +27,7 @@ from table import Table
 
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
-    store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, replay.replay, replay.pulses)}
+    store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, pair.pair, replay.replay, replay.pulses)}
 ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
 
 

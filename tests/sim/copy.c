@@ -100,7 +100,7 @@ void sim_copy_start(struct sim_copy *copy, struct core *core, const struct core_
     pk_store_init(&copy->store, &copy->mem.mem, &copy->stats, 11, sizeof(struct pk_cached));
     for (size_t i = 0; i < config->nmounts; i++)
         assert_int_equal(pk_store_add_mount(&copy->store, &config->mounts[i]), PK_OK);
-    core_tap(core, &(struct pk_tap){heard, copy});
+    core_tap(core, &(struct pk_tap){heard, copy, NULL});
 }
 
 void sim_copy_free(struct sim_copy *copy)

@@ -316,6 +316,8 @@ static void a_missing_kind_is_found(void **state)
     (void)state;
     for (int kind = 0; kind < PK_CHANGE_KINDS; kind++) {
         uint64_t seed = 1;
+        if (kind == PK_CHANGE_SENT) /* says how a value is on its way: the value stays as it is */
+            continue;
         while (seed < ROUNDS && history(seed, kind) == NULL)
             seed++;
         if (seed == ROUNDS)

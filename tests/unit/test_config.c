@@ -8,6 +8,7 @@
 
 #include "io/config/check.h"
 #include "io/config/file.h"
+#include "io/config/group.h"
 #include "io/config/mounts.h"
 #include "io/config/stormyaml.h"
 #include "io/config/tlsfiles.h"
@@ -107,6 +108,53 @@ static void sample_is_the_defaults(void **state)
         fail_msg("the sample does not show %s", key);
 #include "io/config/config.def"
 #undef X
+}
+
+/* The whole is refused, for this reason. */
+static void unfit(const char *text, const char *why)
+{
+    good(text);
+    assert_int_equal(pk_config_check(&config, &error), PK_EINVAL);
+    if (strstr(error.text, why) == NULL)
+        fail_msg("expected \"%s\" in: %s", why, error.text);
+}
+
+static void a_group(void **state)
+{
+    (void)state;
+    good("upstream: a:1\ngroup: {name: blue-2_B, listen: 'host1:2190', secret-file: /s, buffer: 1MiB}\n");
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+    assert_true(pk_group_configured(&config));
+    assert_string_equal(config.group_name, "blue-2_B");
+    assert_string_equal(config.group_listen, "host1:2190");
+    assert_int_equal(config.group_buffer, 1 << 20);
+    good("upstream: a:1\ngroup: {listen: '[::1]:2190', secret-file: cred}\n");
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+    assert_string_equal(config.group_name, "storm");
+    good("upstream: a:1\n");
+    assert_false(pk_group_configured(&config));
+    bad("group: {listen: '*:2190'}\n", 1, "group.listen: expected the address of this machine");
+    bad("group: {listen: '0.0.0.0:2190'}\n", 1, "expected the address of this machine");
+    bad("group:\n  listen: '[::]:2190'\n", 2, "expected the address of this machine");
+    bad("group: {listen: 'host1:0'}\n", 1, "expected a port that others can be told");
+    bad("group: {listen: host1}\n", 1, "group.listen");
+    bad("group: {name: a/b}\n", 1, "group.name: expected a name of letters, digits");
+    bad("group: {name: none}\n", 1, "expected a name of letters");
+    bad("group: {name: 0123456789abcdef0123456789abcdef}\n", 1, "at most 31");
+    bad("group: {buffer: 1KiB}\n", 1, "1MiB to 16GiB");
+    bad("group: {secret: x}\n", 1, "unknown key group.secret");
+    unfit("upstream: a:1\ngroup: {listen: 'h:1'}\n", "group: needs secret-file");
+    unfit("upstream: a:1\ngroup: {secret-file: /s}\n", "group: needs listen");
+    unfit("upstream: a:1\ninstances: none\ngroup: {listen: 'h:1', secret-file: /s}\n",
+          "name a znode there, not none");
+    unfit("upstream: a:1\nmounts: [/a=relay]\ngroup: {listen: 'h:1', secret-file: /s}\n",
+          "no memory to share");
+    good("upstream: a:1\nstate-file: /tmp/s\ngroup: {listen: 'h:1', secret-file: /s}\n");
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+    assert_non_null(strstr(config.notes[0].text, "state-file: a member of a group has none"));
+    good("upstream: a:1\nrelease: true\ngroup: {listen: 'h:1', secret-file: /s}\n");
+    assert_int_equal(pk_config_check(&config, &error), PK_OK);
+    assert_non_null(strstr(config.notes[0].text, "release: true"));
 }
 
 static void files_of_tls(void **state)
@@ -430,12 +478,19 @@ static void too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_values),  cmocka_unit_test(sample_is_the_defaults),
-        cmocka_unit_test(files_of_tls),    cmocka_unit_test(whole_file),
-        cmocka_unit_test(empty_files),     cmocka_unit_test(mistakes_have_a_line),
-        cmocka_unit_test(wrong_addresses), cmocka_unit_test(wrong_mounts),
-        cmocka_unit_test(mount_values),    cmocka_unit_test(texts_and_switches),
-        cmocka_unit_test(words),           cmocka_unit_test(values_are_shown_as_written),
+        cmocka_unit_test(default_values),
+        cmocka_unit_test(sample_is_the_defaults),
+        cmocka_unit_test(a_group),
+        cmocka_unit_test(files_of_tls),
+        cmocka_unit_test(whole_file),
+        cmocka_unit_test(empty_files),
+        cmocka_unit_test(mistakes_have_a_line),
+        cmocka_unit_test(wrong_addresses),
+        cmocka_unit_test(wrong_mounts),
+        cmocka_unit_test(mount_values),
+        cmocka_unit_test(texts_and_switches),
+        cmocka_unit_test(words),
+        cmocka_unit_test(values_are_shown_as_written),
         cmocka_unit_test(too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

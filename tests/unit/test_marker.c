@@ -74,6 +74,28 @@ static void same_and_nested_mounts(void **state)
     assert_null(conflict());
 }
 
+static void members_of_one_group(void **state)
+{
+    struct pk_text text = {0};
+    (void)state;
+    MOUNTS(&ours, "/a");
+    MOUNTS(&theirs, "/a");
+    strcpy(ours.group_name, "storm");
+    strcpy(ours.group_listen, "h1:1");
+    strcpy(theirs.group_name, "storm");
+    assert_string_equal(conflict(), "/a"); /* they are in none */
+    strcpy(theirs.group_listen, "h2:1");
+    assert_null(conflict());
+    strcpy(theirs.group_name, "other");
+    assert_string_equal(conflict(), "/a");
+    ours.group_listen[0] = '\0';
+    assert_string_equal(conflict(), "/a");
+    pk_marker_write(&text, &theirs, "h", "l:1");
+    assert_string_equal(text.p,
+                        "pacekeeper " PACKAGE_VERSION " host=h listen=l:1 group=other mount=/a=pacemaker\n");
+    free(text.p);
+}
+
 static void text_of_others(void **state)
 {
     (void)state;
@@ -93,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_fields),
         cmocka_unit_test(same_and_nested_mounts),
+        cmocka_unit_test(members_of_one_group),
         cmocka_unit_test(text_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

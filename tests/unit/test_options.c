@@ -83,6 +83,41 @@ static void precedence(void **state)
     unlink(storm_file);
 }
 
+static void in_a_group(void **state)
+{
+    static const char secret[] = "0123456789abcdef0123456789";
+    char file[SUP_PATH], group[SUP_PATH + 64];
+    (void)state;
+    sup_file(file, "0123456789abcdef0123456789\nanother line\n");
+    snprintf(group, sizeof group, "host1:2190,secret-file=%s", file);
+    GIVEN("--upstream", "a", "--group", group);
+    expect(PK_RUN, 0);
+    assert_string_equal(config.group_listen, "host1:2190");
+    assert_string_equal(config.group_name, "storm");
+    assert_string_equal(config.group_secret, secret);
+    pk_config_forget_secrets(&config);
+    assert_string_equal(config.group_secret, "");
+    strcat(group, ",name=other,buffer=2MiB");
+    GIVEN("--upstream", "a", "--group", group);
+    assert_string_equal(config.group_name, "other");
+    assert_int_equal(config.group_buffer, 2 << 20);
+    chmod(file, 0644);
+    GIVEN("--upstream", "a", "--group", group);
+    expect(PK_EXIT, 1);
+    unlink(file);
+    GIVEN("--upstream", "a", "--group", group);
+    expect(PK_EXIT, 1);
+    sup_file(file, "0123456789abcde\n0123456789\n");
+    snprintf(group, sizeof group, "host1:2190,secret-file=%s", file);
+    GIVEN("--upstream", "a", "--group", group);
+    expect(PK_EXIT, 1);
+    unlink(file);
+    GIVEN("--upstream", "a", "--group", "host1:2190");
+    expect(PK_EXIT, 1);
+    GIVEN("--upstream", "a", "--group", "host1:2190", "--group", "host2:2190");
+    expect(PK_EXIT, 2);
+}
+
 static void pacemakers_listener(void **state)
 {
     (void)state;
@@ -329,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_alone),
         cmocka_unit_test(precedence),
+        cmocka_unit_test(in_a_group),
         cmocka_unit_test(pacemakers_listener),
         cmocka_unit_test(ends),
         cmocka_unit_test(state_file_and_mount),

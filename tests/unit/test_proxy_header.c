@@ -76,6 +76,33 @@ static void half_a_header_waits_for_more(void **state)
         }
 }
 
+static void what_is_written_is_read(void **state)
+{
+    static const struct {
+        enum pk_proxy_family family;
+        const uint8_t *address;
+        uint16_t port;
+        size_t len;
+    } written[] = {
+        {PK_PROXY_IPV4, ten, 43302, 28}, {PK_PROXY_IPV6, doc, 65535, 52}, {PK_PROXY_LOCAL, none, 0, 16}};
+    static const uint8_t v4[] = V2 "\x21\x11\x00\x0c\x0a\x01\x02\x03\0\0\0\0\xa9\x26\0\0";
+    (void)state;
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        uint8_t bytes[PK_PROXY_WRITTEN];
+        struct pk_proxy_header h = {0};
+        const uint8_t *p = bytes;
+        size_t n = pk_proxy_write(bytes, written[i].family, written[i].address, written[i].port);
+        assert_int_equal(n, written[i].len);
+        if (i == 0)
+            assert_memory_equal(bytes, v4, n);
+        assert_int_equal(pk_proxy_take(&h, &p, &n), PK_PROXY_WHOLE);
+        assert_int_equal(n, 0);
+        assert_int_equal(h.family, written[i].family);
+        assert_memory_equal(h.address, written[i].address, 16);
+        assert_int_equal(h.port, written[i].port);
+    }
+}
+
 static enum pk_proxy_part whole(const char *bytes, size_t len)
 {
     struct pk_proxy_header h = {0};
@@ -158,7 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_cut_gives_the_same),  cmocka_unit_test(half_a_header_waits_for_more),
         cmocka_unit_test(what_is_none_is_refused), cmocka_unit_test(what_begins_otherwise_is_missing),
-        cmocka_unit_test(appendices_are_skipped),
+        cmocka_unit_test(appendices_are_skipped),  cmocka_unit_test(what_is_written_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@
 enum pk_client_kind {
     PK_KIND_ZOOKEEPER,
     PK_KIND_PACEMAKER, /* it speaks Pacemaker's protocol and has no uplink */
+    PK_KIND_LINK,      /* another member of the group, for a copy of memory */
     PK_KIND_LANE,      /* of ours: no socket, but an uplink on which Pacemaker's clients ask the ensemble */
 };
 
@@ -78,6 +79,8 @@ struct pk_client {
     bool sasl;        /* it has shown its server SASL tokens */
     bool may_hold;    /* what takes its session up elsewhere is known: id, password, credentials */
     struct pk_out out;
+    struct pk_gate *gate; /* NULL: nothing waits there (gate.h) */
+    uint32_t came;        /* questions about the reign that had been asked when its session was confirmed */
     struct pk_queue queue;
     struct pk_backlog backlog;
     struct pk_pending *pending; /* NULL: the oldest request not taken, if any, is in the backlog */
@@ -100,8 +103,11 @@ struct pk_client {
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;
     struct pk_job *job; /* of a Pacemaker's client: the message for which the ensemble is asked; NULL none */
-    uint8_t login;      /* of the same: enum pk_login_state */
-    bool token_wanted;  /* an update with token that the driver has not taken yet */
+    struct pk_link *link;  /* of one that is another member */
+    bool relayed;          /* it is a standby's client: what it sends in the first moment is sent again, */
+    int64_t up_us;         /* after its session was confirmed */
+    uint8_t login;         /* of the same: enum pk_login_state */
+    bool token_wanted;     /* an update with token that the driver has not taken yet */
     struct pk_blob *token; /* of its login, while the driver finds out the answer; NULL none */
     struct pk_lane *lane;  /* what a lane has beside its uplink */
     struct pk_identities identities;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "core/conn/gate.h"
 #include "core/store/stats.h"
 
 enum { PATIENCE_US = 1000 * 1000 /* of others, with a server that owes an answer */ };
@@ -33,6 +34,7 @@ void pk_conns_drop(struct pk_conns *conns)
 {
     pk_pool_drop(&conns->entries);
     pk_pool_drop(&conns->pendings);
+    pk_out_drop(&conns->out, &conns->nowhere);
     pk_out_shared_drop(&conns->out);
     pk_paths_drop(&conns->paths);
     pk_map_free(conns->mem, &conns->sessions);
@@ -125,6 +127,7 @@ void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u)
     struct pk_client *c = u->client;
     PK_BUG_ON(u->ending || !pk_list_empty(&u->awaited.entries));
     pk_blob_unref(conns->mem, u->connect_request);
+    pk_gate_drop(conns, &u->gate);
     pk_list_del(&u->changed);
     pk_list_del(&u->timed);
     conns->slots[u->id.slot] = NULL;
@@ -138,7 +141,7 @@ void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u)
         pk_free(conns->mem, u);
         return;
     }
-    pk_out_drop(&conns->out, &c->out);
+    pk_client_out_drop(conns, c);
     pk_backlog_drop(conns->mem, &c->backlog);
     conns->stats->connections -= c->kind != PK_KIND_LANE;
     pk_identities_drop(conns->mem, &c->identities);
@@ -170,6 +173,17 @@ void pk_uplink_move(struct pk_uplink *u, enum pk_uplink_state to)
     };
     PK_BUG_ON((edges[u->state] >> to & 1) == 0);
     u->state = (uint8_t)to;
+}
+
+void pk_uplink_want_open(struct pk_conns *conns, struct pk_uplink *u)
+{
+    enum pk_uplink_way way = u->client != NULL ? conns->way : PK_WAY_ENSEMBLE;
+    u->waits_way = way == PK_WAY_NONE;
+    u->want_open = !u->waits_way;
+    u->where = way == PK_WAY_PRIMARY ? PK_TO_MEMBER_RELAY : PK_TO_ENSEMBLE;
+    if (u->waits_way)
+        u->way_us = conns->now_us;
+    pk_conn_changed(conns, u);
 }
 
 void pk_client_move(struct pk_client *c, enum pk_client_state to)

@@ -22,6 +22,11 @@ struct pk_limits {
 
 enum { PK_TIMED_SERVERS = 64 };
 
+struct pk_gates;
+
+/* Where the uplinks of clients go: a standby's to the primary. */
+enum pk_uplink_way { PK_WAY_ENSEMBLE, PK_WAY_PRIMARY, PK_WAY_NONE };
+
 struct pk_conns {
     const struct pk_mem *mem;
     struct core_stats *stats;
@@ -32,6 +37,9 @@ struct pk_conns {
     uint32_t work;   /* done in this turn (pk_work), */
     uint64_t worked; /* and ever */
     struct pk_out_shared out;
+    uint8_t way;            /* enum pk_uplink_way */
+    struct pk_gates *gates; /* NULL: there is no group (gate.h) */
+    struct pk_out nowhere;  /* what was written when memory was short */
     struct pk_pool entries, pendings;
     struct pk_list changed;     /* that core_next visits */
     struct pk_list runnable;    /* clients whose backlog may be judged again */
@@ -95,6 +103,8 @@ void pk_client_rest(struct pk_conns *conns, struct pk_client *c);
  * memory none. */
 void pk_client_note(const struct pk_conns *conns, struct pk_blob **to, struct pk_bytes path);
 
+/* A connection to a server is wanted for an uplink that opens: now, or when there is a way. */
+void pk_uplink_want_open(struct pk_conns *conns, struct pk_uplink *u);
 /* The driver should look at this connection. */
 void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u);
 /* The client's backlog should be judged again within this step. */

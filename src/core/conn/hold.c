@@ -126,7 +126,9 @@ enum pk_close pk_hold_forbidden(const struct pk_conns *conns, const struct pk_cl
 
 void pk_hold_pong(struct pk_conns *conns, struct pk_client *c)
 {
-    uint8_t *p = c->state == PK_CLIENT_OPEN ? pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER) : NULL;
+    uint8_t *p = c->state == PK_CLIENT_OPEN
+                     ? pk_client_room(conns, c, PK_ON_NOTHING, PK_LEN_WORD + PK_REPLY_HEADER)
+                     : NULL;
     if (p == NULL)
         return;
     pk_put_reply(p, 0, PK_XID_PING, c->shown_zxid, PK_Z_OK);

@@ -34,6 +34,7 @@ struct pk_hold {
     bool ripe;           /* it was heard anew, and all that was readable then has been read */
     bool yields;         /* its session is being taken up on a newer connection: it attaches no more */
     uint32_t replies;    /* to setWatches, that are awaited before every watch is set again */
+    int64_t question;    /* of the link: the one that was asked for it */
     int64_t asked_us;    /* when the server was asked last */
     int64_t lost_us;     /* when the uplink was lost */
     int64_t deadline_us; /* the client is closed then */

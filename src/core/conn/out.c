@@ -182,6 +182,24 @@ enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out)
     return err;
 }
 
+enum pk_err pk_out_join(struct pk_out_shared *shared, struct pk_out *to, struct pk_out *from)
+{
+    if (to->kept && pk_out_keep(shared, from) != PK_OK) {
+        pk_out_drop(shared, from);
+        return PK_ENOMEM;
+    }
+    if (from->head == NULL)
+        return PK_OK;
+    if (to->tail != NULL)
+        to->tail->next = from->head;
+    else
+        to->head = from->head;
+    to->tail = from->tail;
+    to->bytes += from->bytes;
+    *from = (struct pk_out){0};
+    return PK_OK;
+}
+
 void pk_out_sent(struct pk_out_shared *shared, struct pk_out *out, size_t n)
 {
     out->bytes -= n;

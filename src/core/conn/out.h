@@ -63,6 +63,9 @@ enum pk_err pk_out_copy(struct pk_out_shared *shared, struct pk_out *out, const 
 enum pk_err pk_out_blob(struct pk_out_shared *shared, struct pk_out *out, struct pk_blob *blob) PK_NODISCARD;
 /* Copies what is borrowed. PK_ENOMEM: the chain must not be used any more but for pk_out_drop. */
 enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out) PK_NODISCARD;
+/* Moves everything from one chain to the end of another; the first one is empty then. PK_ENOMEM: what could not be
+ * moved is lost, and the second must not be used any more but for pk_out_drop. */
+enum pk_err pk_out_join(struct pk_out_shared *shared, struct pk_out *to, struct pk_out *from) PK_NODISCARD;
 /* Removes n bytes from the head; n is at most out->bytes. */
 void pk_out_sent(struct pk_out_shared *shared, struct pk_out *out, size_t n);
 /* Fills in up to max parts from the head; returns how many. */

@@ -34,6 +34,7 @@ enum pk_answer {
     PK_ANSWER_WHO_AM_I,  /* who the ensemble thinks that a client is */
     PK_ANSWER_LEAVE,     /* closeSession of the service session */
     PK_ANSWER_WATCHES,   /* a held client's watches, set on another server */
+    PK_ANSWER_GROUP,     /* a question of ours about the group */
 };
 
 static inline bool pk_answer_is_internal(uint8_t answer)
@@ -54,6 +55,8 @@ struct pk_entry {
         asked_xid; /* with which the ensemble is asked: xid, but for those that would make its answer another's */
     uint8_t answer, state;
     uint8_t part;           /* which question of a precheck */
+    bool below;             /* it is about a path of a mount */
+    uint8_t gated;          /* its request has not left: in which generation of the uplink's gate it waits */
     uint8_t mount;          /* where it is counted: the number of a mount and 1, or 0 */
     uint8_t nmounts;        /* how many mounts there were when it was made */
     bool watch;             /* the request sets a watch */

@@ -99,18 +99,32 @@ void pk_entry_queue(struct pk_conns *conns, struct pk_client *c, struct pk_entry
         c->queue.locals++;
 }
 
-static void await(struct pk_conns *conns, struct pk_uplink *u, struct pk_entry *e)
+/* Its place in the uplink's order when it overtakes what waits behind the gate. */
+static struct pk_list *first_gated(struct pk_uplink *u)
 {
+    struct pk_list *at = u->awaited.entries.next;
+    while (at != &u->awaited.entries && PK_CONTAINER(at, struct pk_entry, uplink)->gated == 0)
+        at = at->next;
+    return at;
+}
+
+/* The request goes into this chain; returns it. */
+static struct pk_out *await(struct pk_conns *conns, struct pk_uplink *u, struct pk_entry *e,
+                            enum pk_depends on)
+{
+    struct pk_out *out = pk_uplink_out(conns, u, on);
     e->state = PK_ENTRY_AWAITED;
     e->sent_us = conns->now_us;
-    pk_list_add_tail(&u->awaited.entries, &e->uplink);
+    e->gated = pk_gate_generation(u, out);
+    pk_list_add_before(e->gated == 0 ? first_gated(u) : &u->awaited.entries, &e->uplink);
     note_outstanding(conns, u);
+    return out;
 }
 
 /* Room for len bytes on their way to the ensemble, or NULL when the connection is to end. */
-static uint8_t *uplink_room(struct pk_conns *conns, struct pk_uplink *u, size_t len)
+static uint8_t *uplink_room(struct pk_conns *conns, struct pk_uplink *u, struct pk_out *out, size_t len)
 {
-    uint8_t *p = pk_out_room(&conns->out, &u->out, len);
+    uint8_t *p = pk_out_room(&conns->out, out, len);
     if (p == NULL)
         pk_conn_close(conns, u, PK_CLOSE_NO_MEMORY);
     u->wrote_us = conns->now_us;
@@ -118,10 +132,11 @@ static uint8_t *uplink_room(struct pk_conns *conns, struct pk_uplink *u, size_t 
     return p;
 }
 
-static bool send_frame(struct pk_conns *conns, struct pk_uplink *u, const struct pk_frame *f)
+static bool send_frame(struct pk_conns *conns, struct pk_uplink *u, struct pk_out *out,
+                       const struct pk_frame *f)
 {
-    enum pk_err err = f->borrowed ? pk_out_borrow(&conns->out, &u->out, f->p, f->len)
-                                  : pk_out_copy(&conns->out, &u->out, f->p, f->len);
+    enum pk_err err = f->borrowed ? pk_out_borrow(&conns->out, out, f->p, f->len)
+                                  : pk_out_copy(&conns->out, out, f->p, f->len);
     if (err != PK_OK) {
         pk_conn_close(conns, u, PK_CLOSE_NO_MEMORY);
         return false;
@@ -136,6 +151,20 @@ static bool is_kept(const struct pk_conns *conns, int32_t op)
     return conns->limits.hold && (pk_hold_asks_again(op) || op == PK_OP_ADD_WATCH);
 }
 
+/* What may change something below a mount follows from what memory holds there. */
+static enum pk_depends relayed_depends(const struct pk_entry *e)
+{
+    return e->below && !pk_hold_asks_again(e->op) ? PK_ON_MEMORY : PK_ON_ORDER;
+}
+
+/* The same for our own: they are about paths below mounts, or about the group. */
+static enum pk_depends internal_depends(enum pk_answer answer, int32_t op)
+{
+    if (answer == PK_ANSWER_GROUP)
+        return PK_ON_NOTHING;
+    return op == PK_OP_MULTI || op == PK_OP_CREATE ? PK_ON_MEMORY : PK_ON_ORDER;
+}
+
 void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, const struct pk_frame *f)
 {
     if (is_kept(conns, e->op)) {
@@ -145,13 +174,13 @@ void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, c
             pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
     }
     pk_entry_queue(conns, c, e);
-    await(conns, &c->up, e);
+    struct pk_out *out = await(conns, &c->up, e, relayed_depends(e));
     conns->stats->requests_relayed++;
     if (!pk_entry_renamed(e)) {
-        send_frame(conns, &c->up, f);
+        send_frame(conns, &c->up, out, f);
         return;
     }
-    uint8_t *p = uplink_room(conns, &c->up, f->len);
+    uint8_t *p = uplink_room(conns, &c->up, out, f->len);
     if (p == NULL)
         return;
     memcpy(p, f->p, f->len);
@@ -161,7 +190,7 @@ void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, c
 void pk_relay_ping(struct pk_conns *conns, struct pk_client *c, const struct pk_frame *f)
 {
     conns->stats->requests_relayed++;
-    if (send_frame(conns, &c->up, f)) {
+    if (send_frame(conns, &c->up, pk_uplink_out(conns, &c->up, PK_ON_NOTHING), f)) {
         pk_awaited_ping(&c->up.awaited, false);
         note_outstanding(conns, &c->up);
     }
@@ -173,13 +202,13 @@ struct pk_entry *pk_send_internal_body(struct pk_conns *conns, struct pk_uplink 
     struct pk_entry *e = pk_entry_new(conns, u, answer, internal_xid(conns), op, (struct pk_bytes){NULL, 0});
     if (e == NULL)
         return NULL;
-    uint8_t *p = uplink_room(conns, u, PK_LEN_WORD + PK_REQUEST_HEADER + len);
+    struct pk_out *out = await(conns, u, e, internal_depends(answer, op));
+    uint8_t *p = uplink_room(conns, u, out, PK_LEN_WORD + PK_REQUEST_HEADER + len);
     if (p == NULL) {
         pk_entry_free(conns, NULL, e);
         return NULL;
     }
     e->owner = owner;
-    await(conns, u, e);
     *body = pk_put_request(p, len, e->asked_xid, op);
     conns->stats->swallowed++;
     return e;
@@ -208,7 +237,8 @@ struct pk_entry *pk_send_internal(struct pk_conns *conns, struct pk_uplink *u, e
 
 void pk_send_ping(struct pk_conns *conns, struct pk_uplink *u)
 {
-    uint8_t *p = uplink_room(conns, u, PK_LEN_WORD + PK_REQUEST_HEADER);
+    uint8_t *p =
+        uplink_room(conns, u, pk_uplink_out(conns, u, PK_ON_NOTHING), PK_LEN_WORD + PK_REQUEST_HEADER);
     if (p == NULL)
         return;
     pk_put_request(p, 0, PK_XID_PING, PK_OP_PING);
@@ -224,8 +254,8 @@ void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry 
     size_t len = pk_bytes_len(path) + watch;
     if (e->state == PK_ENTRY_LOCAL)
         c->queue.locals--;
-    await(conns, &c->up, e);
-    uint8_t *p = uplink_room(conns, &c->up, PK_LEN_WORD + PK_REQUEST_HEADER + len);
+    struct pk_out *out = await(conns, &c->up, e, PK_ON_ORDER);
+    uint8_t *p = uplink_room(conns, &c->up, out, PK_LEN_WORD + PK_REQUEST_HEADER + len);
     if (p == NULL)
         return;
     p = pk_put_bytes(pk_put_request(p, len, e->asked_xid, e->op), path);
@@ -236,16 +266,15 @@ void pk_send_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry 
 uint8_t *pk_send_again_room(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, int32_t op,
                             size_t len)
 {
-    await(conns, &c->up, e);
-    uint8_t *p = uplink_room(conns, &c->up, PK_LEN_WORD + PK_REQUEST_HEADER + len);
+    struct pk_out *out = await(conns, &c->up, e, PK_ON_ORDER);
+    uint8_t *p = uplink_room(conns, &c->up, out, PK_LEN_WORD + PK_REQUEST_HEADER + len);
     return p != NULL ? pk_put_request(p, len, e->xid, op) : NULL;
 }
 
 void pk_send_frame_again(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
 {
     const struct pk_frame f = {e->request->bytes, e->request->len, false};
-    await(conns, &c->up, e);
-    send_frame(conns, &c->up, &f);
+    send_frame(conns, &c->up, await(conns, &c->up, e, PK_ON_ORDER), &f);
 }
 
 void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path, int64_t zxid)
@@ -254,13 +283,13 @@ void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes pa
         (void)!pk_send_internal(conns, u, PK_ANSWER_DROP, PK_OP_SYNC, path, NULL);
 }
 
-uint8_t *pk_client_room(struct pk_conns *conns, struct pk_client *c, size_t len)
+uint8_t *pk_client_room(struct pk_conns *conns, struct pk_client *c, enum pk_depends on, size_t len)
 {
     if (c->up.ending)
         return NULL;
     if (c->state == PK_CLIENT_GONE)
-        pk_out_drop(&conns->out, &c->out);
-    uint8_t *p = pk_out_room(&conns->out, &c->out, len);
+        pk_client_out_drop(conns, c);
+    uint8_t *p = pk_out_room(&conns->out, pk_client_out(conns, c, on), len);
     pk_work(conns, len / PK_WORK_BYTES);
     if (p == NULL)
         pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);

@@ -4,7 +4,7 @@
 #ifndef PK_CORE_CONN_SEND_H
 #define PK_CORE_CONN_SEND_H
 
-#include "core/conn/conns.h"
+#include "core/conn/gate.h"
 
 /* A frame as it stands in a buffer. */
 struct pk_frame {
@@ -62,9 +62,9 @@ uint8_t *pk_send_again_room(struct pk_conns *conns, struct pk_client *c, struct 
 /* Sends a sync for the path when the uplink has not shown this zxid yet. */
 void pk_catch_up(struct pk_conns *conns, struct pk_uplink *u, struct pk_bytes path, int64_t zxid);
 
-/* Where the reply of len bytes is to be written, at once; NULL when the client is to end. What is written for a client
+/* Where a reply of len bytes is to be written, at once; NULL when the client is to end. What is written for a client
  * that is gone goes nowhere. */
-uint8_t *pk_client_room(struct pk_conns *conns, struct pk_client *c, size_t len);
+uint8_t *pk_client_room(struct pk_conns *conns, struct pk_client *c, enum pk_depends on, size_t len);
 /* An answer that waited for one that was asked again: its header zxid is raised to the highest that the client has
  * seen. p: the frame, length word included. */
 void pk_client_lift_zxid(const struct pk_client *c, uint8_t *p);

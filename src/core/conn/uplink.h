@@ -16,6 +16,7 @@
 #include "core/conn/close.h"
 #include "core/conn/out.h"
 #include "core/conn/queue.h"
+#include "core/conn/where.h"
 
 enum pk_uplink_state {
     PK_UPLINK_NONE,
@@ -27,6 +28,7 @@ enum pk_uplink_state {
 };
 
 struct pk_client;
+struct pk_gate;
 
 /* Where the parser of the ensemble's bytes stands within a frame. */
 struct pk_incoming {
@@ -54,22 +56,28 @@ struct pk_uplink {
     bool probing;         /* the request that finds that out is under way */
     bool read_only;       /* the server serves reads only */
     bool session_closing; /* closeSession has been sent */
+    bool group;           /* a link to the primary, or the connection that ends its session (peer/) */
+    uint8_t where;        /* enum pk_where */
+    bool waits_way;       /* it opens when there is a way (pk_conns.way) */
     uint16_t release;     /* of its server, major * 256 + minor; 0 is not known */
     int32_t timeout_ms;
     struct pk_list changed; /* in conns.changed */
     struct pk_list
         runnable; /* in conns.runnable or .resting: the client's backlog may be judged again; or in conns.ending */
     struct pk_out out;
+    struct pk_gate *gate; /* NULL: nothing waits there (gate.h) */
     struct pk_awaited awaited;
     int64_t session_id; /* 0 before the handshake is done */
     int64_t wrote_us;
 
     int64_t zxid; /* highest header zxid that the uplink has shown */
     int64_t opened_us, heard_us;
+    int64_t way_us;       /* since when it waits for one */
     int64_t timed_us;     /* since when it is in the list of `timed` */
     struct pk_list timed; /* in conns.handshaking, .connecting, .outstanding or .closing */
     struct pk_incoming in;
     struct pk_map_node by_session;
+    const char *address;             /* of a member; borrowed from its owner */
     struct pk_blob *connect_request; /* for another server */
 };
 

@@ -81,7 +81,7 @@ static struct pk_client *open_lane(struct pk_pacemaker *pm, uint32_t index)
     c->up.timeout_ms = TIMEOUT_MS;
     pk_client_move(c, PK_CLIENT_OPEN);
     pk_uplink_move(&c->up, PK_UPLINK_OPENING);
-    c->up.want_open = true;
+    pk_uplink_want_open(conns, &c->up);
     put_auths(pm, c);
     pm->nlanes += pm->lanes[index] == NULL; /* else one that ends */
     return pm->lanes[index] = c;

@@ -64,7 +64,7 @@ void pk_login_forget(const struct pk_mem *mem, struct pk_client *c)
 
 static void put_token(struct pk_conns *conns, struct pk_client *c, struct pk_bytes token)
 {
-    uint8_t *p = pk_client_room(conns, c, PK_PULSE_TOKEN_LEN + token.len);
+    uint8_t *p = pk_client_room(conns, c, PK_ON_ORDER, PK_PULSE_TOKEN_LEN + token.len);
     if (p != NULL)
         pk_pulse_put_token(p, token);
     c->sent++;
@@ -72,7 +72,7 @@ static void put_token(struct pk_conns *conns, struct pk_client *c, struct pk_byt
 
 static void put_complete(struct pk_conns *conns, struct pk_client *c)
 {
-    uint8_t *p = pk_client_room(conns, c, PK_PULSE_CONTROL_LEN);
+    uint8_t *p = pk_client_room(conns, c, PK_ON_ORDER, PK_PULSE_CONTROL_LEN);
     if (p != NULL)
         pk_pulse_put_control(p, PK_PULSE_COMPLETE);
     c->sent++;

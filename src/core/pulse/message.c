@@ -181,7 +181,7 @@ enum pk_decision pk_message_judge(struct pk_pacemaker *pm, struct pk_client *c, 
     struct pk_conns *conns = pm->sync->conns;
     struct pk_pulse m;
     struct judged j = {.pm = pm, .c = c, .f = f, .m = &m};
-    bool slow = c->state != PK_CLIENT_GONE && c->out.bytes > conns->limits.client_high_water;
+    bool slow = c->state != PK_CLIENT_GONE && pk_client_unsent(c) > conns->limits.client_high_water;
     if (c->job != NULL || pk_login_waits(c) || slow)
         return PK_WAITS;
     if (pk_pulse_decode(f->p + PK_LEN_WORD, f->len - PK_LEN_WORD, &m) != PK_OK || !pk_pulse_complete(&m)) {

@@ -11,14 +11,16 @@
 static uint8_t *room(struct pk_conns *conns, struct pk_client *c, size_t len)
 {
     c->sent++;
-    return pk_client_room(conns, c, len);
+    return pk_client_room(conns, c, PK_ON_MEMORY, len);
 }
 
 /* What is written in several parts. */
 static void put_blob(struct pk_conns *conns, struct pk_client *c, struct pk_blob *blob, int32_t id)
 {
-    bool written = blob->len == 0 || pk_out_blob(&conns->out, &c->out, blob) == PK_OK;
-    uint8_t *p = written ? pk_out_room(&conns->out, &c->out, PK_PULSE_TAIL_LEN) : NULL;
+    bool written =
+        blob->len == 0 || pk_out_blob(&conns->out, pk_client_out(conns, c, PK_ON_MEMORY), blob) == PK_OK;
+    uint8_t *p =
+        written ? pk_out_room(&conns->out, pk_client_out(conns, c, PK_ON_MEMORY), PK_PULSE_TAIL_LEN) : NULL;
     if (p != NULL)
         pk_pulse_put_tail(p, id);
     else

@@ -23,21 +23,23 @@
 #include "proto/ensemble_config.h"
 #include "proto/path.h"
 
-static void forward(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a)
+static void forward(struct pk_sync *sync, struct pk_client *c, enum pk_depends on,
+                    const struct pk_answer_frame *a)
 {
     const struct pk_frame *f = &a->frame;
     if (c->state == PK_CLIENT_GONE || c->up.ending)
         return;
     if (a->header.zxid > 0 && a->header.zxid < c->emitted_zxid) {
-        uint8_t *p = pk_client_room(sync->conns, c, f->len);
+        uint8_t *p = pk_client_room(sync->conns, c, on, f->len);
         if (p == NULL)
             return;
         memcpy(p, f->p, f->len);
         pk_client_lift_zxid(c, p);
         return;
     }
-    enum pk_err err = f->borrowed ? pk_out_borrow(&sync->conns->out, &c->out, f->p, f->len)
-                                  : pk_out_copy(&sync->conns->out, &c->out, f->p, f->len);
+    struct pk_out *out = pk_client_out(sync->conns, c, on);
+    enum pk_err err = f->borrowed ? pk_out_borrow(&sync->conns->out, out, f->p, f->len)
+                                  : pk_out_copy(&sync->conns->out, out, f->p, f->len);
     if (err != PK_OK)
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
     pk_conn_changed(sync->conns, &c->up);
@@ -65,7 +67,7 @@ static bool emit_config(struct pk_sync *sync, struct pk_client *c, const struct 
         return true;
     }
     size_t n = pk_config_answer(to, a->body);
-    uint8_t *p = n > 0 ? pk_client_room(sync->conns, c, head + n) : NULL;
+    uint8_t *p = n > 0 ? pk_client_room(sync->conns, c, PK_ON_ORDER, head + n) : NULL;
     if (p != NULL) {
         memcpy(p, a->frame.p, head);
         pk_put32(p, (uint32_t)(head + n - PK_LEN_WORD));
@@ -82,7 +84,7 @@ static enum emitted emit_merged(struct pk_sync *sync, struct pk_client *c, struc
 {
     switch (pk_merge(sync, c, e, a)) {
     case PK_MERGE_NOTHING:
-        forward(sync, c, a);
+        forward(sync, c, pk_answer_depends(e), a);
         pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
         return EMITTED;
     case PK_MERGE_DONE:
@@ -91,7 +93,7 @@ static enum emitted emit_merged(struct pk_sync *sync, struct pk_client *c, struc
     case PK_MERGE_LOCAL:
         pk_count_answer(sync, e, PK_OUTCOME_MERGED);
         if (!pk_local_read(sync, c, e->xid, e->op, pk_entry_path(e)))
-            forward(sync, c, a);
+            forward(sync, c, pk_answer_depends(e), a);
         return EMITTED;
     case PK_MERGE_LATER:
         return STAYS;
@@ -115,7 +117,7 @@ static enum emitted emit_multi_read(struct pk_sync *sync, struct pk_client *c, c
     if (what == PK_MULTI_READ_LATER)
         return STAYS;
     if (what == PK_MULTI_READ_FORWARD)
-        forward(sync, c, a);
+        forward(sync, c, pk_answer_depends(e), a);
     pk_count_answer(sync, e, what == PK_MULTI_READ_FORWARD ? PK_OUTCOME_RELAYED : PK_OUTCOME_MERGED);
     return EMITTED;
 }
@@ -181,7 +183,7 @@ static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_en
             return STAYS;
         break;
     case PK_ANSWER_EVENT:
-        forward(sync, c, a);
+        forward(sync, c, pk_answer_depends(e), a);
         break;
     case PK_ANSWER_MULTI_READ:
         if (emit_multi_read(sync, c, e, a) == STAYS)
@@ -190,11 +192,11 @@ static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_en
     case PK_ANSWER_CONFIG:
         pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
         if (a->header.err != PK_Z_OK || !emit_config(sync, c, a))
-            forward(sync, c, a);
+            forward(sync, c, pk_answer_depends(e), a);
         break;
     default:
         pk_count_answer(sync, e, PK_OUTCOME_RELAYED);
-        forward(sync, c, a);
+        forward(sync, c, pk_answer_depends(e), a);
         break;
     }
     if (e->answer == PK_ANSWER_EVENT)
@@ -414,7 +416,7 @@ void pk_event_arrived(struct pk_sync *sync, struct pk_client *c, const struct pk
     }
     struct pk_entry *before = last_parked(&c->queue);
     if (before == NULL) {
-        forward(sync, c, a);
+        forward(sync, c, PK_ON_ORDER, a);
         note_told(sync->conns, c, a);
         return;
     }
@@ -448,7 +450,7 @@ static bool advance_parked(struct pk_sync *sync, struct pk_client *c, struct pk_
 
 static bool advance_local(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e)
 {
-    if (c->state != PK_CLIENT_GONE && c->out.bytes > sync->conns->limits.client_high_water)
+    if (c->state != PK_CLIENT_GONE && pk_client_unsent(c) > sync->conns->limits.client_high_water)
         return false;
     if (pk_local_read(sync, c, e->xid, e->op, pk_entry_path(e))) {
         pk_count_answer(sync, e, PK_OUTCOME_MEMORY);

@@ -13,6 +13,12 @@ void pk_answer_arrived(struct pk_sync *sync, struct pk_uplink *u, struct pk_entr
 /* A notification has come in. */
 void pk_event_arrived(struct pk_sync *sync, struct pk_client *c, const struct pk_answer_frame *a);
 
+/* What its answer depends on: below a mount it is told as memory is. */
+static inline enum pk_depends pk_answer_depends(const struct pk_entry *e)
+{
+    return e->below ? PK_ON_MEMORY : PK_ON_ORDER;
+}
+
 /* True when the answer whose header this is may pass through as its bytes come in; pk_answer_passes must follow, and
  * pk_answer_passed when the last byte has been passed on. */
 bool pk_answer_may_pass(const struct pk_sync *sync, const struct pk_uplink *u, const struct pk_entry *e,

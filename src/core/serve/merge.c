@@ -58,7 +58,7 @@ static void put_stat(uint8_t *p, const struct merge *m, int32_t children)
  * client is to end. */
 static uint8_t *begin_part(const struct merge *m, size_t same, size_t here, size_t len)
 {
-    uint8_t *p = pk_client_room(m->sync->conns, m->c, here);
+    uint8_t *p = pk_client_room(m->sync->conns, m->c, PK_ON_MEMORY, here);
     if (p == NULL)
         return NULL;
     memcpy(p, m->a->frame.p, same);
@@ -153,8 +153,8 @@ static struct pk_blob *shared_names(const struct merge *m, const struct listed *
 static uint8_t *add_shared(const struct merge *m, struct pk_blob *shared, bool stat)
 {
     struct pk_conns *conns = m->sync->conns;
-    if (pk_out_blob(&conns->out, &m->c->out, shared) == PK_OK)
-        return stat ? pk_client_room(conns, m->c, PK_STAT_LEN) : NULL;
+    if (pk_out_blob(&conns->out, pk_client_out(conns, m->c, PK_ON_MEMORY), shared) == PK_OK)
+        return stat ? pk_client_room(conns, m->c, PK_ON_MEMORY, PK_STAT_LEN) : NULL;
     pk_conn_close(conns, &m->c->up, PK_CLOSE_NO_MEMORY);
     return NULL;
 }

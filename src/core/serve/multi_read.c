@@ -217,7 +217,7 @@ static void write_answer(struct pk_sync *sync, struct pk_client *c, const struct
                          struct pk_bytes body)
 {
     const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
-    uint8_t *p = pk_client_room(sync->conns, c, head + body.len);
+    uint8_t *p = pk_client_room(sync->conns, c, PK_ON_MEMORY, head + body.len);
     if (p == NULL)
         return;
     memcpy(p, a->frame.p, head);

@@ -25,6 +25,7 @@ enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, st
     struct pk_entry *e = pk_entry_new(j->sync->conns, &j->c->up, answer, req->xid, req->op, path);
     if (e != NULL) {
         e->watch = req->watch;
+        e->below = answer == PK_ANSWER_READ || answer == PK_ANSWER_COUNT;
         pk_count_relayed(j, e,
                          answer == PK_ANSWER_READ || answer == PK_ANSWER_COUNT ? PK_REASON_UPSTREAM
                                                                                : PK_REASON_UNUSUAL);
@@ -212,6 +213,7 @@ static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct 
     struct pk_target t = pk_store_target(store, target->path);
     if (t.place == PK_OUTSIDE)
         return target->intents & PK_INTENT_RECURSIVE ? intend_below(j, e, target->path) : PK_OK;
+    e->below = true;
     if (t.znode != NULL)
         pk_catch_up(j->sync->conns, &j->c->up, target->path, pk_znode_told_zxid(t.znode));
     if (target->intents == 0)

@@ -18,7 +18,7 @@ static void count(struct pk_conns *conns, struct pk_client *c)
 
 static uint8_t *room(struct pk_conns *conns, struct pk_client *c, int32_t xid, int32_t err, size_t body)
 {
-    uint8_t *p = pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER + body);
+    uint8_t *p = pk_client_room(conns, c, PK_ON_MEMORY, PK_LEN_WORD + PK_REPLY_HEADER + body);
     if (p == NULL)
         return NULL;
     count(conns, c);
@@ -47,13 +47,14 @@ void pk_reply_stat(struct pk_conns *conns, struct pk_client *c, int32_t xid, con
 void pk_reply_data(struct pk_conns *conns, struct pk_client *c, int32_t xid, const struct pk_znode *z)
 {
     size_t len = z->data != NULL ? z->data->len : 0;
-    uint8_t *p = pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER + 4);
+    uint8_t *p = pk_client_room(conns, c, PK_ON_MEMORY, PK_LEN_WORD + PK_REPLY_HEADER + 4);
     if (p == NULL)
         return;
     p = pk_put_reply(p, 4 + len + PK_STAT_LEN, xid, c->emitted_zxid, PK_Z_OK);
     pk_put_int(p, z->data != NULL ? (int32_t)len : -1);
-    bool written = len == 0 || pk_out_blob(&conns->out, &c->out, z->data) == PK_OK;
-    p = written ? pk_out_room(&conns->out, &c->out, PK_STAT_LEN) : NULL;
+    bool written =
+        len == 0 || pk_out_blob(&conns->out, pk_client_out(conns, c, PK_ON_MEMORY), z->data) == PK_OK;
+    p = written ? pk_out_room(&conns->out, pk_client_out(conns, c, PK_ON_MEMORY), PK_STAT_LEN) : NULL;
     if (p == NULL) {
         pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
         return;
@@ -67,13 +68,13 @@ static void reply_listing(struct pk_conns *conns, struct pk_client *c, int32_t x
                           struct pk_blob *names, bool stat)
 {
     size_t tail = stat ? PK_STAT_LEN : 0;
-    uint8_t *p = pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER + 4);
+    uint8_t *p = pk_client_room(conns, c, PK_ON_MEMORY, PK_LEN_WORD + PK_REPLY_HEADER + 4);
     if (p == NULL)
         return;
     p = pk_put_reply(p, 4 + names->len + tail, xid, c->emitted_zxid, PK_Z_OK);
     pk_put_int(p, z->held.nlocal);
-    bool written = pk_out_blob(&conns->out, &c->out, names) == PK_OK;
-    p = written && stat ? pk_out_room(&conns->out, &c->out, PK_STAT_LEN) : NULL;
+    bool written = pk_out_blob(&conns->out, pk_client_out(conns, c, PK_ON_MEMORY), names) == PK_OK;
+    p = written && stat ? pk_out_room(&conns->out, pk_client_out(conns, c, PK_ON_MEMORY), PK_STAT_LEN) : NULL;
     if (!written || (stat && p == NULL)) {
         pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
         return;

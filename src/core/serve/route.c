@@ -280,7 +280,7 @@ static enum pk_decision route_unsupported(struct pk_judged *j)
 {
     if (!pk_client_is_head(j->c))
         return PK_WAITS;
-    uint8_t *p = pk_client_room(j->sync->conns, j->c, PK_LEN_WORD + PK_REPLY_HEADER);
+    uint8_t *p = pk_client_room(j->sync->conns, j->c, PK_ON_ORDER, PK_LEN_WORD + PK_REPLY_HEADER);
     if (p != NULL)
         pk_put_reply(p, 0, j->req->xid, -1, PK_Z_UNIMPLEMENTED);
     pk_tally_answer(&j->sync->store->outside, j->req->op, PK_OUTCOME_REFUSED);
@@ -396,8 +396,8 @@ static bool local_reads_stand(const struct pk_sync *sync, struct pk_client *c)
 static bool output_full(const struct pk_sync *sync, const struct pk_client *c)
 {
     const struct pk_limits *limits = &sync->conns->limits;
-    return (c->state != PK_CLIENT_GONE && c->out.bytes > limits->client_high_water) ||
-           c->up.out.bytes > limits->uplink_high_water || c->queue.depth >= PK_QUEUE_MAX ||
+    return (c->state != PK_CLIENT_GONE && pk_client_unsent(c) > limits->client_high_water) ||
+           pk_uplink_unsent(&c->up) > limits->uplink_high_water || c->queue.depth >= PK_QUEUE_MAX ||
            c->queue.kept_bytes > PK_QUEUE_KEPT_MAX;
 }
 

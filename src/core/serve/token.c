@@ -53,7 +53,7 @@ void pk_token_forget(struct pk_sync *sync, struct pk_client *c)
 static void reply(struct pk_conns *conns, struct pk_client *c, int32_t err, struct pk_bytes token)
 {
     size_t body = pk_bytes_len(token);
-    uint8_t *p = pk_client_room(conns, c, PK_LEN_WORD + PK_REPLY_HEADER + body);
+    uint8_t *p = pk_client_room(conns, c, PK_ON_ORDER, PK_LEN_WORD + PK_REPLY_HEADER + body);
     if (p == NULL)
         return;
     c->sent++;

@@ -394,6 +394,8 @@ static enum pk_err apply_cached(struct pk_store *store, const struct pk_change *
         v->suspect_zxid = max64(v->suspect_zxid, c->zxid);
         store->invalidations++;
         return PK_OK;
+    case PK_CHANGE_SENT:
+        return PK_OK;
     case PK_CHANGE_RETIRED:
         v->retired = true;
         store->invalidations++;
@@ -407,19 +409,43 @@ static enum pk_err apply_cached(struct pk_store *store, const struct pk_change *
     }
 }
 
+struct pk_change_record pk_store_record(struct pk_store *store, const struct pk_znode *z)
+{
+    const struct pk_znode *up = z->parent;
+    const struct pk_tracking *t = z->tracking;
+    struct pk_change_record record = {
+        .path = pk_store_path(store, z),
+        .znode = z,
+        .data = pk_blob_view(z->data),
+        .held = &z->held,
+        .parent = up != NULL ? &up->held : NULL,
+        .value = z->cached != NULL ? &z->cached->value : NULL,
+        .uncertain = z->uncertain,
+    };
+    if (up != NULL && up->held.state == PK_ZNODE_TRACKED && up->tracking != NULL)
+        record.parent_acl = pk_blob_view(up->tracking->acl);
+    if (z->cached != NULL)
+        record.value_data = pk_blob_view(z->cached->value.data);
+    if (t != NULL) {
+        record.replayed_zxid = t->replayed_zxid;
+        record.replayed_pairs = t->replayed_pairs;
+        record.floor_zxid = t->floor_zxid;
+    }
+    return record;
+}
+
 static void tell(struct pk_store *store, const struct pk_change *c, enum pk_change_kind kind,
                  const struct pk_znode *z)
 {
-    struct pk_change_record record = {
-        .kind = kind,
-        .path = pk_store_path(store, z),
-        .data = z->data,
-        .held = &z->held,
-        .parent = z->parent != NULL ? &z->parent->held : NULL,
-        .value = z->cached != NULL ? &z->cached->value : NULL,
-        .wall_ms = c->wall_ms,
-        .session_id = c->session_id,
-    };
+    if (store->tap.changes != NULL)
+        ++*store->tap.changes;
+    if (store->tap.hear == NULL)
+        return;
+    struct pk_change_record record = pk_store_record(store, z);
+    record.kind = kind;
+    record.wall_ms = c->wall_ms;
+    record.session_id = c->session_id;
+    record.now_us = c->now_us;
     store->tap.hear(store->tap.context, &record);
 }
 
@@ -432,7 +458,7 @@ enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *c)
         err = apply_tracked(store, c);
     else
         err = apply_cached(store, c);
-    if (err != PK_OK || store->tap.hear == NULL)
+    if (err != PK_OK || (store->tap.changes == NULL && store->tap.hear == NULL))
         return err;
     const struct pk_znode *up = c->znode->parent;
     tell(store, c, c->kind, c->znode);

@@ -17,6 +17,9 @@ struct pk_store;
  */
 enum pk_err pk_store_apply(struct pk_store *store, const struct pk_change *change) PK_NODISCARD;
 
+/* What a record of the znode as it is now says; its path is in the store's buffer (pk_store_path). */
+struct pk_change_record pk_store_record(struct pk_store *store, const struct pk_znode *z);
+
 /* The edges between states that a change may take (znode.h draws them). */
 bool pk_znode_may_move(enum pk_znode_state from, enum pk_znode_state to);
 

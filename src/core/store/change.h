@@ -38,6 +38,7 @@ enum pk_change_kind {
     PK_CHANGE_LANDED,    /* cached; a flush whose answer never came has left stat */
     PK_CHANGE_STALE,     /* cached; its children may have changed up to zxid */
     PK_CHANGE_SUSPECT,   /* cached; somebody else may have written up to zxid */
+    PK_CHANGE_SENT,      /* cached; a flush of what is pending leaves: its value stays as it is */
     PK_CHANGE_RETIRED,   /* cached; nothing is absorbed any more, the value stays for servers that lag */
     PK_CHANGE_UNCACHED,  /* cached; the value goes */
     PK_CHANGE_KINDS
@@ -60,17 +61,25 @@ struct pk_change {
 struct pk_change_record {
     enum pk_change_kind kind;
     struct pk_bytes path;
-    const struct pk_blob *data; /* of a held znode */
+    const struct pk_znode *znode; /* the one that was changed; NULL: of another process */
+    struct pk_bytes data;         /* of a held znode */
     const struct pk_held *held;
     const struct pk_held *parent; /* NULL for a mount's root */
-    const struct pk_value *value; /* of a cached znode, else NULL */
-    int64_t wall_ms, session_id;
+    struct pk_bytes
+        parent_acl; /* that was seen on a parent of the ensemble's; null: the open one, or none was */
+    const struct pk_value *value;      /* of a cached znode, else NULL; */
+    struct pk_bytes value_data;        /* and its data */
+    int64_t replayed_zxid, floor_zxid; /* as in struct pk_tracking */
+    int32_t replayed_pairs;
+    bool uncertain; /* as in struct pk_znode */
+    int64_t wall_ms, session_id, now_us;
 };
 
 /* Whoever hears of every change. */
 struct pk_tap {
-    void (*hear)(void *context, const struct pk_change_record *record);
+    void (*hear)(void *context, const struct pk_change_record *record); /* NULL: nobody now */
     void *context;
+    int64_t *changes; /* counts each before it is heard of, heard or not; NULL: nobody needs that */
 };
 
 #endif

@@ -43,7 +43,7 @@ struct core_mount {
 enum pk_mount_life { PK_MOUNT_BEGINS, PK_MOUNT_STANDS, PK_MOUNT_LEAVES };
 
 struct pk_mount {
-    struct core_mount config; /* path owned; policy is NULL */
+    struct core_mount config; /* path owned; policy is NULL; mode is the one in force (pk_mount_settle) */
     enum pk_mount_life life;
     enum pk_mount_mode wanted; /* its mode when it stands */
     struct pk_policy *policy;  /* owned; NULL: open to all */

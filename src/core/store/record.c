@@ -15,8 +15,8 @@ static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const
     int32_t nlocal = z->held.nlocal;
     bool holds = to >= PK_ZNODE_LOCAL && to <= PK_ZNODE_PROMOTING;
     struct pk_blob *data = NULL;
-    if (holds && r->data != NULL) {
-        data = pk_blob_new(store->mem, r->data->bytes, r->data->len);
+    if (holds && r->data.p != NULL) {
+        data = pk_blob_new(store->mem, r->data.p, r->data.len);
         if (data == NULL)
             return PK_ENOMEM;
     }
@@ -32,14 +32,15 @@ static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const
     return PK_OK;
 }
 
-static enum pk_err replay_value(struct pk_store *store, struct pk_znode *z, const struct pk_value *value)
+static enum pk_err replay_value(struct pk_store *store, struct pk_znode *z, const struct pk_change_record *r)
 {
+    const struct pk_value *value = r->value;
     struct pk_change gone = {.kind = PK_CHANGE_UNCACHED, .znode = z};
     if (value == NULL)
         return z->cached != NULL ? pk_store_apply(store, &gone) : PK_OK;
     struct pk_blob *data = NULL;
-    if (value->data != NULL) {
-        data = pk_blob_new(store->mem, value->data->bytes, value->data->len);
+    if (r->value_data.p != NULL) {
+        data = pk_blob_new(store->mem, r->value_data.p, r->value_data.len);
         if (data == NULL)
             return PK_ENOMEM;
     }
@@ -55,12 +56,35 @@ static enum pk_err replay_value(struct pk_store *store, struct pk_znode *z, cons
 }
 
 /* What was known of a parent before it had a share may have been forgotten here. */
-static void replay_parent(struct pk_znode *up, const struct pk_held *held)
+static enum pk_err replay_parent(struct pk_store *store, struct pk_znode *up,
+                                 const struct pk_change_record *r)
 {
     struct pk_held before = up->held;
-    up->held = *held;
+    up->held = *r->parent;
     up->held.nlocal = before.nlocal;
     up->held.state = before.state;
+    const struct pk_blob *known = up->tracking != NULL ? up->tracking->acl : NULL;
+    if (r->parent_acl.p == NULL || pk_bytes_eq(r->parent_acl, pk_blob_view(known)))
+        return PK_OK;
+    struct pk_tracking *t = pk_store_tracking(store, up);
+    return t != NULL ? pk_blob_set(store->mem, &t->acl, r->parent_acl.p, r->parent_acl.len) : PK_ENOMEM;
+}
+
+/* What is remembered for servers that lag. */
+static enum pk_err replay_lag(struct pk_store *store, struct pk_znode *z, const struct pk_change_record *r)
+{
+    bool remembers = r->replayed_pairs > 0 || r->floor_zxid > 0 || r->held->state == PK_ZNODE_PROMOTED;
+    z->uncertain = r->uncertain;
+    if (remembers && pk_store_remember(store, z, r->now_us) != PK_OK)
+        return PK_ENOMEM;
+    if (z->tracking == NULL)
+        return PK_OK;
+    if (!remembers)
+        pk_list_del(&z->tracking->recent);
+    z->tracking->replayed_zxid = r->replayed_zxid;
+    z->tracking->replayed_pairs = r->replayed_pairs;
+    z->tracking->floor_zxid = r->floor_zxid;
+    return PK_OK;
 }
 
 enum pk_err pk_store_replay(struct pk_store *store, const struct pk_change_record *r)
@@ -73,9 +97,11 @@ enum pk_err pk_store_replay(struct pk_store *store, const struct pk_change_recor
         return PK_ENOMEM;
     enum pk_err err = replay_held(store, z, r);
     if (err == PK_OK)
-        err = replay_value(store, z, r->value);
-    if (z->parent != NULL && r->parent != NULL)
-        replay_parent(z->parent, r->parent);
+        err = replay_value(store, z, r);
+    if (err == PK_OK && z->parent != NULL && r->parent != NULL)
+        err = replay_parent(store, z->parent, r);
+    if (err == PK_OK)
+        err = replay_lag(store, z, r);
     pk_store_tidy(store, z);
     return err;
 }

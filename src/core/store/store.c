@@ -125,8 +125,19 @@ static struct pk_znode *make(struct pk_store *store, struct pk_znode *parent, ui
     return z;
 }
 
+/* Walks that would meet it next go on behind it. */
+static void step_aside(struct pk_store *store, struct pk_znode *z)
+{
+    for (struct pk_list *at = store->cursors.next; at != &store->cursors; at = at->next) {
+        struct pk_cursor *cursor = PK_CONTAINER(at, struct pk_cursor, list);
+        if (cursor->at == z)
+            cursor->at = pk_znode_walk_past(store->mounts[z->mount].root, z);
+    }
+}
+
 static void forget(struct pk_store *store, struct pk_znode *z)
 {
+    step_aside(store, z);
     pk_map_del(&store->map, &z->map);
     if (z->pprev != NULL) {
         *z->pprev = z->next;
@@ -173,6 +184,7 @@ enum pk_err pk_store_add_mount(struct pk_store *store, const struct core_mount *
                            .wanted = config->mode,
                            .path = {(const uint8_t *)copy, path.len}};
     m->config.path = copy;
+    pk_mount_settle(store, m);
     pk_list_init(&m->due);
     m->root = make(store, NULL, (uint8_t)store->nmounts, m->path);
     if (m->root == NULL || pk_store_set_policy(store, m, config->policy) != PK_OK) {
@@ -212,6 +224,7 @@ void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core
 {
     *store = (struct pk_store){.mem = mem, .stats = stats, .seed = seed};
     pk_list_init(&store->recent);
+    pk_list_init(&store->cursors);
     pk_list_init(&store->listings);
     pk_pool_init(&store->cached, mem, cached_size);
     pk_pool_init(&store->intents, mem, sizeof(struct pk_intent));
@@ -236,7 +249,7 @@ static void drop_tree(struct pk_store *store, struct pk_znode *root)
 
 void pk_store_drop(struct pk_store *store)
 {
-    store->tap.hear = NULL;
+    store->tap = (struct pk_tap){NULL};
     for (size_t i = 0; i < store->nmounts; i++) {
         drop_tree(store, store->mounts[i].root);
         pk_policy_free(store->mem, store->mounts[i].policy);
@@ -250,6 +263,33 @@ void pk_store_drop(struct pk_store *store)
     pk_pool_drop(&store->watches);
     store->mounts = NULL;
     store->nmounts = 0;
+}
+
+void pk_cursor_begin(struct pk_store *store, struct pk_cursor *cursor)
+{
+    *cursor = (struct pk_cursor){.mount = 0};
+    pk_list_add_tail(&store->cursors, &cursor->list);
+}
+
+struct pk_znode *pk_cursor_next(struct pk_store *store, struct pk_cursor *cursor)
+{
+    while (cursor->mount < store->nmounts) {
+        struct pk_znode *root = store->mounts[cursor->mount].root;
+        struct pk_znode *z = cursor->begun ? cursor->at : root;
+        if (z != NULL) {
+            cursor->begun = true;
+            cursor->at = pk_znode_walk(root, z);
+            return z;
+        }
+        cursor->begun = false;
+        cursor->mount++;
+    }
+    return NULL;
+}
+
+void pk_cursor_end(struct pk_cursor *cursor)
+{
+    pk_list_del(&cursor->list);
 }
 
 static bool too_deep(struct pk_bytes below)

@@ -52,6 +52,14 @@ struct pk_znode *pk_store_track(struct pk_store *store, struct pk_mount *mount,
                                 struct pk_bytes path) PK_NODISCARD;
 /* Forgets a tracked znode, and its ancestors, as far as there is no reason left to remember them. NULL is allowed. */
 void pk_store_tidy(struct pk_store *store, struct pk_znode *z);
+/*
+ * A walk over all mounts, in pieces: znodes may come and go between them. Those that are there all the while are met
+ * once, and a parent before its children. pk_cursor_end is due in every case; on an initialised list it is always safe.
+ */
+void pk_cursor_begin(struct pk_store *store, struct pk_cursor *cursor);
+/* The next znode, NULL at the end. */
+struct pk_znode *pk_cursor_next(struct pk_store *store, struct pk_cursor *cursor);
+void pk_cursor_end(struct pk_cursor *cursor);
 /* Remembers for a while that the ensemble has just been told of the znode, for servers that lag. */
 enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us) PK_NODISCARD;
 /* Forgets what was remembered longer than keep_us, and lists of children that nobody has asked for in a while. */

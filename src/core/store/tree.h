@@ -9,6 +9,13 @@
 #include "core/store/mount.h"
 #include "core/store/stats.h"
 
+struct pk_cursor {
+    struct pk_list list; /* in pk_store.cursors */
+    size_t mount;
+    struct pk_znode *at; /* that is met next; NULL: the mount's root, or the end of the last one */
+    bool begun;          /* in this mount */
+};
+
 struct pk_store {
     const struct pk_mem *mem;
     struct core_stats *stats;
@@ -22,8 +29,10 @@ struct pk_store {
     struct pk_tap tap;      /* of every change; hear is NULL when nobody listens */
     uint32_t freed_epoch;   /* grows with every znode freed: guards remembered pointers */
     uint32_t invalidations; /* grows whenever a read may have to be relayed that memory could answer before */
+    bool asleep;            /* another process holds memory: mounts are watched, nothing is absorbed */
     uint32_t walk;          /* of the newest walk (pk_store_walk_begin) */
     struct pk_list recent;  /* pk_tracking.recent, oldest first */
+    struct pk_list cursors; /* struct pk_cursor.list */
     struct pk_list listings; /* pk_listing.all, least recently asked for first */
     uint8_t *scratch;        /* room for the longest path known */
     size_t scratch_cap;
@@ -33,6 +42,11 @@ struct pk_store {
 static inline struct pk_mount *pk_store_mount(const struct pk_store *store, const struct pk_znode *z)
 {
     return &store->mounts[z->mount];
+}
+/* The mode in force follows from what is configured and from whether memory is asleep. */
+static inline void pk_mount_settle(const struct pk_store *store, struct pk_mount *m)
+{
+    m->config.mode = store->asleep || m->life != PK_MOUNT_STANDS ? PK_MODE_RELAY : m->wanted;
 }
 /* Begins a walk: no znode has been met by it yet. */
 static inline void pk_store_walk_begin(struct pk_store *store)

@@ -48,8 +48,10 @@ void pk_handover_all(struct pk_sync *sync)
 {
     sync->service.releasing = true;
     for (size_t i = 0; i < sync->store->nmounts; i++) {
-        sync->store->mounts[i].config.mode = PK_MODE_RELAY;
-        pk_handover_start(sync, &sync->store->mounts[i]);
+        struct pk_mount *m = &sync->store->mounts[i];
+        m->wanted = PK_MODE_RELAY;
+        pk_mount_settle(sync->store, m);
+        pk_handover_start(sync, m);
     }
 }
 

@@ -37,6 +37,9 @@ static void tell(struct pk_sync *sync, struct pk_uplink *u, const struct pk_entr
     case PK_ANSWER_WATCHES:
         pk_hold_replied(sync->conns, u->client);
         break;
+    case PK_ANSWER_GROUP:
+        sync->hook->answered(sync->hook->member, e, r, body);
+        break;
     case PK_ANSWER_LEAVE:
         pk_conn_close(sync->conns, u, PK_CLOSE_SESSION_CLOSED);
         break;
@@ -72,5 +75,7 @@ void pk_internal_lost(struct pk_sync *sync, struct pk_uplink *u, struct pk_entry
         pk_flush_lost(sync, e->owner);
     if (e->answer == PK_ANSWER_PROMOTION)
         pk_promote_lost(sync, u->why == PK_CLOSE_UPLINK_LOST);
+    if (e->answer == PK_ANSWER_GROUP && sync->hook != NULL)
+        sync->hook->answered(sync->hook->member, e, NULL, (struct pk_bytes){NULL, 0});
     pk_entry_free(sync->conns, u->client, e);
 }

@@ -109,8 +109,8 @@ static void judge_acl(struct pk_sync *sync, struct pk_precheck *p, struct pk_byt
     pk_stat_load(&st, body.p + acl.len);
     p->open = st.ephemeral_owner == 0 && lets_create(sync, p->parent.znode, acl);
     struct pk_change seen = {.kind = PK_CHANGE_SHARE_SEEN, .znode = p->parent.znode, .zxid = st.czxid};
-    (void)!pk_store_apply(sync->store, &seen); /* cannot fail */
     pk_parents_seen(sync, p->parent.znode, acl);
+    (void)!pk_store_apply(sync->store, &seen); /* cannot fail */
 }
 
 void pk_precheck_answer(struct pk_sync *sync, void *owner, int part, const struct pk_reply *r,

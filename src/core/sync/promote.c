@@ -406,13 +406,6 @@ void pk_promote_lost(struct pk_sync *sync, bool broken)
     b->u = NULL;
 }
 
-void pk_promote_left(struct pk_sync *sync, const struct pk_uplink *u)
-{
-    const struct pk_batch *b = sync->promoter.batch;
-    if (b != NULL && b->u == u)
-        pk_promote_lost(sync, false);
-}
-
 /* Nobody is told of the answers that are still awaited. */
 static void disown(struct pk_uplink *u, const struct pk_batch *b)
 {
@@ -423,6 +416,43 @@ static void disown(struct pk_uplink *u, const struct pk_batch *b)
         e->answer = PK_ANSWER_DROP;
         e->owner = NULL;
     }
+}
+
+enum pk_err pk_promote_adopt(struct pk_sync *sync, struct pk_znode *z)
+{
+    struct pk_promoter *p = &sync->promoter;
+    if (pk_store_tracking(sync->store, z) == NULL)
+        return PK_ENOMEM;
+    if (p->batch == NULL) {
+        p->batch = pk_zalloc(sync->mem, sizeof *p->batch);
+        if (p->batch == NULL)
+            return PK_ENOMEM;
+        p->batch->state = PK_BATCH_LOST;
+    }
+    if (p->batch->n == PK_BATCH_ZNODES) { /* more than one process has under way */
+        z->uncertain = true;
+        return change(sync, z, PK_CHANGE_UNPROMOTED, 0);
+    }
+    p->batch->v[p->batch->n++] = z;
+    return PK_OK;
+}
+
+void pk_promote_forget(struct pk_sync *sync)
+{
+    struct pk_batch *b = sync->promoter.batch;
+    if (b != NULL && b->u != NULL)
+        disown(b->u, b);
+    if (b != NULL && b->parent != NULL)
+        b->parent->replaying_pairs = false;
+    pk_promote_wake(sync);
+    pk_promoter_drop(sync);
+}
+
+void pk_promote_left(struct pk_sync *sync, const struct pk_uplink *u)
+{
+    const struct pk_batch *b = sync->promoter.batch;
+    if (b != NULL && b->u == u)
+        pk_promote_lost(sync, false);
 }
 
 void pk_promote_tick(struct pk_sync *sync)

@@ -31,6 +31,10 @@ void pk_promote_answer(struct pk_sync *sync, struct pk_uplink *u, int part, cons
                        struct pk_bytes body);
 /* The batch will get no answer on this uplink: it is verified on another. broken: the uplink died of it, perhaps. */
 void pk_promote_lost(struct pk_sync *sync, bool broken);
+/* A znode whose promotion was under way in another process: what became of it is asked before all else. PK_ENOMEM. */
+enum pk_err pk_promote_adopt(struct pk_sync *sync, struct pk_znode *z) PK_NODISCARD;
+/* Forgets what is wanted and what is under way, of which nothing is to come any more: memory is dropped. */
+void pk_promote_forget(struct pk_sync *sync);
 /* The uplink ends, also where the batch under way awaits nothing of it. */
 void pk_promote_left(struct pk_sync *sync, const struct pk_uplink *u);
 /* Time has passed: a batch that is not answered is left. */

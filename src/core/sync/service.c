@@ -19,6 +19,7 @@ enum {
     TIMEOUT_MS = 30000,
     RETRY_US = 1000 * 1000,
     RETRY_DOUBLED = 5,
+    GROUP_RETRY_US = 100 * 1000,
     LINGER_US = 2 * 1000 * 1000,
     PATIENCE_US = 1000 * 1000, /* for an answer: then another server is asked */
 };
@@ -26,8 +27,15 @@ enum {
 static bool has_work(const struct pk_sync *sync)
 {
     const struct pk_service *s = &sync->service;
+    if (sync->hook != NULL)
+        return !sync->conns->draining;
     return !pk_list_empty(&sync->orphans) || pk_promote_pending(sync) ||
            (!sync->conns->draining && (s->to_compare || s->to_hand_over));
+}
+
+static int32_t timeout_ms(const struct pk_sync *sync)
+{
+    return sync->hook != NULL ? sync->hook->timeout_ms : TIMEOUT_MS;
 }
 
 /* A connect request as every client's first frame: for a new session, or for ours on another server. */
@@ -35,7 +43,7 @@ static struct pk_blob *connect_request(struct pk_sync *sync)
 {
     const struct pk_service *s = &sync->service;
     uint8_t frame[PK_LEN_WORD + PK_CONNECT_REQUEST_LEN];
-    pk_put_connect_request(frame, 0, TIMEOUT_MS, s->session_id, s->passwd);
+    pk_put_connect_request(frame, 0, timeout_ms(sync), s->session_id, s->passwd);
     return pk_blob_new(sync->mem, frame, sizeof frame);
 }
 
@@ -48,7 +56,7 @@ static void open_session(struct pk_sync *sync)
         return;
     }
     u->connect_request = hello;
-    u->timeout_ms = TIMEOUT_MS;
+    u->timeout_ms = timeout_ms(sync);
     pk_uplink_move(u, PK_UPLINK_OPENING);
     u->want_open = true;
     sync->service.uplink = u;
@@ -80,11 +88,20 @@ void pk_service_up(struct pk_sync *sync, const struct pk_connect_response *res)
             return;
 }
 
+/* In a group something is always asked: whether the oldest that has left is answered in time. */
+static int64_t sent_us(const struct pk_sync *sync, const struct pk_uplink *u)
+{
+    if (sync->hook == NULL || pk_list_empty(&u->awaited.entries))
+        return sync->service.sent_us;
+    const struct pk_entry *e = PK_CONTAINER(u->awaited.entries.next, struct pk_entry, uplink);
+    return e->gated == 0 ? e->sent_us : sync->conns->now_us;
+}
+
 bool pk_service_slow(const struct pk_sync *sync)
 {
     const struct pk_uplink *u = sync->service.uplink;
     return u != NULL && pk_uplink_usable(u) && pk_awaited_any(&u->awaited) &&
-           sync->conns->now_us - sync->service.sent_us > PATIENCE_US;
+           sync->conns->now_us - sent_us(sync, u) > PATIENCE_US;
 }
 
 enum pk_err pk_service_moves(struct pk_sync *sync)
@@ -102,9 +119,12 @@ enum pk_err pk_service_moves(struct pk_sync *sync)
     return PK_OK;
 }
 
-static void leave(struct pk_sync *sync, struct pk_uplink *u)
+void pk_service_leave(struct pk_sync *sync)
 {
+    struct pk_uplink *u = sync->service.uplink;
     uint8_t *none;
+    if (u == NULL || !pk_uplink_usable(u))
+        return;
     (void)!pk_send_internal_body(sync->conns, u, PK_ANSWER_LEAVE, PK_OP_CLOSE_SESSION, 0, NULL, &none);
     u->session_closing = true;
 }
@@ -116,6 +136,14 @@ static bool work(struct pk_sync *sync, struct pk_uplink *u)
         return true;
     bool more = !sync->conns->draining && !pk_promote_pending(sync) && pk_handover_step(sync, u);
     return (!pk_awaited_any(&u->awaited) && pk_promote_step(sync, u)) || more;
+}
+
+/* In a group it is what lets clients be answered: it stays until the last one has left. */
+static bool may_leave(const struct pk_sync *sync)
+{
+    if (sync->hook != NULL)
+        return sync->conns->draining && sync->conns->nconns == 1;
+    return sync->conns->draining || sync->conns->now_us - sync->service.worked_us > LINGER_US;
 }
 
 void pk_service_step(struct pk_sync *sync)
@@ -132,8 +160,8 @@ void pk_service_step(struct pk_sync *sync)
         return;
     if (work(sync, u))
         s->worked_us = s->sent_us = now_us;
-    else if (sync->conns->draining || now_us - s->worked_us > LINGER_US)
-        leave(sync, u);
+    else if (may_leave(sync))
+        pk_service_leave(sync);
 }
 
 void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
@@ -145,6 +173,10 @@ void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
         s->session_id = 0;
     s->fails = done || expired ? 0 : s->fails + (s->fails < RETRY_DOUBLED);
     s->next_us = sync->conns->now_us + (s->fails > 0 ? RETRY_US << (s->fails - 1) : 0);
+    if (sync->hook != NULL) {
+        s->next_us = sync->conns->now_us + (s->fails > 0 ? GROUP_RETRY_US : 0);
+        sync->hook->ended(sync->hook->member, done || expired);
+    }
     if (s->fails > 0)
         pk_promote_wake(sync);
     PK_LIST_EACH(at, tmp, &sync->orphans) {
@@ -156,8 +188,8 @@ void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
             pk_wake_all(sync->conns, &w->waiters);
             continue;
         }
-        if (done || (w->holds == 0 && !sync->conns->draining))
-            continue;
+        if (done || ((w->holds == 0 || sync->hook != NULL) && !sync->conns->draining))
+            continue; /* in a group the session is taken up again, or memory is another's */
         pk_cached_end(sync, z, PK_CACHED_DROPPED);
         pk_store_tidy(sync->store, z);
     }

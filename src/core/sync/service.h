@@ -18,6 +18,8 @@
 void pk_service_step(struct pk_sync *sync);
 /* The session is there: the credentials are shown. */
 void pk_service_up(struct pk_sync *sync, const struct pk_connect_response *res);
+/* Closes it. */
+void pk_service_leave(struct pk_sync *sync);
 /* True when its server owes an answer for too long: it is to be left for another. */
 bool pk_service_slow(const struct pk_sync *sync);
 /* Its server is left: what was awaited is lost, and the connect request is for the same session on the next one, so

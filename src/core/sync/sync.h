@@ -37,6 +37,16 @@ struct pk_promoter {
                1]; /* name of the child that stands for local deletes, a slash before it: nobody's guess */
 };
 
+/* Who has the service session as its own: a member of a group, which has it open always. */
+struct pk_sync_hook {
+    void *member;
+    int32_t timeout_ms; /* of the session, asked for */
+    /* PK_ANSWER_GROUP: the answer, or that there will be none (r NULL). */
+    void (*answered)(void *member, const struct pk_entry *e, const struct pk_reply *r, struct pk_bytes body);
+    /* The session has ended: expired, or closed; else it is taken up again. */
+    void (*ended)(void *member, bool over);
+};
+
 struct pk_sync {
     const struct pk_mem *mem;
     struct core_stats *stats;
@@ -52,6 +62,7 @@ struct pk_sync {
     struct pk_list retired; /* cached values that have ended, oldest first */
     struct pk_promoter promoter;
     struct pk_service service;
+    const struct pk_sync_hook *hook; /* NULL: no group */
 };
 
 /* There is a service session, or one may be opened: the newest attempt is not too short ago. */

@@ -165,9 +165,11 @@ void pk_writeback_batch(struct pk_sync *sync, struct pk_writeback *w)
 
 void pk_writeback_sent(struct pk_sync *sync, struct pk_writeback *w)
 {
+    struct pk_change sent = {.kind = PK_CHANGE_SENT, .znode = w->cached.znode};
     w->inflight = pk_cached_pending(&w->cached);
     w->sent = pk_blob_ref(w->cached.value.data);
     move(sync, w, PK_WRITEBACK_IN_FLIGHT);
+    (void)!pk_store_apply(sync->store, &sent); /* cannot fail */
 }
 
 void pk_writeback_forget_sent(struct pk_sync *sync, struct pk_writeback *w)
@@ -279,7 +281,7 @@ static void count_end(struct pk_sync *sync, const struct pk_writeback *w, enum p
     int64_t pending = pk_cached_pending(&w->cached);
     if (why == PK_CACHED_FOREIGN && w->state != PK_WRITEBACK_RETIRED)
         sync->stats->foreign_writes++;
-    if (pending == 0)
+    if (pending == 0 || why == PK_CACHED_MOVED)
         return;
     sync->stats->writes_dropped += pending;
     pk_conns_log(
@@ -314,16 +316,17 @@ void pk_cached_end(struct pk_sync *sync, struct pk_znode *z, enum pk_cached_end 
 {
     struct pk_writeback *w = pk_writeback_of(z);
     bool clean = pk_cached_pending(&w->cached) == 0;
+    bool gone = why == PK_CACHED_GONE || why == PK_CACHED_MOVED;
     pk_wake_all(sync->conns, &w->waiters);
-    if (w->state == PK_WRITEBACK_RETIRED && why != PK_CACHED_GONE)
+    if (w->state == PK_WRITEBACK_RETIRED && !gone)
         return;
     count_end(sync, w, why);
     pk_permits_take_all(sync, w);
     no_writer(sync, w);
     sync->store->invalidations++;
-    if (why != PK_CACHED_GONE)
+    if (!gone)
         remember(sync, z);
-    if (why != PK_CACHED_GONE && clean && w->inflight == 0) {
+    if (!gone && clean && w->inflight == 0) {
         /* Nothing is absorbed any more. For a while the value stays for answers of servers that lag, so that nobody who
          * has seen it goes back. */
         move(sync, w, PK_WRITEBACK_RETIRED);
@@ -379,6 +382,42 @@ static bool may_cache(const struct pk_sync *sync, const struct pk_client *c, con
            pk_store_has_room(m, z->cached == NULL, z->len + data, data);
 }
 
+static void init_lists(struct pk_writeback *w)
+{
+    struct pk_list *lists[] = {&w->permits, &w->of_writer, &w->due, &w->waiters};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        pk_list_init(lists[i]);
+}
+
+struct pk_adopted pk_writeback_told(const struct pk_writeback *w)
+{
+    int32_t uncertain = w->inflight > 0 ? w->inflight : w->uncertain;
+    bool clean = w->state == PK_WRITEBACK_CLEAN;
+    return (struct pk_adopted){.aversion = clean ? w->cached.value.base.aversion : w->aversion,
+                               .uncertain = uncertain,
+                               .late = w->late,
+                               .sent = uncertain > 0 ? w->sent : NULL,
+                               .late_data = w->late > 0 ? w->late_data : NULL};
+}
+
+void pk_writeback_adopt(struct pk_sync *sync, struct pk_znode *z, const struct pk_adopted *adopted)
+{
+    struct pk_writeback *w = pk_writeback_of(z);
+    init_lists(w);
+    w->aversion = adopted->aversion;
+    w->uncertain = adopted->uncertain;
+    w->late = adopted->late;
+    w->sent = pk_blob_ref(adopted->sent);
+    w->late_data = pk_blob_ref(adopted->late_data);
+    if (w->cached.value.retired) {
+        move(sync, w, PK_WRITEBACK_RETIRED);
+        w->since_us = sync->conns->now_us;
+        return;
+    }
+    pk_writeback_requeue(sync, w);
+    pk_cached_end_unused(sync, z);
+}
+
 /* The ensemble has taken this data: a new value, or the one there is moves on. */
 static enum pk_err move_on(struct pk_sync *sync, struct pk_znode *z, struct pk_blob *data,
                            const struct pk_stat *st)
@@ -391,11 +430,8 @@ static enum pk_err move_on(struct pk_sync *sync, struct pk_znode *z, struct pk_b
     if (err != PK_OK)
         return err;
     struct pk_writeback *w = pk_writeback_of(z);
-    if (fresh_one) {
-        struct pk_list *lists[] = {&w->permits, &w->of_writer, &w->due, &w->waiters};
-        for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-            pk_list_init(lists[i]);
-    }
+    if (fresh_one)
+        init_lists(w);
     move(sync, w, PK_WRITEBACK_CLEAN);
     return PK_OK;
 }

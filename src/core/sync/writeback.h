@@ -74,6 +74,14 @@ enum pk_cached_end {
     PK_CACHED_FOREIGN, /* somebody else wrote: theirs stays */
     PK_CACHED_GONE,    /* deleted or created anew by somebody else */
     PK_CACHED_DROPPED, /* nobody is let flush it */
+    PK_CACHED_MOVED,   /* another process has it */
+};
+
+/* How a value of another process was on its way back. */
+struct pk_adopted {
+    int32_t aversion;
+    int32_t uncertain, late;
+    struct pk_blob *sent, *late_data; /* references are taken; NULL is null data */
 };
 
 static inline struct pk_writeback *pk_writeback_of(const struct pk_znode *z)
@@ -118,6 +126,12 @@ enum pk_err pk_cached_written(struct pk_sync *sync, struct pk_client *c, struct 
 void pk_cached_denied(struct pk_sync *sync, struct pk_client *c, struct pk_znode *z);
 /* A relayed exists of c was answered OK. */
 void pk_cached_read(const struct pk_client *c, const struct pk_znode *z);
+
+/* What is known of one, for a copy. */
+struct pk_adopted pk_writeback_told(const struct pk_writeback *w);
+/* A value that has just been replayed: nobody has a permit; what is dirty is an orphan, and the ensemble is asked about
+ * what may have been sent. The caller tidies the znode. */
+void pk_writeback_adopt(struct pk_sync *sync, struct pk_znode *z, const struct pk_adopted *adopted);
 
 /* Ends the cached value, which the znode must have; what the ensemble last showed is remembered for servers that lag.
  * The caller tidies the znode. */

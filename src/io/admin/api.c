@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "io/admin/explain.h"
+#include "io/admin/group.h"
 #include "io/admin/lists.h"
 #include "io/admin/top.h"
 #include "io/conn/pair.h"
@@ -51,7 +52,7 @@ static const struct {
     {"/api/v1/servers", pk_list_servers}, {"/api/v1/clients", pk_list_clients},
     {"/api/v1/mounts", pk_list_mounts},   {"/api/v1/paths", paths_of_all},
     {"/api/v1/late", pk_list_late},       {"/api/v1/config", pk_list_config},
-    {"/api/v1/savings", pk_list_savings},
+    {"/api/v1/group", pk_list_group},     {"/api/v1/savings", pk_list_savings},
 };
 
 static void fill(struct pk_admin *admin, const struct pk_http_request *request, struct pk_table *table,

@@ -16,6 +16,7 @@
 #include "io/admin/admin.h"
 #include "io/admin/four_letter_cons.h"
 #include "io/admin/four_letter_mntr.h"
+#include "io/admin/group.h"
 #include "io/config/config.h"
 #include "io/config/words.h"
 #include "io/conn/pairs.h"
@@ -56,6 +57,7 @@ static bool serves(const struct pk_admin *admin, struct pk_text *out)
     if (pk_upstream_state(admin->conns->upstream).up > 0)
         return true;
     pk_text_add(out, "This ZooKeeper instance is not currently serving requests\n");
+    pk_group_line(admin, out);
     instance(admin, out);
     return false;
 }
@@ -72,6 +74,7 @@ static void srvr(const struct pk_admin *admin, struct pk_text *out)
         return;
     version_line(admin, out, "Zookeeper version: ");
     figures(admin, out);
+    pk_group_line(admin, out);
     instance(admin, out);
 }
 
@@ -84,6 +87,7 @@ static void stat_word(const struct pk_admin *admin, struct pk_text *out)
     pk_four_letter_clients(admin, out);
     pk_text_add(out, "\n");
     figures(admin, out);
+    pk_group_line(admin, out);
     instance(admin, out);
 }
 

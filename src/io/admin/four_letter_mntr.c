@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "io/admin/admin.h"
+#include "io/admin/group.h"
 #include "io/config/config.h"
 #include "io/conn/listener.h"
 #include "io/conn/pairs.h"
@@ -104,6 +105,43 @@ static void instance_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "pk_instances_conflicting", conflicting);
 }
 
+static void copy_figures(const struct pk_admin *admin, struct pk_text *out)
+{
+    struct core_member_info slowest = {0};
+    const struct pk_loop *loop = &admin->conns->loop;
+    (void)pk_group_slowest(admin, &slowest);
+    number(out, "pk_group_lag_records", (int64_t)slowest.lag_records);
+    number(out, "pk_group_lag_bytes", (int64_t)slowest.lag_bytes);
+    number(out, "pk_group_lag_ms", slowest.lag_us != 0 ? (loop->now_us - slowest.lag_us) / 1000 : 0);
+    number(out, "pk_group_copy_wait_p50_us", core_copy_wait(loop->core, 0.5));
+    number(out, "pk_group_copy_wait_p99_us", core_copy_wait(loop->core, 0.99));
+    number(out, "pk_group_copy_wait_p999_us", core_copy_wait(loop->core, 0.999));
+    number(out, "pk_group_link_bytes",
+           admin->conns->bytes_in[PK_TRAFFIC_LINK] + admin->conns->bytes_out[PK_TRAFFIC_LINK]);
+    number(out, "pk_group_link_messages", admin->conns->link_messages);
+    number(out, "pk_group_turned_away_secret", admin->listeners->guests.wrong);
+    number(out, "pk_group_turned_away_other", admin->listeners->guests.other);
+}
+
+static void group_figures(const struct pk_admin *admin, struct pk_text *out)
+{
+    struct core_group_info info;
+    const struct pk_loop *loop = &admin->conns->loop;
+    if (!core_group_info(loop->core, &info))
+        return;
+    pk_text_add(out, "pk_group_role\t%s\n", pk_group_role(info.role));
+    pk_text_add(out, "pk_group_epoch\t0x%" PRIx64 "\n", (uint64_t)info.epoch);
+    pk_text_add(out, "pk_group_primary\t%s\n", info.primary[0] != '\0' ? info.primary : "unknown");
+    number(out, "pk_group_reigning", info.reigning);
+    number(out, "pk_group_listed", info.listed);
+    number(out, "pk_group_copies", info.copies);
+    number(out, "pk_group_waiting", (int64_t)info.waiting);
+    number(out, "pk_group_refused_ms", info.refused_us != 0 ? (loop->now_us - info.refused_us) / 1000 : 0);
+    number(out, "pk_group_snapshot_bytes", (int64_t)info.snapshot_bytes);
+    number(out, "pk_group_snapshot_of", (int64_t)info.snapshot_of);
+    copy_figures(admin, out);
+}
+
 static void upstream_figures(const struct pk_admin *admin, struct pk_text *out)
 {
     struct pk_ensemble_state state = pk_upstream_state(admin->conns->upstream);
@@ -125,4 +163,5 @@ void pk_four_letter_mntr(const struct pk_admin *admin, struct pk_text *out)
     client_figures(admin, out);
     upstream_figures(admin, out);
     instance_figures(admin, out);
+    group_figures(admin, out);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "io/admin/admin.h"
+#include "io/admin/group.h"
 #include "io/admin/process.h"
 #include "io/admin/prom.h"
 #include "io/config/mounts.h"
@@ -266,8 +267,8 @@ static void pauses(struct pk_admin *admin, struct pk_prom *p)
 
 static void traffic(struct pk_admin *admin, struct pk_prom *p)
 {
-    static const char *const sides[] = {"client", "uplink"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const sides[] = {"client", "uplink", "link"};
+    for (int i = 0; i < PK_TRAFFICS; i++) {
         pk_prom_number(p, PK_PROM_LABELS(L("side", sides[i]), L("direction", "in")),
                        admin->conns->bytes_in[i]);
         pk_prom_number(p, PK_PROM_LABELS(L("side", sides[i]), L("direction", "out")),
@@ -287,6 +288,97 @@ static void conflicting(struct pk_admin *admin, struct pk_prom *p)
     int seen, others;
     pk_marker_figures(admin->marker, &seen, &others);
     pk_prom_number(p, NULL, 0, others);
+}
+
+/* ---- the group ---- */
+
+static void group_role(struct pk_admin *admin, struct pk_prom *p)
+{
+    struct core_group_info info;
+    if (!core_group_info(core_of(admin), &info))
+        return;
+    for (int role = 0; role < PK_ROLES; role++)
+        pk_prom_number(p, PK_PROM_LABELS(L("role", pk_group_role((enum pk_role)role))),
+                       info.role == (enum pk_role)role);
+}
+
+#define GROUP_GAUGE(function, field)                                                                         \
+    static void function(struct pk_admin *admin, struct pk_prom *p)                                          \
+    {                                                                                                        \
+        struct core_group_info info;                                                                         \
+        if (core_group_info(core_of(admin), &info))                                                          \
+            pk_prom_number(p, NULL, 0, (int64_t)info.field);                                                 \
+    }
+
+GROUP_GAUGE(group_reigning, reigning)
+GROUP_GAUGE(group_listed, listed)
+GROUP_GAUGE(group_copies, copies)
+GROUP_GAUGE(group_waiting, waiting)
+
+static double seconds_since(const struct pk_admin *admin, int64_t us)
+{
+    return us != 0 ? (double)(admin->conns->loop.now_us - us) / 1e6 : 0;
+}
+
+static void group_refused(struct pk_admin *admin, struct pk_prom *p)
+{
+    struct core_group_info info;
+    if (core_group_info(core_of(admin), &info))
+        pk_prom_real(p, NULL, 0, seconds_since(admin, info.refused_us));
+}
+
+#define EACH_MEMBER(admin, i, m) for (size_t i = 0; core_group_member(core_of(admin), i, &(m)); i++)
+
+static void group_lag(struct pk_admin *admin, struct pk_prom *p)
+{
+    struct core_member_info m;
+    EACH_MEMBER(admin, i, m)
+    {
+        pk_prom_number(p, PK_PROM_LABELS(L("member", m.address)), (int64_t)m.lag_bytes);
+    }
+}
+
+static void group_lag_records(struct pk_admin *admin, struct pk_prom *p)
+{
+    struct core_member_info m;
+    EACH_MEMBER(admin, i, m)
+    {
+        pk_prom_number(p, PK_PROM_LABELS(L("member", m.address)), (int64_t)m.lag_records);
+    }
+}
+
+static void group_lag_seconds(struct pk_admin *admin, struct pk_prom *p)
+{
+    struct core_member_info m;
+    EACH_MEMBER(admin, i, m)
+    {
+        pk_prom_real(p, PK_PROM_LABELS(L("member", m.address)), seconds_since(admin, m.lag_us));
+    }
+}
+
+static void group_copy_wait(struct pk_admin *admin, struct pk_prom *p)
+{
+    static const struct {
+        const char *label;
+        double quantile;
+    } shown[] = {{"0.5", 0.5}, {"0.99", 0.99}, {"0.999", 0.999}};
+    struct core_group_info info;
+    if (!core_group_info(core_of(admin), &info))
+        return;
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        pk_prom_real(p, PK_PROM_LABELS(L("quantile", shown[i].label)),
+                     (double)core_copy_wait(core_of(admin), shown[i].quantile) / 1e6);
+}
+
+static void group_messages(struct pk_admin *admin, struct pk_prom *p)
+{
+    pk_prom_number(p, NULL, 0, admin->conns->link_messages);
+}
+
+static void group_away(struct pk_admin *admin, struct pk_prom *p)
+{
+    pk_prom_number(p, PK_PROM_LABELS(L("reason", "secret")), admin->listeners->guests.wrong);
+    pk_prom_number(p, PK_PROM_LABELS(L("reason", "other")), admin->listeners->guests.other);
 }
 
 /* ---- ourselves ---- */

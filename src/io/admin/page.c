@@ -7,12 +7,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "io/admin/group.h"
 #include "io/admin/lists.h"
 #include "io/conn/listener.h"
 #include "io/conn/pairs.h"
 #include "io/instances/marker.h"
 
-enum { TALKERS = 10, QUIET_US = 300 * 1000000 };
+enum { TALKERS = 10, MEMBERS = 16, QUIET_US = 300 * 1000000 };
 
 static const char head[] =
     "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>pacekeeper</title>\n"
@@ -132,7 +133,8 @@ static void state(struct pk_admin *admin, struct pk_text *out)
 
 void pk_page(struct pk_admin *admin, struct pk_text *out)
 {
-    struct pk_table mounts, servers, clients, late;
+    struct pk_table mounts, servers, clients, late, group;
+    pk_list_group(admin, &group, MEMBERS);
     pk_list_mounts(admin, &mounts, PK_MAX_MOUNTS);
     pk_list_servers(admin, &servers, PK_MAX_ADDRESSES);
     pk_list_clients(admin, &clients, TALKERS);
@@ -141,6 +143,7 @@ void pk_page(struct pk_admin *admin, struct pk_text *out)
     state(admin, out);
     tiles(admin, out);
     warnings(admin, out);
+    section(out, "Group", &group);
     section(out, "Mounts", &mounts);
     section(out, "Servers", &servers);
     section(out, "Busiest clients", &clients);

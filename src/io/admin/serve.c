@@ -58,6 +58,7 @@ static const struct {
     {"GET", "/api/v1/late", pk_api_list},
     {"GET", "/api/v1/savings", pk_api_list},
     {"GET", "/api/v1/config", pk_api_list},
+    {"GET", "/api/v1/group", pk_api_list},
     {"GET", "/api/v1/explain", pk_api_explain},
     {"GET", "/api/v1/top", pk_api_top},
     {"POST", "/api/v1/reload", pk_api_reload},

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/config/readfile.h"
+
 enum { ADMIN = 256, TOKEN, JSON, STAT, RATE, LIVE };
 
 static const struct option longs[] = {
@@ -56,7 +58,8 @@ static bool take(struct pk_line *line, int c, unsigned takes, const char *comman
         line->rate = optarg;
     line->json |= c == JSON;
     line->stat |= c == STAT;
-    if (c != TOKEN || pk_admin_token(line->talk.token, optarg, &error) == PK_OK)
+    if (c != TOKEN ||
+        pk_file_read_line(line->talk.token, sizeof line->talk.token, optarg, "a token", &error) == PK_OK)
         return true;
     fprintf(stderr, "pacekeeper %s: %s\n", command, error.text);
     line->status = 1;

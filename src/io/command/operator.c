@@ -10,7 +10,7 @@
 
 #include "io/command/line.h"
 
-static const char *const things[] = {"servers", "clients", "mounts", "paths", "late", "config"};
+static const char *const things[] = {"servers", "clients", "mounts", "paths", "late", "config", "group"};
 
 /* Asks with an argument that may have any characters. */
 static int ask(const struct pk_line *line, const char *method, const char *path, const char *name,
@@ -32,7 +32,7 @@ int pk_command_show(int argc, char **argv)
     struct pk_line line;
     char path[64];
     if (!pk_line_read(&line, argc, argv, PK_LINE_ARGUMENT | PK_LINE_JSON,
-                      "Usage: pacekeeper show [OPTION]... servers|clients|mounts|paths|late|config\n"
+                      "Usage: pacekeeper show [OPTION]... servers|clients|mounts|paths|late|config|group\n"
                       "Prints what a running pacekeeper has.\n\n"
                       "  --json              for programs\n"))
         return line.status;
@@ -42,7 +42,7 @@ int pk_command_show(int argc, char **argv)
         snprintf(path, sizeof path, "/api/v1/%s", things[i]);
         return ask(&line, "GET", path, NULL, NULL);
     }
-    fprintf(stderr, "pacekeeper show: servers, clients, mounts, paths, late or config is expected\n");
+    fprintf(stderr, "pacekeeper show: servers, clients, mounts, paths, late, config or group is expected\n");
     return 2;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The section admin. Happy path: addresses are checked as they are read, the token is the first line of a file that
- * others cannot read. Failure modes: an address that others reach without a token, a token too short to be one.
+ * Addresses of the admin side. Happy path: they are checked as they are read. Failure modes: a socket without its whole
+ * path, a name that is too long.
  */
 #include "io/config/admin.h"
 
@@ -9,9 +9,6 @@
 #include <sys/un.h>
 
 #include "io/config/hostport.h"
-#include "io/config/readfile.h"
-
-enum { TOKEN_LEAST = 16 };
 
 const char *pk_admin_path(const char *text)
 {
@@ -46,20 +43,4 @@ enum pk_err pk_admin_address(const char *text, const char **why)
     if (strlen(text) >= PK_ADMIN_LISTEN)
         return PK_EINVAL;
     return path != NULL ? check_path(path, why) : pk_hostport_parse(&where, text, strlen(text), -1, why);
-}
-
-enum pk_err pk_admin_token(char token[PK_ADMIN_TOKEN], const char *path, struct pk_config_error *error)
-{
-    struct pk_file file;
-    if (pk_file_read_secret(&file, path, error) != PK_OK)
-        return PK_EINVAL;
-    size_t len = strcspn((const char *)file.bytes, "\r\n");
-    bool fits = len >= TOKEN_LEAST && len < PK_ADMIN_TOKEN;
-    if (fits)
-        snprintf(token, PK_ADMIN_TOKEN, "%.*s", (int)len, (const char *)file.bytes);
-    pk_file_wipe(&file);
-    return fits ? PK_OK
-                : pk_config_fail(error, path, 1,
-                                 "a token has at least %d bytes, and less than %d (openssl rand -hex 24)",
-                                 TOKEN_LEAST, PK_ADMIN_TOKEN);
 }

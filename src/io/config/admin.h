@@ -1,5 +1,5 @@
 /*
- * The section admin: addresses where the admin side listens, and the token that protects it.
+ * The section admin: addresses where the admin side listens, and how long the token may be that protects it.
  */
 #ifndef PK_IO_CONFIG_ADMIN_H
 #define PK_IO_CONFIG_ADMIN_H
@@ -16,8 +16,5 @@ enum pk_err pk_admin_address(const char *text, const char **why) PK_NODISCARD;
 bool pk_admin_is_near(const char *text);
 /* The path of unix:/PATH, NULL for HOST:PORT. */
 const char *pk_admin_path(const char *text);
-/* Reads a token: the first line of a file that others cannot read. PK_EINVAL with the reason in error. */
-enum pk_err pk_admin_token(char token[PK_ADMIN_TOKEN], const char *file,
-                           struct pk_config_error *error) PK_NODISCARD;
 
 #endif

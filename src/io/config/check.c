@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/config/group.h"
+
 /* Writing it comes at the stop: a mistake found then costs what is held. */
 static enum pk_err check_state_file(const struct pk_config *config, struct pk_config_error *error)
 {
@@ -107,7 +109,7 @@ enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *er
                 config->instances, config->mounts[i].path);
     if (check_admin(config, error) != PK_OK || check_pacemaker(config, error) != PK_OK)
         return PK_EINVAL;
-    if (check_state_file(config, error) != PK_OK)
+    if (check_state_file(config, error) != PK_OK || pk_group_check(config, error) != PK_OK)
         return PK_EINVAL;
     note_supervisors(config);
     return PK_OK;

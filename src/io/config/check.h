@@ -7,7 +7,8 @@
 #include "io/config/config.h"
 
 /*
- * What only the whole can tell: servers are named, the marker lies outside the mounts, the state file has a folder.
+ * What only the whole can tell: servers are named, the marker lies outside the mounts, the state file has a folder, a
+ * group all that it needs.
  * Notes what a mount of Storm's leaves out.
  */
 enum pk_err pk_config_check(struct pk_config *config, struct pk_config_error *error) PK_NODISCARD;

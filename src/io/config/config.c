@@ -242,6 +242,7 @@ void pk_config_forget_secrets(struct pk_config *config)
     pk_sasl_settings_free(&config->sasl);
     explicit_bzero(&config->pacemaker_login, sizeof config->pacemaker_login);
     explicit_bzero(config->admin_token, sizeof config->admin_token);
+    explicit_bzero(config->group_secret, sizeof config->group_secret);
 }
 
 bool pk_config_at_or_below(const char *a, const char *b)

@@ -29,7 +29,8 @@ enum {
     PK_MAX_PROXIES = 32,
     PK_MOUNT_PATH = 1024,
     PK_MAX_NOTES = 12,
-    PK_MAX_ADMIN_LISTENS = 8
+    PK_MAX_ADMIN_LISTENS = 8,
+    PK_GROUP_SECRET = 256
 };
 
 /* Keys that a mount may have of its own. */
@@ -87,7 +88,8 @@ struct pk_config {
     struct pk_auth auth;                                       /* what auth_file holds */
     char admin_listens[PK_MAX_ADMIN_LISTENS][PK_ADMIN_LISTEN]; /* HOST:PORT or unix:/PATH */
     size_t nadmin_listens;
-    char admin_token[PK_ADMIN_TOKEN]; /* what admin_token_file holds, empty for none */
+    char admin_token[PK_ADMIN_TOKEN];   /* what admin_token_file holds, empty for none */
+    char group_secret[PK_GROUP_SECRET]; /* what group.secret-file holds, empty without a group */
     struct pk_sasl_settings sasl;
     struct pk_pacemaker_login pacemaker_login;
     bool storm_tls;                            /* storm.yaml has Storm speak TLS */

@@ -99,3 +99,11 @@ const char *pk_address_text(const struct sockaddr *address, char text[PK_ADDRESS
     }
     return text;
 }
+
+bool pk_address_same_host(const union pk_address *a, const union pk_address *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
+                                       : IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
+}

@@ -5,6 +5,7 @@
 #define PK_IO_CONFIG_HOSTPORT_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ union pk_address {
 enum pk_err pk_hostport_parse(struct pk_hostport *out, const char *text, size_t len, int default_port,
                               const char **why) PK_NODISCARD;
 
+/* Whether both are of one host, whatever the ports. */
+bool pk_address_same_host(const union pk_address *a, const union pk_address *b);
 struct addrinfo;
 /*
  * Asks the resolver for every address of a stream there; flags are getaddrinfo's. "" and "*" are every address of this

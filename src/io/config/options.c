@@ -11,15 +11,17 @@
 
 #include "io/config/check.h"
 #include "io/config/file.h"
+#include "io/config/group.h"
 #include "io/config/lists.h"
 #include "io/config/mounts.h"
 #include "io/config/pacemaker.h"
 #include "io/config/policy.h"
+#include "io/config/readfile.h"
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
 #include "io/config/tlsfiles.h"
 
-enum { LISTEN = 256, UPSTREAM, MOUNT, PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL, ADMIN };
+enum { LISTEN = 256, UPSTREAM, MOUNT, PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL, ADMIN, GROUP };
 
 static const struct option longs[] = {
     {"config", required_argument, NULL, 'c'},
@@ -28,6 +30,7 @@ static const struct option longs[] = {
     {"mount", required_argument, NULL, MOUNT},
     {"admin", required_argument, NULL, ADMIN},
     {"pacemaker", required_argument, NULL, PACEMAKER},
+    {"group", required_argument, NULL, GROUP},
     {"storm-yaml", required_argument, NULL, STORM_YAML},
     {"state-file", required_argument, NULL, STATE_FILE},
     {"log-level", required_argument, NULL, LOG_LEVEL},
@@ -56,6 +59,9 @@ static const char usage[] =
     "      --admin ADDRESS[,KEY=VALUE]...   metrics, page and commands there: HOST:PORT or unix:/PATH;\n"
     "                           KEY is listen, token-file or unprotected\n"
     "      --pacemaker HOST:PORT[,KEY=VALUE...]   serve Storm's Pacemaker clients there, or none\n"
+    "      --group HOST:PORT,secret-file=FILE[,KEY=VALUE]...   be one of a group, which the others reach "
+    "there;\n"
+    "                           KEY is name or buffer\n"
     "      --storm-yaml FILE    take servers, port and root from Storm's configuration\n"
     "      --state-file FILE    a stop writes there what is held, a start reads it\n"
     "      --log-level LEVEL    debug, info, warn or error\n"
@@ -72,7 +78,7 @@ static void give_up(struct pk_options *options, int status)
 /* False, and said, when an option that has one value is given a second time: one of the two would be lost. */
 static bool once(struct pk_options *options, unsigned *seen, int c)
 {
-    static const int single[] = {ADMIN, 'c', PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL};
+    static const int single[] = {ADMIN, 'c', GROUP, PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL};
     for (unsigned i = 0; i < sizeof single / sizeof *single; i++) {
         if (single[i] != c)
             continue;
@@ -149,6 +155,8 @@ static enum pk_err second_pass(struct pk_config *config, int argc, char **argv, 
             err = pk_config_section_text(config, "admin", optarg, error);
         } else if (c == PACEMAKER) {
             err = pk_config_section_text(config, "pacemaker", optarg, error);
+        } else if (c == GROUP) {
+            err = pk_config_section_text(config, "group", optarg, error);
         } else if (c == STORM_YAML) {
             err = pk_config_set(config, "storm-yaml", optarg, error);
         } else if (c == STATE_FILE) {
@@ -200,20 +208,30 @@ static enum pk_err read_credentials(const struct pk_options *options, struct pk_
     return PK_OK;
 }
 
-static enum pk_err read_token(const struct pk_options *options, struct pk_config *config,
-                              struct pk_config_error *error)
+/* A secret that stands alone in a file, or is a credential of systemd; name: what key says, "" for none. */
+static enum pk_err read_line(const struct pk_options *options, const char *key, const char *name,
+                             const char *what, char *out, size_t size, struct pk_config_error *error)
 {
     char path[PK_VALUE_TEXT * 2];
-    const char *name = config->admin_token_file;
     if (name[0] == '\0')
         return PK_OK;
     if (pk_auth_path(path, sizeof path, name))
-        return pk_admin_token(config->admin_token, path, error);
+        return pk_file_read_line(out, size, path, what, error);
     return options->action == PK_CHECK
                ? PK_OK
                : pk_config_fail(error, NULL, 0,
-                                "admin.token-file: %.200s names a credential of systemd, and there are none",
-                                name);
+                                "%s: %.200s names a credential of systemd, and there are none", key, name);
+}
+
+static enum pk_err read_lines(const struct pk_options *options, struct pk_config *c,
+                              struct pk_config_error *error)
+{
+    enum pk_err err = read_line(options, "admin.token-file", c->admin_token_file, "a token", c->admin_token,
+                                sizeof c->admin_token, error);
+    if (err == PK_OK)
+        err = read_line(options, "group.secret-file", c->group_secret_file, "the secret of a group",
+                        c->group_secret, sizeof c->group_secret, error);
+    return err;
 }
 
 static enum pk_err read_sasl(struct pk_config *config, struct pk_config_error *error)
@@ -247,7 +265,7 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
     if (err == PK_OK)
         err = pk_selves_check(config, options->action == PK_CHECK, error);
     if (err == PK_OK)
-        err = read_token(options, config, error);
+        err = read_lines(options, config, error);
     if (err == PK_OK)
         err = pk_tlsfiles_read(config, error);
     if (err == PK_OK)
@@ -328,6 +346,8 @@ void pk_options_summary(const struct pk_config *config)
     for (size_t i = 0; i < config->nadmin_listens; i++)
         printf("admin     %s\n", config->admin_listens[i]);
     pacemaker_summary(config);
+    if (pk_group_configured(config))
+        printf("group     %s, reached at %s\n", config->group_name, config->group_listen);
     for (size_t i = 0; i < config->nservers; i++)
         printf("upstream  %s:%u%s\n", config->servers[i].host, config->servers[i].port,
                config->upstream_tls != NULL ? " with TLS" : "");

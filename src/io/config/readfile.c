@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { SECRET_LEAST = 16 };
 
 static enum pk_err what_it_is(int fd, const char *path, struct pk_config_error *error)
 {
@@ -70,6 +73,23 @@ enum pk_err pk_file_read(struct pk_file *out, const char *path, struct pk_config
 enum pk_err pk_file_read_secret(struct pk_file *out, const char *path, struct pk_config_error *error)
 {
     return read_file(out, path, true, error);
+}
+
+enum pk_err pk_file_read_line(char *out, size_t size, const char *path, const char *what,
+                              struct pk_config_error *error)
+{
+    struct pk_file file;
+    if (pk_file_read_secret(&file, path, error) != PK_OK)
+        return PK_EINVAL;
+    size_t len = strcspn((const char *)file.bytes, "\r\n");
+    bool fits = len >= SECRET_LEAST && len < size;
+    if (fits)
+        snprintf(out, size, "%.*s", (int)len, (const char *)file.bytes);
+    pk_file_wipe(&file);
+    return fits ? PK_OK
+                : pk_config_fail(error, path, 1,
+                                 "%s has at least %d bytes, and less than %zu (openssl rand -hex 24)", what,
+                                 SECRET_LEAST, size);
 }
 
 void pk_file_wipe(struct pk_file *file)

@@ -28,6 +28,12 @@ enum pk_err pk_file_read(struct pk_file *out, const char *path, struct pk_config
 /* The same for a file with secrets, which others than its owner may not use; to be given to pk_file_wipe. */
 enum pk_err pk_file_read_secret(struct pk_file *out, const char *path,
                                 struct pk_config_error *error) PK_NODISCARD;
+/*
+ * Reads what two share: the first line of such a file, 16 bytes at least and less than size. what: "a token". PK_EINVAL
+ * with file and reason in error.
+ */
+enum pk_err pk_file_read_line(char *out, size_t size, const char *path, const char *what,
+                              struct pk_config_error *error) PK_NODISCARD;
 /* Wipes and frees. */
 void pk_file_wipe(struct pk_file *file);
 /* Refuses an open file with secrets that is no regular one, or that others may use; says the chmod that helps. */

@@ -48,15 +48,6 @@ static union pk_address plain(const struct sockaddr *address)
     return out;
 }
 
-/* Without the port. */
-static bool same_host(const union pk_address *a, const union pk_address *b)
-{
-    if (a->any.sa_family != b->any.sa_family)
-        return false;
-    return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
-                                       : IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
-}
-
 static bool of_this_machine(const union pk_address *address)
 {
     struct ifaddrs *all = NULL;
@@ -69,7 +60,7 @@ static bool of_this_machine(const union pk_address *address)
         if (i->ifa_addr == NULL || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
             continue;
         union pk_address own = plain(i->ifa_addr);
-        found = same_host(&own, address);
+        found = pk_address_same_host(&own, address);
     }
     freeifaddrs(all);
     return found;
@@ -137,7 +128,7 @@ bool pk_selves_have(const struct pk_selves *selves, const struct sockaddr *addre
         /* Both families have the port at the same place. */
         if (own->any.sa_family != a.any.sa_family || own->v4.sin_port != a.v4.sin_port)
             continue;
-        if (selves->list[i].every ? of_this_machine(&a) : same_host(own, &a))
+        if (selves->list[i].every ? of_this_machine(&a) : pk_address_same_host(own, &a))
             return true;
     }
     return false;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/config/hostport.h"
 #include "io/config/units.h"
 #include "io/config/words.h"
 #include "io/loop/log.h"
@@ -128,6 +129,33 @@ static enum pk_err check_name(int64_t *out, const char *text, const char **why)
     (void)out;
     *why = "expected a name, or none";
     return text[0] != '\0' && strchr(text, '\n') == NULL ? PK_OK : PK_EINVAL;
+}
+
+/* Others connect there: every address of a machine is none of them. */
+static enum pk_err check_address(int64_t *out, const char *text, const char **why)
+{
+    struct pk_hostport where;
+    (void)out;
+    if (strcmp(text, "none") == 0)
+        return PK_OK;
+    enum pk_err err = pk_hostport_parse(&where, text, strlen(text), -1, why);
+    if (err != PK_OK)
+        return err;
+    bool every = where.host[0] == '\0' || strcmp(where.host, "*") == 0 ||
+                 strcmp(where.host, "0.0.0.0") == 0 || strcmp(where.host, "::") == 0;
+    *why = every ? "expected the address of this machine by which others reach it, host1.example.org:2190"
+                 : "expected a port that others can be told";
+    return every || where.port == 0 ? PK_EINVAL : PK_OK;
+}
+
+static enum pk_err check_group(int64_t *out, const char *text, const char **why)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    size_t len = strlen(text);
+    (void)out;
+    *why = "expected a name of letters, digits, - and _, at most 31 of them";
+    return len > 0 && len < 32 && strspn(text, allowed) == len && strcmp(text, "none") != 0 ? PK_OK
+                                                                                            : PK_EINVAL;
 }
 
 static enum pk_err check_znode(int64_t *out, const char *text, const char **why)

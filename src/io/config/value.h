@@ -35,6 +35,8 @@ enum { PK_VALUE_TEXT = 512 };
 #define PK_KEEP_PRINCIPAL(field)   char field[PK_VALUE_TEXT];
 #define PK_KEEP_FILE(field)        char field[PK_VALUE_TEXT];
 #define PK_KEEP_ZNODE(field)       char field[PK_VALUE_TEXT];
+#define PK_KEEP_ADDRESS(field)     char field[PK_VALUE_TEXT];
+#define PK_KEEP_GROUP(field)       char field[PK_VALUE_TEXT];
 #define PK_KEEP_METHOD(field)      int64_t field;
 #define PK_KEEP_EXISTS(field)      int64_t field;
 #define PK_KEEP_NAME(field)        char field[PK_VALUE_TEXT];

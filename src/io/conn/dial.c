@@ -1,16 +1,18 @@
 /*
- * The uplink of a pair. Happy path: a server is picked, connected to within connect-timeout, reported as
- * ready. Failure modes: a server that was never asked who it is must be asked first (the pair waits for the
- * probe, which others may share); one that has many on their way in lets others wait; one that refuses or is
- * silent is left for the next; when all have been tried the core is told, after a second if none serves: one may begin
- * to. There is one timer for all connects: every attempt has the same time, so the oldest is the first to run out. A
- * handshake of TLS has longer, and is looked at with the tick.
+ * The uplink of a pair. Happy path: a server is picked, connected to within connect-timeout, reported as ready. Failure
+ * modes: a server that was never asked who it is must be asked first (the pair waits for the probe, which others may
+ * share); one that has many on their way in lets others wait; one that refuses or is silent is left for the next; when
+ * all have been tried the core is told, after a second if none serves: one may begin to. There is one timer for all
+ * connects: every attempt has the same time, so the oldest is the first to run out. A handshake of TLS has longer, and
+ * is looked at with the tick. An uplink to another member of the group has no choice of server: that member is
+ * connected to, at each of its addresses (call.h).
  */
 #include "io/conn/dial.h"
 
 #include <stdio.h>
 
 #include "io/config/config.h"
+#include "io/conn/call.h"
 #include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
@@ -20,7 +22,13 @@
 #include "io/upstream/urgent.h"
 #include "io/upstream/verdict.h"
 
-enum { NAMES_WAIT_US = 5000000, SERVED_WAIT_US = 1000000, CROWDED_MAX = 5 };
+enum {
+    NAMES_WAIT_US = 5000000,
+    SERVED_WAIT_US = 1000000,
+    CALL_US = 1000000,
+    SAY_AGAIN_US = 60000000,
+    CROWDED_MAX = 5
+};
 
 /* Whoever comes next may come, because the server has answered or because it will not. */
 static void arrived(struct pk_pair *pair, bool answered)
@@ -55,6 +63,9 @@ void pk_dial_close(struct pk_pair *pair)
     pair->reopen = pair->asks = false;
     pk_list_del(&pair->wait.list);
     pk_side_close(&pair->uplink, uplink_closed);
+    struct pk_call *call = pair->call;
+    pair->call = NULL;
+    pk_call_end(call, &pair->conns->members);
 }
 
 /* This server will not do: close what there is, then try the next. */
@@ -188,6 +199,100 @@ static void connect_to(struct pk_pair *pair)
     arm_timer(conns);
 }
 
+/* ---- to another member ---- */
+
+static void no_member(struct pk_pair *pair, bool refused)
+{
+    pk_dial_close(pair);
+    pk_loop_failed(&pair->conns->loop, pair->id, refused);
+}
+
+/* What is wrong with a member the log hears once a minute, for all who call it. */
+static void say_untaken(struct pk_pair *pair, const char *why)
+{
+    char text[PK_ADDRESS_TEXT];
+    struct pk_pairs *conns = pair->conns;
+    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
+    bool due = conns->call_said_us == 0 || conns->loop.now_us - conns->call_said_us >= SAY_AGAIN_US;
+    conns->call_said_us = due ? conns->loop.now_us : conns->call_said_us;
+    pk_log(conns->loop.log, due ? PK_LOG_WARN : PK_LOG_DEBUG, PK_LOG_MEMBER, &who, "member %.100s: %s",
+           pair->call->address, why);
+}
+
+static void next_address(struct pk_pair *pair)
+{
+    pk_list_del(&pair->wait.list);
+    pair->reopen = true;
+    pk_side_close(&pair->uplink, uplink_closed);
+}
+
+static void called(uv_connect_t *request, int status)
+{
+    struct pk_pair *pair = request->handle->data;
+    struct pk_pairs *conns = pair->conns;
+    pk_side_tried(&pair->uplink);
+    if (pair->uplink.state != PK_SIDE_CONNECTING)
+        return;
+    pk_loop_clock(&conns->loop);
+    pair->call->refused &= status == UV_ECONNREFUSED;
+    if (status < 0 || !pk_pair_read_uplink(pair, NULL))
+        next_address(pair);
+    pk_pump(conns);
+}
+
+static void call_member(struct pk_pair *pair)
+{
+    union pk_address address;
+    struct pk_pairs *conns = pair->conns;
+    pair->deadline_us = conns->loop.now_us + CALL_US;
+    enum pk_member_found found =
+        pk_call_next(pair->call, &conns->members, conns->loop.now_us, &pair->wait, &address);
+    if (found == PK_MEMBER_NOWHERE)
+        no_member(pair, pair->call->refused && pair->call->tried > 0);
+    if (found != PK_MEMBER_FOUND)
+        return;
+    pk_side_begin(&pair->uplink, &conns->loop.uv, pair, PK_SIDE_CONNECTING);
+    uv_tcp_nodelay(&pair->uplink.tcp, 1);
+    pk_list_add_tail(&conns->calling, &pair->wait.list);
+    if (pk_side_connect(&pair->uplink, &address.any, called) != 0) {
+        pair->call->refused = false;
+        next_address(pair);
+    }
+}
+
+void pk_dial_member(struct pk_pair *pair, struct pk_call *wanted)
+{
+    pk_dial_close(pair);
+    pair->server = -1;
+    pair->attach = false;
+    pair->call = wanted;
+    if (wanted == NULL)
+        no_member(pair, false);
+    else
+        pk_dial_open(pair);
+}
+
+struct pk_received pk_dial_answered(struct pk_pair *pair, ssize_t n, const char *p)
+{
+    struct pk_pairs *conns = pair->conns;
+    struct pk_received r = pk_call_received(pair->call, &pair->uplink, &conns->loop, n, p);
+    if (r.opened) {
+        struct pk_call *taken = pair->call;
+        pair->call = NULL;
+        pk_list_del(&pair->wait.list);
+        pk_side_opened(&pair->uplink);
+        pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, PK_MAX_ADDRESSES);
+        pk_call_end(taken, &conns->members);
+    } else if (r.ended) {
+        say_untaken(pair, r.why);
+        no_member(pair, false);
+        r = (struct pk_received){.bytes = r.bytes};
+    }
+    return r;
+}
+
+/* ---- to the ensemble ---- */
+
 /* All have been tried, and none serves: waits for one that begins to, in all for a second. */
 static bool hold(struct pk_pair *pair)
 {
@@ -256,6 +361,10 @@ void pk_dial_open(struct pk_pair *pair)
     }
     pair->reopen = pair->asks = false;
     pk_list_del(&pair->wait.list);
+    if (pair->call != NULL) {
+        call_member(pair);
+        return;
+    }
     if (pair->attach) {
         attach(pair);
         return;
@@ -306,15 +415,26 @@ static void connect_timer(uv_timer_t *timer)
     pk_pump(conns);
 }
 
-/* Those who have waited too long for something that concerns all servers. */
+static void no_uplink(struct pk_pair *pair)
+{
+    if (pair->call != NULL) {
+        no_member(pair, false);
+        return;
+    }
+    pk_list_del(&pair->wait.list);
+    pk_loop_step(&pair->conns->loop, pair->id, PK_UPLINK_FAILED, NULL, 0);
+}
+
+/* Those who have waited too long for a member, or for something that concerns all servers. */
 static void give_up(struct pk_pairs *conns, struct pk_list *waiters)
 {
     PK_LIST_EACH(node, tmp, waiters) {
         struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
         if (pair->deadline_us > conns->loop.now_us)
             continue;
-        pk_list_del(node);
-        pk_loop_step(&conns->loop, pair->id, PK_UPLINK_FAILED, NULL, 0);
+        if (pair->call != NULL)
+            say_untaken(pair, "it cannot be reached in time");
+        no_uplink(pair);
     }
 }
 
@@ -332,6 +452,9 @@ void pk_dial_timeouts(struct pk_pairs *conns)
             break;
         next_server(pair, "TLS: the handshake was not done in time");
     }
+    give_up(conns, &conns->calling);
+    give_up(conns, &conns->members.waiting);
+    give_up(conns, &conns->members.queue);
     give_up(conns, &conns->upstream->nameless);
     give_up(conns, &conns->upstream->unserved);
     arm_timer(conns);

@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 #include "io/loop/wait.h"
+#include "io/transport/side.h"
 
+struct pk_call;
 struct pk_pairs;
 struct pk_pair;
 
@@ -19,6 +21,10 @@ struct pk_pair;
 void pk_dial_open(struct pk_pair *pair);
 /* The same for a session that is held since lost_us, until due_us: until a server takes it, or the core gives up. */
 void pk_dial_attach(struct pk_pair *pair, int64_t lost_us, int64_t due_us);
+/* The same for an uplink to another member, which call describes and is given over; NULL: memory was short. */
+void pk_dial_member(struct pk_pair *pair, struct pk_call *call);
+/* Bytes of a member, or its end, while such an uplink opens: what of them is the protocol's. */
+struct pk_received pk_dial_answered(struct pk_pair *pair, ssize_t n, const char *p);
 /* Has the uplink's server asked whether it serves; reports PK_SERVER_SERVES or PK_SERVER_LOST to the core. */
 void pk_dial_ask(struct pk_pair *pair);
 /* Ends what the uplink is or waits for. */

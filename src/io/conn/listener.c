@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/config/group.h"
 #include "io/conn/opening.h"
 #include "io/conn/pair.h"
 #include "io/conn/pairs.h"
@@ -38,6 +39,7 @@ struct pk_listener {
 struct named {
     struct pk_port port;
     const struct pk_hostport *where;
+    struct pk_hostport members; /* room for theirs */
 };
 
 static struct pk_listener *at(const struct pk_list *node)
@@ -249,10 +251,11 @@ static bool named_at(const struct pk_config *config, size_t i, struct named *nam
     };
     for (size_t l = 0; l < sizeof lists / sizeof *lists; i -= lists[l++].n)
         if (i < lists[l].n) {
-            *named = (struct named){lists[l].port, &lists[l].v[i]};
+            *named = (struct named){.port = lists[l].port, .where = &lists[l].v[i]};
             return true;
         }
-    return false;
+    *named = (struct named){.port = {PK_SPEAKS_MEMBER, PK_TRANSPORT_PLAIN}, .where = &named->members};
+    return i == 0 && pk_group_address(config, &named->members);
 }
 
 /* The socket is open at this address. Port 0 is another port for each that is spoken there. */
@@ -325,6 +328,7 @@ enum pk_err pk_listeners_open(struct pk_listeners *listeners, struct pk_pairs *c
     pk_list_init(&listeners->open);
     pk_list_init(&listeners->fresh);
     pk_waiter_init(&listeners->paused, room);
+    pk_guests_init(&listeners->guests, conns);
     enum pk_err err = open_fresh(listeners, conns->loop.config);
     return err == PK_OK ? check_inherited(listeners) : err;
 }
@@ -335,7 +339,9 @@ static void admit(struct pk_listener *l, int fd, const union pk_address *peer)
     struct pk_listeners *listeners = l->all;
     struct pk_pairs *conns = listeners->conns;
     int64_t most = conns->loop.config->max_connections;
-    if (!pk_opening_proxied(conns, peer) && !admits(listeners, peer)) {
+    if (l->port.speaks == PK_SPEAKS_MEMBER) {
+        pk_guests_take(&listeners->guests, fd, peer);
+    } else if (!pk_opening_proxied(conns, peer) && !admits(listeners, peer)) {
         close(fd);
     } else if ((int64_t)conns->peers.places >= most && !make_room(listeners, NULL)) {
         reject(listeners, peer, "max-connections", most);
@@ -401,6 +407,8 @@ static const char *said(struct pk_port port)
 {
     if (port.speaks == PK_SPEAKS_PACEMAKER)
         return " for Pacemaker's clients";
+    if (port.speaks == PK_SPEAKS_MEMBER)
+        return " for the group's members";
     return port.transport == PK_TRANSPORT_TLS ? " with TLS" : "";
 }
 
@@ -461,6 +469,7 @@ void pk_listeners_close(struct pk_listeners *listeners)
     if (listeners->conns == NULL)
         return;
     pk_list_del(&listeners->paused.list);
+    pk_guests_close(&listeners->guests);
     pk_listeners_forget(listeners);
     PK_LIST_EACH(node, tmp, &listeners->open)
         close_one(at(node));

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "io/config/config.h"
+#include "io/conn/guests.h"
 #include "io/loop/text.h"
 #include "io/loop/wait.h"
 
@@ -16,7 +17,7 @@ struct pk_inherited;
 struct pk_pairs;
 struct pk_listeners;
 
-enum { PK_MAX_SOCKETS = 3 * PK_MAX_LISTENS };
+enum { PK_MAX_SOCKETS = 3 * PK_MAX_LISTENS + 8 };
 
 struct pk_listeners {
     struct pk_pairs *conns;         /* where clients go, borrowed */
@@ -25,6 +26,7 @@ struct pk_listeners {
     struct pk_list open;            /* struct pk_listener.list */
     struct pk_list fresh;           /* the same, of a change that is being prepared */
     size_t n;                       /* of both, and of those that are being closed */
+    struct pk_guests guests;        /* of the member port */
     struct pk_waiter paused;        /* in conns->room while accepting pauses */
     int64_t pauses;                 /* how often accepting has paused */
     int64_t pause_said_us;          /* when the log last heard of that */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "io/config/config.h"
+#include "io/conn/call.h"
 #include "io/conn/dial.h"
 #include "io/conn/opening.h"
 #include "io/conn/pairs.h"
@@ -92,6 +93,11 @@ void pk_pairs_timeouts(struct pk_pairs *conns)
 
 /* ---- bytes of both sides ---- */
 
+static enum pk_traffic traffic(const struct pk_pair *pair, bool client)
+{
+    return pair->link ? PK_TRAFFIC_LINK : client ? PK_TRAFFIC_CLIENT : PK_TRAFFIC_UPLINK;
+}
+
 static bool is_client(const struct pk_pair *pair, const uv_stream_t *stream)
 {
     return stream == (const uv_stream_t *)&pair->client.tcp;
@@ -113,7 +119,7 @@ static void say_wrong(const struct pk_pair *pair, bool client, const char *why)
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
     if (client)
         pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, &who, "closed: %s", why);
-    else
+    else if (pair->server >= 0)
         pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_UPSTREAM, &who, "server %s: TLS: %s",
                pk_upstream_name(conns->upstream, pair->server), why);
 }
@@ -162,6 +168,8 @@ static struct pk_received unwrap(struct pk_pair *pair, bool client, ssize_t n, c
 {
     if (client)
         return receive(pair, n, p);
+    if (pair->call != NULL)
+        return pk_dial_answered(pair, n, p);
     struct pk_received r = pk_side_received(&pair->uplink, &pair->conns->loop, n, p, written);
     if (r.opened) {
         pk_dial_opened(pair);
@@ -183,7 +191,7 @@ static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     pk_loop_clock(&conns->loop);
     if (n > 0)
-        conns->bytes_in[!client] += n;
+        conns->bytes_in[traffic(pair, client)] += n;
     if (side->state == PK_SIDE_OPENING || side->tls != NULL)
         r = unwrap(pair, client, n, buf->base);
     if (!client && r.n > 0)
@@ -203,7 +211,7 @@ static void written(uv_write_t *request, int status)
     int64_t sent = pk_side_written(client ? &pair->client : &pair->uplink, status);
     if (sent < 0 || pair->state != PK_PAIR_KNOWN)
         return;
-    conns->bytes_out[!client] += sent;
+    conns->bytes_out[traffic(pair, client)] += sent;
     pk_loop_clock(&conns->loop);
     pk_loop_step(&conns->loop, pair->id, client ? PK_CLIENT_SENT : PK_UPLINK_SENT, NULL, (size_t)sent);
     pk_pump(conns);
@@ -211,11 +219,14 @@ static void written(uv_write_t *request, int status)
 
 bool pk_pair_read_uplink(struct pk_pair *pair, struct pk_tls_context *tls)
 {
-    const char *name = pk_upstream_host(pair->conns->upstream, pair->server);
     if (tls != NULL)
-        return pk_side_secure(&pair->uplink, tls, name, written) &&
+        return pk_side_secure(&pair->uplink, tls, pk_upstream_host(pair->conns->upstream, pair->server),
+                              written) &&
                pk_side_listen(&pair->uplink, alloc, bytes);
-    pk_side_opened(&pair->uplink);
+    if (pair->call != NULL)
+        pk_side_opening(&pair->uplink);
+    else
+        pk_side_opened(&pair->uplink);
     return pk_side_listen(&pair->uplink, alloc, bytes);
 }
 
@@ -265,22 +276,57 @@ static enum pk_err give(struct pk_pair *pair)
                            : core_open(loop->core, loop->now_us, &pair->id);
 }
 
-void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const union pk_address *peer)
+/* A pair with that socket, OPENING; NULL, and said, when there is no memory for it. */
+static struct pk_pair *accepted(struct pk_pairs *conns, int fd, const union pk_address *peer)
 {
     struct pk_pair *pair = make(conns, peer);
     if (pair == NULL) {
         no_memory(conns, peer);
         close(fd);
-        return;
+        return NULL;
     }
     pk_side_begin(&pair->client, &conns->loop.uv, pair, PK_SIDE_OPENING);
-    bool opened = uv_tcp_open(&pair->client.tcp, fd) == 0;
-    if (!opened)
+    if (uv_tcp_open(&pair->client.tcp, fd) != 0) {
+        no_memory(conns, peer);
         close(fd);
+        abandon(pair);
+        return NULL;
+    }
     uv_tcp_nodelay(&pair->client.tcp, 1);
+    return pair;
+}
+
+void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speaks, int fd,
+                   const union pk_address *peer)
+{
+    struct pk_pair *pair = accepted(conns, fd, peer);
+    if (pair == NULL) {
+        pk_loop_step(&conns->loop, id, PK_CLIENT_EOF, NULL, 0);
+        return;
+    }
+    pair->id = id;
+    pair->link = pair->service = speaks == PK_SPEAKS_LINK;
+    conns->nservice += pair->service;
+    if (!remember(pair)) {
+        no_memory(conns, peer);
+        abandon(pair);
+        pk_loop_step(&conns->loop, id, PK_CLIENT_EOF, NULL, 0);
+        return;
+    }
+    tell_address(pair);
+    pk_side_opened(&pair->client);
+    pk_side_listen(&pair->client, alloc, bytes);
+    say_connected(pair);
+}
+
+void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const union pk_address *peer)
+{
+    struct pk_pair *pair = accepted(conns, fd, peer);
+    if (pair == NULL)
+        return;
     bool placed = pk_place_take(&conns->peers, &pair->place, peer) == PK_OK;
     pair->pacemaker = port.speaks == PK_SPEAKS_PACEMAKER;
-    bool given = opened && placed && begin_opening(pair, port.transport) && give(pair) == PK_OK;
+    bool given = placed && begin_opening(pair, port.transport) && give(pair) == PK_OK;
     if (!given || !remember(pair)) {
         no_memory(conns, peer);
         abandon(pair);
@@ -327,7 +373,8 @@ struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id)
 
 const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT])
 {
-    return pair->service ? "service session" : pk_address_text(&pair->peer.any, text);
+    bool ours = pair->peer.any.sa_family == AF_UNSPEC;
+    return !ours ? pk_address_text(&pair->peer.any, text) : pair->link ? "link" : "service session";
 }
 
 /* ---- what the core wants ---- */
@@ -412,22 +459,24 @@ static void learn_session(struct pk_pair *pair)
         return;
     pair->session = info.session_id;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    pk_log(conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "has a session at server %s, timeout %d ms",
-           pk_upstream_name(conns->upstream, pair->server), (int)info.timeout_ms);
+    pk_log(conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "has a session at %s%s, timeout %d ms",
+           pair->server >= 0 ? "server " : "the primary",
+           pair->server >= 0 ? pk_upstream_name(conns->upstream, pair->server) : "", (int)info.timeout_ms);
 }
 
 static void write_both(struct pk_pair *pair, const struct pk_update *update)
 {
     struct pk_loop *loop = &pair->conns->loop;
     int64_t client = -1, uplink = -1;
-    if (update->flags & PK_CLIENT_OUT)
+    if ((update->flags & PK_CLIENT_OUT) && !pk_pump_later(pair))
         client = pk_side_write(&pair->client, update->client, update->nclient, written);
     if (update->flags & PK_UPLINK_OUT)
         uplink = pk_side_write(&pair->uplink, update->uplink, update->nuplink, written);
-    pair->conns->bytes_out[0] += client > 0 ? client : 0;
-    pair->conns->bytes_out[1] += uplink > 0 ? uplink : 0;
+    pair->conns->bytes_out[traffic(pair, true)] += client > 0 ? client : 0;
+    pair->conns->bytes_out[traffic(pair, false)] += uplink > 0 ? uplink : 0;
+    pair->conns->link_messages += pair->link && (client >= 0 || uplink >= 0);
     if (client >= 0) {
-        loop->now_us = (int64_t)(uv_hrtime() / 1000);
+        loop->now_us = pk_loop_now();
         pk_loop_step(loop, pair->id, PK_CLIENT_SENT, NULL, (size_t)client);
     }
     if (uplink >= 0)
@@ -463,9 +512,38 @@ static void step_sasl(struct pk_pair *pair, const struct pk_iov *token)
         tell_sasl(pair, &answer);
 }
 
+static void open_uplink(struct pk_pair *pair, const struct pk_update *update, struct pk_call *call)
+{
+    struct pk_upstream *upstream = pair->conns->upstream;
+    if (!update->attach)
+        pk_place_settle(&pair->place);
+    if (pair->call != NULL)
+        pk_dial_close(pair);
+    pair->link = update->where == PK_TO_MEMBER_LINK;
+    if (update->where != PK_TO_ENSEMBLE) {
+        pk_dial_member(pair, call);
+    } else if (update->attach) {
+        if (pair->server >= 0 && update->why != PK_CLOSE_NONE)
+            pk_server_narrow(&upstream->servers[pair->server]);
+        pk_dial_attach(pair, update->lost_us, update->due_us);
+    } else {
+        if (pair->server >= 0)
+            pk_upstream_left(upstream, pair->server, update->why);
+        pk_dial_open(pair);
+    }
+}
+
+/* The address is borrowed, and writing may be the core's next step. */
+static struct pk_call *wanted_call(const struct pk_pair *pair, const struct pk_update *update)
+{
+    bool wanted = (update->flags & PK_UPLINK_OPEN) && update->where != PK_TO_ENSEMBLE;
+    return wanted ? pk_call_new(update, &pair->peer, pair->conns->loop.now_us) : NULL;
+}
+
 void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
 {
     unsigned flags = update->flags;
+    struct pk_call *call = wanted_call(pair, update);
     if (pair->session == 0 && pair->uplink.state == PK_SIDE_OPEN)
         learn_session(pair);
     if (flags & (PK_CLIENT_OUT | PK_UPLINK_OUT))
@@ -475,21 +553,14 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
     if (flags & PK_UPLINK_CLOSE)
         pk_dial_close(pair);
     if (flags & PK_CLIENT_CLOSE) {
+        pk_call_end(call, &pair->conns->members);
         end(pair, update);
         return;
     }
     if (flags & PK_UPLINK_ASK)
         pk_dial_ask(pair);
-    if ((flags & PK_UPLINK_OPEN) && update->attach) {
-        if (pair->server >= 0 && update->why != PK_CLOSE_NONE)
-            pk_server_narrow(&pair->conns->upstream->servers[pair->server]);
-        pk_dial_attach(pair, update->lost_us, update->due_us);
-    } else if (flags & PK_UPLINK_OPEN) {
-        pk_place_settle(&pair->place);
-        if (pair->server >= 0)
-            pk_upstream_left(pair->conns->upstream, pair->server, update->why);
-        pk_dial_open(pair);
-    }
+    if (flags & PK_UPLINK_OPEN)
+        open_uplink(pair, update, call);
     pk_side_read(&pair->client, update->read_client, alloc, bytes);
     pk_side_read(&pair->uplink, update->read_uplink, alloc, bytes);
     if (flags & PK_SASL_STEP)

@@ -14,11 +14,12 @@
 #include "io/loop/wait.h"
 #include "io/transport/side.h"
 
+struct pk_call;
 struct pk_opening;
 struct pk_pairs;
 
-/* The protocol of a client. */
-enum pk_speaks { PK_SPEAKS_ZOOKEEPER, PK_SPEAKS_PACEMAKER };
+/* The protocol of a client; LINK: of another member that wants a copy; MEMBER: what opens either. */
+enum pk_speaks { PK_SPEAKS_ZOOKEEPER, PK_SPEAKS_PACEMAKER, PK_SPEAKS_LINK, PK_SPEAKS_MEMBER };
 
 /* What is spoken where clients are accepted. */
 struct pk_port {
@@ -46,6 +47,7 @@ struct pk_pair {
     uint64_t tried;  /* bit i: server i has been tried for this client */
     char *answer;    /* of a four-letter word */
     struct pk_saslstep sasl;    /* where exchanges end here */
+    struct pk_call *call;       /* while the uplink to another member is being opened */
     struct pk_opening *opening; /* until the PROXY header is whole, where one is expected */
     int64_t session;            /* for the log, 0 before there is one */
     union pk_address peer;
@@ -56,7 +58,8 @@ struct pk_pair {
     float rate;            /* requests a second, between the two newest looks of an operator */
     uint64_t sampled;      /* requests at the newest, */
     int64_t sampled_us;    /* and when it was; 0 none */
-    bool service : 1;      /* no client: a session of the core's own */
+    bool service : 1;      /* no client's: a session of the core's own, or a link */
+    bool link : 1;         /* to or from another member */
     bool pacemaker : 1;    /* the client speaks Pacemaker's protocol: there is no uplink */
     bool arriving : 1;     /* it has a place among those on their way to the server */
     bool leaving : 1;      /* an operator has told it to go */
@@ -67,6 +70,9 @@ struct pk_pair {
 
 /* Takes a socket over that was accepted there. Closes it when memory is short. */
 void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const union pk_address *peer);
+/* The same for one that the core knows already, and that has proved to be a member's, or a client of one. */
+void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speaks, int fd,
+                   const union pk_address *peer);
 /* Others need the place of this client, which has one and has not settled. */
 void pk_pair_dismiss(struct pk_pair *pair);
 /* A service session of the core begins: makes its pair, or tells the core that there will be no uplink. */

@@ -14,9 +14,12 @@ void pk_pairs_init(struct pk_pairs *conns)
     pk_list_init(&conns->pairs);
     pk_list_init(&conns->connecting);
     pk_list_init(&conns->securing);
+    pk_list_init(&conns->calling);
     pk_list_init(&conns->answering);
     pk_list_init(&conns->room);
     pk_peers_init(&conns->peers);
+    pk_members_init(&conns->members, &conns->loop.uv);
+    pk_linkout_init(&conns->linkout, &conns->loop.uv);
     uv_timer_init(&conns->loop.uv, &conns->connect_timer);
     uv_idle_init(&conns->loop.uv, &conns->more);
     conns->connect_timer.data = conns->more.data = conns;
@@ -24,6 +27,8 @@ void pk_pairs_init(struct pk_pairs *conns)
 
 void pk_pairs_close(struct pk_pairs *conns)
 {
+    pk_members_close(&conns->members);
+    pk_linkout_close(&conns->linkout);
     uv_close((uv_handle_t *)&conns->connect_timer, NULL);
     uv_close((uv_handle_t *)&conns->more, NULL);
 }
@@ -32,6 +37,7 @@ void pk_pairs_free(struct pk_pairs *conns)
 {
     free(conns->by_slot);
     pk_peers_free(&conns->peers);
+    pk_members_free(&conns->members);
 }
 
 enum pk_err pk_pairs_put(struct pk_pairs *conns, uint32_t slot, struct pk_pair *pair)

@@ -10,12 +10,17 @@
 
 #include "base/list.h"
 #include "io/conn/holds.h"
+#include "io/conn/linkout.h"
+#include "io/conn/members.h"
 #include "io/conn/peers.h"
 #include "io/conn/saslstep.h"
 #include "io/loop/loop.h"
 
 struct pk_pair;
 struct pk_upstream;
+
+/* Whose bytes: clients', uplinks', those of links to and from other members. */
+enum pk_traffic { PK_TRAFFIC_CLIENT, PK_TRAFFIC_UPLINK, PK_TRAFFIC_LINK, PK_TRAFFICS };
 
 struct pk_pairs {
     struct pk_loop loop;
@@ -30,17 +35,22 @@ struct pk_pairs {
 
     struct pk_pair **by_slot; /* index: pk_id.slot */
     size_t slots;
-    struct pk_list pairs;              /* all that are allocated */
-    size_t npairs, nservice;           /* nservice: of these without a client */
-    struct pk_peers peers;             /* where the clients come from */
-    struct pk_list connecting;         /* pairs whose uplink connects, oldest first */
-    struct pk_list securing;           /* pairs whose uplink is in the handshake of TLS, oldest first */
-    struct pk_list answering;          /* pairs whose four-letter word is being written, oldest first */
-    int64_t closes[PK_CLOSES];         /* of clients, by why */
-    int64_t bytes_in[2], bytes_out[2]; /* of clients, of uplinks */
-    struct pk_list room;               /* of struct pk_waiter: until a pair has ended */
+    struct pk_list pairs;      /* all that are allocated */
+    size_t npairs, nservice;   /* nservice: of these no client's */
+    struct pk_peers peers;     /* where the clients come from */
+    struct pk_list connecting; /* pairs whose uplink connects, oldest first */
+    struct pk_list securing;   /* pairs whose uplink is in the handshake of TLS, oldest first */
+    struct pk_list calling;    /* pairs whose uplink to a member is being opened, oldest first */
+    struct pk_list answering;  /* pairs whose four-letter word is being written, oldest first */
+    int64_t closes[PK_CLOSES]; /* of clients, by why */
+    int64_t bytes_in[PK_TRAFFICS], bytes_out[PK_TRAFFICS];
+    int64_t link_messages; /* written to links */
+    struct pk_list room;   /* of struct pk_waiter: until a pair has ended */
 
+    struct pk_members members;
+    int64_t call_said_us; /* when the log last heard of a call that a member did not take */
     struct pk_holds holds;
+    struct pk_linkout linkout;
     uv_timer_t connect_timer;
     uv_idle_t more; /* runs while the core has work left over */
 };

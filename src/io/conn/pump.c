@@ -36,6 +36,28 @@ static void go_on(uv_idle_t *idle)
     pk_pump(conns);
 }
 
+/* What the core wanted written was kept there: it says it again, and it is all of it. */
+static void links_leave(struct pk_linkout *out)
+{
+    struct pk_pairs *conns = PK_CONTAINER(out, struct pk_pairs, linkout);
+    pk_loop_clock(&conns->loop);
+    PK_LIST_EACH(node, tmp, &out->waiting) {
+        struct pk_pair *pair = PK_CONTAINER(node, struct pk_pair, wait.list);
+        pk_list_del(node);
+        pk_loop_step(&conns->loop, pair->id, PK_CLIENT_SENT, NULL, 0);
+    }
+    pk_pump(conns);
+}
+
+bool pk_pump_later(struct pk_pair *pair)
+{
+    struct pk_linkout *out = &pair->conns->linkout;
+    if (!pair->link || out->leaves || pk_pairs_closing(pair->conns))
+        return false;
+    pk_linkout_wait(out, &pair->wait.list, links_leave);
+    return true;
+}
+
 void pk_pump(struct pk_pairs *conns)
 {
     struct pk_id id;

@@ -12,6 +12,7 @@
 
 #include "io/admin/four_letter.h"
 #include "io/config/config.h"
+#include "io/config/group.h"
 #include "io/config/mounts.h"
 #include "io/config/policy.h"
 #include "io/http/server.h"
@@ -28,8 +29,25 @@ static bool is_mount(const struct pk_config *c, const char *path)
     return false;
 }
 
-static enum pk_err make_core(const struct pk_config *c, struct core **core)
+/* Our place in the group; NULL without one. path: room for where it is. */
+static const struct core_group *make_group(const struct pk_daemon *daemon, struct core_group *group,
+                                           char path[2 * PK_VALUE_TEXT])
 {
+    const struct pk_config *c = daemon->config;
+    if (!pk_group_configured(c))
+        return NULL;
+    snprintf(path, 2 * PK_VALUE_TEXT, "%s/%s", c->instances, c->group_name);
+    *group =
+        (struct core_group){.path = path, .address = c->group_listen, .lag_bytes = (size_t)c->group_buffer};
+    memcpy(group->incarnation, daemon->incarnation, sizeof group->incarnation);
+    return group;
+}
+
+static enum pk_err make_core(const struct pk_daemon *daemon, struct core **core)
+{
+    const struct pk_config *c = daemon->config;
+    char path[2 * PK_VALUE_TEXT];
+    struct core_group group;
     struct core_mount mounts[PK_MAX_MOUNTS];
     struct core_auth auths[PK_MAX_AUTHS];
     struct pk_policy_view *views = calloc(PK_MAX_MOUNTS, sizeof *views);
@@ -49,6 +67,7 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
         .pacemaker = is_mount(c, c->pacemaker_mount) ? c->pacemaker_mount : NULL,
         .login = c->pacemaker_login.method,
         .sasl_ended = c->sasl_mechanisms != 0,
+        .group = make_group(daemon, &group, path),
     };
     enum pk_err err = PK_ELIMIT;
     if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) == sizeof config.hash_seed)
@@ -57,14 +76,13 @@ static enum pk_err make_core(const struct pk_config *c, struct core **core)
     return err;
 }
 
-/* A random name for this process, so that it is recognised when it meets itself as an upstream. */
-static enum pk_err make_instance(char instance[PK_INSTANCE_TEXT])
+/* A random name for this process, so that it is recognised when it meets itself as an upstream, and in its group. */
+static enum pk_err make_instance(struct pk_daemon *daemon)
 {
-    unsigned char random[(PK_INSTANCE_TEXT - 1) / 2];
-    if (getrandom(random, sizeof random, 0) != sizeof random)
+    if (getrandom(daemon->incarnation, sizeof daemon->incarnation, 0) != sizeof daemon->incarnation)
         return PK_ELIMIT;
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(instance + 2 * i, 3, "%02x", random[i]);
+    for (size_t i = 0; i < sizeof daemon->incarnation; i++)
+        snprintf(daemon->instance + 2 * i, 3, "%02x", daemon->incarnation[i]);
     return PK_OK;
 }
 
@@ -79,7 +97,8 @@ static void make_handles(struct pk_daemon *daemon)
     pk_pairs_init(&daemon->conns);
     uv_timer_init(uv, &daemon->tick);
     uv_prepare_init(uv, &daemon->drained);
-    daemon->tick.data = daemon->drained.data = daemon;
+    uv_timer_init(uv, &daemon->group_tick);
+    daemon->tick.data = daemon->drained.data = daemon->group_tick.data = daemon;
 }
 
 enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
@@ -109,8 +128,8 @@ enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
     conns->owner = &daemon->admin;
     if (daemon->survey == NULL || daemon->marker == NULL)
         return PK_ENOMEM;
-    enum pk_err err = make_instance(daemon->instance);
-    return err != PK_OK ? err : make_core(config, &loop->core);
+    enum pk_err err = make_instance(daemon);
+    return err != PK_OK ? err : make_core(daemon, &loop->core);
 }
 
 void pk_daemon_notes(struct pk_daemon *daemon, const struct pk_config *config)

@@ -14,10 +14,13 @@
 #include "io/loop/notify.h"
 
 /*
- * SERVING ──► RELEASING ──► DRAINING ──► FINISHING      a signal begins it; without release RELEASING is left out;
- *        stop-timeout each ┘          ┘                 a second signal goes to FINISHING from anywhere
+ * SERVING ──► HANDING ──► RELEASING ──► DRAINING ──► FINISHING
+ *               2 s ┘  stop-timeout each ┘          ┘
+ *
+ * A signal begins it. HANDING is a member's of a group; RELEASING comes where release is configured and nobody takes
+ * over; a second signal goes to FINISHING from anywhere.
  */
-enum pk_daemon_stage { PK_SERVING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
+enum pk_daemon_stage { PK_SERVING, PK_HANDING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
 
 enum { PK_SIGNALS = 13 };
 
@@ -29,9 +32,10 @@ struct pk_daemon {
     struct pk_config *config;         /* changed by a reload only */
     const struct pk_options *options; /* where it comes from */
     struct pk_log log;
-    char instance[PK_INSTANCE_TEXT]; /* random */
-    struct pk_notify notify;         /* the service manager */
-    struct pk_inherited inherited;   /* sockets that it has opened */
+    uint8_t incarnation[PK_INCARNATION]; /* random, */
+    char instance[PK_INSTANCE_TEXT];     /* and as text */
+    struct pk_notify notify;             /* the service manager */
+    struct pk_inherited inherited;       /* sockets that it has opened */
     struct pk_figures figures;
     struct pk_file_limits limits;
     struct pk_sasl *sasl; /* NULL: nobody is authenticated here */
@@ -41,7 +45,7 @@ struct pk_daemon {
     struct pk_marker *marker;
     struct pk_admin admin;
 
-    uv_timer_t tick;
+    uv_timer_t tick, group_tick;
     uv_prepare_t drained; /* looks once a turn whether a drain is over */
     uv_signal_t signals[PK_SIGNALS];
     enum pk_daemon_stage stage;
@@ -57,6 +61,7 @@ struct pk_daemon {
         int64_t rate;   /* clients a second, 0: all at once */
         int64_t credit; /* quarters of clients */
     } drain;            /* asked for by an operator */
+    bool taken_over;    /* another member of the group has the memory, or is to have it */
     bool failed;        /* it must not go on, and ends with status 1 */
     int64_t released;   /* how much there was when a release began */
 };

@@ -72,6 +72,9 @@ static const char *unready(void *owner)
     const struct pk_daemon *daemon = owner;
     if (pk_daemon_stopping(daemon))
         return "it stops";
+    struct core_group_info info = {0};
+    if (core_group_info(daemon->conns.loop.core, &info) && info.refused_us != 0)
+        return "no primary of its group is reached";
     return daemon->drain.on ? "an operator drains it" : NULL;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "io/config/config.h"
+#include "io/config/group.h"
 #include "io/config/mounts.h"
 #include "io/conn/pump.h"
 #include "io/daemon/authenticate.h"
@@ -22,7 +23,7 @@
 #include "io/state/persist.h"
 #include "io/upstream/upstream.h"
 
-static void upstream_settled(void *owner)
+static void settled(void *owner)
 {
     pk_pump(owner);
 }
@@ -31,6 +32,8 @@ static enum pk_err open_all(struct pk_daemon *daemon)
 {
     struct pk_pairs *conns = &daemon->conns;
     struct pk_loop *loop = &conns->loop;
+    conns->members.settled = settled;
+    conns->members.owner = conns;
     pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "pacekeeper %s starts, process %d", PACKAGE_VERSION,
            (int)getpid());
     if (geteuid() == 0)
@@ -45,11 +48,11 @@ static enum pk_err open_all(struct pk_daemon *daemon)
     if (err == PK_OK)
         err = pk_operate_open(daemon);
     if (err == PK_OK)
-        err = pk_upstream_open(&conns->upstream, loop, upstream_settled, conns);
+        err = pk_upstream_open(&conns->upstream, loop, settled, conns);
     if (err != PK_OK)
         return err;
     /* The addresses are ours, so no other process of this configuration wants the file; clients wait in the queue. */
-    bool restored = pk_persist_load(loop);
+    bool restored = !pk_group_configured(daemon->config) && pk_persist_load(loop);
     pk_file_limits_count(&daemon->limits);
     pk_operate_start(daemon);
     err = pk_listeners_start(&daemon->listeners);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "io/config/config.h"
+#include "io/config/group.h"
 #include "io/conn/pair.h"
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
@@ -22,10 +23,11 @@
 #include "io/state/persist.h"
 #include "io/upstream/upstream.h"
 
-enum { LAST_WAIT_MS = 2500 };
+enum { LAST_WAIT_MS = 2500, HANDING_US = 2000000 };
 
 static const uint8_t edges[] = {
-    [PK_SERVING] = PK_TO(PK_RELEASING) | PK_TO(PK_DRAINING) | PK_TO(PK_FINISHING),
+    [PK_SERVING] = PK_TO(PK_HANDING) | PK_TO(PK_RELEASING) | PK_TO(PK_DRAINING) | PK_TO(PK_FINISHING),
+    [PK_HANDING] = PK_TO(PK_RELEASING) | PK_TO(PK_DRAINING) | PK_TO(PK_FINISHING),
     [PK_RELEASING] = PK_TO(PK_DRAINING) | PK_TO(PK_FINISHING),
     [PK_DRAINING] = PK_TO(PK_FINISHING),
     [PK_FINISHING] = 0,
@@ -50,9 +52,14 @@ static void maybe_finish(struct pk_daemon *daemon)
     pk_stop_finish(daemon);
 }
 
+static void end_handover(struct pk_daemon *daemon);
+
 static void look(uv_prepare_t *handle)
 {
-    maybe_finish(handle->data);
+    struct pk_daemon *daemon = handle->data;
+    if (daemon->stage == PK_HANDING)
+        end_handover(daemon);
+    maybe_finish(daemon);
 }
 
 static void drain(struct pk_daemon *daemon)
@@ -103,6 +110,42 @@ static void end_release(struct pk_daemon *daemon)
     drain(daemon);
 }
 
+/* Those who are here are finished, and what is held goes where it is configured to go. */
+static void go_on(struct pk_daemon *daemon)
+{
+    if (daemon->config->release && !daemon->taken_over)
+        begin_release(daemon);
+    else
+        drain(daemon);
+}
+
+/* Whoever has a whole copy is primary next. A standby has nothing that could be lost. */
+static void hand_over(struct pk_daemon *daemon)
+{
+    struct core_group_info info = {.role = PK_ROLE_LEFT};
+    bool known = core_group_info(daemon->conns.loop.core, &info);
+    daemon->taken_over = !known || info.role != PK_ROLE_PRIMARY || info.copies > 0;
+    enter(daemon, PK_HANDING);
+    uv_prepare_start(&daemon->drained, look);
+    daemon->stop_us = daemon->stage_us + HANDING_US;
+    pk_loop_tell(&daemon->conns.loop, PK_HANDOVER);
+    pk_pump(&daemon->conns);
+}
+
+static void end_handover(struct pk_daemon *daemon)
+{
+    const struct pk_loop *loop = &daemon->conns.loop;
+    bool done = core_handed_over(loop->core);
+    if (!done && loop->now_us < daemon->stop_us)
+        return;
+    if (!done)
+        pk_log(
+            &daemon->log, PK_LOG_WARN, PK_LOG_MEMBER, NULL,
+            "handover: not all was acknowledged within 2 s; another member takes over when our session has "
+            "ended");
+    go_on(daemon);
+}
+
 static void begin_stop(struct pk_daemon *daemon, const char *why)
 {
     pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: stops, %zu clients are finished first", why,
@@ -111,10 +154,10 @@ static void begin_stop(struct pk_daemon *daemon, const char *why)
                    pk_pairs_clients(&daemon->conns));
     pk_listeners_close(&daemon->listeners);
     pk_survey_cancel(daemon->survey);
-    if (daemon->config->release)
-        begin_release(daemon);
+    if (pk_group_configured(daemon->config))
+        hand_over(daemon);
     else
-        drain(daemon);
+        go_on(daemon);
     pk_stop_tick(daemon);
 }
 
@@ -146,6 +189,8 @@ void pk_stop_tick(struct pk_daemon *daemon)
         end_a_circle(daemon);
         return;
     }
+    if (daemon->stage == PK_HANDING)
+        end_handover(daemon);
     if (daemon->stage == PK_RELEASING && (core_left(loop->core) == 0 || loop->now_us >= daemon->stop_us))
         end_release(daemon);
     maybe_finish(daemon);
@@ -172,6 +217,7 @@ void pk_stop_finish(struct pk_daemon *daemon)
     if (conns->upstream != NULL)
         pk_upstream_close(conns->upstream);
     uv_close((uv_handle_t *)&daemon->drained, NULL);
+    uv_close((uv_handle_t *)&daemon->group_tick, NULL);
     pk_signals_close(daemon);
     uv_update_time(&conns->loop.uv);
     uv_timer_start(&daemon->tick, last_wait_over, LAST_WAIT_MS, 0);
@@ -184,7 +230,7 @@ bool pk_stop_free(struct pk_daemon *daemon, bool served)
     uv_close((uv_handle_t *)&daemon->tick, NULL);
     uv_run(uv, UV_RUN_NOWAIT);
     bool empty = uv_loop_close(uv) == 0;
-    bool saved = !served || pk_persist_save(&daemon->conns.loop);
+    bool saved = !served || pk_group_configured(daemon->config) || pk_persist_save(&daemon->conns.loop);
     pk_log_flush(&daemon->log, true);
     pk_log(&daemon->log, empty ? PK_LOG_INFO : PK_LOG_WARN, PK_LOG_START, NULL, "stopped%s",
            empty ? "" : ", with work left behind");

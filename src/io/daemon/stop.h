@@ -1,8 +1,9 @@
 /*
  * The end.
  *
- *   SIGTERM, SIGINT ──► stop accepting, release what is held where that is configured, drain ──► all connections
- *   gone, or stop-timeout, or a second signal ──► every handle closes ──► the loop ends ──► the state file
+ *   SIGTERM, SIGINT ──► stop accepting, hand over to a group, release what is held where that is configured, drain
+ *   ──► all connections gone, or stop-timeout, or a second signal ──► every handle closes ──► the loop ends
+ *   ──► the state file
  */
 #ifndef PK_IO_DAEMON_STOP_H
 #define PK_IO_DAEMON_STOP_H

@@ -37,11 +37,6 @@ struct pk_http {
 
 static void run(struct pk_http *http);
 
-static int64_t now_us(void)
-{
-    return (int64_t)(uv_hrtime() / 1000);
-}
-
 static struct pk_door *door_at(const struct pk_list *node)
 {
     return PK_CONTAINER(node, struct pk_door, list);
@@ -94,7 +89,7 @@ static void completed(void *owner, struct MHD_Connection *connection, void **req
     (void)code;
     *request = NULL;
     if (visitor != NULL)
-        pk_visitor_again(&http->visitors, visitor, now_us());
+        pk_visitor_again(&http->visitors, visitor, pk_loop_now());
 }
 
 static const char *header(struct MHD_Connection *connection, const char *name)
@@ -228,7 +223,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
 /* Shuts those down whose time is over; libmicrohttpd meets the end of their stream. */
 static void sweep(struct pk_http *http)
 {
-    int64_t now = now_us();
+    int64_t now = pk_loop_now();
     struct pk_visitor *visitor = NULL;
     while ((visitor = pk_visitors_late(&http->visitors, now)) != NULL) {
         http->figures.timed_out++;
@@ -247,7 +242,7 @@ static void accept_from(struct pk_http *http, struct pk_door *door)
     int fd = accept4(door->fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    http->arriving = pk_visitor_come(&http->visitors, door, fd, now_us());
+    http->arriving = pk_visitor_come(&http->visitors, door, fd, pk_loop_now());
     if (http->arriving == NULL) {
         close(fd);
         return;
@@ -280,7 +275,8 @@ static void mind_doors(struct pk_http *http)
             continue;
         }
         uv_poll_stop(&door->poll);
-        struct pk_visitor *oldest = pk_visitors_oldest(&http->visitors, door, now_us() - CROWD_MS * 1000);
+        struct pk_visitor *oldest =
+            pk_visitors_oldest(&http->visitors, door, pk_loop_now() - CROWD_MS * 1000);
         if (oldest != NULL) {
             http->figures.made_room++;
             pk_visitor_dismiss(oldest);

@@ -1,7 +1,7 @@
 /*
- * What a marker says: pacekeeper VERSION host=NAME listen=ADDRESS,... mount=PATH=MODE ... . Happy path: fields with
- * spaces between; bytes of a path that would end a field are written as %XX. Failure modes: text of another kind has no
- * fields, and conflicts with nothing.
+ * What a marker says: pacekeeper VERSION host=NAME listen=ADDRESS,... (group=NAME) mount=PATH=MODE ... . Happy path:
+ * fields with spaces between; bytes of a path that would end a field are written as %XX. Failure modes: text of another
+ * kind has no fields, and conflicts with nothing.
  */
 #include "io/instances/marker_text.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "io/config/config.h"
+#include "io/config/group.h"
 #include "io/config/mounts.h"
 #include "io/loop/text.h"
 
@@ -28,6 +29,8 @@ void pk_marker_write(struct pk_text *out, const struct pk_config *config, const 
     escaped(out, host);
     pk_text_add(out, " listen=");
     escaped(out, listen);
+    if (pk_group_configured(config))
+        pk_text_add(out, " group=%s", config->group_name);
     for (size_t i = 0; i < config->nmounts; i++) {
         pk_text_add(out, " mount=");
         escaped(out, config->mounts[i].path);
@@ -90,12 +93,22 @@ static const char *overlapping(const struct pk_config *config, const char *path)
     return NULL;
 }
 
+/* Members of one group have one memory. */
+static bool same_group(const char *text, const struct pk_config *config)
+{
+    char name[PK_VALUE_TEXT];
+    pk_marker_field(text, "group", name, sizeof name);
+    return pk_group_configured(config) && strcmp(name, config->group_name) == 0;
+}
+
 const char *pk_marker_conflict(const char *text, const struct pk_config *config)
 {
     static const char mode[] = "=pacemaker";
     char path[PK_MOUNT_PATH];
     const char *value = NULL, *found = NULL;
     size_t len = 0, tail = sizeof mode - 1;
+    if (same_group(text, config))
+        return NULL;
     while (found == NULL && next(&text, "mount", &value, &len)) {
         if (len <= tail || memcmp(value + len - tail, mode, tail) != 0)
             continue;

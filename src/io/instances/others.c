@@ -52,10 +52,12 @@ static void warn(const struct pk_others *o, const char *text, const char *mount)
     char host[PK_VALUE_TEXT], listen[PK_VALUE_TEXT];
     pk_marker_field(text, "host", host, sizeof host);
     pk_marker_field(text, "listen", listen, sizeof listen);
-    pk_log(o->loop->log, PK_LOG_WARN, PK_LOG_INSTANCES, NULL,
-           "TWO PACEKEEPERS HOLD %s IN MODE pacemaker: this one and %.100s on %.100s (%s). Clients of one do "
-           "not see the heartbeats of the other: run one, or give both the mode write-behind",
-           mount, listen, host, o->name);
+    pk_log(
+        o->loop->log, PK_LOG_WARN, PK_LOG_INSTANCES, NULL,
+        "TWO PACEKEEPERS HOLD %s IN MODE pacemaker: this one and %.100s on %.100s (%s). Clients of one do "
+        "not see the heartbeats of the other: run one, make them a group (key group), or give both the mode "
+        "write-behind",
+        mount, listen, host, o->name);
 }
 
 /* One on our own host and address is what we were before a kill; its session ends soon. */

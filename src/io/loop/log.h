@@ -41,6 +41,7 @@ enum pk_log_kind {
     PK_LOG_RESOLVE,   /* names */
     PK_LOG_SURVEY,    /* what exists below the mounts */
     PK_LOG_INSTANCES, /* other pacekeepers */
+    PK_LOG_MEMBER,    /* other members of the group */
     PK_LOG_SIGNAL,    /* signals that mean nothing here */
     PK_LOG_KINDS,
 };

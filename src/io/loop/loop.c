@@ -25,13 +25,20 @@ void pk_loop_free(struct pk_loop *loop)
     free(loop->plain);
 }
 
+int64_t pk_loop_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 void pk_loop_clock(struct pk_loop *loop)
 {
     struct timespec wall;
     /* The coarse clock is as exact as a znode's times need. */
     clock_gettime(CLOCK_REALTIME_COARSE, &wall);
     loop->wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
-    loop->now_us = (int64_t)(uv_hrtime() / 1000);
+    loop->now_us = pk_loop_now();
 }
 
 /* libuv takes its time once for each round. A round that was too long for one more step is seen to be over. */
@@ -60,6 +67,13 @@ void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type
 void pk_loop_server(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, int64_t zxid)
 {
     struct pk_event event = {.type = type, .now_us = loop->now_us, .wall_ms = loop->wall_ms, .zxid = zxid};
+    core_step(loop->core, id, &event);
+}
+
+void pk_loop_failed(struct pk_loop *loop, struct pk_id id, bool refused)
+{
+    struct pk_event event = {
+        .type = PK_UPLINK_FAILED, .now_us = loop->now_us, .wall_ms = loop->wall_ms, .refused = refused};
     core_step(loop->core, id, &event);
 }
 

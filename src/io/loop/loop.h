@@ -42,6 +42,8 @@ enum pk_err pk_loop_init(struct pk_loop *loop) PK_NODISCARD;
 /* Frees core and buffer, after uv_loop_close. */
 void pk_loop_free(struct pk_loop *loop);
 
+/* Microseconds since the boot, time in which the machine was suspended included: that passes for others, too. */
+int64_t pk_loop_now(void);
 /* Takes the time for events that follow. */
 void pk_loop_clock(struct pk_loop *loop);
 /* Whether this round of the loop has time for another step of a handshake. */
@@ -53,6 +55,8 @@ void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type
                   size_t len);
 /* Feeds what a server said that the core wanted to have asked: PK_SERVER_SERVES or _LOST. */
 void pk_loop_server(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, int64_t zxid);
+/* Feeds PK_UPLINK_FAILED of an uplink to a member; refused: its port refuses connections. */
+void pk_loop_failed(struct pk_loop *loop, struct pk_id id, bool refused);
 /* Feeds an event that is nobody's: PK_TICK, PK_CONTINUE, PK_RELEASE, PK_DRAIN. */
 void pk_loop_tell(struct pk_loop *loop, enum pk_event_type type);
 

@@ -77,6 +77,17 @@ void pk_side_opened(struct pk_side *side)
     move(side, PK_SIDE_OPEN);
 }
 
+void pk_side_opening(struct pk_side *side)
+{
+    move(side, PK_SIDE_OPENING);
+}
+
+bool pk_side_say(struct pk_side *side, const void *bytes, size_t len)
+{
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
+    return uv_try_write((uv_stream_t *)&side->tcp, &buf, 1) == (int)len;
+}
+
 void pk_side_ended(struct pk_side *side)
 {
     move(side, PK_SIDE_ENDED);

@@ -64,6 +64,10 @@ bool pk_side_secure(struct pk_side *side, struct pk_tls_context *context, const 
                     uv_write_cb written);
 /* The first byte of the protocol may be sent: a connect has succeeded, or what comes before it is through. */
 void pk_side_opened(struct pk_side *side);
+/* It is connected, and what comes before the protocol follows, other than TLS. */
+void pk_side_opening(struct pk_side *side);
+/* Says some bytes of that at once. False when the kernel does not take all of them: close it. */
+bool pk_side_say(struct pk_side *side, const void *bytes, size_t len);
 /* Reading has met the end: close it next. */
 void pk_side_ended(struct pk_side *side);
 /* Closes the side if it is there; closed is called later. Throws away what was not read, so that no reset follows. */

@@ -170,7 +170,7 @@ bool pk_probe_start(struct pk_loop *loop, const struct sockaddr *address, const 
     probe->loop = loop;
     probe->done = done;
     probe->owner = owner;
-    probe->begun_us = (int64_t)(uv_hrtime() / 1000);
+    probe->begun_us = pk_loop_now();
     probe->name = name;
     probe->timeout_ms = timeout_ms;
     pk_list_init(&probe->list);

@@ -1,8 +1,8 @@
 /*
- * Mounts that come and go while clients are served (core.h: core_mount_add, core_mount_remove).
+ * Mounts that were added while clients are served (core.h: core_mount_add) begin.
  */
-#ifndef PK_CORE_MOUNTS_H
-#define PK_CORE_MOUNTS_H
+#ifndef PK_CORE_MOUNT_BEGIN_H
+#define PK_CORE_MOUNT_BEGIN_H
 
 #include "core/state.h"
 

@@ -1,0 +1,487 @@
+/*
+ * The role machine.
+ *
+ * Happy path: read who is primary; nobody, and it is our turn: try, take over, reign.
+ * Failure modes: the session expires: memory sleeps as a copy, which the list may still name; another epoch is shown:
+ * it is dropped. Then it begins again. A state that does not follow from the one before is a bug and ends the process.
+ */
+#include "core/peer/member.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "core/peer/copies.h"
+#include "core/peer/election.h"
+#include "core/peer/ender.h"
+#include "core/peer/link.h"
+#include "core/peer/memory.h"
+#include "core/peer/reign.h"
+#include "core/peer/rules.h"
+#include "core/sync/service.h"
+
+enum {
+    TIMEOUT_MS = 4000,
+    LAG_BYTES = 64 << 20,
+    LOOK_US = 50 * 1000, /* how often it is read who is primary while that is not known from a link */
+};
+
+#define BIT(role) (1u << PK_ROLE_##role)
+
+/* Moves to a role that the drawing allows; anything else ends the process. */
+static void move(struct pk_member *m, enum pk_role to)
+{
+    static const uint8_t edges[PK_ROLES] = {
+        [PK_ROLE_LOOKING] = BIT(STANDBY) | BIT(TRYING),
+        [PK_ROLE_STANDBY] = BIT(LOOKING) | BIT(TRYING),
+        [PK_ROLE_TRYING] = BIT(LOOKING) | BIT(TAKING),
+        [PK_ROLE_TAKING] = BIT(LOOKING) | BIT(PRIMARY),
+        [PK_ROLE_PRIMARY] = BIT(LOOKING) | BIT(HANDING),
+        [PK_ROLE_HANDING] = BIT(LEFT),
+        [PK_ROLE_LEFT] = 0,
+    };
+    if (m->role == to)
+        return;
+    PK_BUG_ON((edges[m->role] >> to & 1) == 0);
+    m->role = (uint8_t)to;
+    m->role_us = m->sync->conns->now_us;
+}
+
+bool pk_member_serves(const struct pk_member *m)
+{
+    return m->role == PK_ROLE_PRIMARY;
+}
+
+bool pk_member_relays(const struct pk_member *m)
+{
+    return m->role == PK_ROLE_STANDBY && m->link != NULL && m->link->state >= PK_LINK_RELAYING &&
+           !m->link->u->ending && !m->link->goodbye;
+}
+
+static void begin_looking(struct pk_member *m)
+{
+    struct pk_election *e = &m->election;
+    move(m, PK_ROLE_LOOKING);
+    e->looking = e->trying = false;
+    e->looked_us = 0;
+    e->absent_us = 0;
+}
+
+/* We are primary no more. Unless another is known to be, what we hold is kept as a copy: the list says whether it still
+ * is one when it is our turn again. */
+static void deposed(struct pk_member *m, bool replaced)
+{
+    if (m->role == PK_ROLE_HANDING) {
+        move(m, PK_ROLE_LEFT);
+        m->wishes |= PK_WISH_CLOSE;
+    } else {
+        pk_member_log(m, PK_LOG_EVENT_GROUP_REPLACED, "", m->epoch);
+        begin_looking(m);
+        m->wishes |= PK_WISH_LEAVE | PK_WISH_LANES;
+    }
+    pk_reign_begin(m);
+    pk_copies_end(m);
+    m->epoch = 0;
+    m->reigned = false;
+    if (!replaced && m->role != PK_ROLE_LEFT)
+        pk_memory_keep(m);
+    pk_memory_drop(m);
+    pk_memory_sleep(m);
+}
+
+/* `primary`, or the list, was wiped while we stood. */
+static void wiped(struct pk_member *m)
+{
+    bool reigns = pk_gate_reigns(&m->gates, m->sync->conns->now_us);
+    if (m->role == PK_ROLE_HANDING || (m->role == PK_ROLE_PRIMARY && !reigns) || m->role == PK_ROLE_TAKING) {
+        deposed(m, false);
+        return;
+    }
+    pk_member_log(m, PK_LOG_EVENT_GROUP_WIPED, "", m->epoch);
+    pk_reign_begin(m);
+    pk_copies_end(m);
+    m->wishes |= PK_WISH_RELAYED;
+    m->epoch = 0;
+    m->election.remade = true;
+    begin_looking(m);
+}
+
+/* The ensemble has agreed that we are primary, in this epoch. */
+static void elected(struct pk_member *m, int64_t epoch)
+{
+    struct pk_ender *e = &m->ender;
+    bool ours = m->before_epoch == m->election.seen_epoch;
+    move(m, PK_ROLE_TAKING);
+    m->epoch = epoch;
+    m->goodbye = m->goodbye && ours;
+    m->reborn = m->reborn && ours;
+    if (e->epoch != m->election.seen_epoch || m->election.remade || m->goodbye)
+        pk_ender_stop(m);
+    else if (e->session_id != 0 && e->state == PK_ENDER_NONE)
+        e->state = PK_ENDER_WANTED;
+    if (e->epoch != m->election.seen_epoch || m->election.remade)
+        e->state = PK_ENDER_NONE;
+    pk_reign_begin(m);
+    pk_link_close(m);
+    m->wishes |= m->election.remade ? 0 : PK_WISH_LEAVE;
+}
+
+/* One heartbeat after the election, or when the one before has ended, and when the ensemble has confirmed us. */
+static void take(struct pk_member *m)
+{
+    if (m->now_us < pk_rule_serve_us(m) || !pk_gate_reigns(&m->gates, m->now_us))
+        return;
+    move(m, PK_ROLE_PRIMARY);
+    pk_memory_take_over(m);
+    m->wishes |= m->election.remade ? PK_WISH_OPEN : PK_WISH_OPEN | PK_WISH_LANES;
+    m->election.remade = false;
+    m->election.seen_epoch = m->epoch;
+    m->ender = (struct pk_ender){.state = PK_ENDER_NONE, .u = m->ender.u, .in = m->ender.in};
+    m->ended = m->refused = m->goodbye = m->reborn = false;
+    m->refused_us = 0;
+    pk_member_log(m, PK_LOG_EVENT_GROUP_PRIMARY, m->address, m->epoch);
+}
+
+/* Somebody else is primary; or we are, and did not hear of it. */
+static void follow(struct pk_member *m, const struct pk_look *look)
+{
+    struct pk_election *e = &m->election;
+    bool own = memcmp(look->incarnation, m->incarnation, PK_INCARNATION) == 0;
+    e->absent_us = 0;
+    if (own && look->owner == m->sync->service.session_id && m->role == PK_ROLE_TRYING) {
+        elected(m, look->epoch);
+        return;
+    }
+    if (m->role == PK_ROLE_TRYING)
+        move(m, PK_ROLE_LOOKING);
+    if (own) /* of a session of ours that has ended, or will */
+        return;
+    if (e->remade) { /* another was first */
+        e->remade = false;
+        pk_memory_drop(m);
+        pk_memory_sleep(m);
+        m->wishes |= PK_WISH_LEAVE | PK_WISH_LANES;
+    }
+    if (e->seen_epoch != look->epoch)
+        pk_member_log(m, PK_LOG_EVENT_GROUP_STANDBY, look->address, look->epoch);
+    e->seen_epoch = look->epoch;
+    move(m, PK_ROLE_STANDBY);
+}
+
+/* Whether a change of the list was carried out whose answer never came: nobody else may change it while we stand. */
+static void learn_list(struct pk_member *m, const struct pk_look *look)
+{
+    m->list_unknown = false;
+    if (m->role != PK_ROLE_PRIMARY && m->role != PK_ROLE_HANDING)
+        return;
+    if (!look->there || look->epoch != m->epoch || !look->list_there) {
+        deposed(m, look->there);
+        return;
+    }
+    m->nasked = look->nlisted;
+    memcpy(m->asked, look->listed, sizeof m->asked);
+    pk_copies_listed(m);
+}
+
+/* It is known who is primary. */
+static void looked(struct pk_member *m)
+{
+    struct pk_election *e = &m->election;
+    if (m->list_unknown) {
+        learn_list(m, &e->look);
+        return;
+    }
+    if (m->role > PK_ROLE_TRYING)
+        return;
+    if (e->look.there) {
+        follow(m, &e->look);
+        return;
+    }
+    if (m->role == PK_ROLE_TRYING)
+        move(m, PK_ROLE_LOOKING);
+    if (pk_rule_hears_reign(m))
+        e->absent_us = 0;
+    else if (e->absent_us == 0)
+        e->absent_us = m->now_us;
+    if (pk_rule_may_try(m, &e->look)) {
+        move(m, PK_ROLE_TRYING);
+        pk_election_try(m);
+    }
+}
+
+/* How often it is read who is primary. */
+static int64_t look_every(const struct pk_member *m)
+{
+    return m->role == PK_ROLE_STANDBY && pk_rule_hears_reign(m) ? pk_rule_question_us(pk_member_timeout_us(m))
+                                                                : LOOK_US;
+}
+
+static void look(struct pk_member *m)
+{
+    const struct pk_uplink *u = m->sync->service.uplink;
+    struct pk_election *e = &m->election;
+    if (u != NULL && pk_uplink_usable(u) && !e->looking && !e->trying &&
+        m->now_us - e->looked_us >= look_every(m))
+        pk_election_look(m);
+}
+
+/* Since when nobody is served here, and that it is said once. */
+static void note_refused(struct pk_member *m)
+{
+    bool served = pk_member_serves(m) || pk_member_relays(m);
+    if (served) {
+        m->refused_us = 0;
+        return;
+    }
+    if (m->refused_us == 0)
+        m->refused_us = m->now_us;
+    int64_t since_us = m->refused_us > m->role_us ? m->refused_us : m->role_us;
+    if (m->role == PK_ROLE_STANDBY && !m->alone_said && m->now_us - since_us >= PK_LINK_SILENT_US) {
+        m->alone_said = true;
+        pk_member_log(m, PK_LOG_EVENT_GROUP_ALONE, m->election.look.address, m->election.look.epoch);
+    }
+}
+
+/* Everybody's copy has what anybody was told: nothing has been since we let another one take over. */
+static bool all_acked(const struct pk_member *m)
+{
+    return pk_gate_copied(&m->gates, m->handing_position);
+}
+
+static void hand_over(struct pk_member *m)
+{
+    if (!all_acked(m) || m->listing || m->list_unknown || m->handing_us != 0)
+        return;
+    m->handing_us = m->now_us;
+    pk_service_leave(m->sync);
+}
+
+static void step_standby(struct pk_member *m)
+{
+    look(m);
+    pk_link_step(m);
+    if (pk_rule_ends_primary(m))
+        m->ender.state = PK_ENDER_WANTED;
+    note_refused(m);
+}
+
+void pk_member_listen(struct pk_member *m)
+{
+    /* without a link nobody needs records */
+    m->sync->store->tap.hear = pk_list_empty(&m->links) ? NULL : pk_copies_hear;
+}
+
+void pk_member_step(struct pk_member *m)
+{
+    m->now_us = m->sync->conns->now_us;
+    switch ((enum pk_role)m->role) {
+    case PK_ROLE_LOOKING:
+    case PK_ROLE_STANDBY:
+    case PK_ROLE_TRYING:
+        step_standby(m);
+        break;
+    case PK_ROLE_TAKING:
+        pk_reign_step(m);
+        take(m);
+        note_refused(m);
+        break;
+    case PK_ROLE_PRIMARY:
+        pk_reign_step(m);
+        pk_copies_step(m);
+        if (m->list_unknown)
+            look(m);
+        break;
+    case PK_ROLE_HANDING:
+        if (m->list_unknown)
+            look(m);
+        pk_copies_step(m);
+        hand_over(m);
+        break;
+    default:
+        break;
+    }
+    pk_ender_step(m);
+    pk_member_listen(m);
+    m->gates.apply = (m->role >= PK_ROLE_TAKING && m->role != PK_ROLE_LEFT) || m->election.remade;
+    if (m->gates.apply) /* else those who have something waiting are closed */
+        pk_gates_open(m->sync->conns);
+}
+
+void pk_member_hand_over(struct pk_member *m)
+{
+    if (m->role != PK_ROLE_PRIMARY || pk_copies_count(m) == 0)
+        return;
+    move(m, PK_ROLE_HANDING);
+    pk_member_log(m, PK_LOG_EVENT_GROUP_HANDING, "", m->epoch);
+    m->gates.reign_until_us = 0;
+    m->handing_us = 0;
+    m->handing_position = m->gates.position;
+    pk_copies_goodbye(m);
+}
+
+bool pk_member_handed_over(const struct pk_member *m)
+{
+    return m->role != PK_ROLE_HANDING;
+}
+
+/* Something that was asked, by what it was about. */
+static void unanswered(struct pk_member *m, const struct pk_entry *e)
+{
+    switch ((enum pk_group_part)e->part) {
+    case PK_PART_PRIMARY:
+    case PK_PART_COPIES:
+        m->election.looking = false;
+        m->election.looked_us = 0;
+        break;
+    case PK_PART_TRY: /* what is there will say whether it was carried out */
+        m->election.trying = false;
+        m->election.looked_us = 0;
+        break;
+    case PK_PART_REIGN:
+        pk_reign_lost(m);
+        break;
+    case PK_PART_LIST: /* nobody knows which of the two stands */
+        m->listing = false;
+        m->list_unknown = true;
+        break;
+    default:
+        break;
+    }
+}
+
+/* What was found out. */
+static void take_news(struct pk_member *m, enum pk_news news)
+{
+    bool stands = m->role == PK_ROLE_PRIMARY || m->role == PK_ROLE_HANDING;
+    switch (news) {
+    case PK_NEWS_LOOKED:
+        looked(m);
+        break;
+    case PK_NEWS_ELECTED:
+        if (m->role == PK_ROLE_TRYING)
+            elected(m, m->election.look.epoch);
+        break;
+    case PK_NEWS_BEATEN:
+        if (m->role == PK_ROLE_TRYING)
+            move(m, PK_ROLE_LOOKING);
+        break;
+    case PK_NEWS_LISTED:
+        if (stands)
+            pk_copies_listed(m);
+        break;
+    case PK_NEWS_WIPED:
+        if (stands || m->role == PK_ROLE_TAKING)
+            wiped(m);
+        break;
+    case PK_NEWS_REPLACED:
+        deposed(m, true);
+        break;
+    default:
+        break;
+    }
+}
+
+static void answered(void *member, const struct pk_entry *e, const struct pk_reply *r, struct pk_bytes body)
+{
+    struct pk_member *m = member;
+    m->now_us = m->sync->conns->now_us;
+    if (r == NULL)
+        unanswered(m, e);
+    else if (e->part == PK_PART_REIGN)
+        take_news(m, pk_reign_answer(m, e, r, body));
+    else
+        take_news(m, pk_election_answer(m, e, r, body));
+}
+
+/* What was asked, or was about to be when memory was short, will not be answered. */
+static void forget_asked(struct pk_member *m)
+{
+    struct pk_election *e = &m->election;
+    m->list_unknown = m->list_unknown || m->listing;
+    m->listing = e->looking = e->trying = false;
+    e->looked_us = 0;
+    pk_reign_lost(m);
+}
+
+static void session_ended(void *member, bool over)
+{
+    struct pk_member *m = member;
+    m->now_us = m->sync->conns->now_us;
+    forget_asked(m);
+    if (!over)
+        return;
+    if (m->role == PK_ROLE_PRIMARY && m->sync->conns->draining) { /* it was we; memory may be saved */
+        pk_reign_begin(m);
+        pk_copies_end(m);
+        return;
+    }
+    if (m->role == PK_ROLE_TAKING || m->role == PK_ROLE_PRIMARY || m->role == PK_ROLE_HANDING)
+        deposed(m, false);
+    else if (m->role == PK_ROLE_TRYING)
+        begin_looking(m);
+}
+
+static char *join(const struct pk_mem *mem, const char *path, const char *name)
+{
+    size_t len = strlen(path), more = strlen(name);
+    char *s = pk_alloc(mem, len + more + 1);
+    if (s == NULL)
+        return NULL;
+    memcpy(s, path, len);
+    memcpy(s + len, name, more + 1);
+    return s;
+}
+
+static enum pk_err configure(struct pk_member *m, const struct core_group *group)
+{
+    const struct pk_mem *mem = m->sync->mem;
+    size_t len = strlen(group->address);
+    if (group->path[0] != '/' || strlen(group->path) > PK_GROUP_ADDRESS * 3 || len == 0 ||
+        len >= PK_GROUP_ADDRESS)
+        return PK_EINVAL;
+    memcpy(m->address, group->address, len + 1);
+    memcpy(m->incarnation, group->incarnation, PK_INCARNATION);
+    m->timeout_ms = group->timeout_ms > 0 ? group->timeout_ms : TIMEOUT_MS;
+    m->lag_bytes = group->lag_bytes > 0 ? group->lag_bytes : LAG_BYTES;
+    m->path = join(mem, group->path, "");
+    m->primary = join(mem, group->path, "/primary");
+    m->copies = join(mem, group->path, "/copies");
+    return m->path != NULL && m->primary != NULL && m->copies != NULL ? PK_OK : PK_ENOMEM;
+}
+
+enum pk_err pk_member_new(struct pk_member **out, struct pk_sync *sync, const struct core_group *group)
+{
+    struct pk_member *m = pk_zalloc(sync->mem, sizeof *m);
+    if (m == NULL)
+        return PK_ENOMEM;
+    m->sync = sync;
+    m->role = PK_ROLE_LOOKING;
+    m->linked_us = m->election.looked_us = INT64_MIN / 2;
+    pk_gates_init(&m->gates);
+    pk_list_init(&m->links);
+    pk_list_init(&m->mates);
+    *out = m;
+    enum pk_err err = configure(m, group);
+    m->hook = (struct pk_sync_hook){m, m->timeout_ms, answered, session_ended};
+    sync->hook = &m->hook;
+    sync->conns->gates = &m->gates;
+    sync->store->tap = (struct pk_tap){NULL, m, &m->gates.position};
+    pk_memory_sleep(m);
+    sync->conns->way = PK_WAY_NONE;
+    return err;
+}
+
+void pk_member_free(struct pk_member *m)
+{
+    if (m == NULL)
+        return;
+    const struct pk_mem *mem = m->sync->mem;
+    m->sync->hook = NULL;
+    pk_copies_end(m);
+    pk_copy_drop(&m->copy);
+    pk_copy_drop(&m->next);
+    pk_wipe(m->ender.passwd, sizeof m->ender.passwd);
+    pk_free(mem, m->path);
+    pk_free(mem, m->primary);
+    pk_free(mem, m->copies);
+    pk_free(mem, m);
+}

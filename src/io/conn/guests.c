@@ -1,0 +1,211 @@
+/*
+ * The member port. Happy path: a greeting leaves with the accept, the claim comes in one piece, the core takes it, the
+ * answer leaves, and the socket is a pair's. Failure modes: one that has not the secret, or speaks otherwise, is
+ * closed, which the log hears once a minute for each address; one that is slow, when its second is over or others need
+ * its place; a relay for another primary than we are is told so. What is said here fits the socket's buffer, or the
+ * connection is given up.
+ */
+#include "io/conn/guests.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/config/config.h"
+#include "io/config/group.h"
+#include "io/conn/pair.h"
+#include "io/conn/pairs.h"
+#include "io/conn/pump.h"
+#include "proto/member.h"
+
+enum { PATIENCE_US = 1000000, SAY_AGAIN_US = 60 * 1000000 };
+
+struct pk_guest {
+    uv_poll_t poll;
+    struct pk_guests *all;
+    struct pk_list list;
+    int fd; /* -1: it is a pair's */
+    union pk_address from;
+    int64_t deadline_us;
+    struct pk_member_opening opening;
+};
+
+static void closed(uv_handle_t *handle)
+{
+    struct pk_guest *g = handle->data;
+    if (g->fd >= 0)
+        close(g->fd);
+    free(g);
+}
+
+static void end(struct pk_guest *g)
+{
+    pk_list_del(&g->list);
+    g->all->n--;
+    uv_poll_stop(&g->poll);
+    uv_close((uv_handle_t *)&g->poll, closed);
+}
+
+/* Whether the log is to hear of somebody from there: once a minute. */
+static bool may_say(struct pk_guests *guests, const union pk_address *from)
+{
+    int64_t now_us = guests->conns->loop.now_us;
+    size_t oldest = 0;
+    for (size_t i = 0; i < PK_GUESTS_SAID; i++) {
+        if (guests->said[i].at_us != 0 && pk_address_same_host(&guests->said[i].from, from)) {
+            if (now_us - guests->said[i].at_us < SAY_AGAIN_US)
+                return false;
+            oldest = i;
+            break;
+        }
+        if (guests->said[i].at_us < guests->said[oldest].at_us)
+            oldest = i;
+    }
+    guests->said[oldest].from = *from;
+    guests->said[oldest].at_us = now_us;
+    return true;
+}
+
+static void turn_away(struct pk_guest *g, bool wrong, const char *why)
+{
+    char text[PK_ADDRESS_TEXT];
+    struct pk_guests *guests = g->all;
+    struct pk_log_who who = {0, pk_address_text(&g->from.any, text)};
+    guests->wrong += wrong;
+    guests->other += !wrong;
+    if (may_say(guests, &g->from))
+        pk_log(guests->conns->loop.log, PK_LOG_WARN, PK_LOG_MEMBER, &who,
+               "closed at the member port: %s (%" PRId64 " so far)", why, guests->wrong + guests->other);
+    end(g);
+}
+
+static bool say(struct pk_guest *g, struct pk_bytes what)
+{
+    return send(g->fd, what.p, what.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)what.len;
+}
+
+/* ---- one that has proved it ---- */
+
+static union pk_address address_of(const struct pk_guest *g, const struct pk_member_claim *claim)
+{
+    union pk_address a = g->from;
+    if (claim->family == PK_PROXY_IPV4) {
+        a.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(claim->port)};
+        memcpy(&a.v4.sin_addr, claim->address, sizeof a.v4.sin_addr);
+    } else if (claim->family == PK_PROXY_IPV6) {
+        a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(claim->port)};
+        memcpy(&a.v6.sin6_addr, claim->address, sizeof a.v6.sin6_addr);
+    }
+    return a;
+}
+
+static void let_in(struct pk_guest *g, const struct pk_member_claim *claim)
+{
+    struct pk_id id;
+    struct pk_pairs *conns = g->all->conns;
+    struct pk_loop *loop = &conns->loop;
+    bool link = claim->kind == PK_MEMBER_LINK;
+    enum pk_err err = link ? core_open_link(loop->core, loop->now_us, &id)
+                           : core_open_relayed(loop->core, loop->now_us, claim->epoch, claim->silent_us, &id);
+    bool told = say(g, pk_member_answer(&g->opening, pk_group_key(loop->config), err == PK_OK));
+    int fd = g->fd;
+    union pk_address from = address_of(g, claim);
+    if (err == PK_OK && told)
+        g->fd = -1;
+    end(g); /* nobody polls the descriptor any more */
+    if (err == PK_OK && told)
+        pk_pair_adopt(conns, id, link ? PK_SPEAKS_LINK : PK_SPEAKS_ZOOKEEPER, fd, &from);
+    else if (err == PK_OK)
+        pk_loop_step(loop, id, PK_CLIENT_EOF, NULL, 0);
+}
+
+static void readable(uv_poll_t *poll, int status, int events)
+{
+    uint8_t bytes[PK_MEMBER_CLAIM];
+    struct pk_guest *g = poll->data;
+    struct pk_pairs *conns = g->all->conns;
+    struct pk_member_claim claim;
+    (void)events;
+    (void)status; /* what is wrong shows in reading */
+    ssize_t n = recv(g->fd, bytes, pk_member_wanted(&g->opening), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    pk_loop_clock(&conns->loop);
+    if (n <= 0) {
+        end(g);
+        return;
+    }
+    const uint8_t *p = bytes;
+    size_t left = (size_t)n;
+    switch (pk_member_take_claim(&g->opening, pk_group_key(conns->loop.config), &p, &left, &claim)) {
+    case PK_MEMBER_MORE:
+        return;
+    case PK_MEMBER_WHOLE:
+        let_in(g, &claim);
+        break;
+    case PK_MEMBER_WRONG:
+        turn_away(g, true, "it has not the group's secret (group.secret-file)");
+        break;
+    default:
+        turn_away(g, false, "it speaks otherwise than a member of this version");
+    }
+    pk_pump(conns);
+}
+
+/* ---- one that comes ---- */
+
+static bool greet(struct pk_guest *g)
+{
+    uint8_t nonce[PK_MEMBER_NONCE];
+    return getrandom(nonce, sizeof nonce, 0) == sizeof nonce && say(g, pk_member_greet(&g->opening, nonce)) &&
+           uv_poll_start(&g->poll, UV_READABLE, readable) == 0;
+}
+
+void pk_guests_take(struct pk_guests *guests, int fd, const union pk_address *from)
+{
+    struct pk_guest *g = calloc(1, sizeof *g);
+    if (guests->n == PK_GUESTS)
+        turn_away(PK_CONTAINER(guests->unfinished.next, struct pk_guest, list), false,
+                  "others needed its place");
+    if (g == NULL || uv_poll_init(&guests->conns->loop.uv, &g->poll, fd) != 0) {
+        free(g);
+        close(fd);
+        return;
+    }
+    g->all = guests;
+    g->poll.data = g;
+    g->fd = fd;
+    g->from = *from;
+    g->deadline_us = guests->conns->loop.now_us + PATIENCE_US;
+    pk_list_add_tail(&guests->unfinished, &g->list);
+    guests->n++;
+    if (!greet(g))
+        end(g);
+}
+
+void pk_guests_tick(struct pk_guests *guests)
+{
+    PK_LIST_EACH(node, tmp, &guests->unfinished) {
+        struct pk_guest *g = PK_CONTAINER(node, struct pk_guest, list);
+        if (g->deadline_us > guests->conns->loop.now_us)
+            break;
+        turn_away(g, false, "it said nothing within a second");
+    }
+}
+
+void pk_guests_init(struct pk_guests *guests, struct pk_pairs *conns)
+{
+    guests->conns = conns;
+    pk_list_init(&guests->unfinished);
+}
+
+void pk_guests_close(struct pk_guests *guests)
+{
+    PK_LIST_EACH(node, tmp, &guests->unfinished) {
+        end(PK_CONTAINER(node, struct pk_guest, list));
+    }
+}
