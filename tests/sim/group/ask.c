@@ -1,0 +1,366 @@
+/*
+ * Requests of clients (ask.h).
+ *
+ * Happy path: a role asks for what it asks for, some tenths of a second apart, at most some requests at a time.
+ * Failure modes: errors that a ZooKeeper would not give are findings.
+ */
+#include "ask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/records.h"
+#include "tests/sim/wire.h"
+
+enum { WINDOW = 4, PARENT_LEN = 20 };
+
+static const char parent[] = "/storm/workerbeats/t";
+
+static struct request *add(struct world *w, struct client *c, int op, int path)
+{
+    struct request *r = &c->requests[c->last++ % REQUESTS];
+    *r = (struct request){.xid = ++c->xid, .op = op, .path = path, .asked_us = w->now_us};
+    for (int i = 0; i < ORACLE_PATHS; i++)
+        if (i == path || op == PK_OP_GET_CHILDREN)
+            r->floors[i] = oracle_floor(w, i, c->number);
+    return r;
+}
+
+static const char *text(struct world *w, char room[600], int n)
+{
+    int pad = world_chance(w, 4) ? (int)sup_below(&w->rng, 500) : 6;
+    snprintf(room, 600, "%d:%0*d", n, pad, 0);
+    return room;
+}
+
+/* ---- requests -------------------------------------------------------------------------------------------- */
+
+static void read_one(struct world *w, struct client *c, struct sup_buf *b, int op, int path, bool watch)
+{
+    struct request *r = add(w, c, op, path);
+    wire_read(b, r->xid, op, oracle_paths[path].path, watch);
+}
+
+static void set(struct world *w, struct client *c, struct sup_buf *b, int path)
+{
+    char room[600];
+    bool conditional = oracle_certain(w, path) && oracle_version(w, path) >= 0 && world_chance(w, 3);
+    int version = conditional ? oracle_version(w, path) : -1;
+    struct request *r = add(w, c, PK_OP_SET_DATA, path);
+    r->conditional = conditional;
+    r->n = oracle_write(w, path, false);
+    wire_set(b, r->xid, oracle_paths[path].path, text(w, room, r->n), version);
+}
+
+static void create(struct world *w, struct client *c, struct sup_buf *b, int path)
+{
+    char room[600];
+    struct request *r = add(w, c, PK_OP_CREATE, path);
+    r->n = oracle_write(w, path, false);
+    wire_create(b, r->xid, oracle_paths[path].path, text(w, room, r->n));
+}
+
+static void create_parent(struct world *w, struct client *c, struct sup_buf *b)
+{
+    struct request *r = add(w, c, PK_OP_CREATE, -1);
+    wire_create(b, r->xid, parent, "");
+}
+
+static void removes(struct world *w, struct client *c, struct sup_buf *b, int path)
+{
+    struct request *r = add(w, c, PK_OP_DELETE, path);
+    r->n = oracle_write(w, path, true);
+    wire_delete(b, r->xid, oracle_paths[path].path, -1);
+}
+
+static void work(struct world *w, struct client *c, struct sup_buf *b)
+{
+    int path = c->number;
+    if (c->absent == NO_PARENT) {
+        create_parent(w, c, b);
+        c->absent = NO_ZNODE;
+    } else if (c->absent == NO_ZNODE) {
+        if (!oracle_paths[path].there)
+            create(w, c, b, path);
+        else
+            set(w, c, b, path);
+        c->absent = ABSENT_NOT;
+    } else if (path <= 1 && world_chance(w, 25)) {
+        removes(w, c, b, path);
+    } else {
+        if (world_chance(w, 2))
+            read_one(w, c, b, PK_OP_EXISTS, path, false);
+        set(w, c, b, path);
+    }
+}
+
+static void watch(struct world *w, struct client *c, struct sup_buf *b)
+{
+    for (int i = 0; i < WATCHED; i++) {
+        struct watched *x = &c->watched[i];
+        if (x->set || x->asked)
+            continue;
+        x->asked = true;
+        read_one(w, c, b, x->absent ? PK_OP_EXISTS : PK_OP_GET_DATA, x->path, true);
+    }
+}
+
+static void list(struct world *w, struct client *c, struct sup_buf *b)
+{
+    struct request *r = add(w, c, PK_OP_GET_CHILDREN, -1);
+    wire_read(b, r->xid, PK_OP_GET_CHILDREN, parent, false);
+}
+
+/* What memory cannot answer: the znode of worker 5 is promoted for it. */
+static void lock(struct world *w, struct client *c, struct sup_buf *b)
+{
+    struct request *r;
+    char path[64];
+    switch (sup_below(&w->rng, 4)) {
+    case 0:
+        r = add(w, c, PK_OP_MULTI, -1);
+        size_t mark = wire_multi(b, r->xid, PK_OP_MULTI);
+        wire_multi_check(b, oracle_paths[5].path, -1);
+        wire_multi_end(b, mark);
+        break;
+    case 1:
+        r = add(w, c, PK_OP_SYNC, -1);
+        wire_path(b, r->xid, PK_OP_SYNC, oracle_paths[5].path);
+        break;
+    case 2:
+        r = add(w, c, PK_OP_CREATE, -1);
+        snprintf(path, sizeof path, "/storm/lock%d", c->number);
+        wire_create_as(b, r->xid, PK_OP_CREATE, PK_CREATE_EPHEMERAL, path, "");
+        break;
+    default:
+        read_one(w, c, b, PK_OP_EXISTS, (int)sup_below(&w->rng, ORACLE_PATHS), false);
+        break;
+    }
+}
+
+void ask_something(struct world *w, struct client *c)
+{
+    struct sup_buf b = {0};
+    if (w->now_us < c->act_us || c->last - c->first > WINDOW)
+        return;
+    c->act_us = w->now_us + world_between(w, 150000, 1300000);
+    if (world_chance(w, 40))
+        c->act_us += 6000000; /* long enough for pings */
+    switch (c->role) {
+    case WORKER:
+        work(w, c, &b);
+        break;
+    case WATCHER:
+        watch(w, c, &b);
+        break;
+    case LOCKER:
+        lock(w, c, &b);
+        break;
+    default:
+        if (world_chance(w, 8))
+            list(w, c, &b);
+        else
+            read_one(w, c, &b, PK_OP_GET_DATA, (int)sup_below(&w->rng, ORACLE_PATHS), false);
+    }
+    if (b.len > 0)
+        client_write(w, c, &b);
+    sup_buf_free(&b);
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------- */
+
+static int stat_version(const uint8_t *stat)
+{
+    return (int)sup_be32(stat + 32);
+}
+
+static int number_in(const uint8_t *p, size_t len)
+{
+    char room[16];
+    snprintf(room, sizeof room, "%.*s", (int)(len < 12 ? len : 12), (const char *)p);
+    return (int)strtol(room, NULL, 10);
+}
+
+static struct watched *watched_at(struct client *c, int path)
+{
+    for (int i = 0; i < WATCHED; i++)
+        if (c->role == WATCHER && c->watched[i].path == path)
+            return &c->watched[i];
+    return NULL;
+}
+
+static void saw(struct world *w, struct client *c, const struct request *r, int n, int version)
+{
+    struct watched *x = watched_at(c, r->path);
+    oracle_shown(w, c->number, r->path, r->floors[r->path], n, version);
+    if (x != NULL && n > x->known)
+        x->known = n;
+}
+
+static void data_came(struct world *w, struct client *c, const struct request *r, const uint8_t *body,
+                      size_t len)
+{
+    size_t n = len >= 4 ? sup_be32(body) : 0;
+    if (len != 4 + n + PK_STAT_LEN) {
+        world_wrong(w, "client %d: data of another length than its Stat says", c->number);
+        return;
+    }
+    saw(w, c, r, number_in(body + 4, n), stat_version(body + 4 + n));
+}
+
+static bool names(const uint8_t *body, size_t len, const char *name)
+{
+    int64_t n = sup_be32(body);
+    const uint8_t *p = body + 4, *end = body + len;
+    for (; n > 0 && end - p >= 4; n--) {
+        uint32_t l = sup_be32(p);
+        if (l == strlen(name) && memcmp(p + 4, name, l) == 0)
+            return true;
+        p += 4 + l;
+    }
+    return false;
+}
+
+static void list_came(struct world *w, struct client *c, const struct request *r, int err,
+                      const uint8_t *body, size_t len)
+{
+    for (int i = 0; i < ORACLE_PATHS; i++) {
+        const char *path = oracle_paths[i].path;
+        if (strncmp(path, parent, PARENT_LEN) != 0)
+            continue;
+        if (err != 0 || !names(body, len, path + PARENT_LEN + 1))
+            oracle_shown(w, c->number, i, r->floors[i], ABSENT, -1);
+    }
+}
+
+static void write_came(struct world *w, struct client *c, const struct request *r, int err,
+                       const uint8_t *body)
+{
+    bool has_stat = r->op == PK_OP_SET_DATA;
+    if (err == 0) {
+        oracle_acked(w, r->path, r->n, has_stat ? stat_version(body) : r->op == PK_OP_CREATE ? 0 : -1);
+        if (r->op == PK_OP_DELETE)
+            c->absent = NO_ZNODE;
+        return;
+    }
+    bool certain = oracle_settled(w, r->path, r->floors[r->path]);
+    oracle_refused(w, r->path, r->n);
+    if (err == PK_Z_NO_NODE) {
+        oracle_shown(w, c->number, r->path, r->floors[r->path], ABSENT, -1);
+        c->absent = r->op == PK_OP_CREATE ? NO_PARENT : NO_ZNODE;
+    } else if (err == PK_Z_BAD_VERSION && r->conditional && certain) {
+        world_wrong(w, "(b) client %d: the only writer of %s is told BADVERSION", c->number,
+                    oracle_paths[r->path].path);
+    } else if (err != PK_Z_BAD_VERSION && err != PK_Z_NODE_EXISTS) {
+        world_wrong(w, "client %d: type %d of %s is answered %d", c->number, r->op,
+                    oracle_paths[r->path].path, err);
+    }
+}
+
+static void other_came(struct world *w, const struct client *c, const struct request *r, int err)
+{
+    bool fine = err == 0 || err == PK_Z_NODE_EXISTS || err == PK_Z_NO_NODE;
+    if (!fine)
+        world_wrong(w, "client %d: type %d is answered %d", c->number, r->op, err);
+}
+
+static void answer_came(struct world *w, struct client *c, const struct request *r, int err,
+                        const uint8_t *body, size_t len)
+{
+    struct watched *x = watched_at(c, r->path);
+    if (x != NULL && (r->op == PK_OP_GET_DATA || r->op == PK_OP_EXISTS)) {
+        x->asked = false;
+        x->set = err == 0 ? r->op == PK_OP_GET_DATA : r->op == PK_OP_EXISTS;
+        x->absent = err != 0;
+    }
+    if (r->n > 0)
+        write_came(w, c, r, err, body);
+    else if (r->op == PK_OP_GET_CHILDREN)
+        list_came(w, c, r, err, body, len);
+    else if (r->path < 0)
+        other_came(w, c, r, err);
+    else if (err == PK_Z_NO_NODE)
+        saw(w, c, r, ABSENT, -1);
+    else if (err == 0 && r->op == PK_OP_GET_DATA)
+        data_came(w, c, r, body, len);
+    else if (err != 0)
+        world_wrong(w, "client %d: a read is answered %d", c->number, err);
+}
+
+static void event_came(struct world *w, struct client *c, const uint8_t *body)
+{
+    size_t len = sup_be32(body + 8);
+    world_trace(w, "client %d: event %d of %.*s", c->number, (int)sup_be32(body), (int)len,
+                (const char *)body + 12);
+    for (int i = 0; i < WATCHED; i++) {
+        struct watched *x = &c->watched[i];
+        const char *path = oracle_paths[x->path].path;
+        if (len == strlen(path) && memcmp(body + 12, path, len) == 0) {
+            x->set = false;
+            x->absent = sup_be32(body) == PK_EVENT_DELETED;
+            c->act_us = 0;
+        }
+    }
+}
+
+void ask_answered(struct world *w, struct client *c, int xid, const uint8_t *p, size_t len)
+{
+    int err = (int)sup_be32(p + 12);
+    if (xid == PK_XID_NOTIFICATION) {
+        event_came(w, c, p + 16);
+        return;
+    }
+    if (c->first == c->last || c->requests[c->first % REQUESTS].xid != xid) {
+        world_wrong(w, "client %d: xid %d is answered instead of %d", c->number, xid,
+                    c->first == c->last ? 0 : c->requests[c->first % REQUESTS].xid);
+        return;
+    }
+    struct request r = c->requests[c->first++ % REQUESTS];
+    c->answered_us = w->now_us;
+    c->answers++;
+    if (c->role == WATCHER || w->trace_all)
+        world_trace(w, "client %d: type %d of %s is answered %d", c->number, r.op,
+                    r.path >= 0 ? oracle_paths[r.path].path : "-", err);
+    answer_came(w, c, &r, err, p + 16, len - 16);
+}
+
+void ask_lost(struct world *w, struct client *c)
+{
+    for (int i = 0; i < ORACLE_PATHS; i++)
+        if (oracle_paths[i].writer == c->number)
+            oracle_uncertain(w, i);
+    for (int i = 0; i < WATCHED; i++)
+        c->watched[i].asked = false;
+}
+
+void ask_again(struct world *w, struct client *c)
+{
+    struct sup_buf b = {0};
+    if (c->role != WATCHER)
+        return;
+    struct request *r = add(w, c, PK_OP_SET_WATCHES, -1);
+    size_t mark = wire_begin(&b, r->xid, PK_OP_SET_WATCHES);
+    sup_long(&b, c->zxid);
+    for (int absent = 0; absent < 2; absent++) {
+        int n = 0;
+        for (int i = 0; i < WATCHED; i++)
+            n += c->watched[i].set && c->watched[i].absent == absent;
+        sup_int(&b, n);
+        for (int i = 0; i < WATCHED; i++)
+            if (c->watched[i].set && c->watched[i].absent == absent)
+                sup_str(&b, oracle_paths[c->watched[i].path].path);
+    }
+    sup_int(&b, 0);
+    wire_end(&b, mark);
+    client_write(w, c, &b);
+    sup_buf_free(&b);
+}
+
+void ask_expired(struct world *w, struct client *c)
+{
+    (void)w;
+    for (int i = 0; i < WATCHED; i++) {
+        c->watched[i].path = i == 0 ? 8 : 5;
+        c->watched[i].set = c->watched[i].asked = c->watched[i].absent = false;
+    }
+}

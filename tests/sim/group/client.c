@@ -1,0 +1,253 @@
+/*
+ * A client's connection and session (client.h). What it asks for is in ask.c.
+ *
+ * Happy path: connect, greet, ask and be answered, in order.
+ * Failure modes: an answer that is not the next one is a finding.
+ */
+#include "client.h"
+
+#include <stdlib.h>
+
+#include "ask.h"
+#include "tests/sim/wire.h"
+#include "watchdog.h"
+
+enum { TICK_US = 100000, BACK_US = 1000000, SESSION_OVER_US = 22000000 };
+
+static struct client *client_at(const struct world *w, int c)
+{
+    return &w->clients[c];
+}
+
+int client_of_session(const struct world *w, int64_t session)
+{
+    for (int c = 0; c < w->nclients; c++)
+        if (client_at(w, c)->session == session)
+            return c;
+    return -1;
+}
+
+static void away(struct world *w, struct client *c)
+{
+    if (c->state == ON)
+        ask_lost(w, c);
+    net_close(w, c->end);
+    sup_buf_reset(&c->in);
+    c->end = -1;
+    c->gen++;
+    c->state = AWAY;
+    c->state_us = w->now_us;
+    c->first = c->last = c->pings = 0;
+}
+
+/* A connection that stood is lost. */
+static void disconnected(struct world *w, struct client *c, const char *why)
+{
+    if (c->state == ON) {
+        c->disconnects++;
+        world_trace(w, "client %d disconnected from M%d: %s", c->number, c->at, why);
+        watchdog_disconnected(w, c->number);
+    }
+    away(w, c);
+}
+
+static void dial(struct world *w, struct client *c)
+{
+    c->at = c->next_member;
+    c->next_member = (c->next_member + 1) % w->nmembers;
+    c->state = CONNECTING;
+    c->state_us = w->now_us;
+    c->end = net_connect(w, host_client(c->number), host_member(c->at), PORT_CLIENTS, 0);
+}
+
+static void greet(struct world *w, struct client *c)
+{
+    struct sup_buf b = {0};
+    size_t mark = b.len;
+    sup_int(&b, 0);
+    sup_int(&b, 0);
+    sup_long(&b, c->zxid);
+    sup_int(&b, CLIENT_TIMEOUT_MS);
+    sup_long(&b, c->session);
+    sup_int(&b, 16);
+    sup_long(&b, c->key);
+    sup_long(&b, c->session);
+    sup_byte(&b, 0);
+    b.p[mark + 3] = (uint8_t)(b.len - mark - 4);
+    net_write(w, c->end, b.p, b.len);
+    sup_buf_free(&b);
+    c->state = GREETING;
+    c->heard_us = c->wrote_us = w->now_us;
+}
+
+static void greeted(struct world *w, struct client *c, const uint8_t *p)
+{
+    int64_t session = sup_be64(p + 8);
+    if (session == 0) {
+        world_trace(w, "client %d: session %#llx has expired", c->number, (long long)c->session);
+        c->expired++;
+        watchdog_expired(w, c->number);
+        c->session = c->key = c->zxid = 0;
+        oracle_forgets(w, c->number);
+        ask_expired(w, c);
+        away(w, c);
+        return;
+    }
+    bool same = session == c->session;
+    world_trace(w, "client %d has session %#llx at M%d", c->number, (long long)session, c->at);
+    c->session = session;
+    c->key = sup_be64(p + 20);
+    watchdog_session(w, c->number, session);
+    c->state = ON;
+    c->heard_us = w->now_us;
+    c->act_us = w->now_us;
+    if (same)
+        ask_again(w, c);
+}
+
+static void frame(struct world *w, struct client *c, const uint8_t *p, size_t len)
+{
+    c->heard_us = w->now_us;
+    if (c->state == GREETING) {
+        greeted(w, c, p);
+        return;
+    }
+    int xid = (int)sup_be32(p);
+    int64_t zxid = sup_be64(p + 4);
+    c->zxid = zxid > c->zxid ? zxid : c->zxid;
+    if (xid == PK_XID_PING) {
+        if (--c->pings < 0)
+            world_wrong(w, "client %d: a ping was answered that was not sent", c->number);
+        if (c->first == c->last)
+            c->answered_us = w->now_us;
+    } else {
+        ask_answered(w, c, xid, p, len);
+    }
+}
+
+void client_hears(struct world *w, int number, const struct net_news *news)
+{
+    struct client *c = client_at(w, number);
+    if (news->end != c->end)
+        return;
+    if (news->what == NET_OPENED) {
+        greet(w, c);
+    } else if (news->what == NET_REFUSED || news->what == NET_END) {
+        disconnected(w, c, "closed");
+        c->again_us = w->now_us + (news->what == NET_REFUSED ? world_between(w, 0, BACK_US) : 0);
+    } else if (news->what == NET_BYTES) {
+        sup_raw(&c->in, news->p, news->len);
+        uint32_t gen = c->gen;
+        size_t at = 0;
+        while (c->gen == gen && c->in.len - at >= 4 && c->in.len - at >= 4 + (size_t)sup_be32(c->in.p + at)) {
+            size_t len = sup_be32(c->in.p + at);
+            at += 4 + len;
+            frame(w, c, c->in.p + at - len, len);
+        }
+        if (c->gen == gen) {
+            memmove(c->in.p, c->in.p + at, c->in.len - at);
+            c->in.len -= at;
+        }
+    }
+}
+
+static void look_at_time(struct world *w, struct client *c)
+{
+    int64_t t = CLIENT_TIMEOUT_MS * 1000;
+    if (c->state == AWAY && w->now_us >= c->again_us)
+        dial(w, c);
+    else if (c->state == CONNECTING && w->now_us - c->state_us > t / w->nmembers)
+        disconnected(w, c, "no connection in time");
+    else if (c->state >= GREETING && w->now_us - c->heard_us > t * 2 / 3)
+        disconnected(w, c, "silent for two thirds of the timeout");
+    else if (c->state == ON && w->now_us - c->wrote_us > t / 3) {
+        struct sup_buf b = {0};
+        wire_ping(&b);
+        c->pings++;
+        client_write(w, c, &b);
+        sup_buf_free(&b);
+    }
+}
+
+void client_write(struct world *w, struct client *c, const struct sup_buf *b)
+{
+    c->wrote_us = w->now_us;
+    net_write(w, c->end, b->p, b->len);
+}
+
+static void tick(struct world *w, int number, int64_t boot)
+{
+    struct client *c = client_at(w, number);
+    const struct host *h = &w->hosts[host_client(number)];
+    if (!h->alive || h->boot != (uint32_t)boot)
+        return;
+    if (world_runs(w, host_client(number))) {
+        look_at_time(w, c);
+        if (c->state == ON)
+            ask_something(w, c);
+        watchdog_client(w, c);
+    }
+    world_at(w, w->now_us + TICK_US, tick, number, boot);
+}
+
+static void begin(struct world *w, int number)
+{
+    struct client *c = client_at(w, number);
+    struct host *h = &w->hosts[host_client(number)];
+    h->alive = true;
+    h->lost = false;
+    h->boot++;
+    c->end = -1;
+    c->next_member = (int)sup_below(&w->rng, (uint32_t)w->nmembers);
+    c->again_us = w->now_us + world_between(w, 0, 500000);
+    c->answered_us = w->now_us;
+    world_at(w, c->again_us, tick, number, h->boot);
+}
+
+static void come_back(struct world *w, int number, int64_t boot)
+{
+    if (!w->hosts[host_client(number)].alive && w->hosts[host_client(number)].boot == (uint32_t)boot)
+        begin(w, number);
+}
+
+void client_dies(struct world *w, int number, bool host, int64_t restart_us)
+{
+    struct client *c = client_at(w, number);
+    struct host *h = &w->hosts[host_client(number)];
+    if (!h->alive)
+        return;
+    h->alive = false;
+    h->lost = host;
+    h->boot++;
+    net_process_ends(w, host_client(number));
+    away(w, c);
+    c->session = c->key = c->zxid = 0;
+    oracle_forgets(w, number);
+    ask_expired(w, c);
+    /* Until its session is over, what a writer had on its way may be carried out: another one begins after that. */
+    int64_t after_us = c->role == WORKER ? restart_us + SESSION_OVER_US : restart_us;
+    world_at(w, w->now_us + after_us, come_back, number, h->boot);
+}
+
+void clients_start(struct world *w)
+{
+    w->clients = calloc(CLIENTS_MAX, sizeof *w->clients);
+    assert_non_null(w->clients);
+    for (int i = 0; i < w->nclients; i++) {
+        struct client *c = client_at(w, i);
+        c->number = i;
+        c->role = i < ORACLE_PATHS        ? WORKER
+                  : i == ORACLE_PATHS     ? WATCHER
+                  : i == ORACLE_PATHS + 1 ? LOCKER
+                                          : READER;
+        ask_expired(w, c);
+        begin(w, i);
+    }
+}
+
+void clients_stop(struct world *w)
+{
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        sup_buf_free(&w->clients[i].in);
+    free(w->clients);
+}

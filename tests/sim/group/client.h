@@ -1,0 +1,67 @@
+/*
+ * Clients as libraries are: a list of members, a session that they take up again wherever they get, pings after a
+ * third of the timeout without another request, a connection given up after two thirds without an answer, watches set
+ * again after a reconnect, and an unknown outcome of whatever was under way when a connection was lost.
+ *
+ *   AWAY ──next member of the list──► CONNECTING ──► GREETING (connect request) ──► ON ──lost──► AWAY
+ *
+ * Workers write their znode, readers read all of them, a watcher follows two by watches, a locker has an ephemeral
+ * znode and asks for what memory cannot answer.
+ */
+#ifndef PK_TESTS_SIM_GROUP_CLIENT_H
+#define PK_TESTS_SIM_GROUP_CLIENT_H
+
+#include "net.h"
+#include "oracle.h"
+
+enum { CLIENT_TIMEOUT_MS = 12000, REQUESTS = 16 };
+
+enum role { WORKER, WATCHER, READER, LOCKER };
+enum client_state { AWAY, CONNECTING, GREETING, ON };
+/* What a worker was told to be missing. */
+enum absence { ABSENT_NOT, NO_ZNODE, NO_PARENT };
+
+struct request {
+    int xid, op, path;
+    int n; /* the write, 0 none */
+    bool conditional;
+    int64_t asked_us;
+    struct oracle_floor floors[ORACLE_PATHS];
+};
+
+/* What a watcher knows of a znode. */
+struct watched {
+    int path;
+    bool set, asked; /* the watch stands; a request that sets it is under way */
+    bool absent;
+    int known; /* newest write seen */
+};
+enum { WATCHED = 2 };
+
+struct client {
+    enum role role;
+    enum client_state state;
+    int number, end, next_member, at;
+    uint32_t gen; /* of the connection */
+    int64_t session, key, zxid;
+    int32_t xid;
+    int pings;
+    enum absence absent;
+    int64_t state_us, heard_us, wrote_us, act_us, answered_us, again_us;
+    int first, last;
+    struct request requests[REQUESTS];
+    struct watched watched[WATCHED];
+    struct sup_buf in;
+    int disconnects, expired;
+    uint64_t answers;
+};
+
+void clients_start(struct world *w);
+void clients_stop(struct world *w);
+void client_hears(struct world *w, int c, const struct net_news *news);
+/* Its process ends; another one comes in its place, with a session of its own. */
+void client_dies(struct world *w, int c, bool host, int64_t restart_us);
+/* The client that has a session, -1 none. */
+int client_of_session(const struct world *w, int64_t session);
+
+#endif

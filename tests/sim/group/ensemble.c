@@ -1,0 +1,528 @@
+/*
+ * The servers of the model ensemble (ensemble.h).
+ *
+ * Happy path: a frame becomes an ask at the tail of its connection; at the head a read is carried out on the server's
+ * own tree, a write is answered when its entry of the log has been carried out here. Failure modes: a server that
+ * does not serve closes whoever connects; what does not decode is answered MARSHALLINGERROR.
+ */
+#include "ensemble_in.h"
+
+#include <stdlib.h>
+
+#include "watchdog.h"
+
+/* ---- connections ----------------------------------------------------------------------------------------- */
+
+static struct server *server_of(const struct world *w, int server)
+{
+    return &w->ensemble->servers[server];
+}
+
+static void drop_ask(struct ask *ask)
+{
+    sup_buf_free(&ask->answer);
+    free(ask);
+}
+
+static void clear_front(struct front *f)
+{
+    for (struct ask *ask = f->first, *next; ask != NULL; ask = next) {
+        next = ask->next;
+        drop_ask(ask);
+    }
+    sup_buf_free(&f->in);
+    *f = (struct front){.gen = f->gen + 1};
+    f->last = &f->first;
+}
+
+void server_close_front(struct world *w, int server, int front)
+{
+    struct server *s = server_of(w, server);
+    struct front *f = &s->fronts[front];
+    if (!f->used)
+        return;
+    net_close(w, f->end);
+    zk_eof(&s->zk, front);
+    clear_front(f);
+}
+
+void server_stops(struct world *w, int server)
+{
+    struct server *s = server_of(w, server);
+    world_trace(w, "S%d stops serving", server);
+    for (int i = 0; i < s->top; i++)
+        server_close_front(w, server, i);
+    s->serving = s->leads = false;
+    s->lone_us = s->join_us = 0;
+    memset(s->touched, 0, sizeof s->touched);
+}
+
+static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
+{
+    struct server *s = ctx;
+    if (s->fronts[link].used)
+        net_write(s->world, s->fronts[link].end, p, len);
+}
+
+static void on_hangup(void *ctx, int link)
+{
+    (void)ctx;
+    (void)link;
+}
+
+static void reply(struct server *s, int front, struct zk_request *r)
+{
+    struct sup_buf b = {0};
+    if (r->in.bad && r->err == 0)
+        r->err = PK_Z_MARSHALLING_ERROR;
+    sup_int(&b, r->op == PK_OP_PING ? PK_XID_PING : r->xid);
+    sup_long(&b, r->zxid == ZK_ZXID_ZERO ? 0 : s->zk.tree.zxid);
+    sup_int(&b, r->err);
+    if (r->err == 0)
+        sup_raw(&b, r->body.p, r->body.len);
+    zk_send(&s->zk, front, &b);
+    sup_buf_free(&b);
+    sup_buf_free(&r->body);
+}
+
+/* ---- asks ------------------------------------------------------------------------------------------------ */
+
+/* What the server answers by itself, on its own tree. True: the connection ends. */
+static bool answer_alone(struct server *s, int front, const struct ask *ask)
+{
+    struct zk_request r = {
+        .link = front, .xid = ask->xid, .op = ask->op, .session = s->fronts[front].session};
+    r.in = (struct zk_in){ask->bytes, ask->bytes + ask->len, false};
+    s->zk.tree.who = s->zk.links[front].user[0] != 0 ? s->zk.links[front].user : NULL;
+    bool end = zk_answer(&s->zk, &r);
+    s->zk.tree.who = NULL;
+    zk_fire(&s->zk);
+    reply(s, front, &r);
+    return end;
+}
+
+static void pop(struct front *f)
+{
+    struct ask *ask = f->first;
+    f->first = ask->next;
+    if (f->first == NULL)
+        f->last = &f->first;
+    drop_ask(ask);
+}
+
+void server_advance(struct world *w, int server, int front)
+{
+    struct server *s = server_of(w, server);
+    struct front *f = &s->fronts[front];
+    while (f->used && f->first != NULL) {
+        struct ask *ask = f->first;
+        bool leads_alone = ask->op == PK_OP_SYNC && s->leads && !ask->sent && w->ensemble->leader != server;
+        if (ask->op == PK_OP_SYNC && ask->synced && s->applied >= ask->need)
+            ask->ready = true;
+        if (leads_alone || ask->ready || !(quorum_is_write(ask->op) || ask->op == PK_OP_SYNC)) {
+            bool end = ask->op == PK_OP_CLOSE_SESSION;
+            if (ask->ready && ask->op != PK_OP_SYNC)
+                zk_send(&s->zk, front, &ask->answer);
+            else
+                end = answer_alone(s, front, ask);
+            pop(f);
+            if (end)
+                server_close_front(w, server, front);
+        } else {
+            return;
+        }
+    }
+}
+
+static void touch(struct world *w, int server, int64_t session)
+{
+    struct session *known = quorum_session(w->ensemble, session);
+    if (known == NULL)
+        return;
+    if (w->ensemble->leader == server)
+        known->touched_us = w->now_us;
+    else
+        server_of(w, server)->touched[known - w->ensemble->sessions] = true;
+}
+
+static void request(struct world *w, int server, int front, const uint8_t *p, size_t len)
+{
+    struct server *s = server_of(w, server);
+    struct front *f = &s->fronts[front];
+    if (len < 8) {
+        server_close_front(w, server, front);
+        return;
+    }
+    struct ask *ask = calloc(1, sizeof *ask + len - 8);
+    assert_non_null(ask);
+    ask->xid = (int)sup_be32(p);
+    ask->op = (int)sup_be32(p + 4);
+    ask->len = len - 8;
+    memcpy(ask->bytes, p + 8, len - 8);
+    *f->last = ask;
+    f->last = &ask->next;
+    if (ask->op != PK_OP_AUTH && ask->op != PK_OP_SASL)
+        touch(w, server, f->session);
+    if (quorum_is_write(ask->op) || (ask->op == PK_OP_SYNC && !(s->leads && w->ensemble->leader != server)))
+        quorum_ask(w, server, front);
+}
+
+/* ---- the connect request --------------------------------------------------------------------------------- */
+
+static void say_connected(struct server *s, int front, int64_t session, int timeout_ms)
+{
+    struct sup_buf b = {0};
+    sup_int(&b, 0);
+    sup_int(&b, session != 0 ? timeout_ms : 0);
+    sup_long(&b, session);
+    sup_int(&b, PASSWD);
+    sup_long(&b, session != 0 ? quorum_key(session) : 0);
+    sup_long(&b, session);
+    if (s->fronts[front].connect.read_only_byte)
+        sup_byte(&b, 0);
+    zk_send(&s->zk, front, &b);
+    sup_buf_free(&b);
+}
+
+void server_connected(struct world *w, int server, int front, int64_t session)
+{
+    struct server *s = server_of(w, server);
+    struct front *f = &s->fronts[front];
+    const struct session *known = session != 0 ? quorum_session(w->ensemble, session) : NULL;
+    say_connected(s, front, session, known != NULL ? known->timeout_ms : 0);
+    if (session == 0) {
+        server_close_front(w, server, front);
+        return;
+    }
+    f->connected = true;
+    f->session = session;
+    s->zk.links[front] = (struct zk_link){.open = true, .session = session};
+    server_advance(w, server, front);
+}
+
+static void connect_request(struct world *w, int server, int front, const uint8_t *p, size_t len)
+{
+    struct server *s = server_of(w, server);
+    struct front *f = &s->fronts[front];
+    struct zk_in in = {p, p + len, false};
+    int passwd_len;
+    zk_in_int(&in);
+    int64_t seen = zk_in_long(&in);
+    int timeout = (int)zk_in_int(&in);
+    int64_t session = zk_in_long(&in);
+    const uint8_t *passwd = zk_in_buf(&in, &passwd_len);
+    if (in.bad || seen > s->zk.tree.zxid) {
+        server_close_front(w, server, front);
+        return;
+    }
+    for (int i = 0; session != 0 && i < s->top; i++)
+        if (i != front && s->fronts[i].used && s->fronts[i].session == session)
+            server_close_front(w, server, i);
+    f->connect.asked = true;
+    f->connect.read_only_byte = in.p < in.end;
+    f->connect.session = session;
+    f->connect.key = passwd_len == PASSWD ? sup_be64(passwd) : 0;
+    f->connect.timeout_ms = timeout < 2 * ENSEMBLE_TICK_MS ? 2 * ENSEMBLE_TICK_MS
+                            : timeout > 40000              ? 40000
+                                                           : timeout;
+    quorum_ask(w, server, front);
+}
+
+static void frames(struct world *w, int server, int front)
+{
+    struct front *f = &server_of(w, server)->fronts[front];
+    uint32_t gen = f->gen;
+    size_t at = 0;
+    while (f->used && f->gen == gen && f->in.len - at >= 4 &&
+           f->in.len - at >= 4 + (size_t)sup_be32(f->in.p + at)) {
+        const uint8_t *p = f->in.p + at + 4;
+        size_t len = sup_be32(f->in.p + at);
+        at += 4 + len;
+        if (!f->connect.asked)
+            connect_request(w, server, front, p, len);
+        else
+            request(w, server, front, p, len);
+    }
+    if (!f->used || f->gen != gen)
+        return;
+    memmove(f->in.p, f->in.p + at, f->in.len - at);
+    f->in.len -= at;
+    if (f->connected)
+        server_advance(w, server, front);
+}
+
+static void accepted(struct world *w, int server, const struct net_news *news)
+{
+    struct server *s = server_of(w, server);
+    int front = 0;
+    while (front < ZK_LINKS && s->fronts[front].used)
+        front++;
+    assert_true(front < ZK_LINKS);
+    s->top = front + 1 > s->top ? front + 1 : s->top;
+    struct front *f = &s->fronts[front];
+    f->used = true;
+    f->end = news->end;
+    f->last = &f->first;
+    net_own(w, news->end, front);
+}
+
+void ensemble_hears(struct world *w, int server, const struct net_news *news)
+{
+    struct server *s = server_of(w, server);
+    if (news->what == NET_ACCEPTED) {
+        accepted(w, server, news);
+        return;
+    }
+    int front = news->owner;
+    struct front *f = &s->fronts[front];
+    if (!f->used || f->end != news->end)
+        return;
+    if (news->what == NET_END) {
+        zk_eof(&s->zk, front);
+        clear_front(f);
+    } else if (news->what == NET_BYTES && !s->serving) {
+        server_close_front(w, server, front);
+    } else if (news->what == NET_BYTES) {
+        sup_raw(&f->in, news->p, news->len);
+        frames(w, server, front);
+    }
+}
+
+/* ---- entries of the log ---------------------------------------------------------------------------------- */
+
+static void end_session(struct server *s, int64_t session)
+{
+    for (int i = s->zk.tree.n - 1; i >= 0; i--)
+        if (s->zk.tree.nodes[i].owner == session)
+            tree_end(&s->zk.tree, s->zk.tree.nodes[i].path);
+}
+
+static void show_watchdog(struct world *w, struct server *s, const struct entry *entry)
+{
+    if (s->applied != w->ensemble->seen)
+        return;
+    w->ensemble->seen++;
+    watchdog_sees(w, &s->zk.tree, entry->session, entry->kind == ENTRY_CLOSE);
+}
+
+static void close_session_fronts(struct world *w, int server, int64_t session)
+{
+    struct server *s = server_of(w, server);
+    for (int i = 0; i < s->top; i++)
+        if (s->fronts[i].used && s->fronts[i].session == session)
+            server_close_front(w, server, i);
+}
+
+static struct ask *whose(struct server *s, const struct entry *entry)
+{
+    if (entry->server != s->number || entry->front < 0)
+        return NULL;
+    struct front *f = &s->fronts[entry->front];
+    return f->used && f->gen == entry->gen ? entry->ask : NULL;
+}
+
+static void make_answer(struct server *s, struct ask *ask, struct zk_request *r)
+{
+    if (r->in.bad && r->err == 0)
+        r->err = PK_Z_MARSHALLING_ERROR;
+    sup_int(&ask->answer, r->xid);
+    sup_long(&ask->answer, s->zk.tree.zxid);
+    sup_int(&ask->answer, r->err);
+    if (r->err == 0)
+        sup_raw(&ask->answer, r->body.p, r->body.len);
+    ask->ready = true;
+}
+
+static void apply_request(struct world *w, struct server *s, const struct entry *entry)
+{
+    struct zk_request r = {.link = entry->server == s->number && entry->front >= 0 ? entry->front : 0,
+                           .xid = entry->xid,
+                           .op = entry->op,
+                           .session = entry->session};
+    r.in = (struct zk_in){entry->bytes, entry->bytes + entry->len, false};
+    s->zk.tree.who = entry->user[0] != 0 ? entry->user : NULL;
+    (void)zk_answer(&s->zk, &r);
+    s->zk.tree.who = NULL;
+    if (entry->op == PK_OP_CLOSE_SESSION)
+        end_session(s, entry->session);
+    show_watchdog(w, s, entry);
+    s->applied++;
+    zk_fire(&s->zk);
+    struct ask *ask = whose(s, entry);
+    if (ask != NULL) {
+        make_answer(s, ask, &r);
+        server_advance(w, s->number, entry->front);
+    }
+    sup_buf_free(&r.body);
+    if (entry->op == PK_OP_CLOSE_SESSION)
+        close_session_fronts(w, s->number, entry->session);
+}
+
+void server_apply(struct world *w, int server, const struct entry *entry)
+{
+    struct server *s = server_of(w, server);
+    s->zk.tree.zxid = entry->zxid;
+    s->zk.tree.now_ms = s->zk.now_ms = entry->wall_ms;
+    if (entry->kind == ENTRY_REQUEST) {
+        apply_request(w, s, entry);
+        return;
+    }
+    if (entry->kind == ENTRY_CLOSE)
+        end_session(s, entry->session);
+    show_watchdog(w, s, entry);
+    s->applied++;
+    zk_fire(&s->zk);
+    if (entry->kind == ENTRY_CLOSE)
+        close_session_fronts(w, server, entry->session);
+    else if (entry->server == server && s->fronts[entry->front].used &&
+             s->fronts[entry->front].gen == entry->gen)
+        server_connected(w, server, entry->front, entry->session);
+}
+
+/* ---- from outside ---------------------------------------------------------------------------------------- */
+
+/* What there is beside what zk_init made: the same everywhere. */
+static void plant(struct tree *t)
+{
+    static const char *const paths[] = {"/wb", "/wb/a", "/wb/b", "/storm/o"};
+    char made[256];
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct tree_new what = {.data = (const uint8_t *)"0:", .len = 2};
+        t->zxid++;
+        assert_int_equal(tree_create(t, paths[i], &what, made), TREE_OK);
+    }
+    t->nchanges = 0;
+}
+
+void ensemble_start(struct world *w)
+{
+    w->ensemble = calloc(1, sizeof *w->ensemble);
+    assert_non_null(w->ensemble);
+    for (int i = 0; i < SERVERS; i++) {
+        struct server *s = server_of(w, i);
+        zk_init(&s->zk);
+        plant(&s->zk.tree);
+        s->zk.emit = on_emit;
+        s->zk.hangup = on_hangup;
+        s->zk.ctx = s;
+        s->world = w;
+        s->number = i;
+        for (int f = 0; f < ZK_LINKS; f++)
+            s->fronts[f].last = &s->fronts[f].first;
+        w->hosts[host_server(i)] = (struct host){.alive = true, .boot = 1};
+    }
+    quorum_start(w);
+}
+
+void ensemble_stop(struct world *w)
+{
+    for (int i = 0; i < SERVERS; i++) {
+        struct server *s = server_of(w, i);
+        for (int f = 0; f < ZK_LINKS; f++)
+            clear_front(&s->fronts[f]);
+        zk_free(&s->zk);
+    }
+    quorum_stop(w);
+    free(w->ensemble);
+}
+
+void ensemble_kill(struct world *w, int server)
+{
+    struct host *h = &w->hosts[host_server(server)];
+    if (!h->alive)
+        return;
+    server_stops(w, server);
+    h->alive = false;
+    h->boot++;
+    net_process_ends(w, host_server(server));
+}
+
+void ensemble_revive(struct world *w, int server)
+{
+    struct host *h = &w->hosts[host_server(server)];
+    h->alive = true;
+    h->lost = false;
+}
+
+void ensemble_lag(struct world *w, int server, int64_t lag_us, int64_t until_us)
+{
+    server_of(w, server)->lag_us = lag_us;
+    server_of(w, server)->lag_until = until_us;
+}
+
+const struct tree *ensemble_newest(const struct world *w)
+{
+    const struct server *best = server_of(w, 0);
+    for (int i = 1; i < SERVERS; i++)
+        if (server_of(w, i)->applied > best->applied)
+            best = server_of(w, i);
+    return &best->zk.tree;
+}
+
+const struct tree *ensemble_tree(const struct world *w)
+{
+    return w->ensemble->leader >= 0 ? &server_of(w, w->ensemble->leader)->zk.tree : NULL;
+}
+
+int64_t ensemble_srvr(const struct world *w, int server)
+{
+    const struct server *s = server_of(w, server);
+    return s->serving && world_runs(w, host_server(server)) ? s->zk.tree.zxid : -1;
+}
+
+int ensemble_leader(const struct world *w)
+{
+    return w->ensemble->leader;
+}
+
+bool ensemble_session(const struct world *w, int64_t session)
+{
+    const struct session *s = quorum_session(w->ensemble, session);
+    return s != NULL && s->alive && !s->closing;
+}
+
+int64_t ensemble_leaderless_us(const struct world *w)
+{
+    const struct ensemble *e = w->ensemble;
+    return e->leaderless_us + (e->leader < 0 ? w->now_us - e->leaderless_since : 0);
+}
+
+int ensemble_elections(const struct world *w)
+{
+    return w->ensemble->elections;
+}
+
+uint64_t ensemble_writes(const struct world *w)
+{
+    return w->ensemble->writes;
+}
+
+static int bypass(struct world *w, const char *path, int op, const char *data)
+{
+    const struct tree *tree = ensemble_tree(w);
+    struct sup_buf b = {0};
+    if (tree == NULL)
+        return -1;
+    if ((tree_find(tree, path) == NULL) != (op == PK_OP_CREATE))
+        return op == PK_OP_CREATE ? TREE_EXISTS : TREE_NO_NODE;
+    sup_str(&b, path);
+    if (op == PK_OP_CREATE) {
+        sup_str(&b, data);
+        sup_raw(&b, "\0\0\0\1\0\0\0\x1f\0\0\0\5world\0\0\0\6anyone\0\0\0\0", 31 + 4);
+    } else {
+        sup_int(&b, -1);
+    }
+    quorum_append(w, ENTRY_REQUEST, -1, op, &b);
+    sup_buf_free(&b);
+    return TREE_OK;
+}
+
+int ensemble_bypass_create(struct world *w, const char *path, const char *data)
+{
+    return bypass(w, path, PK_OP_CREATE, data);
+}
+
+int ensemble_bypass_delete(struct world *w, const char *path)
+{
+    return bypass(w, path, PK_OP_DELETE, NULL);
+}

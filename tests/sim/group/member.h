@@ -1,0 +1,79 @@
+/*
+ * A member: a process with the core that ships, and the least of a driver around it (core/core.h). What the daemon's io
+ * does with sockets is done here with the network of the world: clients come in, uplinks are opened to servers of the
+ * ensemble or to another member's port, servers are asked whether they serve.
+ */
+#ifndef PK_TESTS_SIM_GROUP_MEMBER_H
+#define PK_TESTS_SIM_GROUP_MEMBER_H
+
+#include "core/core.h"
+#include "net.h"
+
+enum { PAIRS = 128 };
+
+/* Bytes that came and were not given to the core, and a write that has not been reported as sent. */
+struct member_side {
+    int end; /* net.h, -1 none */
+    bool open, reading, ended, under_way;
+    struct sup_buf in;
+    struct pk_iov iov[PK_UPDATE_IOV];
+    int niov;
+    size_t taken; /* of the write under way */
+};
+
+enum dialling { DIAL_NOTHING, DIAL_CONNECTING, DIAL_GREETING, DIAL_PROVING, DIAL_OPEN };
+
+/* A connection of the core: a client and its uplink, or one of the two. */
+struct pair {
+    bool used, known; /* known: the core has it */
+    bool service;
+    uint32_t gen;
+    struct pk_id id;
+    struct member_side client, uplink;
+    bool proves; /* it came to the member port, and has not said what it wants */
+    enum dialling dial;
+    unsigned tried; /* servers */
+    int server;
+    bool attach;
+    enum pk_where where;
+    int to; /* member */
+    int64_t epoch, silent_us, opened_us;
+};
+
+struct member {
+    struct core *core;
+    struct sup_mem mem;
+    uint8_t incarnation[PK_INCARNATION];
+    char address[8];
+    int64_t skew_us; /* of its clock */
+    bool continues;
+    int64_t leaves_us; /* SIGTERM: the end of its patience, 0: none came */
+    int64_t restart_us;
+    bool drains;
+    int top; /* pairs beyond have never been used */
+    struct pair pairs[PAIRS];
+};
+
+void members_start(struct world *w);
+void members_stop(struct world *w);
+void member_hears(struct world *w, int m, const struct net_news *news);
+/* A new process. */
+void member_starts(struct world *w, int m);
+void member_killed(struct world *w, int m);
+/* SIGTERM; it is started again restart_us after its end. */
+void member_leaves(struct world *w, int m, int64_t restart_us);
+/* What its core says of the group; false when there is none, or no process. */
+bool member_info(const struct world *w, int m, struct core_group_info *info);
+/* Settings of a schedule. */
+struct member_settings {
+    bool group; /* else each is alone */
+    bool hold;
+    bool write_behind;
+    size_t lag_bytes;
+    uint64_t max_znodes;
+    bool other_mounts; /* the last member has others */
+    bool check;        /* core_check after every step */
+};
+extern struct member_settings member_settings;
+
+#endif

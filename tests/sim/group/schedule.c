@@ -1,0 +1,232 @@
+/*
+ * Schedules (schedule.h).
+ *
+ * Happy path: the world is built, its events happen until the end or the first finding, and it is taken down.
+ * Failure modes: a script that does not parse is said.
+ */
+#include "schedule.h"
+
+#include <stdlib.h>
+
+#include "ensemble.h"
+#include "oracle.h"
+
+void schedule_draw(struct schedule *s, uint64_t seed, int members)
+{
+    struct world w;
+    world_init(&w, seed ^ 0x5eed);
+    w.nmembers = members;
+    *s = (struct schedule){.seed = seed, .members = members, .clients = 13};
+    s->settings = (struct member_settings){.group = true, .hold = true};
+    s->n = 1 + (int)sup_below(&w.rng, 6);
+    for (int i = 0; i < s->n; i++)
+        s->faults[i] = fault_draw(&w);
+    world_free(&w);
+}
+
+static void gather(const struct world *w, struct outcome *o)
+{
+    memcpy(o->wrong, w->wrong, sizeof o->wrong);
+    o->at_us = w->now_us;
+    o->simulated_us = w->now_us - 1000000;
+    o->events = w->events;
+    for (int c = 0; c < w->nclients; c++)
+        o->answers += w->clients[c].answers;
+    o->writes = oracle_writes(w);
+    o->ensemble_writes = ensemble_writes(w);
+    o->figures = watchdog_figures(w);
+}
+
+struct outcome schedule_run(const struct schedule *s, int trace)
+{
+    struct world w;
+    struct outcome o = {.wrong = ""};
+    world_init(&w, s->seed);
+    member_settings = s->settings;
+    w.nmembers = s->members;
+    w.nclients = s->clients;
+    w.trace = trace > 0;
+    w.trace_all = trace > 1;
+    w.end_us = w.now_us + SCHEDULE_END_US;
+    faults_start(&w, s->faults, s->n);
+    net_start(&w);
+    watchdog_start(&w);
+    oracle_start(&w);
+    ensemble_start(&w);
+    members_start(&w);
+    clients_start(&w);
+    while (world_next(&w))
+        continue;
+    if (w.wrong[0] == 0)
+        watchdog_ends(&w);
+    gather(&w, &o);
+    w.wrong[0] = 0;
+    members_stop(&w);
+    clients_stop(&w);
+    ensemble_stop(&w);
+    oracle_stop(&w);
+    watchdog_stop(&w);
+    net_stop(&w);
+    faults_stop(&w);
+    world_free(&w);
+    return o;
+}
+
+/* ---- shrinking ------------------------------------------------------------------------------------------- */
+
+/* The letter of the invariant. */
+static char kind_of(const struct outcome *o)
+{
+    return o->wrong[0] == '(' ? o->wrong[1] : o->wrong[0];
+}
+
+static bool still(const struct schedule *s, char kind)
+{
+    struct outcome o = schedule_run(s, 0);
+    return kind_of(&o) == kind;
+}
+
+static bool without(struct schedule *s, int i, char kind)
+{
+    struct schedule less = *s;
+    memmove(&less.faults[i], &less.faults[i + 1], (size_t)(--less.n - i) * sizeof *less.faults);
+    if (!still(&less, kind))
+        return false;
+    *s = less;
+    return true;
+}
+
+static void shorter(struct schedule *s, int i, char kind)
+{
+    for (int tries = 0; tries < 4; tries++) {
+        struct schedule less = *s;
+        less.faults[i].for_us /= 2;
+        if (!still(&less, kind))
+            return;
+        *s = less;
+    }
+}
+
+void schedule_shrink(struct schedule *s)
+{
+    struct outcome o = schedule_run(s, 0);
+    char kind = kind_of(&o);
+    for (bool any = true; any;) {
+        any = false;
+        for (int i = s->n - 1; i >= 0; i--)
+            any |= without(s, i, kind);
+    }
+    for (int i = 0; i < s->n; i++)
+        shorter(s, i, kind);
+}
+
+/* ---- scripts --------------------------------------------------------------------------------------------- */
+
+static double seconds(int64_t us)
+{
+    return (double)us / 1e6;
+}
+
+void schedule_print(const struct schedule *s, const struct outcome *o, FILE *to)
+{
+    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s\n", o->wrong, (unsigned long long)s->seed,
+            s->members, s->clients, s->settings.group ? "" : " alone",
+            s->settings.other_mounts ? " other-mounts" : "");
+    for (int i = 0; i < s->n; i++) {
+        const struct fault *f = &s->faults[i];
+        fprintf(to, "%s", fault_names[f->kind]);
+        if (f->moment >= 0)
+            fprintf(to, " when %s after %d", moment_names[f->moment], f->nth);
+        fprintf(to, " at %.6f for %.6f a %d b %d delay %.6f%s\n", seconds(f->at_us), seconds(f->for_us), f->a,
+                f->b, seconds(f->delay_us),
+                !f->sender       ? ""
+                : f->moment >= 0 ? " sender"
+                                 : " primary");
+    }
+}
+
+static int index_of(const char *const *names, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static bool wrong_word(const char *word)
+{
+    fprintf(stderr, "schedule: what is \"%s\"?\n", word);
+    return false;
+}
+
+static int64_t micros(const char *text)
+{
+    return (int64_t)(strtod(text, NULL) * 1e6 + 0.5);
+}
+
+/* "key value" of a line; false for a key that is none. */
+static bool set_value(struct schedule *s, struct fault *f, const char *key, const char *value)
+{
+    if (strcmp(key, "seed") == 0)
+        s->seed = strtoull(value, NULL, 10);
+    else if (strcmp(key, "members") == 0)
+        s->members = atoi(value);
+    else if (strcmp(key, "clients") == 0)
+        s->clients = atoi(value);
+    else if (strcmp(key, "at") == 0)
+        f->at_us = micros(value);
+    else if (strcmp(key, "for") == 0)
+        f->for_us = micros(value);
+    else if (strcmp(key, "delay") == 0)
+        f->delay_us = micros(value);
+    else if (strcmp(key, "a") == 0)
+        f->a = atoi(value);
+    else if (strcmp(key, "b") == 0)
+        f->b = atoi(value);
+    else if (strcmp(key, "after") == 0)
+        f->nth = atoi(value);
+    else if (strcmp(key, "when") == 0)
+        f->moment = index_of(moment_names, MOMENT_COUNT, value);
+    else
+        return wrong_word(key);
+    return true;
+}
+
+static bool parse_line(struct schedule *s, char *line)
+{
+    static struct fault nothing;
+    char *rest = NULL;
+    struct fault *f = &nothing;
+    for (char *word = strtok_r(line, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        int kind = index_of(fault_names, FAULT_COUNT, word);
+        if (word[0] == '#')
+            return true;
+        if (kind >= 0 && s->n < FAULTS_MAX) {
+            f = &s->faults[s->n++];
+            *f = (struct fault){.kind = (enum fault_kind)kind, .moment = -1};
+        } else if (strcmp(word, "sender") == 0 || strcmp(word, "primary") == 0) {
+            f->sender = true;
+        } else if (strcmp(word, "alone") == 0) {
+            s->settings.group = false;
+        } else if (strcmp(word, "other-mounts") == 0) {
+            s->settings.other_mounts = true;
+        } else {
+            char *value = strtok_r(NULL, " ", &rest);
+            if (value == NULL || !set_value(s, f, word, value))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool schedule_parse(struct schedule *s, const char *text)
+{
+    *s = (struct schedule){.members = 2, .clients = 13};
+    s->settings = (struct member_settings){.group = true, .hold = true};
+    char *copy = strdup(text), *rest = NULL;
+    bool fine = copy != NULL;
+    for (char *line = strtok_r(copy, "\n", &rest); fine && line != NULL; line = strtok_r(NULL, "\n", &rest))
+        fine = parse_line(s, line);
+    free(copy);
+    return fine;
+}

@@ -1,0 +1,77 @@
+/*
+ * The scripts (scripts.h): the first line of each says what was found.
+ */
+#include "scripts.h"
+
+const struct script scripts[] = {
+    {VARIANT_ASYNC, "# (b) client 11: /storm/workerbeats/t/w2 shows write 13 although 16 was acknowledged "
+                    "before it asked, or seen\n"
+                    "seed 100044 members 2 clients 13\n"
+                    "cut-back at 20.393306 for 3.905403 a 41 b 42 delay 0.890881\n"
+                    "wipe-primary at 18.564963 for 0.005000 a 16 b 17 delay 0.578322\n"},
+    {VARIANT_NO_FENCE, "# (a) M0 and M1 both may answer from memory\n"
+                       "seed 100006 members 2 clients 13\n"
+                       "isolate at 19.194298 for 4.857089 a 55 b 56 delay 0.242264\n"},
+    {VARIANT_SESSION_ONLY,
+     "# (e) client 5 has had no answer for 42.4 s\n"
+     "seed 100005 members 2 clients 13\n"
+     "wipe-primary at 15.096215 for 0.269191 a 22 b 23 delay 0.463354\n"
+     "host-lost when record after 10 at 18.447326 for 1.034769 a 27 b 28 delay 0.000000 sender\n"
+     "wipe-all at 24.856619 for 0.007788 a 55 b 56 delay 0.213836\n"},
+    {VARIANT_DROP_EARLY, "# (b) client 11: /storm/workerbeats/t/w0 shows write 21 although 24 was "
+                         "acknowledged before it asked, or seen\n"
+                         "seed 100044 members 2 clients 13\n"
+                         "cut-back at 20.393306 for 3.905403 a 41 b 42 delay 0.890881\n"
+                         "wipe-primary at 18.564963 for 0.005000 a 16 b 17 delay 0.578322\n"},
+    {VARIANT_NO_END, "# (a) M1 and M0 both may answer from memory\n"
+                     "seed 100079 members 2 clients 13\n"
+                     "cut-back at 16.547140 for 2.047152 a 14 b 15 delay 0.499353 primary\n"
+                     "wipe-primary at 18.564963 for 0.005000 a 16 b 17 delay 0.578322\n"},
+    {VARIANT_FLUSH_FORGOTTEN,
+     "# (b) /wb/a: write 11 has version 9, write 9 before it 9\n"
+     "seed 100000 members 2 clients 13\n"
+     "host-lost when flush-sent after 0 at 9.441767 for 0.010676 a 5 b 6 delay 0.000000 sender\n"},
+    {VARIANT_NO_WAIT_UNLISTED,
+     "# (b) M1 takes over without a copy although M0 has one\n"
+     "seed 100000 members 2 clients 13\n"
+     "host-lost when flush-sent after 0 at 9.441767 for 0.170823 a 5 b 6 delay 0.000000 sender\n"},
+    {VARIANT_STALE_COPY,
+     "# (b) M1 takes over 5 znodes of a copy that nobody lists\n"
+     "seed 118 members 2 clients 13\n"
+     "host-lost when welcome after 0 at 15.117944 for 0.111774 a 41 b 42 delay 0.000000 sender\n"
+     "wipe-primary at 15.304837 for 0.317691 a 36 b 37 delay 0.866049\n"},
+    {VARIANT_READ_UNACKED,
+     "# (b) /storm/workerbeats/t/w4: write 14 has version 8, write 11 before it 8\n"
+     "seed 100079 members 2 clients 13\n"
+     "cut-back at 16.547140 for 2.047152 a 14 b 15 delay 0.499353 primary\n"
+     "reset when promotion-sent after 0 at 9.533986 for 0.010673 a 49 b 50 delay 0.000000\n"
+     "wipe-primary at 18.564963 for 0.005000 a 16 b 17 delay 0.578322\n"},
+    {VARIANT_FAST_ANY, "# (a) M1 and M0 both may answer from memory\n"
+                       "seed 100079 members 2 clients 13\n"
+                       "cut-back at 16.547140 for 2.047152 a 14 b 15 delay 0.499353 primary\n"
+                       "wipe-primary at 18.564963 for 0.005000 a 16 b 17 delay 0.578322\n"},
+    {VARIANT_NO_HEARTBEAT, "# (a) M1 and M0 both may answer from memory\n"
+                           "seed 100079 members 2 clients 13\n"
+                           "cut-back at 16.547140 for 2.047152 a 14 b 15 delay 0.499353 primary\n"
+                           "wipe-primary at 18.564963 for 0.005000 a 16 b 17 delay 0.578322\n"},
+    {VARIANT_NO_SETWATCHES,
+     "# (e) the watcher knows write 1 of /storm/o, 63 was acknowledged: an event was lost\n"
+     "seed 100000 members 2 clients 13\n"
+     "host-lost when flush-sent after 0 at 9.441767 for 0.010676 a 5 b 6 delay 0.000000 sender\n"},
+    {VARIANT_KEPT_MEMORY,
+     "# (b) client 0: the only writer of /storm/workerbeats/t/w0 is told BADVERSION\n"
+     "seed 100001 members 2 clients 13\n"
+     "reset at 11.845515 for 0.096410 a 53 b 54 delay 0.534298\n"
+     "wipe-primary at 21.757089 for 0.030597 a 55 b 56 delay 0.474735\n"
+     "host-lost when flush-sent after 0 at 9.441767 for 0.170823 a 5 b 6 delay 0.000000 sender\n"},
+    {VARIANT_NO_DROP, "# (b) client 11: /storm/workerbeats/t/w0 shows write 21 although 24 was acknowledged "
+                      "before it asked, or seen\n"
+                      "seed 100044 members 2 clients 13\n"
+                      "cut-back at 20.393306 for 3.905403 a 41 b 42 delay 0.890881\n"
+                      "wipe-primary at 18.564963 for 0.005000 a 16 b 17 delay 0.578322\n"},
+    {VARIANT_ACK_UNREAD,
+     "# (b) /storm/workerbeats/t/w2: write 10 has version 7, write 9 before it 7\n"
+     "seed 100001 members 2 clients 13\n"
+     "host-lost when flush-sent after 0 at 9.441767 for 0.010676 a 5 b 6 delay 0.000000 sender\n"},
+};
+const int nscripts = sizeof scripts / sizeof scripts[0];
