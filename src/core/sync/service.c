@@ -198,6 +198,8 @@ void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
 static void free_auths(struct pk_sync *sync, struct core_auth *auths, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (auths[i].secret != NULL)
+            pk_wipe((void *)(uintptr_t)auths[i].secret, auths[i].len);
         pk_free(sync->mem, (void *)(uintptr_t)auths[i].scheme);
         pk_free(sync->mem, (void *)(uintptr_t)auths[i].secret);
     }
