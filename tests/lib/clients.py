@@ -33,22 +33,36 @@ def _run(argv, timeout, stdin="", with_errors=False):
     return done.stdout + done.stderr if with_errors else done.stdout
 
 
+def _compile(key, classpath, sources, *flags):
+    if key not in _built:
+        folder = temp_dir()
+        _run([need("javac", "default-jdk-headless"), "-J-XX:TieredStopAtLevel=1", "-nowarn", "-proc:none", *flags, "-d", folder,
+              "-cp", classpath, *sources], 120)
+        _built[key] = folder
+    return _built[key]
+
+
 def java_classes():
     """The folder with the compiled Java programs."""
-    if "java" not in _built:
-        folder = temp_dir()
-        sources = sorted(glob.glob(_folder("integration", "java", "*.java")))
-        _run([need("javac", "default-jdk-headless"), "-J-XX:TieredStopAtLevel=1", "-nowarn", "-proc:none", "-d", folder,
-              "-cp", java_classpath(*JARS)] + sources, 120)
-        _built["java"] = folder
-    return _built["java"]
+    return _compile("java", java_classpath(*JARS), sorted(glob.glob(_folder("integration", "java", "*.java"))))
+
+
+def _of_release(program, jars):
+    """The program alone, compiled against a release's own client for the Java that it was made for."""
+    folder = _folder("integration", "java")
+    return _compile((program, jars), jars + "/*", [os.path.join(folder, program + ".java")], "-Xlint:-options", "--release", "8",
+                    "-sourcepath", folder)
 
 
 def java_argv(program, *args, jvm=(), netty=False, jars=None):
-    """netty: with what the client needs for TLS. jars: a folder with a client of another release, in place of Debian's."""
-    path = jars + "/*" if jars else java_classpath(*(JARS + NETTY if netty else JARS))
-    return [need("java", "default-jre-headless")] + JVM + list(jvm) + \
-        ["-cp", java_classes() + ":" + path, program] + list(args)
+    """netty: with what the client needs for TLS. jars: a folder with a client of another release, in place of Debian's; a
+    folder java beside it, if there is one, is the runtime that this release needs."""
+    runtime = os.path.join(os.path.dirname(jars or ""), "java", "bin", "java")
+    if not jars or not os.access(runtime, os.X_OK):
+        runtime = need("java", "default-jre-headless")
+    path = f"{_of_release(program, jars)}:{jars}/*" if jars else \
+        f"{java_classes()}:{java_classpath(*(JARS + NETTY if netty else JARS))}"
+    return [runtime] + JVM + list(jvm) + ["-cp", path, program] + list(args)
 
 
 def java(program, *args, jvm=(), timeout=60, netty=False, jars=None):
