@@ -34,6 +34,9 @@ class Yardstick:
     def pid(self):
         return self.process.pid
 
+    def stop(self):
+        self.process.stop()
+
 
 def _value(text):
     return float(text) if text.replace(".", "", 1).replace("-", "", 1).isdigit() else text

@@ -1,7 +1,8 @@
 """Section `tls` of `make bench`: what TLS costs, beside plain connections and beside a bare OpenSSL server, in one run.
 
 The load generator speaks plain: a second pacekeeper that holds nothing stands between, and speaks plain or TLS with the
-measured one, whose CPU time and memory alone are counted. Handshakes are openssl(1)'s, whose server is the yardstick.
+measured one, whose CPU time and memory alone are counted. The yardstick is a bare echo on OpenSSL, behind the same pacekeeper;
+of handshakes, which are openssl(1)'s, its server.
 At last many begin at once, while others beat.
 """
 import os
@@ -14,10 +15,11 @@ import time
 
 import rig
 from certs import RSA, Certs
-from runner import CROWD, MOUNT, UNDER
+from runner import CROWD, MOUNT, UNDER, Yardstick
 from table import Table
 
 KINDS = ("plain", "tls")
+ECHO = "openssl echo"
 BURST, PAUSE = 200, 0.4          # handshakes that begin at once, and how long until the next ones do
 
 
@@ -25,12 +27,15 @@ class Through:
     """Loaded at the front's port, measured at the back's process."""
 
     def __init__(self, bench, kind, certs):
-        path = certs.path
-        self.back = bench.new_daemon(config=f"tls: {{listen: '127.0.0.1:0', certificate: {path('server.pem')}, "
-                                            f"key: {path('server.key')}}}\n")
-        self.tls_port = int(rig.said(self.back, r"listening on 127.0.0.1:(\d+) with TLS"))
-        upstream = self.tls_port if kind == "tls" else self.back.port
-        secure = f"upstream-tls: {{ca: {certs.ca}}}\n" if kind == "tls" else ""
+        certificate, key = certs.path("server.pem"), certs.path("server.key")
+        if kind == ECHO:
+            self.back = Yardstick("ECHO_SERVER", 0, certificate, key).start()
+            self.tls_port = self.back.port
+        else:
+            self.back = bench.new_daemon(config=f"tls: {{listen: '127.0.0.1:0', certificate: {certificate}, key: {key}}}\n")
+            self.tls_port = int(rig.said(self.back, r"listening on 127.0.0.1:(\d+) with TLS"))
+        upstream = self.back.port if kind == "plain" else self.tls_port
+        secure = f"upstream-tls: {{ca: {certs.ca}}}\n" if kind != "plain" else ""
         self.front = rig.Pacekeeper(f"127.0.0.1:{upstream}", mounts=[f"{MOUNT}=relay"], config=CROWD + secure).start()
         self.port, self.pid = self.front.port, self.back.pid
 
@@ -41,19 +46,21 @@ class Through:
 
 def _beats(bench, certs):
     table = Table("beats with TLS, through a second pacekeeper; the first one's CPU time",
-                  ["sessions", "in flight", "server", "requests/s", "per CPU-s", "of plain"])
-    for kind in KINDS:
+                  ["sessions", "in flight", "server", "requests/s", "per CPU-s", "of plain", "of echo"])
+    kinds = (*KINDS, ECHO)
+    for kind in kinds:
         bench.targets[kind] = Through(bench, kind, certs)
     for sessions, depth in ((100, 1), (100, 16)):
-        base = None
-        for kind, r in bench.group(KINDS, "it_req_per_cpu_s", "more", "load", op="beat", size=1024, sessions=sessions,
-                                   depth=depth, root=UNDER):
-            base = base or r["it_req_per_cpu_s"]
-            table.row(sessions, depth, kind, r["rps"], r["it_req_per_cpu_s"], r["it_req_per_cpu_s"] / base)
-            if kind == "tls":
-                bench.expect(f"beats with TLS, {depth} in flight: requests per CPU-second, of plain ones",
-                             r["it_req_per_cpu_s"] / base, 0.5 if depth == 1 else 0.3)
-    for kind in KINDS:
+        found = dict(bench.group(kinds, "it_req_per_cpu_s", "more", "load", op="beat", size=1024, sessions=sessions,
+                                 depth=depth, root=UNDER))
+        rates = {kind: r["it_req_per_cpu_s"] for kind, r in found.items()}
+        for kind, r in found.items():
+            of = [rates[kind] / rates[base] if base in rates else None for base in ("plain", ECHO)]
+            table.row(sessions, depth, kind, r["rps"], rates[kind], *of)
+        if "plain" in rates and "tls" in rates:
+            bench.expect(f"beats with TLS, {depth} in flight: requests per CPU-second, of plain ones",
+                         rates["tls"] / rates["plain"], 0.5 if depth == 1 else 0.3)
+    for kind in kinds:
         bench.targets.pop(kind).stop()
     table.print()
 
