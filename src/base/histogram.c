@@ -27,6 +27,12 @@ static int64_t bucket_end(unsigned at)
     return (int64_t)(((uint64_t)(PK_HISTOGRAM_STEPS + at % PK_HISTOGRAM_STEPS + 1) << shift) - 1);
 }
 
+/* The lowest one. */
+static int64_t bucket_begin(unsigned at)
+{
+    return at == 0 ? 0 : bucket_end(at - 1) + 1;
+}
+
 void pk_histogram_add(struct pk_histogram *h, int64_t value, uint64_t n)
 {
     if (value < 0)
@@ -40,6 +46,25 @@ void pk_histogram_add(struct pk_histogram *h, int64_t value, uint64_t n)
     h->count[bucket_of((uint64_t)value)] += n;
     h->total += n;
     h->sum += (double)value * (double)n;
+}
+
+void pk_histogram_since(const struct pk_histogram *h, const struct pk_histogram *before,
+                        struct pk_histogram *out)
+{
+    unsigned first = PK_HISTOGRAM_BUCKETS, last = 0;
+    *out = (struct pk_histogram){.total = h->total - before->total};
+    for (unsigned at = 0; at < PK_HISTOGRAM_BUCKETS; at++) {
+        out->count[at] = h->count[at] - before->count[at];
+        if (out->count[at] == 0)
+            continue;
+        first = at < first ? at : first;
+        last = at;
+    }
+    if (out->total == 0)
+        return;
+    out->sum = h->sum - before->sum;
+    out->min = bucket_begin(first) > h->min ? bucket_begin(first) : h->min;
+    out->max = last < PK_HISTOGRAM_BUCKETS - 1 && bucket_end(last) < h->max ? bucket_end(last) : h->max;
 }
 
 double pk_histogram_mean(const struct pk_histogram *h)

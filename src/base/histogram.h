@@ -22,6 +22,9 @@ void pk_histogram_add(struct pk_histogram *h, int64_t value, uint64_t n);
 int64_t pk_histogram_quantile(const struct pk_histogram *h, double q);
 /* How many values stay at or below this one, within a step. */
 uint64_t pk_histogram_within(const struct pk_histogram *h, int64_t value);
+/* What was added after `before`, an earlier copy of it. Lowest and highest value are known within a step. */
+void pk_histogram_since(const struct pk_histogram *h, const struct pk_histogram *before,
+                        struct pk_histogram *out);
 /* The mean of all values, 0 when empty. */
 double pk_histogram_mean(const struct pk_histogram *h);
 

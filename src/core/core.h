@@ -35,6 +35,7 @@
 #include "core/sync/auth.h"
 
 struct core;
+struct pk_histogram;
 
 enum pk_event_type {
     PK_CLIENT_BYTES, /* bytes, len: read from the client; they stay where they are until core_next says false */
@@ -202,9 +203,9 @@ bool core_take_log_event(struct core *core, struct core_log_event *event);
 
 /* Figures (store/stats.h). */
 const struct core_stats *core_stats(const struct core *core);
-/* Latency of absorbed beats, from the read to the write of the reply: microseconds at a quantile (0..1), 0 if
- * none. */
-int64_t core_beat_latency(const struct core *core, double quantile);
+/* Latency of absorbed beats, from the read to the write of the reply, in microseconds: those of the last 60 to 75 s
+ * (base/window.h). */
+void core_beats_lately(const struct core *core, struct pk_histogram *out);
 
 /* How long clients were without a server that was lost, in microseconds at a quantile, 0 if none were. */
 int64_t core_hold_time(const struct core *core, double quantile);
@@ -212,7 +213,7 @@ int64_t core_hold_time(const struct core *core, double quantile);
 uint64_t core_holds_within(const struct core *core, int64_t us);
 double core_hold_sum_us(const struct core *core);
 
-/* The same as a whole: exact, and 0 without beats. */
+/* Latency of absorbed beats since the start: exact, and 0 without beats. */
 struct core_beat_times {
     int64_t min_us, max_us;
     double mean_us;

@@ -28,9 +28,9 @@ const struct core_stats *core_stats(const struct core *core)
     return &core->stats;
 }
 
-int64_t core_beat_latency(const struct core *core, double quantile)
+void core_beats_lately(const struct core *core, struct pk_histogram *out)
 {
-    return pk_histogram_quantile(&core->beat_latency, quantile);
+    pk_window_view(&core->beat_window, &core->beat_latency, core->conns.now_us, out);
 }
 
 int64_t core_hold_time(const struct core *core, double quantile)

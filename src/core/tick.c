@@ -99,6 +99,7 @@ void pk_times_up(struct core *core)
     int64_t now_us = core->conns.now_us;
     int64_t elapsed = core->ticked_us != 0 ? now_us - core->ticked_us : 0;
     core->ticked_us = now_us;
+    pk_window_tick(&core->beat_window, &core->beat_latency, now_us);
     core->sync.service.handed_over = 0;
     pk_flush_due(&core->sync, elapsed, pk_handover_quota(&core->sync));
     pk_writeback_give_up(&core->sync);

@@ -1,4 +1,5 @@
 /* Time: sessions kept alive exactly as long as their clients, dead uplinks, silent clients, the handshake. */
+#include "base/histogram.h"
 #include "tests/sim/core_fixture.h"
 
 enum { T = 6000 }; /* ms */
@@ -341,6 +342,36 @@ static void wall_clock_jumps(void **state)
     assert_int_equal(sim_stat(&f).version, 2);
 }
 
+static uint64_t lately(void)
+{
+    static struct pk_histogram beats;
+    core_beats_lately(s.core, &beats);
+    return beats.total;
+}
+
+/* What mntr shows of latencies is that of the last minute; what a scraper reads goes on. */
+static void latencies_are_those_of_the_last_minute(void **state)
+{
+    (void)state;
+    start_beating();
+    beat(10);
+    uint64_t all = lately();
+    assert_true(all > 0);
+    for (int i = 0; i < 50 * 4 / 3; i++) {
+        sim_advance(&s, 750000);
+        heard_of_elsewhere();
+    }
+    assert_int_equal(lately(), all);
+    for (int i = 0; i < 30 * 4 / 3; i++) {
+        sim_advance(&s, 750000);
+        heard_of_elsewhere();
+    }
+    assert_int_equal(lately(), 0);
+    beat(20);
+    assert_int_equal(lately(), 1);
+    assert_int_equal(core_beats_within(s.core, INT64_MAX), all + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +392,7 @@ int main(void)
         CASE_ALONE(silent_server_and_a_huge_timeout),
         CASE_ALONE(negotiated_timeout),
         CASE_ALONE(wall_clock_jumps),
+        CASE_ALONE(latencies_are_those_of_the_last_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

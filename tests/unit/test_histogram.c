@@ -2,6 +2,7 @@
  * The histogram: quantiles within a step, every value in a bucket.
  */
 #include "base/histogram.h"
+#include "base/window.h"
 
 #include "tests/lib/support.h"
 
@@ -68,6 +69,44 @@ static void values_are_added_by_number(void **state)
     assert_int_equal(h.max, 1000);
 }
 
+/* Each second a value, which is 1000 in the first 100 s and 10 then. */
+static void a_window_forgets_what_is_older_than_a_minute(void **state)
+{
+    static struct pk_histogram h, seen;
+    static struct pk_window w;
+    (void)state;
+    pk_window_view(&w, &h, 0, &seen);
+    assert_true(seen.total == 0 && seen.max == 0);
+    for (int64_t second = 1; second <= 300; second++) {
+        int64_t now_us = second * 1000000;
+        pk_window_tick(&w, &h, now_us);
+        pk_histogram_add(&h, second <= 100 ? 1000 : 10, 1);
+        pk_window_view(&w, &h, now_us, &seen);
+        assert_in_range(seen.total, second < 60 ? second : 60, second < 76 ? second : 76);
+        assert_in_range(seen.max, second <= 160 ? 1000 : 10, second < 176 ? 1000 : 10);
+        assert_in_range(seen.min, second <= 100 ? 985 : 10, second <= 100 ? 1000 : 10);
+        int64_t median = pk_histogram_quantile(&seen, 0.5);
+        assert_in_range(median, second < 130 ? 1000 : 10, second < 140 ? 1000 : 10);
+    }
+    assert_true(pk_histogram_mean(&seen) == 10);
+    assert_int_equal(h.total, 300);
+}
+
+static void a_window_after_time_stood_still(void **state)
+{
+    static struct pk_histogram h, seen;
+    static struct pk_window w;
+    (void)state;
+    pk_window_tick(&w, &h, 5);
+    pk_histogram_add(&h, INT64_C(1) << 50, 2);
+    pk_window_view(&w, &h, INT64_C(1) << 40, &seen);
+    assert_int_equal(seen.total, 2);
+    assert_true(seen.max == INT64_C(1) << 50);
+    pk_window_tick(&w, &h, INT64_C(1) << 40);
+    pk_window_view(&w, &h, INT64_C(1) << 41, &seen);
+    assert_true(seen.total == 0 && seen.min == 0 && seen.max == 0 && pk_histogram_quantile(&seen, 0.99) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -76,6 +115,8 @@ int main(void)
         cmocka_unit_test(the_last_bucket_ends_with_the_highest_value),
         cmocka_unit_test(one_value_is_every_quantile),
         cmocka_unit_test(values_are_added_by_number),
+        cmocka_unit_test(a_window_forgets_what_is_older_than_a_minute),
+        cmocka_unit_test(a_window_after_time_stood_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,13 @@
 /*
  * mntr: NAME<tab>VALUE lines. ZooKeeper's own names first, as far as they mean something here; then every
  * figure of metrics.def and what io knows, with pk_ before it. A mount's figures end in its path with slashes
- * as underscores: pk_mount_znodes_storm_workerbeats.
+ * as underscores: pk_mount_znodes_storm_workerbeats. Latencies are those of the last minute.
  */
 #include "io/admin/four_letter_mntr.h"
 
 #include <inttypes.h>
 
+#include "base/histogram.h"
 #include "io/admin/admin.h"
 #include "io/admin/group.h"
 #include "io/config/config.h"
@@ -22,17 +23,17 @@ static void number(struct pk_text *out, const char *name, int64_t value)
     pk_text_add(out, "%s\t%" PRId64 "\n", name, value);
 }
 
-static void zookeeper_figures(const struct pk_admin *admin, struct pk_text *out)
+static void zookeeper_figures(const struct pk_admin *admin, const struct pk_histogram *beats,
+                              struct pk_text *out)
 {
     const struct pk_loop *loop = &admin->conns->loop;
     const struct core_stats *s = core_stats(loop->core);
-    struct core_beat_times beats = core_beat_times(loop->core);
     char version[PK_ADMIN_VERSION];
     int64_t received = s->requests_local + s->requests_relayed;
     pk_admin_version(admin, version, sizeof version);
     pk_text_add(out, "zk_version\t%s\nzk_server_state\tproxy\n", version);
     number(out, "zk_num_alive_connections", s->connections);
-    pk_text_add(out, "zk_avg_latency\t%.4f\n", beats.mean_us / 1000);
+    pk_text_add(out, "zk_avg_latency\t%.4f\n", pk_histogram_mean(beats) / 1000);
     number(out, "zk_outstanding_requests", s->queue_depth);
     number(out, "zk_znode_count", s->znodes);
     number(out, "zk_ephemerals_count", 0); /* those below mounts are the ensemble's */
@@ -40,16 +41,16 @@ static void zookeeper_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "zk_packets_sent", received - s->queue_depth + s->events);
     number(out, "zk_packets_received", received);
     number(out, "zk_watch_count", s->watched_paths);
-    number(out, "zk_min_latency", beats.min_us / 1000);
+    number(out, "zk_min_latency", beats->min / 1000);
     number(out, "zk_max_file_descriptor_count", admin->limits->max_files);
     number(out, "zk_approximate_data_size", s->bytes);
     number(out, "zk_open_file_descriptor_count", pk_admin_open_files(admin));
     number(out, "zk_uptime", (loop->now_us - loop->started_us) / 1000);
-    number(out, "zk_max_latency", beats.max_us / 1000);
+    number(out, "zk_max_latency", beats->max / 1000);
     number(out, "zk_connection_rejected", admin->listeners->rejected);
 }
 
-static void core_figures(const struct pk_admin *admin, struct pk_text *out)
+static void core_figures(const struct pk_admin *admin, const struct pk_histogram *beats, struct pk_text *out)
 {
     const struct pk_loop *loop = &admin->conns->loop;
     const struct core_stats *s = core_stats(loop->core);
@@ -57,9 +58,9 @@ static void core_figures(const struct pk_admin *admin, struct pk_text *out)
 #include "core/store/metrics.def"
 #undef X
     number(out, "pk_newest_zxid", s->newest_zxid);
-    number(out, "pk_beat_latency_p50_us", core_beat_latency(loop->core, 0.5));
-    number(out, "pk_beat_latency_p99_us", core_beat_latency(loop->core, 0.99));
-    number(out, "pk_beat_latency_p999_us", core_beat_latency(loop->core, 0.999));
+    number(out, "pk_beat_latency_p50_us", pk_histogram_quantile(beats, 0.5));
+    number(out, "pk_beat_latency_p99_us", pk_histogram_quantile(beats, 0.99));
+    number(out, "pk_beat_latency_p999_us", pk_histogram_quantile(beats, 0.999));
     number(out, "pk_hold_time_p50_us", core_hold_time(loop->core, 0.5));
     number(out, "pk_hold_time_p99_us", core_hold_time(loop->core, 0.99));
     number(out, "pk_hold_time_p999_us", core_hold_time(loop->core, 0.999));
@@ -156,9 +157,11 @@ static void upstream_figures(const struct pk_admin *admin, struct pk_text *out)
 
 void pk_four_letter_mntr(const struct pk_admin *admin, struct pk_text *out)
 {
-    zookeeper_figures(admin, out);
+    struct pk_histogram beats;
+    core_beats_lately(admin->conns->loop.core, &beats);
+    zookeeper_figures(admin, &beats, out);
     pk_text_add(out, "pk_version\t%s\n", PACKAGE_VERSION);
-    core_figures(admin, out);
+    core_figures(admin, &beats, out);
     mount_figures(admin, out);
     client_figures(admin, out);
     upstream_figures(admin, out);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/histogram.h"
 #include "io/admin/group.h"
 #include "io/admin/lists.h"
 #include "io/conn/listener.h"
@@ -44,16 +45,18 @@ static void tiles(struct pk_admin *admin, struct pk_text *out)
     const struct core *core = admin->conns->loop.core;
     const struct core_stats *s = core_stats(core);
     struct pk_rate rate = pk_rates_over(&admin->rates, PK_RATES_KEPT - 1);
+    struct pk_histogram beats;
     double spared = rate.absorbed > rate.flushes ? rate.absorbed - rate.flushes : 0;
     int64_t today = s->beats_absorbed - admin->rates.day.absorbed - (s->flushes - admin->rates.day.flushes);
+    core_beats_lately(core, &beats);
     pk_text_add(out, "<div class=\"tiles\">\n");
     tile(out, "transactions spared, last minute", "/s", spared, 1);
     tile(out, "spared of absorbed writes", " %", rate.absorbed > 0 ? 100 * spared / rate.absorbed : 0, 1);
     tile(out, "spared today", "", today > 0 ? (double)today : 0, 0);
     tile(out, "answered from memory", "/s", rate.local, 1);
     tile(out, "relayed", "/s", rate.relayed, 1);
-    tile(out, "beats, half within", " µs", (double)core_beat_latency(core, 0.5), 0);
-    tile(out, "beats, 99 % within", " µs", (double)core_beat_latency(core, 0.99), 0);
+    tile(out, "beats, half within", " µs", (double)pk_histogram_quantile(&beats, 0.5), 0);
+    tile(out, "beats, 99 % within", " µs", (double)pk_histogram_quantile(&beats, 0.99), 0);
     tile(out, "clients", "", (double)s->connections, 0);
     pk_text_add(out, "</div>\n");
 }

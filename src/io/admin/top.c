@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/histogram.h"
 #include "io/admin/lists.h"
 #include "io/conn/pairs.h"
 
@@ -24,13 +25,15 @@ struct now {
 static struct now look(struct pk_admin *admin, unsigned seconds)
 {
     struct core_mount_info info;
+    struct pk_histogram beats;
     const struct core *core = admin->conns->loop.core;
     struct now now = {
         .rate = pk_rates_over(&admin->rates, seconds), .s = core_stats(core), .late_known = true};
     double saved = now.rate.absorbed - now.rate.flushes;
     now.spared = now.rate.absorbed > 0 && saved > 0 ? saved / now.rate.absorbed : 0;
-    now.p50 = core_beat_latency(core, 0.5);
-    now.p99 = core_beat_latency(core, 0.99);
+    core_beats_lately(core, &beats);
+    now.p50 = pk_histogram_quantile(&beats, 0.5);
+    now.p99 = pk_histogram_quantile(&beats, 0.99);
     pk_late_look(&admin->late, &admin->conns->loop);
     for (size_t i = 0; core_mount_next(core, &i, &info); i++) {
         now.late += admin->late.mounts[i].late;
