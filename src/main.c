@@ -28,9 +28,16 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* its own command line; returns the exit status */
 } commands[] = {
-    {"adopt", pk_adopt},         {"close", pk_command_close},     {"doctor", pk_doctor},
-    {"drain", pk_command_drain}, {"explain", pk_command_explain}, {"reload", pk_command_reload},
-    {"savings", savings},        {"show", pk_command_show},       {"top", pk_command_top},
+    {"adopt", pk_adopt},
+    {"close", pk_command_close},
+    {"doctor", pk_doctor},
+    {"drain", pk_command_drain},
+    {"explain", pk_command_explain},
+    {"migration", pk_command_migration},
+    {"reload", pk_command_reload},
+    {"savings", savings},
+    {"show", pk_command_show},
+    {"top", pk_command_top},
 };
 
 /* A socket must never become number 2: the log would go to a client. */

@@ -171,6 +171,68 @@ def test_savings_of_a_running_one():
     assert proxy.stop() == 0
 
 
+def migration(admin):
+    """(summary by kind, {path: row}) of what the command says; the ensemble is asked anew."""
+    status, out, said = run(admin, "migration", "--json")
+    assert status == 0 and not said, (status, out, said)
+    answer = json.loads(out)
+    ways = {kind: (answer[kind]["here"], answer[kind]["directly"]) for kind in
+            ("supervisors", "nimbuses", "leader_lock", "workers")}
+    assert all(answer[kind]["problem"] is None for kind in ways) and not answer["cut"], answer
+    return ways, {r["path"]: r for r in answer["rows"]}
+
+
+def test_migration_says_who_is_here_and_who_goes_directly():
+    third, direct_worker = Conn(zookeeper().addr), Conn(zookeeper().addr)
+    for path in ("/mig", "/mig/workerbeats", "/mig/supervisors", "/mig/nimbuses", "/mig/leader-lock", "/mig/workerbeats/t-1",
+                 "/mig/supervisors/left-behind"):
+        ok(third, wire.OP_CREATE, wire.create(path))
+    proxy, admin = started(mounts=("/mig/workerbeats=pacemaker", "/mig/supervisors=write-behind"))
+    rig.eventually(lambda: admin.get("/ready")[0] == 200, 12, "ready")
+    one, two, worker, nimbus = (Conn(proxy.addr) for _ in range(4))
+    for conn, name in ((one, "one"), (two, "two"), (third, "three")):
+        ok(conn, wire.OP_CREATE, wire.create(f"/mig/supervisors/{name}", b"info", flags=1))
+    ok(worker, wire.OP_CREATE, wire.create("/mig/workerbeats/t-1/here-6700", b"beat"))
+    ok(direct_worker, wire.OP_CREATE, wire.create("/mig/workerbeats/t-1/there-6701", b"beat"))
+    ok(nimbus, wire.OP_CREATE, wire.create("/mig/leader-lock/_c_latch-", b"secret", flags=3))
+    ok(third, wire.OP_CREATE, wire.create("/mig/nimbuses/nimbus-host:6627", b"", flags=1))
+    assert admin.get("/api/v1/migration")[0] == 202, "the first one has the ensemble asked"
+    ways, rows = migration(admin)
+    assert ways == {"supervisors": (2, 1), "nimbuses": (0, 1), "leader_lock": (1, 0), "workers": (1, 1)}, (ways, rows)
+    assert rows["/mig/supervisors/one"]["address"] == "%s:%d" % one.sock.getsockname(), rows
+    assert rows["/mig/supervisors/three"]["way"] == "directly" and rows["/mig/supervisors/three"]["address"] is None
+    assert rows["/mig/supervisors/three"]["session"] == f"{third.session & 0xffff:04x}", rows
+    assert rows["/mig/workerbeats/t-1/there-6701"]["name"] == "there-6701 of t-1", rows
+    assert rows["/mig/workerbeats/t-1/here-6700"]["way"] == "here" and "/mig/supervisors/left-behind" not in rows, rows
+    latch = next(r for r in rows.values() if r["kind"] == "leader-lock")
+    assert latch["name"].startswith("_c_latch-00") and latch["way"] == "here", rows
+    assert rows["/mig/nimbuses/nimbus-host:6627"]["way"] == "directly", rows
+    assert admin.get("/api/v1/migration")[0] == 200, "what was found stands for a while"
+    status, text, _ = run(admin, "migration")
+    assert "secret" not in text and status == 0 and re.search(r"^supervisors +2 here +1 directly$", text, re.M), text
+    assert re.search(r"^supervisor +three +directly +[0-9a-f]{4} +- +/mig/supervisors/three$", text, re.M), text
+    third.close_session()
+    direct_worker.close_session()
+    fourth = Conn(proxy.addr)
+    ok(fourth, wire.OP_CREATE, wire.create("/mig/supervisors/three", b"info", flags=1))
+    rig.eventually(lambda: migration(admin)[0]["supervisors"] == (3, 0), 15, "the third one has come over")
+    for conn in (one, two, worker, nimbus, fourth):
+        conn.close_session()
+    assert proxy.stop() == 0
+
+
+def test_migration_that_cannot_be_told():
+    elsewhere, admin = started(mounts=("/m=pacemaker",))
+    status, _, said = run(admin, "migration")
+    assert status == 1 and "root is not known" in said, said
+    assert elsewhere.stop() == 0
+    path = os.path.join(rig.temp_dir(), "lonely.sock")
+    lonely = rig.Pacekeeper(f"127.0.0.1:{rig.free_port()}", mounts=STORM, args=["--admin", f"unix:{path}"]).start()
+    status, _, said = run(Admin(lonely), "migration")
+    assert status == 1 and "no server of the ensemble" in said, said
+    assert lonely.stop() == 0
+
+
 def test_close_a_client():
     proxy, admin = started()
     one, two = Conn(proxy.addr), Conn(proxy.addr)
@@ -241,10 +303,10 @@ def test_top_in_a_pipe_and_on_a_terminal():
 def test_mistakes_on_the_command_line():
     proxy, admin = started()
     for words in (["show"], ["show", "nothing"], ["show", "a", "b"], ["explain"], ["drain", "--json"], ["reload", "x"],
-                  ["close"], ["top", "--rate", "1"]):
+                  ["close"], ["top", "--rate", "1"], ["migration", "x"]):
         status, _, said = run(admin, *words)
         assert status == 2 and said.startswith("pacekeeper"), (words, status, said)
-    for command in ("show", "explain", "top", "drain", "reload", "close"):
+    for command in ("show", "explain", "top", "drain", "reload", "close", "migration"):
         status, text, _ = run(admin, command, "-h")
         assert status == 0 and text.startswith(f"Usage: pacekeeper {command}") and "--admin" in text, text
     done = subprocess.run([rig.daemon_path(), "show", "--admin", "unix:/nonexistent/sock", "servers"],

@@ -14,6 +14,7 @@ struct pk_pairs;
 struct pk_file_limits;
 struct pk_listeners;
 struct pk_marker;
+struct pk_census;
 struct pk_http;
 struct pk_text;
 
@@ -34,6 +35,7 @@ struct pk_admin {
     const struct pk_listeners *listeners;
     const struct pk_file_limits *limits;
     const struct pk_marker *marker;
+    struct pk_census *census;
     struct pk_http *http; /* NULL: it listens nowhere */
     struct pk_admin_actions actions;
     void *owner; /* of these */

@@ -9,6 +9,7 @@
 #include "io/admin/admin.h"
 #include "io/admin/api.h"
 #include "io/admin/metrics.h"
+#include "io/admin/migration.h"
 #include "io/admin/page.h"
 
 static void live(struct pk_admin *admin, const struct pk_http_request *request, struct pk_http_answer *answer)
@@ -60,6 +61,7 @@ static const struct {
     {"GET", "/api/v1/config", pk_api_list},
     {"GET", "/api/v1/group", pk_api_list},
     {"GET", "/api/v1/explain", pk_api_explain},
+    {"GET", "/api/v1/migration", pk_api_migration},
     {"GET", "/api/v1/top", pk_api_top},
     {"POST", "/api/v1/reload", pk_api_reload},
     {"POST", "/api/v1/drain", pk_api_drain},

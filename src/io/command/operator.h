@@ -11,6 +11,7 @@ int pk_command_top(int argc, char **argv);
 int pk_command_drain(int argc, char **argv);
 int pk_command_reload(int argc, char **argv);
 int pk_command_close(int argc, char **argv);
+int pk_command_migration(int argc, char **argv);
 /* savings --live */
 int pk_command_live(int argc, char **argv);
 

@@ -16,6 +16,7 @@
 #include "io/config/mounts.h"
 #include "io/config/policy.h"
 #include "io/http/server.h"
+#include "io/instances/census.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
 #include "io/sasl/sasl.h"
@@ -121,12 +122,16 @@ enum pk_err pk_daemon_init(struct pk_daemon *daemon, struct pk_config *config,
     make_handles(daemon);
     daemon->figures.since_us = loop->started_us;
     daemon->survey = pk_survey_new(loop);
+    daemon->census = pk_census_new(loop);
     daemon->marker = pk_marker_new(loop, &daemon->listeners);
-    daemon->admin = (struct pk_admin){
-        .conns = conns, .listeners = &daemon->listeners, .limits = &daemon->limits, .marker = daemon->marker};
+    daemon->admin = (struct pk_admin){.conns = conns,
+                                      .listeners = &daemon->listeners,
+                                      .limits = &daemon->limits,
+                                      .marker = daemon->marker,
+                                      .census = daemon->census};
     conns->on_four_letter = answer;
     conns->owner = &daemon->admin;
-    if (daemon->survey == NULL || daemon->marker == NULL)
+    if (daemon->survey == NULL || daemon->census == NULL || daemon->marker == NULL)
         return PK_ENOMEM;
     enum pk_err err = make_instance(daemon);
     return err != PK_OK ? err : make_core(daemon, &loop->core);
@@ -146,6 +151,7 @@ void pk_daemon_free(struct pk_daemon *daemon)
     pk_upstream_free(daemon->conns.upstream);
     pk_marker_free(daemon->marker);
     pk_survey_free(daemon->survey);
+    pk_census_free(daemon->census);
     pk_pairs_free(&daemon->conns);
     pk_loop_free(&daemon->conns.loop);
     pk_sasl_free(daemon->sasl);

@@ -24,6 +24,7 @@ enum pk_daemon_stage { PK_SERVING, PK_HANDING, PK_RELEASING, PK_DRAINING, PK_FIN
 
 enum { PK_SIGNALS = 13 };
 
+struct pk_census;
 struct pk_marker;
 struct pk_options;
 struct pk_survey;
@@ -42,6 +43,7 @@ struct pk_daemon {
     struct pk_pairs conns;
     struct pk_listeners listeners;
     struct pk_survey *survey;
+    struct pk_census *census;
     struct pk_marker *marker;
     struct pk_admin admin;
 

@@ -17,6 +17,7 @@
 #include "io/daemon/daemon.h"
 #include "io/daemon/signals.h"
 #include "io/http/server.h"
+#include "io/instances/census.h"
 #include "io/instances/marker.h"
 #include "io/instances/survey.h"
 #include "io/loop/move.h"
@@ -154,6 +155,7 @@ static void begin_stop(struct pk_daemon *daemon, const char *why)
                    pk_pairs_clients(&daemon->conns));
     pk_listeners_close(&daemon->listeners);
     pk_survey_cancel(daemon->survey);
+    pk_census_close(daemon->census);
     if (pk_group_configured(daemon->config))
         hand_over(daemon);
     else
@@ -210,6 +212,7 @@ void pk_stop_finish(struct pk_daemon *daemon)
     enter(daemon, PK_FINISHING);
     pk_listeners_close(&daemon->listeners);
     pk_survey_cancel(daemon->survey);
+    pk_census_close(daemon->census);
     pk_marker_close(daemon->marker);
     pk_http_close(daemon->admin.http);
     pk_pairs_close(conns);
