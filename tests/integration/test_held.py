@@ -10,6 +10,7 @@ import clients
 import digestmd5
 import rig
 import wire
+from adminside import Admin
 from wire import Closed, Conn
 
 T_MS = 20000
@@ -86,7 +87,8 @@ class Scene:
         self.ensemble = rig.Ensemble(3, tick=1000).start()
         for path in ("/held", "/held/w", "/m"):
             assert self.direct(wire.OP_CREATE, wire.create(path)).err == 0
-        self.proxy = rig.Pacekeeper(self.ensemble.connect_string).start()
+        self.proxy = rig.Pacekeeper(self.ensemble.connect_string, args=["--admin", "127.0.0.1:0"]).start()
+        self.admin = Admin(self.proxy)
         self.kazoos = [Kazoo(self.proxy, "/held/w") for _ in range(CLIENTS)]
         self.java = Java(self.proxy)
         self.beater = Beater(self.proxy)
@@ -136,6 +138,17 @@ def scene():
     return rig.shared("scene", Scene)
 
 
+def expect_durations(s):
+    """How long clients were held is in the histogram that a scraper reads, each attach once."""
+    found = s.admin.metrics()
+    name = "pacekeeper_held_duration_seconds"
+    buckets = sorted((float(dict(labels)["le"]), n) for (key, labels), n in found.items() if key == f"{name}_bucket")
+    count, total = found[(f"{name}_count", ())], found[(f"{name}_sum", ())]
+    assert count == s.figures()["pk_attaches"] > 0 and buckets[-1] == (float("inf"), count), (buckets, count)
+    assert all(a[1] <= b[1] for a, b in zip(buckets, buckets[1:])), buckets
+    assert 0 < total < 20 * count and s.figures()["pk_hold_time_p50_us"] > 0, (total, count)
+
+
 def test_rolling_restart():
     s = scene()
     for server in s.ensemble.servers:
@@ -144,6 +157,7 @@ def test_rolling_restart():
         server.launch()
         server.wait_ready()
     assert s.figures()["pk_holds"] > 0 and s.figures()["pk_attaches"] == s.figures()["pk_holds"]
+    expect_durations(s)
 
 
 def test_leader_killed():
