@@ -144,7 +144,8 @@ def test_a_cut_way():
     reader.stop(100)
     beaters.close()
     for beater in beaters.all:
-        assert read(zk.addr, beater.path)[0] == b"%d" % beater.number, beater.path
+        found = read(zk.addr, beater.path)
+        assert found[0] == b"%d" % beater.number, (beater.path, found, beater.number)
     figures = proxy.mntr()
     print(f"  {beaters.reconnects} reconnects, {figures['pk_service_sessions']} service sessions, "
           f"{figures['pk_flushes']} flushes")
