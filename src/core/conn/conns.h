@@ -39,7 +39,7 @@ struct pk_conns {
     struct pk_out_shared out;
     uint8_t way;            /* enum pk_uplink_way */
     struct pk_gates *gates; /* NULL: there is no group (gate.h) */
-    struct pk_out nowhere;  /* what was written when memory was short */
+    struct pk_out nowhere;  /* what goes nowhere, as memory was short: emptied with the turn */
     struct pk_pool entries, pendings;
     struct pk_list changed;     /* that core_next visits */
     struct pk_list runnable;    /* clients whose backlog may be judged again */

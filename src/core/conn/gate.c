@@ -87,12 +87,6 @@ static struct pk_out *behind(struct pk_conns *conns, struct pk_gate *gate, enum 
     return touch(conns, gate, &newer->out);
 }
 
-/* What goes nowhere: emptied with the turn. */
-static struct pk_out *nowhere(struct pk_conns *conns)
-{
-    return &conns->nowhere;
-}
-
 static struct pk_out *out_of(struct pk_conns *conns, struct pk_uplink *u, struct pk_gate **gate,
                              struct pk_out *out, enum pk_depends on)
 {
@@ -103,7 +97,7 @@ static struct pk_out *out_of(struct pk_conns *conns, struct pk_uplink *u, struct
         return out;
     if (*gate == NULL)
         *gate = gate_new(conns, u, c != NULL);
-    return *gate != NULL ? behind(conns, *gate, on) : nowhere(conns);
+    return *gate != NULL ? behind(conns, *gate, on) : &conns->nowhere;
 }
 
 struct pk_out *pk_gate_client_out(struct pk_conns *conns, struct pk_client *c, enum pk_depends on)

@@ -154,7 +154,8 @@ void pk_election_list(struct pk_member *m)
     send(m, PK_OP_SET_DATA, &w, 1, PK_PART_LIST);
 }
 
-void pk_election_make_parents(struct pk_member *m)
+/* Makes the znodes above. */
+static void make_parents(struct pk_member *m)
 {
     char path[PK_GROUP_ADDRESS * 4];
     size_t len = strlen(m->path);
@@ -238,7 +239,7 @@ static enum pk_news tried(struct pk_member *m, const struct pk_reply *r, struct 
     }
     (void)pk_multi_first_error(body, &at, &code);
     if (code == PK_Z_NO_NODE)
-        pk_election_make_parents(m);
+        make_parents(m);
     return PK_NEWS_BEATEN;
 }
 

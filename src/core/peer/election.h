@@ -15,8 +15,6 @@ void pk_election_look(struct pk_member *m);
 void pk_election_try(struct pk_member *m);
 /* Writes the list: us, and the mates that are wanted on it. */
 void pk_election_list(struct pk_member *m);
-/* Makes the znodes above. */
-void pk_election_make_parents(struct pk_member *m);
 
 /* An answer to one of these. */
 enum pk_news pk_election_answer(struct pk_member *m, const struct pk_entry *e, const struct pk_reply *r,

@@ -27,16 +27,11 @@ size_t pk_frame_next(const uint8_t *p, size_t n, size_t most, int *kind, struct 
     return PK_LEN_WORD + len;
 }
 
-static struct pk_bytes path_of(const struct pk_mount *m)
-{
-    return m->path;
-}
-
 size_t pk_hello_mounts_len(const struct pk_mount *mounts, size_t n)
 {
     size_t len = 4;
     for (size_t i = 0; i < n; i++)
-        len += pk_bytes_len(path_of(&mounts[i])) + 4 + 4;
+        len += pk_bytes_len(mounts[i].path) + 4 + 4;
     return len;
 }
 
@@ -44,7 +39,7 @@ uint8_t *pk_hello_mounts_put(uint8_t *p, const struct pk_mount *mounts, size_t n
 {
     p = pk_put32(p, (uint32_t)n);
     for (size_t i = 0; i < n; i++) {
-        p = pk_put_bytes(p, path_of(&mounts[i]));
+        p = pk_put_bytes(p, mounts[i].path);
         p = pk_put32(p, (uint32_t)mounts[i].wanted);
         p = pk_put32(p, mounts[i].config.max_znode);
     }

@@ -16,7 +16,6 @@ void pk_reign_begin(struct pk_member *m)
     m->gates.answered = m->gates.asked; /* of the epochs before */
     m->gates.fence = m->gates.asked;
     m->asked_us = INT64_MIN / 2;
-    m->awaited = 0;
 }
 
 static void ask(struct pk_member *m)
@@ -24,7 +23,6 @@ static void ask(struct pk_member *m)
     m->asked_us = m->now_us;
     m->gates.wants_answer = false;
     m->gates.asked++;
-    m->awaited++;
     if (pk_election_ask(m, PK_OP_SYNC, pk_text(m->primary), PK_PART_NONE, 0))
         (void)pk_election_ask(m, PK_OP_EXISTS, pk_text(m->primary), PK_PART_REIGN, (int32_t)m->gates.asked);
 }
@@ -52,14 +50,12 @@ void pk_reign_step(struct pk_member *m)
 void pk_reign_lost(struct pk_member *m)
 {
     m->asked_us = INT64_MIN / 2;
-    m->awaited = 0;
 }
 
 enum pk_news pk_reign_answer(struct pk_member *m, const struct pk_entry *e, const struct pk_reply *r,
                              struct pk_bytes body)
 {
     struct pk_stat st;
-    m->awaited -= m->awaited > 0;
     if (m->role != PK_ROLE_TAKING && m->role != PK_ROLE_PRIMARY)
         return PK_NEWS_NONE;
     if ((int32_t)((uint32_t)e->xid - m->gates.fence) <= 0) /* asked in another epoch */

@@ -51,7 +51,6 @@ enum pk_news {
 
 struct pk_election {
     bool looking, trying;
-    bool asked_again;     /* the session's connection was lost: what was tried may have been carried out */
     int64_t looked_us;    /* when the newest look was begun, 0: one is due at once; */
     int64_t asked_us;     /* and that of `look` */
     int64_t seen_epoch;   /* of the newest `primary` that was there */
@@ -167,7 +166,6 @@ struct pk_member {
     int64_t refused_us; /* since when nobody is served; 0: they are */
     struct pk_election election;
     int64_t asked_us; /* the newest question about the reign */
-    uint32_t awaited; /* of them without an answer */
     bool reigned;     /* as said in the log */
     bool holds;       /* memory is ours: it was taken over, or begun */
 
@@ -191,7 +189,6 @@ struct pk_member {
     int64_t before_epoch;                  /* of the primary that we had a link with, */
     char before_address[PK_GROUP_ADDRESS]; /* and where it is: clients are relayed there */
     struct pk_ender ender;
-    int64_t live_us;
     bool alone_said, other_said;
 };
 
