@@ -99,9 +99,11 @@ void pk_entry_queue(struct pk_conns *conns, struct pk_client *c, struct pk_entry
         c->queue.locals++;
 }
 
-/* Its place in the uplink's order when it overtakes what waits behind the gate. */
-static struct pk_list *first_gated(struct pk_uplink *u)
+/* Its place in the uplink's order: the end, or before what it overtakes, which waits behind the gate. */
+static struct pk_list *place_of(struct pk_uplink *u, const struct pk_entry *e)
 {
+    if (u->gate == NULL || e->gated > 0)
+        return &u->awaited.entries;
     struct pk_list *at = u->awaited.entries.next;
     while (at != &u->awaited.entries && PK_CONTAINER(at, struct pk_entry, uplink)->gated == 0)
         at = at->next;
@@ -116,7 +118,7 @@ static struct pk_out *await(struct pk_conns *conns, struct pk_uplink *u, struct 
     e->state = PK_ENTRY_AWAITED;
     e->sent_us = conns->now_us;
     e->gated = pk_gate_generation(u, out);
-    pk_list_add_before(e->gated == 0 ? first_gated(u) : &u->awaited.entries, &e->uplink);
+    pk_list_add_before(place_of(u, e), &e->uplink);
     note_outstanding(conns, u);
     return out;
 }
