@@ -87,20 +87,22 @@ bool pk_rule_may_list(const struct pk_link *link)
     return link->mate->waited && link->mate->acked >= link->mate->waited_from;
 }
 
-/* Since when a position has been reached. */
-static int64_t reached_us(const struct pk_marks *marks, int64_t position)
+/* When what follows a position was reached; most often that is one of the newest marks. */
+static int64_t passed_us(const struct pk_marks *marks, int64_t position)
 {
-    for (uint32_t i = 0; i < marks->n; i++) {
-        uint32_t at = (marks->first + i) % PK_MARKS;
-        if (marks->v[at].position > position)
-            return marks->v[at].at_us;
+    int64_t at_us = INT64_MAX;
+    for (uint32_t i = marks->n; i > 0; i--) {
+        uint32_t at = (marks->first + i - 1) % PK_MARKS;
+        if (marks->v[at].position <= position)
+            break;
+        at_us = marks->v[at].at_us;
     }
-    return INT64_MAX;
+    return at_us;
 }
 
 int64_t pk_rule_behind_us(const struct pk_member *m, const struct pk_mate *mate)
 {
-    int64_t since_us = mate->acked < m->gates.position ? reached_us(&m->marks, mate->acked) : INT64_MAX;
+    int64_t since_us = mate->acked < m->gates.position ? passed_us(&m->marks, mate->acked) : INT64_MAX;
     return since_us != INT64_MAX ? m->now_us - since_us : 0;
 }
 
