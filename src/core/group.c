@@ -178,7 +178,6 @@ void pk_group_uplink(struct core *core, struct pk_uplink *u, const struct pk_eve
     struct pk_member *m = core->member;
     if (u->ending || u->state == PK_UPLINK_LOST)
         return;
-    m->now_us = core->conns.now_us;
     if (m->link != NULL && m->link->u == u)
         link_event(m, event);
     else if (m->ender.u == u)
@@ -197,7 +196,6 @@ void pk_group_uplink_ended(struct core *core, struct pk_uplink *u)
 
 void pk_group_link(struct core *core, struct pk_client *c, const struct pk_event *event)
 {
-    core->member->now_us = core->conns.now_us;
     if (event->type == PK_CLIENT_BYTES && c->state == PK_CLIENT_OPEN && !c->up.ending)
         pk_copies_bytes(core->member, c->link, event->bytes, event->len);
     else if (event->type == PK_CLIENT_EOF)

@@ -25,7 +25,7 @@ enum pk_err pk_copies_open(struct pk_member *m, struct pk_client *c)
     if (l == NULL)
         return PK_ENOMEM;
     l->u = &c->up;
-    l->heard_us = m->sync->conns->now_us;
+    l->heard_us = pk_member_now(m);
     pk_list_init(&l->cursor.list);
     pk_list_add_tail(&m->links, &l->list);
     c->link = l;
@@ -194,7 +194,7 @@ void pk_copies_link_ended(struct pk_member *m, struct pk_link *l)
 {
     if (l->mate != NULL && l->mate->link == l) {
         l->mate->link = NULL;
-        l->mate->lost_us = m->sync->conns->now_us;
+        l->mate->lost_us = pk_member_now(m);
     }
     pk_cursor_end(&l->cursor);
     pk_list_del(&l->list);
@@ -255,8 +255,8 @@ static void send_piece(struct pk_member *m, struct pk_link *l)
 
 static void send_heartbeat(struct pk_member *m, struct pk_link *l)
 {
-    const int64_t v[] = {m->gates.position, pk_gate_reigns(&m->gates, m->now_us), l->question};
-    l->beat_us = m->now_us;
+    const int64_t v[] = {m->gates.position, pk_gate_reigns(&m->gates, pk_member_now(m)), l->question};
+    l->beat_us = pk_member_now(m);
     pk_link_send(m, l, PK_FRAME_HEARTBEAT, v, 3);
 }
 
@@ -264,13 +264,13 @@ static void step_link(struct pk_member *m, struct pk_link *l)
 {
     if (l->u->ending)
         return;
-    if (m->now_us - l->heard_us >= PK_LINK_SILENT_US) {
+    if (pk_member_now(m) - l->heard_us >= PK_LINK_SILENT_US) {
         pk_conn_close(m->sync->conns, l->u, PK_CLOSE_LINK_LOST);
         return;
     }
     if (l->state == PK_LINK_COPYING)
         send_piece(m, l);
-    if (l->state >= PK_LINK_RELAYING && m->now_us - l->beat_us >= PK_HEARTBEAT_US)
+    if (l->state >= PK_LINK_RELAYING && pk_member_now(m) - l->beat_us >= PK_HEARTBEAT_US)
         send_heartbeat(m, l);
 }
 
@@ -281,7 +281,7 @@ static void mark(struct pk_member *m)
     int64_t position = m->gates.position;
     if (k->n > 0) {
         uint32_t last = (k->first + k->n - 1) % PK_MARKS;
-        if (k->v[last].position >= position || m->now_us - k->v[last].at_us < PK_MARK_US)
+        if (k->v[last].position >= position || pk_member_now(m) - k->v[last].at_us < PK_MARK_US)
             return;
     }
     if (k->n == PK_MARKS)
@@ -290,7 +290,7 @@ static void mark(struct pk_member *m)
         k->n++;
     uint32_t at = (k->first + k->n - 1) % PK_MARKS;
     k->v[at].position = position;
-    k->v[at].at_us = m->now_us;
+    k->v[at].at_us = pk_member_now(m);
 }
 
 /* Its link begins anew, with a new snapshot; one that has not come to its end goes on. */

@@ -57,7 +57,7 @@ void pk_election_look(struct pk_member *m)
 {
     struct pk_election *e = &m->election;
     e->looking = true;
-    e->looked_us = e->began_us = m->now_us;
+    e->looked_us = e->began_us = pk_member_now(m);
     e->fresh = (struct pk_look){0};
     if (pk_election_ask(m, PK_OP_SYNC, pk_text(m->primary), PK_PART_NONE, 0) &&
         pk_election_ask(m, PK_OP_GET_DATA, pk_text(m->primary), PK_PART_PRIMARY, 0))

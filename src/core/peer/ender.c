@@ -14,7 +14,7 @@ static void open_session(struct pk_member *m)
 {
     struct pk_ender *e = &m->ender;
     struct pk_uplink *u = pk_uplink_new(m->sync->conns);
-    e->at_us = m->now_us;
+    e->at_us = pk_member_now(m);
     if (u == NULL)
         return;
     u->group = true;
@@ -27,7 +27,7 @@ static void open_session(struct pk_member *m)
 void pk_ender_step(struct pk_member *m)
 {
     struct pk_ender *e = &m->ender;
-    int64_t since_us = m->now_us - e->at_us;
+    int64_t since_us = pk_member_now(m) - e->at_us;
     if (e->state == PK_ENDER_WANTED && e->u == NULL && since_us >= RETRY_US)
         open_session(m);
     else if ((e->state == PK_ENDER_OPENING || e->state == PK_ENDER_CLOSING) && since_us >= PATIENCE_US)
@@ -53,7 +53,7 @@ static void over(struct pk_member *m, bool alive)
 {
     struct pk_ender *e = &m->ender;
     e->state = alive ? PK_ENDER_CLOSED : PK_ENDER_EXPIRED;
-    e->at_us = m->sync->conns->now_us;
+    e->at_us = pk_member_now(m);
     m->election.looked_us = 0;
     if (e->u != NULL)
         pk_conn_close(m->sync->conns, e->u, PK_CLOSE_SESSION_CLOSED);
@@ -114,7 +114,7 @@ void pk_ender_lost(struct pk_member *m)
     struct pk_ender *e = &m->ender;
     if (e->state == PK_ENDER_OPENING || e->state == PK_ENDER_CLOSING)
         e->state = PK_ENDER_WANTED;
-    e->at_us = m->sync->conns->now_us;
+    e->at_us = pk_member_now(m);
     if (e->u != NULL)
         pk_conn_close(m->sync->conns, e->u, PK_CLOSE_UPLINK_LOST);
 }

@@ -67,7 +67,7 @@ bool pk_link_frames(struct pk_member *m, struct pk_link *l, const uint8_t *p, si
 {
     const struct pk_mem *mem = m->sync->mem;
     struct pk_backlog *b = &l->in;
-    l->heard_us = m->sync->conns->now_us;
+    l->heard_us = pk_member_now(m);
     while (n > 0 && !l->u->ending) {
         bool begun = pk_backlog_waiting(b) > 0;
         size_t some = begun ? missing(b, n) : take_span(m, l, p, n, take);
@@ -102,7 +102,7 @@ static void open_link(struct pk_member *m)
     struct pk_conns *conns = m->sync->conns;
     struct pk_link *l = pk_zalloc(m->sync->mem, sizeof *l);
     struct pk_uplink *u = l != NULL ? pk_uplink_new(conns) : NULL;
-    m->linked_us = m->now_us;
+    m->linked_us = pk_member_now(m);
     if (u == NULL) {
         pk_free(m->sync->mem, l);
         return;
@@ -110,7 +110,7 @@ static void open_link(struct pk_member *m)
     pk_list_init(&l->list);
     pk_list_init(&l->cursor.list);
     l->u = u;
-    l->heard_us = m->now_us;
+    l->heard_us = pk_member_now(m);
     l->acked = -1;
     l->epoch = m->election.look.epoch;
     memcpy(l->address, m->election.look.address, sizeof l->address);
@@ -128,7 +128,7 @@ static bool to_open(const struct pk_member *m)
 {
     const struct pk_look *look = &m->election.look;
     return m->link == NULL && m->role == PK_ROLE_STANDBY && look->there && look->address[0] != '\0' &&
-           m->now_us - m->linked_us >= PK_HEARTBEAT_US;
+           pk_member_now(m) - m->linked_us >= PK_HEARTBEAT_US;
 }
 
 static void acknowledge(struct pk_member *m, struct pk_link *l)
@@ -149,7 +149,7 @@ void pk_link_step(struct pk_member *m)
         return;
     }
     bool other = m->election.look.there && m->election.look.epoch != l->epoch;
-    if (other || m->now_us - l->heard_us >= PK_LINK_SILENT_US || m->role != PK_ROLE_STANDBY) {
+    if (other || pk_member_now(m) - l->heard_us >= PK_LINK_SILENT_US || m->role != PK_ROLE_STANDBY) {
         pk_link_close(m);
         return;
     }
@@ -185,7 +185,7 @@ void pk_link_ready(struct pk_member *m)
     pk_uplink_move(l->u, PK_UPLINK_HANDSHAKE);
     pk_uplink_move(l->u, PK_UPLINK_UP);
     m->sync->stats->uplinks++;
-    l->heard_us = m->sync->conns->now_us;
+    l->heard_us = pk_member_now(m);
     l->state = PK_LINK_GREETED;
     if (blob == NULL) {
         pk_conn_close(m->sync->conns, l->u, PK_CLOSE_NO_MEMORY);
@@ -203,7 +203,7 @@ void pk_link_ready(struct pk_member *m)
 static void answered(struct pk_member *m, struct pk_link *l, enum pk_link_state to)
 {
     l->state = to;
-    l->beat_us = m->sync->conns->now_us;
+    l->beat_us = pk_member_now(m);
     m->before_epoch = l->epoch;
     memcpy(m->before_address, l->address, sizeof m->before_address);
     m->ended = m->refused = m->goodbye = m->reborn = false;
@@ -289,7 +289,7 @@ static bool beaten(struct pk_member *m, struct pk_link *l, struct pk_bytes body)
     if (!pk_longs_get(body, v, 3))
         return false;
     if (v[1] != 0)
-        l->beat_us = m->sync->conns->now_us;
+        l->beat_us = pk_member_now(m);
     if (v[2] > l->answered)
         m->wishes |= PK_WISH_SERVED;
     l->answered = v[2];
@@ -346,7 +346,7 @@ void pk_link_ended(struct pk_member *m)
 {
     struct pk_link *l = m->link;
     if (l->state >= PK_LINK_RELAYING) {
-        m->lost_us = m->sync->conns->now_us;
+        m->lost_us = pk_member_now(m);
         m->linked_us = 0; /* tried again at once */
         m->election.looked_us = 0;
     }

@@ -43,7 +43,7 @@ static void move(struct pk_member *m, enum pk_role to)
         return;
     PK_BUG_ON((edges[m->role] >> to & 1) == 0);
     m->role = (uint8_t)to;
-    m->role_us = m->sync->conns->now_us;
+    m->role_us = pk_member_now(m);
 }
 
 bool pk_member_serves(const struct pk_member *m)
@@ -91,7 +91,7 @@ static void deposed(struct pk_member *m, bool replaced)
 /* `primary`, or the list, was wiped while we stood. */
 static void wiped(struct pk_member *m)
 {
-    bool reigns = pk_gate_reigns(&m->gates, m->sync->conns->now_us);
+    bool reigns = pk_gate_reigns(&m->gates, pk_member_now(m));
     if (m->role == PK_ROLE_HANDING || (m->role == PK_ROLE_PRIMARY && !reigns) || m->role == PK_ROLE_TAKING) {
         deposed(m, false);
         return;
@@ -128,7 +128,7 @@ static void elected(struct pk_member *m, int64_t epoch)
 /* One heartbeat after the election, or when the one before has ended, and when the ensemble has confirmed us. */
 static void take(struct pk_member *m)
 {
-    if (m->now_us < pk_rule_serve_us(m) || !pk_gate_reigns(&m->gates, m->now_us))
+    if (pk_member_now(m) < pk_rule_serve_us(m) || !pk_gate_reigns(&m->gates, pk_member_now(m)))
         return;
     move(m, PK_ROLE_PRIMARY);
     pk_memory_take_over(m);
@@ -201,7 +201,7 @@ static void looked(struct pk_member *m)
     if (pk_rule_hears_reign(m))
         e->absent_us = 0;
     else if (e->absent_us == 0)
-        e->absent_us = m->now_us;
+        e->absent_us = pk_member_now(m);
     if (pk_rule_may_try(m, &e->look)) {
         move(m, PK_ROLE_TRYING);
         pk_election_try(m);
@@ -220,7 +220,7 @@ static void look(struct pk_member *m)
     const struct pk_uplink *u = m->sync->service.uplink;
     struct pk_election *e = &m->election;
     if (u != NULL && pk_uplink_usable(u) && !e->looking && !e->trying &&
-        m->now_us - e->looked_us >= look_every(m))
+        pk_member_now(m) - e->looked_us >= look_every(m))
         pk_election_look(m);
 }
 
@@ -233,9 +233,9 @@ static void note_refused(struct pk_member *m)
         return;
     }
     if (m->refused_us == 0)
-        m->refused_us = m->now_us;
+        m->refused_us = pk_member_now(m);
     int64_t since_us = m->refused_us > m->role_us ? m->refused_us : m->role_us;
-    if (m->role == PK_ROLE_STANDBY && !m->alone_said && m->now_us - since_us >= PK_LINK_SILENT_US) {
+    if (m->role == PK_ROLE_STANDBY && !m->alone_said && pk_member_now(m) - since_us >= PK_LINK_SILENT_US) {
         m->alone_said = true;
         pk_member_log(m, PK_LOG_EVENT_GROUP_ALONE, m->election.look.address, m->election.look.epoch);
     }
@@ -251,7 +251,7 @@ static void hand_over(struct pk_member *m)
 {
     if (!all_acked(m) || m->listing || m->list_unknown || m->handing_us != 0)
         return;
-    m->handing_us = m->now_us;
+    m->handing_us = pk_member_now(m);
     pk_service_leave(m->sync);
 }
 
@@ -272,7 +272,6 @@ void pk_member_listen(struct pk_member *m)
 
 void pk_member_step(struct pk_member *m)
 {
-    m->now_us = m->sync->conns->now_us;
     switch ((enum pk_role)m->role) {
     case PK_ROLE_LOOKING:
     case PK_ROLE_STANDBY:
@@ -383,7 +382,6 @@ static void take_news(struct pk_member *m, enum pk_news news)
 static void answered(void *member, const struct pk_entry *e, const struct pk_reply *r, struct pk_bytes body)
 {
     struct pk_member *m = member;
-    m->now_us = m->sync->conns->now_us;
     if (r == NULL)
         unanswered(m, e);
     else if (e->part == PK_PART_REIGN)
@@ -405,7 +403,6 @@ static void forget_asked(struct pk_member *m)
 static void session_ended(void *member, bool over)
 {
     struct pk_member *m = member;
-    m->now_us = m->sync->conns->now_us;
     forget_asked(m);
     if (!over)
         return;

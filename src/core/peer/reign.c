@@ -20,7 +20,7 @@ void pk_reign_begin(struct pk_member *m)
 
 static void ask(struct pk_member *m)
 {
-    m->asked_us = m->now_us;
+    m->asked_us = pk_member_now(m);
     m->gates.wants_answer = false;
     m->gates.asked++;
     if (pk_election_ask(m, PK_OP_SYNC, pk_text(m->primary), PK_PART_NONE, 0))
@@ -29,7 +29,7 @@ static void ask(struct pk_member *m)
 
 static void say(struct pk_member *m)
 {
-    bool reigns = pk_gate_reigns(&m->gates, m->now_us);
+    bool reigns = pk_gate_reigns(&m->gates, pk_member_now(m));
     if (reigns == m->reigned)
         return;
     m->reigned = reigns;
@@ -39,7 +39,7 @@ static void say(struct pk_member *m)
 void pk_reign_step(struct pk_member *m)
 {
     const struct pk_uplink *u = m->sync->service.uplink;
-    bool due = m->now_us - m->asked_us >= pk_rule_question_us(pk_member_timeout_us(m));
+    bool due = pk_member_now(m) - m->asked_us >= pk_rule_question_us(pk_member_timeout_us(m));
     bool wanted = m->gates.wants_answer && m->gates.wanted == m->gates.asked;
     if (m->role == PK_ROLE_PRIMARY)
         say(m);

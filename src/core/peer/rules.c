@@ -25,7 +25,7 @@ bool pk_rule_hears_reign(const struct pk_member *m)
 {
     const struct pk_link *l = m->link;
     return l != NULL && l->state >= PK_LINK_RELAYING && !l->goodbye && l->beat_us != 0 &&
-           m->now_us - l->beat_us < PK_LINK_SILENT_US;
+           pk_member_now(m) - l->beat_us < PK_LINK_SILENT_US;
 }
 
 static bool names_us(const struct pk_member *m, const struct pk_look *look)
@@ -53,7 +53,8 @@ bool pk_rule_may_try(const struct pk_member *m, const struct pk_look *look)
     const struct pk_election *e = &m->election;
     if (look->there || pk_rule_hears_reign(m) || e->absent_us == 0)
         return false;
-    return pk_rule_is_listed(m, look) || m->now_us - e->absent_us >= pk_rule_wait_us(pk_member_timeout_us(m));
+    return pk_rule_is_listed(m, look) ||
+           pk_member_now(m) - e->absent_us >= pk_rule_wait_us(pk_member_timeout_us(m));
 }
 
 int64_t pk_rule_serve_us(const struct pk_member *m)
@@ -103,12 +104,12 @@ static int64_t passed_us(const struct pk_marks *marks, int64_t position)
 int64_t pk_rule_behind_us(const struct pk_member *m, const struct pk_mate *mate)
 {
     int64_t since_us = mate->acked < m->gates.position ? passed_us(&m->marks, mate->acked) : INT64_MAX;
-    return since_us != INT64_MAX ? m->now_us - since_us : 0;
+    return since_us != INT64_MAX ? pk_member_now(m) - since_us : 0;
 }
 
 bool pk_rule_too_slow(const struct pk_member *m, const struct pk_mate *mate)
 {
-    if (mate->link == NULL && m->now_us - mate->lost_us >= PK_COPY_PATIENCE_US)
+    if (mate->link == NULL && pk_member_now(m) - mate->lost_us >= PK_COPY_PATIENCE_US)
         return true;
     return pk_rule_behind_us(m, mate) >= PK_COPY_PATIENCE_US;
 }

@@ -161,7 +161,6 @@ struct pk_member {
     uint8_t role; /* enum pk_role */
     unsigned wishes;
     int64_t epoch;      /* our own, as primary */
-    int64_t now_us;     /* of the step under way */
     int64_t role_us;    /* since when we have this role */
     int64_t refused_us; /* since when nobody is served; 0: they are */
     struct pk_election election;
@@ -191,6 +190,11 @@ struct pk_member {
     struct pk_ender ender;
     bool alone_said, other_said;
 };
+
+static inline int64_t pk_member_now(const struct pk_member *m)
+{
+    return m->sync->conns->now_us;
+}
 
 static inline int64_t pk_member_timeout_us(const struct pk_member *m)
 {

@@ -167,7 +167,7 @@ WRAP(enum pk_news, pk_reign_answer, struct pk_member *m, const struct pk_entry *
     enum pk_news news = __real_pk_reign_answer(m, e, r, body);
     if (variant != VARIANT_SESSION_ONLY || m->role != PK_ROLE_PRIMARY || news == PK_NEWS_NONE)
         return news;
-    m->gates.reign_until_us = m->now_us + pk_member_timeout_us(m) * 2 / 3;
+    m->gates.reign_until_us = pk_member_now(m) + pk_member_timeout_us(m) * 2 / 3;
     return PK_NEWS_NONE;
 }
 
