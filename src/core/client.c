@@ -197,14 +197,6 @@ static void go_on(struct core *core, struct pk_client *c)
     judge_backlog(core, c);
 }
 
-/* How many bytes of the read buffer complete the partial frame in the backlog. */
-static size_t missing(const struct pk_backlog *b, size_t n)
-{
-    size_t have = pk_backlog_waiting(b);
-    size_t want = have < PK_LEN_WORD ? PK_LEN_WORD : PK_LEN_WORD + (size_t)pk_load32(b->p + b->off);
-    return want - have < n ? want - have : n;
-}
-
 void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     struct pk_backlog *b = &c->backlog;
@@ -218,7 +210,7 @@ void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, s
                 pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
             break;
         }
-        done = c->blocked ? n : missing(b, n);
+        done = c->blocked ? n : pk_backlog_missing(b, n);
         if (pk_backlog_keep(core->mem, b, p, done) != PK_OK) {
             pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
             return;

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "proto/records.h"
+
 enum { LEAST = 256 };
 
 uint8_t *pk_backlog_room(const struct pk_mem *mem, struct pk_backlog *b, size_t n)
@@ -29,6 +31,13 @@ uint8_t *pk_backlog_room(const struct pk_mem *mem, struct pk_backlog *b, size_t 
     }
     b->len += n;
     return b->p + b->len - n;
+}
+
+size_t pk_backlog_missing(const struct pk_backlog *b, size_t n)
+{
+    size_t have = pk_backlog_waiting(b);
+    size_t want = have < PK_LEN_WORD ? PK_LEN_WORD : PK_LEN_WORD + (size_t)pk_load32(b->p + b->off);
+    return want - have < n ? want - have : n;
 }
 
 enum pk_err pk_backlog_keep(const struct pk_mem *mem, struct pk_backlog *b, const uint8_t *p, size_t n)

@@ -21,6 +21,8 @@ static inline size_t pk_backlog_waiting(const struct pk_backlog *b)
     return b->len - b->off;
 }
 
+/* How many of the next n bytes of the stream complete what stands at the head: its length word, then its frame. */
+size_t pk_backlog_missing(const struct pk_backlog *b, size_t n);
 /* Room for n bytes more, which the caller fills in at once; NULL when out of memory. What has been taken goes. */
 uint8_t *pk_backlog_room(const struct pk_mem *mem, struct pk_backlog *b, size_t n) PK_NODISCARD;
 /* Appends a copy of n bytes. PK_ENOMEM: nothing changed. */

@@ -54,14 +54,6 @@ static size_t take_span(struct pk_member *m, struct pk_link *l, const uint8_t *p
     return l->u->ending ? n : off;
 }
 
-/* How many bytes complete the frame that is begun. */
-static size_t missing(const struct pk_backlog *b, size_t n)
-{
-    size_t have = pk_backlog_waiting(b);
-    size_t want = have < PK_LEN_WORD ? PK_LEN_WORD : PK_LEN_WORD + (size_t)pk_load32(b->p + b->off);
-    return want - have < n ? want - have : n;
-}
-
 bool pk_link_frames(struct pk_member *m, struct pk_link *l, const uint8_t *p, size_t n,
                     bool (*take)(struct pk_member *, struct pk_link *, int, struct pk_bytes))
 {
@@ -70,7 +62,7 @@ bool pk_link_frames(struct pk_member *m, struct pk_link *l, const uint8_t *p, si
     l->heard_us = pk_member_now(m);
     while (n > 0 && !l->u->ending) {
         bool begun = pk_backlog_waiting(b) > 0;
-        size_t some = begun ? missing(b, n) : take_span(m, l, p, n, take);
+        size_t some = begun ? pk_backlog_missing(b, n) : take_span(m, l, p, n, take);
         if (some == SIZE_MAX)
             return false;
         if (!begun && some == n)
