@@ -47,6 +47,12 @@ static inline const uint8_t *pk_in_take(struct pk_in *in, size_t n)
     return p;
 }
 
+/* Not jute's: of what is spoken beside it. */
+static inline uint16_t pk_load16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
 static inline uint32_t pk_load32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -104,6 +110,13 @@ static inline int32_t pk_get_count(struct pk_in *in, size_t min_each)
         return 0;
     }
     return n;
+}
+
+static inline uint8_t *pk_put16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+    return p + 2;
 }
 
 static inline uint8_t *pk_put32(uint8_t *p, uint32_t v)

@@ -13,17 +13,6 @@ enum { VERSION_AT = 0, KIND_AT = 2, NONCE_AT = 3, EPOCH_AT = 35, SILENT_AT = 43,
 
 static const uint8_t magic[] = {'P', 'K', 'M', 'B'};
 
-static uint16_t load16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void store16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
 /* Of the first n bytes of what was said. */
 static void make_mac(const struct pk_member_opening *o, size_t n, struct pk_bytes secret, const char *word,
                      uint8_t mac[PK_MEMBER_MAC])
@@ -72,7 +61,7 @@ static struct pk_bytes said_since(const struct pk_member_opening *o, size_t at)
 struct pk_bytes pk_member_greet(struct pk_member_opening *o, const uint8_t nonce[PK_MEMBER_NONCE])
 {
     memcpy(o->bytes, magic, sizeof magic);
-    store16(o->bytes + sizeof magic, PK_MEMBER_VERSION);
+    pk_put16(o->bytes + sizeof magic, PK_MEMBER_VERSION);
     memcpy(o->bytes + sizeof magic + 2, nonce, PK_MEMBER_NONCE);
     o->said = o->begun = PK_MEMBER_GREETING;
     return said_since(o, 0);
@@ -99,7 +88,7 @@ static bool read_claim(struct pk_member_claim *claim, const uint8_t *p)
                                       .epoch = (int64_t)pk_load64(p + EPOCH_AT),
                                       .silent_us = (int64_t)pk_load64(p + SILENT_AT)};
     return (claim->kind == PK_MEMBER_LINK || claim->kind == PK_MEMBER_RELAY) && claim->silent_us >= 0 &&
-           read_address(claim, p + PK_MEMBER_HEAD, load16(p + LENGTH_AT));
+           read_address(claim, p + PK_MEMBER_HEAD, pk_load16(p + LENGTH_AT));
 }
 
 size_t pk_member_wanted(const struct pk_member_opening *o)
@@ -107,7 +96,7 @@ size_t pk_member_wanted(const struct pk_member_opening *o)
     size_t have = (size_t)(o->said - o->begun);
     if (have < PK_MEMBER_HEAD)
         return PK_MEMBER_HEAD - have;
-    return PK_MEMBER_HEAD + load16(o->bytes + o->begun + LENGTH_AT) + PK_MEMBER_MAC - have;
+    return PK_MEMBER_HEAD + pk_load16(o->bytes + o->begun + LENGTH_AT) + PK_MEMBER_MAC - have;
 }
 
 enum pk_member_part pk_member_take_claim(struct pk_member_opening *o, struct pk_bytes secret,
@@ -116,8 +105,8 @@ enum pk_member_part pk_member_take_claim(struct pk_member_opening *o, struct pk_
     const uint8_t *message = o->bytes + o->begun;
     if (o->said - o->begun < PK_MEMBER_HEAD && !fill(o, PK_MEMBER_HEAD, p, n))
         return PK_MEMBER_MORE;
-    size_t more = load16(message + LENGTH_AT);
-    if (load16(message + VERSION_AT) != PK_MEMBER_VERSION || more > PK_PROXY_MOST)
+    size_t more = pk_load16(message + LENGTH_AT);
+    if (pk_load16(message + VERSION_AT) != PK_MEMBER_VERSION || more > PK_PROXY_MOST)
         return PK_MEMBER_BAD;
     if (!fill(o, PK_MEMBER_HEAD + more + PK_MEMBER_MAC, p, n))
         return PK_MEMBER_MORE;
@@ -143,7 +132,7 @@ enum pk_member_part pk_member_take_greeting(struct pk_member_opening *o, const u
         return PK_MEMBER_BAD;
     if (!whole)
         return PK_MEMBER_MORE;
-    return load16(o->bytes + sizeof magic) >= PK_MEMBER_VERSION ? PK_MEMBER_WHOLE : PK_MEMBER_BAD;
+    return pk_load16(o->bytes + sizeof magic) >= PK_MEMBER_VERSION ? PK_MEMBER_WHOLE : PK_MEMBER_BAD;
 }
 
 struct pk_bytes pk_member_claim(struct pk_member_opening *o, struct pk_bytes secret,
@@ -151,13 +140,13 @@ struct pk_bytes pk_member_claim(struct pk_member_opening *o, struct pk_bytes sec
 {
     size_t at = o->said, n = 0;
     uint8_t *p = o->bytes + at;
-    store16(p + VERSION_AT, PK_MEMBER_VERSION);
+    pk_put16(p + VERSION_AT, PK_MEMBER_VERSION);
     p[KIND_AT] = (uint8_t)claim->kind;
     memcpy(p + NONCE_AT, nonce, PK_MEMBER_NONCE);
     (void)pk_put_long(pk_put_long(p + EPOCH_AT, claim->epoch), claim->silent_us);
     if (claim->kind == PK_MEMBER_RELAY)
         n = pk_proxy_write(p + PK_MEMBER_HEAD, claim->family, claim->address, claim->port);
-    store16(p + LENGTH_AT, (uint16_t)n);
+    pk_put16(p + LENGTH_AT, (uint16_t)n);
     o->said = (uint16_t)(at + PK_MEMBER_HEAD + n);
     add_mac(o, secret, "client");
     o->begun = o->said;

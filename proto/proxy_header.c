@@ -166,16 +166,11 @@ static enum pk_proxy_part take_v1(struct pk_proxy_header *h, const uint8_t **p, 
 
 /* ---- version 2: binary ---- */
 
-static uint16_t load16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
 /* How many bytes of version 2 are looked at; -1 when the first 16 do not allow it. */
 static int v2_wanted(const struct pk_proxy_header *h)
 {
     uint8_t command = h->bytes[12], family = h->bytes[13];
-    uint16_t len = load16(h->bytes + 14);
+    uint16_t len = pk_load16(h->bytes + 14);
     if (command == LOCAL)
         return V2_FIXED;
     int addresses = family == TCP4 ? V2_IPV4 : family == TCP6 ? V2_IPV6 : -1;
@@ -190,7 +185,7 @@ static void parse_v2(struct pk_proxy_header *h)
     size_t len = h->bytes[13] == TCP4 ? 4 : 16;
     h->family = len == 4 ? PK_PROXY_IPV4 : PK_PROXY_IPV6;
     memcpy(h->address, source, len);
-    h->port = load16(source + 2 * len);
+    h->port = pk_load16(source + 2 * len);
 }
 
 static bool fill(struct pk_proxy_header *h, size_t wanted, const uint8_t **p, size_t *n)
@@ -212,7 +207,7 @@ static enum pk_proxy_part take_v2(struct pk_proxy_header *h, const uint8_t **p, 
         return PK_PROXY_BAD;
     if (!fill(h, (size_t)wanted, p, n))
         return PK_PROXY_MORE;
-    size_t all = (size_t)V2_FIXED + load16(h->bytes + 14), left = all - (size_t)wanted - h->skip;
+    size_t all = (size_t)V2_FIXED + pk_load16(h->bytes + 14), left = all - (size_t)wanted - h->skip;
     size_t some = left < *n ? left : *n;
     h->skip = (uint16_t)(h->skip + some);
     *p += some;
@@ -261,9 +256,7 @@ size_t pk_proxy_write(uint8_t *to, enum pk_proxy_family family, const uint8_t *a
     to[13] = each == 4 ? TCP4 : each == 16 ? TCP6 : 0;
     to[15] = (uint8_t)addresses;
     memcpy(to + V2_FIXED, address, each);
-    if (each > 0) {
-        to[V2_FIXED + 2 * each] = (uint8_t)(port >> 8);
-        to[V2_FIXED + 2 * each + 1] = (uint8_t)port;
-    }
+    if (each > 0)
+        pk_put16(to + V2_FIXED + 2 * each, port);
     return V2_FIXED + addresses;
 }

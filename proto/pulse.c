@@ -129,13 +129,6 @@ uint8_t *pk_pulse_put_tail(uint8_t *p, int32_t id)
     return put_id(p, id);
 }
 
-static uint8_t *put_code(uint8_t *p, int code)
-{
-    p[0] = (uint8_t)((unsigned)code >> 8);
-    p[1] = (uint8_t)code;
-    return p + CODE_LEN;
-}
-
 /* A message that consists of a blob of so many bytes, up to them. */
 static uint8_t *put_blob(uint8_t *frame, int32_t type, size_t len)
 {
@@ -151,12 +144,13 @@ static uint8_t *end_blob(uint8_t *frame, uint8_t *p)
 
 uint8_t *pk_pulse_put_control(uint8_t *frame, enum pk_pulse_control code)
 {
-    return end_blob(frame, put_code(put_blob(frame, PK_PULSE_CONTROL, CODE_LEN), code));
+    return end_blob(frame, pk_put16(put_blob(frame, PK_PULSE_CONTROL, CODE_LEN), (uint16_t)code));
 }
 
 uint8_t *pk_pulse_put_token(uint8_t *frame, struct pk_bytes token)
 {
-    uint8_t *p = put_code(put_blob(frame, PK_PULSE_SASL, TOKEN_HEAD + (size_t)token.len), TOKEN_CODE);
+    uint8_t *p =
+        pk_put16(put_blob(frame, PK_PULSE_SASL, TOKEN_HEAD + (size_t)token.len), (uint16_t)TOKEN_CODE);
     p = pk_put32(p, token.len);
     if (token.len > 0)
         memcpy(p, token.p, token.len);
@@ -165,16 +159,11 @@ uint8_t *pk_pulse_put_token(uint8_t *frame, struct pk_bytes token)
 
 /* ---- reading ---- */
 
-static int16_t code_of(const uint8_t *p)
-{
-    return (int16_t)((p[0] << 8) | p[1]);
-}
-
 bool pk_pulse_get_control(const struct pk_pulse *m, int16_t *code)
 {
     if (m->type != PK_PULSE_CONTROL || m->data != PK_PULSE_BLOB || m->details.len < CODE_LEN)
         return false;
-    *code = code_of(m->details.p);
+    *code = (int16_t)pk_load16(m->details.p);
     return true;
 }
 
@@ -182,7 +171,7 @@ bool pk_pulse_get_token(const struct pk_pulse *m, struct pk_bytes *token)
 {
     const struct pk_bytes *blob = &m->details;
     if (m->type != PK_PULSE_SASL || m->data != PK_PULSE_BLOB || blob->len < TOKEN_HEAD ||
-        code_of(blob->p) != TOKEN_CODE)
+        (int16_t)pk_load16(blob->p) != TOKEN_CODE)
         return false;
     *token = (struct pk_bytes){blob->p + TOKEN_HEAD, pk_load32(blob->p + CODE_LEN)};
     return token->len <= blob->len - TOKEN_HEAD;
