@@ -6,6 +6,8 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include "base/hex.h"
+
 static size_t user_len(struct pk_bytes b)
 {
     const uint8_t *colon = b.len > 0 ? memchr(b.p, ':', b.len) : NULL;
@@ -31,13 +33,10 @@ void pk_digest_id(uint8_t *to, struct pk_bytes user_password)
 
 void pk_digest_secret(uint8_t *to, struct pk_bytes user_password)
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t hash[SHA512_DIGEST_LENGTH], hex[2 * SHA512_DIGEST_LENGTH], text[PK_DIGEST_SECRET + 1];
+    uint8_t hash[SHA512_DIGEST_LENGTH], text[PK_DIGEST_SECRET + 1];
+    char hex[2 * SHA512_DIGEST_LENGTH];
     SHA512(user_password.p, user_password.len, hash);
-    for (size_t i = 0; i < sizeof hash; i++) {
-        hex[2 * i] = (uint8_t)digits[hash[i] >> 4];
-        hex[2 * i + 1] = (uint8_t)digits[hash[i] & 15];
-    }
-    EVP_EncodeBlock(text, hex, sizeof hex);
+    pk_put_hex(hex, hash, sizeof hash);
+    EVP_EncodeBlock(text, (const uint8_t *)hex, sizeof hex);
     memcpy(to, text, PK_DIGEST_SECRET);
 }

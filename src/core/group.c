@@ -7,6 +7,7 @@
  */
 #include "core/group.h"
 
+#include "base/hex.h"
 #include "core/held.h"
 #include "core/peer/copies.h"
 #include "core/peer/ender.h"
@@ -264,16 +265,6 @@ bool core_group_info(const struct core *core, struct core_group_info *info)
     return true;
 }
 
-static void put_hex(char to[9], const uint8_t *incarnation)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 4; i++) {
-        to[2 * i] = digits[incarnation[i] >> 4];
-        to[2 * i + 1] = digits[incarnation[i] & 15];
-    }
-    to[8] = '\0';
-}
-
 static void describe(const struct pk_member *m, const struct pk_link *l, struct core_member_info *info)
 {
     const struct pk_mate *mate = l->mate;
@@ -281,7 +272,7 @@ static void describe(const struct pk_member *m, const struct pk_link *l, struct 
                                       .listed = mate != NULL && mate->listed,
                                       .version = (uint32_t)l->version,
                                       .snapshot = l->state == PK_LINK_COPYING};
-    put_hex(info->incarnation, l->incarnation);
+    pk_put_hex(info->incarnation, l->incarnation, sizeof info->incarnation / 2); /* it is zero behind them */
     if (mate == NULL || l->state != PK_LINK_WHOLE)
         return;
     info->lag_records = (uint64_t)(m->gates.position - mate->acked);

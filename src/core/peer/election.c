@@ -9,19 +9,11 @@
 
 #include <string.h>
 
+#include "base/hex.h"
 #include "core/peer/rules.h"
 #include "proto/multi.h"
 
 enum { HEX = 2 * PK_INCARNATION, LIST_MOST = PK_GROUP_MEMBERS * (HEX + 1) };
-
-static void put_hex(char *to, const uint8_t incarnation[PK_INCARNATION])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < PK_INCARNATION; i++) {
-        to[2 * i] = digits[incarnation[i] >> 4];
-        to[2 * i + 1] = digits[incarnation[i] & 15];
-    }
-}
 
 static int digit(uint8_t c)
 {
@@ -116,10 +108,10 @@ void pk_election_try(struct pk_member *m)
     struct pk_election *e = &m->election;
     char self[HEX + 1 + PK_GROUP_ADDRESS], list[HEX + 1];
     size_t len = strlen(m->address);
-    put_hex(self, m->incarnation);
+    pk_put_hex(self, m->incarnation, PK_INCARNATION);
     self[HEX] = ' ';
     memcpy(self + HEX + 1, m->address, len);
-    put_hex(list, m->incarnation);
+    pk_put_hex(list, m->incarnation, PK_INCARNATION);
     list[HEX] = '\n';
     struct pk_bytes alone = view(list, sizeof list);
     const struct write writes[] = {
@@ -137,7 +129,7 @@ void pk_election_list(struct pk_member *m)
     char list[LIST_MOST];
     size_t len = 0;
     m->nasked = 0;
-    put_hex(list, m->incarnation);
+    pk_put_hex(list, m->incarnation, PK_INCARNATION);
     list[HEX] = '\n';
     len = HEX + 1;
     for (struct pk_list *at = m->mates.next; at != &m->mates; at = at->next) {
@@ -145,7 +137,7 @@ void pk_election_list(struct pk_member *m)
         if (!mate->wanted || m->nasked == PK_GROUP_MEMBERS - 1)
             continue;
         memcpy(m->asked[m->nasked++], mate->incarnation, PK_INCARNATION);
-        put_hex(list + len, mate->incarnation);
+        pk_put_hex(list + len, mate->incarnation, PK_INCARNATION);
         list[len + HEX] = '\n';
         len += HEX + 1;
     }

@@ -47,7 +47,7 @@ struct core_group_info {
 /* Of another member that has a link with us: a primary sees each of its copies, a standby its primary. */
 struct core_member_info {
     const char *address; /* "" unknown; borrowed until the next step */
-    char incarnation[9]; /* the first half a dozen digits, for people */
+    char incarnation[9]; /* its first digits, for people */
     bool listed;
     uint32_t version;     /* of the link's protocol */
     uint64_t lag_records, /* sent and not acknowledged */
