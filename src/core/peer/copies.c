@@ -42,14 +42,6 @@ static struct pk_mate *find_mate(struct pk_member *m, const uint8_t incarnation[
     return NULL;
 }
 
-static void copy_text(char to[PK_GROUP_ADDRESS], struct pk_bytes text)
-{
-    size_t len = text.len < PK_GROUP_ADDRESS - 1 ? text.len : PK_GROUP_ADDRESS - 1;
-    if (len > 0)
-        memcpy(to, text.p, len);
-    to[len] = '\0';
-}
-
 static struct pk_mate *mate_of(struct pk_member *m, struct pk_link *l)
 {
     struct pk_mate *mate = find_mate(m, l->incarnation);
@@ -121,7 +113,7 @@ static bool greeted(struct pk_member *m, struct pk_link *l, struct pk_bytes body
     if (l->state != PK_LINK_OPENING || !pk_hello_get(body, PK_FRAME_HELLO, &h))
         return false;
     memcpy(l->incarnation, h.incarnation.p, PK_INCARNATION);
-    copy_text(l->address, h.address);
+    pk_address_copy(l->address, h.address);
     l->version = h.version;
     if (m->role != PK_ROLE_PRIMARY) {
         refuse(m, l, PK_REFUSAL_NOT_PRIMARY);
@@ -342,19 +334,11 @@ void pk_copies_step(struct pk_member *m)
         pk_election_list(m);
 }
 
-static bool was_asked(const struct pk_member *m, const struct pk_mate *mate)
-{
-    for (uint32_t i = 0; i < m->nasked; i++)
-        if (memcmp(m->asked[i], mate->incarnation, PK_INCARNATION) == 0)
-            return true;
-    return false;
-}
-
 void pk_copies_listed(struct pk_member *m)
 {
     for (struct pk_list *at = m->mates.next; at != &m->mates; at = at->next) {
         struct pk_mate *mate = PK_CONTAINER(at, struct pk_mate, list);
-        bool listed = was_asked(m, mate);
+        bool listed = pk_incarnation_listed(m->asked, m->nasked, mate->incarnation);
         if (listed && !mate->listed)
             pk_member_log(m, PK_LOG_EVENT_GROUP_LISTED, mate->address, 0);
         if (!listed && mate->listed) {

@@ -182,10 +182,7 @@ static void take_primary(struct pk_look *look, struct pk_bytes data, const struc
     look->owner = st->ephemeral_owner;
     if (!get_hex(data, look->incarnation) || data.len < HEX + 1)
         return;
-    size_t len = data.len - HEX - 1;
-    len = len < PK_GROUP_ADDRESS - 1 ? len : PK_GROUP_ADDRESS - 1;
-    memcpy(look->address, data.p + HEX + 1, len);
-    look->address[len] = '\0';
+    pk_address_copy(look->address, (struct pk_bytes){data.p + HEX + 1, data.len - HEX - 1});
 }
 
 static void take_list(struct pk_look *look, struct pk_bytes data, const struct pk_stat *st)

@@ -46,6 +46,18 @@ static void move(struct pk_member *m, enum pk_role to)
     m->role_us = pk_member_now(m);
 }
 
+/* The ensemble has agreed, as far as we know, that we are primary. */
+static bool is_elected(const struct pk_member *m)
+{
+    return m->role >= PK_ROLE_TAKING && m->role <= PK_ROLE_HANDING;
+}
+
+/* The same, and memory is ours to change: there are copies, and a list. */
+static bool stands(const struct pk_member *m)
+{
+    return m->role == PK_ROLE_PRIMARY || m->role == PK_ROLE_HANDING;
+}
+
 bool pk_member_serves(const struct pk_member *m)
 {
     return m->role == PK_ROLE_PRIMARY;
@@ -91,8 +103,7 @@ static void deposed(struct pk_member *m, bool replaced)
 /* `primary`, or the list, was wiped while we stood. */
 static void wiped(struct pk_member *m)
 {
-    bool reigns = pk_gate_reigns(&m->gates, pk_member_now(m));
-    if (m->role == PK_ROLE_HANDING || (m->role == PK_ROLE_PRIMARY && !reigns) || m->role == PK_ROLE_TAKING) {
+    if (m->role != PK_ROLE_PRIMARY || !pk_gate_reigns(&m->gates, pk_member_now(m))) {
         deposed(m, false);
         return;
     }
@@ -171,7 +182,7 @@ static void follow(struct pk_member *m, const struct pk_look *look)
 static void learn_list(struct pk_member *m, const struct pk_look *look)
 {
     m->list_unknown = false;
-    if (m->role != PK_ROLE_PRIMARY && m->role != PK_ROLE_HANDING)
+    if (!stands(m))
         return;
     if (!look->there || look->epoch != m->epoch || !look->list_there) {
         deposed(m, look->there);
@@ -300,7 +311,7 @@ void pk_member_step(struct pk_member *m)
     }
     pk_ender_step(m);
     pk_member_listen(m);
-    m->gates.apply = (m->role >= PK_ROLE_TAKING && m->role != PK_ROLE_LEFT) || m->election.remade;
+    m->gates.apply = is_elected(m) || m->election.remade;
     if (m->gates.apply) /* else those who have something waiting are closed */
         pk_gates_open(m->sync->conns);
 }
@@ -350,7 +361,6 @@ static void unanswered(struct pk_member *m, const struct pk_entry *e)
 /* What was found out. */
 static void take_news(struct pk_member *m, enum pk_news news)
 {
-    bool stands = m->role == PK_ROLE_PRIMARY || m->role == PK_ROLE_HANDING;
     switch (news) {
     case PK_NEWS_LOOKED:
         looked(m);
@@ -364,11 +374,11 @@ static void take_news(struct pk_member *m, enum pk_news news)
             move(m, PK_ROLE_LOOKING);
         break;
     case PK_NEWS_LISTED:
-        if (stands)
+        if (stands(m))
             pk_copies_listed(m);
         break;
     case PK_NEWS_WIPED:
-        if (stands || m->role == PK_ROLE_TAKING)
+        if (is_elected(m))
             wiped(m);
         break;
     case PK_NEWS_REPLACED:
@@ -411,7 +421,7 @@ static void session_ended(void *member, bool over)
         pk_copies_end(m);
         return;
     }
-    if (m->role == PK_ROLE_TAKING || m->role == PK_ROLE_PRIMARY || m->role == PK_ROLE_HANDING)
+    if (is_elected(m))
         deposed(m, false);
     else if (m->role == PK_ROLE_TRYING)
         begin_looking(m);

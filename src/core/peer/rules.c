@@ -4,8 +4,6 @@
  */
 #include "core/peer/rules.h"
 
-#include <string.h>
-
 int64_t pk_rule_reign_until(int64_t sent_us, int64_t timeout_us)
 {
     return sent_us + timeout_us * 2 / 3;
@@ -28,19 +26,12 @@ bool pk_rule_hears_reign(const struct pk_member *m)
            pk_member_now(m) - l->beat_us < PK_LINK_SILENT_US;
 }
 
-static bool names_us(const struct pk_member *m, const struct pk_look *look)
-{
-    for (uint32_t i = 0; i < look->nlisted; i++)
-        if (memcmp(look->listed[i], m->incarnation, PK_INCARNATION) == 0)
-            return true;
-    return false;
-}
-
 bool pk_rule_is_listed(const struct pk_member *m, const struct pk_look *look)
 {
     if (m->election.remade && !look->list_there) /* it was wiped, too, while we stood */
         return m->holds;
-    return names_us(m, look) && (m->holds || m->copy != NULL);
+    return pk_incarnation_listed(look->listed, look->nlisted, m->incarnation) &&
+           (m->holds || m->copy != NULL);
 }
 
 int64_t pk_rule_wait_us(int64_t timeout_us)

@@ -207,6 +207,25 @@ static inline struct pk_bytes pk_text(const char *s)
     return (struct pk_bytes){(const uint8_t *)s, (uint32_t)strlen(s)};
 }
 
+/* Keeps what a member says of its address, as much as there is room for. */
+static inline void pk_address_copy(char to[PK_GROUP_ADDRESS], struct pk_bytes text)
+{
+    size_t len = text.len < PK_GROUP_ADDRESS - 1 ? text.len : PK_GROUP_ADDRESS - 1;
+    if (len > 0)
+        memcpy(to, text.p, len);
+    to[len] = '\0';
+}
+
+/* True when a list of n incarnations has this one. */
+static inline bool pk_incarnation_listed(const uint8_t (*list)[PK_INCARNATION], uint32_t n,
+                                         const uint8_t incarnation[PK_INCARNATION])
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (memcmp(list[i], incarnation, PK_INCARNATION) == 0)
+            return true;
+    return false;
+}
+
 /* Says something of the group in the log. */
 static inline void pk_member_log(struct pk_member *m, enum pk_log_event_kind kind, const char *about,
                                  int64_t number)
