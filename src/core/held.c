@@ -64,6 +64,7 @@ static void detach(struct core *core, struct pk_client *c, enum pk_hold_state to
     pk_attach_lost(&core->sync, c);
     pk_session_abandon(core, &c->up);
     pk_uplink_move(&c->up, PK_UPLINK_NONE);
+    h->leave_us = 0;
     h->lost_us = conns->now_us;
     h->deadline_us = (heard_us < read_us ? heard_us : read_us) + timeout_us(c) * 2 / 3;
     pk_hold_move(conns, h, to);
@@ -151,17 +152,28 @@ void pk_held_closed(struct core *core, struct pk_client *c)
     ask(core, c);
 }
 
+/* The uplink, which is up, is left: the client is held from here on, or closed for a reason why not. */
+static void part(struct core *core, struct pk_client *c, enum pk_close why)
+{
+    if (why == PK_CLOSE_NONE && !has_hold(core, c))
+        why = PK_CLOSE_NO_MEMORY;
+    if (why != PK_CLOSE_NONE) {
+        pk_conn_close(&core->conns, &c->up, why);
+        return;
+    }
+    c->up.want_close = true;
+    detach(core, c, PK_HOLD_WAITING);
+    begin_waiting(core, c);
+}
+
 /* It says nothing, and is lost: who has a write under way keeps it until the answer, or its time. */
 static void leave_silent(struct core *core, struct pk_client *c)
 {
     if (!may_be_held(core, c) || c->up.in.mode == PK_IN_PASS)
         return;
     pk_attach_settle(&core->sync, c);
-    if (c->up.ending || pk_hold_forbidden(&core->conns, c) != PK_CLOSE_NONE)
-        return;
-    c->up.want_close = true;
-    detach(core, c, PK_HOLD_WAITING);
-    begin_waiting(core, c);
+    if (!c->up.ending && pk_hold_forbidden(&core->conns, c) == PK_CLOSE_NONE)
+        part(core, c, PK_CLOSE_NONE);
 }
 
 /* An election in between makes a server that serves one that was lost. */
@@ -224,16 +236,8 @@ static void leave(struct core *core, struct pk_client *c)
         return;
     pk_attach_settle(&core->sync, c);
     enum pk_close why = pk_hold_forbidden(conns, c);
-    if (why == PK_CLOSE_NOT_HELD_WRITE && since_us < LEAVE_MOST_US)
-        return;
-    if (why != PK_CLOSE_NONE) {
-        pk_conn_close(conns, &c->up, why);
-        return;
-    }
-    c->up.want_close = true;
-    c->hold->leave_us = 0;
-    detach(core, c, PK_HOLD_WAITING);
-    begin_waiting(core, c);
+    if (why != PK_CLOSE_NOT_HELD_WRITE || since_us >= LEAVE_MOST_US)
+        part(core, c, why);
 }
 
 /* What is wrong with the session that another server has given; NONE: it is the one that the client has. */
@@ -288,32 +292,14 @@ void pk_held_failed(struct core *core, struct pk_uplink *u, enum pk_close why)
         pk_conn_close(&core->conns, u, why);
 }
 
-/* The uplink of a client that is up. */
-static void leave_now(struct core *core, struct pk_client *c)
-{
-    struct pk_conns *conns = &core->conns;
-    enum pk_close why = pk_hold_forbidden(conns, c);
-    if (c->pending != NULL || !may_be_held(core, c))
-        why = PK_CLOSE_NOT_PRIMARY;
-    if (why == PK_CLOSE_NONE && !has_hold(core, c))
-        why = PK_CLOSE_NO_MEMORY;
-    if (why != PK_CLOSE_NONE) {
-        pk_conn_close(conns, &c->up, why);
-        return;
-    }
-    c->up.want_close = true;
-    c->hold->leave_us = 0;
-    detach(core, c, PK_HOLD_WAITING);
-    begin_waiting(core, c);
-}
-
 void pk_held_regroup(struct core *core, struct pk_client *c)
 {
     struct pk_uplink *u = &c->up;
     if (u->ending)
         return;
     if (u->state == PK_UPLINK_UP) {
-        leave_now(core, c);
+        bool never = c->pending != NULL || !may_be_held(core, c);
+        part(core, c, never ? PK_CLOSE_NOT_PRIMARY : pk_hold_forbidden(&core->conns, c));
     } else if (c->hold == NULL) {
         bool open = !u->waits_way;
         pk_session_abandon(core, u);
