@@ -232,6 +232,13 @@ static bool has_whole_frame(const struct core *core, const struct pk_client *c)
     return len <= longest(core, c) && pk_backlog_waiting(b) >= PK_LEN_WORD + (size_t)len;
 }
 
+struct pk_client *pk_client_open(struct core *core, int64_t now_us, enum pk_client_kind kind)
+{
+    if (now_us > core->conns.now_us)
+        core->conns.now_us = now_us;
+    return pk_client_new(&core->conns, kind);
+}
+
 /* A client that left, or is to leave, has its last words finished first. */
 static void finish(struct core *core, struct pk_client *c)
 {
@@ -303,8 +310,10 @@ bool pk_client_wants(const struct core *core, const struct pk_client *c)
 {
     if (c->state == PK_CLIENT_HANDSHAKE)
         return true;
-    if (c->kind == PK_KIND_LANE || c->kind == PK_KIND_LINK)
-        return c->kind == PK_KIND_LINK && c->state == PK_CLIENT_OPEN;
+    if (c->kind == PK_KIND_LINK)
+        return c->state == PK_CLIENT_OPEN;
+    if (c->kind == PK_KIND_LANE)
+        return false;
     if (c->state != PK_CLIENT_OPEN || core->conns.draining || c->leaving || c->resting)
         return false;
     if (pk_client_unsent(c) > core->conns.limits.client_high_water ||

@@ -6,6 +6,8 @@
 
 #include "core/state.h"
 
+/* One that has been accepted now, in handshake; NULL when out of memory. */
+struct pk_client *pk_client_open(struct core *core, int64_t now_us, enum pk_client_kind kind) PK_NODISCARD;
 void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n);
 void pk_client_eof(struct core *core, struct pk_client *c);
 /* An operator wants it to go: at the end of an answer, with nothing under way. */

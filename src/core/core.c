@@ -101,9 +101,7 @@ void core_free(struct core *core)
 
 static enum pk_err open_client(struct core *core, int64_t now_us, enum pk_client_kind kind, struct pk_id *out)
 {
-    if (now_us > core->conns.now_us)
-        core->conns.now_us = now_us;
-    struct pk_client *c = pk_client_new(&core->conns, kind);
+    struct pk_client *c = pk_client_open(core, now_us, kind);
     if (c == NULL)
         return PK_ENOMEM;
     c->came = core->conns.gates != NULL ? core->conns.gates->asked : 0;
@@ -199,14 +197,14 @@ static void drain(struct core *core)
 {
     core->conns.draining = true;
     for (uint32_t i = 0; i < core->conns.nslots; i++) {
-        struct pk_uplink *u = core->conns.slots[i];
-        if (u == NULL || u->client == NULL)
+        struct pk_client *c = pk_conns_client(&core->conns, i);
+        if (c == NULL)
             continue;
-        bool served = u->client->kind == PK_KIND_PACEMAKER || u->state == PK_UPLINK_UP;
-        if (u->client->state == PK_CLIENT_HANDSHAKE || !served)
-            pk_conn_close(&core->conns, u, PK_CLOSE_DRAINED);
+        bool served = c->kind == PK_KIND_PACEMAKER || c->up.state == PK_UPLINK_UP;
+        if (c->state == PK_CLIENT_HANDSHAKE || !served)
+            pk_conn_close(&core->conns, &c->up, PK_CLOSE_DRAINED);
         else
-            pk_client_wake(&core->conns, u->client);
+            pk_client_wake(&core->conns, c);
     }
 }
 

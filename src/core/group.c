@@ -8,6 +8,7 @@
 #include "core/group.h"
 
 #include "base/hex.h"
+#include "core/client.h"
 #include "core/held.h"
 #include "core/peer/copies.h"
 #include "core/peer/ender.h"
@@ -45,9 +46,9 @@ static void leave(struct core *core, struct pk_client *c)
 static void each_client(struct core *core, void (*what)(struct core *core, struct pk_client *c))
 {
     for (uint32_t i = 0; i < core->conns.nslots; i++) {
-        struct pk_uplink *u = core->conns.slots[i];
-        if (u != NULL && u->client != NULL && u->client->state != PK_CLIENT_LAST)
-            what(core, u->client);
+        struct pk_client *c = pk_conns_client(&core->conns, i);
+        if (c != NULL && c->state != PK_CLIENT_LAST)
+            what(core, c);
     }
 }
 
@@ -55,9 +56,9 @@ static void each_client(struct core *core, void (*what)(struct core *core, struc
 static void drop_last_words(struct core *core)
 {
     for (uint32_t i = 0; i < core->conns.nslots; i++) {
-        struct pk_uplink *u = core->conns.slots[i];
-        if (u != NULL && u->client != NULL && u->client->state == PK_CLIENT_LAST)
-            pk_gate_drop(&core->conns, &u->client->gate);
+        struct pk_client *c = pk_conns_client(&core->conns, i);
+        if (c != NULL && c->state == PK_CLIENT_LAST)
+            pk_gate_drop(&core->conns, &c->gate);
     }
 }
 
@@ -207,9 +208,7 @@ enum pk_err core_open_link(struct core *core, int64_t now_us, struct pk_id *out)
 {
     if (core->member == NULL)
         return PK_EINVAL;
-    if (now_us > core->conns.now_us)
-        core->conns.now_us = now_us;
-    struct pk_client *c = pk_client_new(&core->conns, PK_KIND_LINK);
+    struct pk_client *c = pk_client_open(core, now_us, PK_KIND_LINK);
     if (c == NULL)
         return PK_ENOMEM;
     if (pk_copies_open(core->member, c) != PK_OK) {
@@ -227,9 +226,7 @@ enum pk_err core_open_relayed(struct core *core, int64_t now_us, int64_t epoch, 
 {
     if (core->member == NULL || !pk_rule_takes_relayed(core->member, epoch) || silent_us < 0)
         return PK_EINVAL;
-    if (now_us > core->conns.now_us)
-        core->conns.now_us = now_us;
-    struct pk_client *c = pk_client_new(&core->conns, PK_KIND_ZOOKEEPER);
+    struct pk_client *c = pk_client_open(core, now_us, PK_KIND_ZOOKEEPER);
     if (c == NULL)
         return PK_ENOMEM;
     c->relayed = true;

@@ -61,20 +61,15 @@ static enum pk_err enter_watches(struct core *core, struct pk_client *c, const s
     return err;
 }
 
-static struct pk_client *client_at(const struct core *core, uint32_t i)
-{
-    return core->conns.slots[i] != NULL ? core->conns.slots[i]->client : NULL;
-}
-
 static void begin(struct core *core, size_t number)
 {
     struct pk_mount *m = &core->store.mounts[number];
-    const struct pk_client *c;
+    struct pk_client *c;
     for (uint32_t i = 0; i < core->conns.nslots; i++)
-        if ((c = client_at(core, i)) != NULL && asked_before(c, number))
+        if ((c = pk_conns_client(&core->conns, i)) != NULL && asked_before(c, number))
             return;
     for (uint32_t i = 0; i < core->conns.nslots; i++)
-        if (client_at(core, i) != NULL && enter_watches(core, client_at(core, i), m) != PK_OK)
+        if ((c = pk_conns_client(&core->conns, i)) != NULL && enter_watches(core, c, m) != PK_OK)
             return;
     m->life = PK_MOUNT_STANDS;
     pk_mount_settle(&core->store, m);

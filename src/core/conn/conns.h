@@ -68,6 +68,12 @@ void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core
 /* Frees what is left when every connection has been freed. */
 void pk_conns_drop(struct pk_conns *conns);
 
+/* The client of the i-th slot, for whoever visits them all (conns.nslots); NULL: there is none. */
+static inline struct pk_client *pk_conns_client(const struct pk_conns *conns, uint32_t i)
+{
+    return conns->slots[i] != NULL ? conns->slots[i]->client : NULL;
+}
+
 /* A client in handshake, or an uplink without a client; NULL when out of memory. */
 struct pk_client *pk_client_new(struct pk_conns *conns, enum pk_client_kind kind) PK_NODISCARD;
 struct pk_uplink *pk_uplink_new(struct pk_conns *conns) PK_NODISCARD;
