@@ -172,45 +172,6 @@ void pk_writeback_sent(struct pk_sync *sync, struct pk_writeback *w)
     (void)!pk_store_apply(sync->store, &sent); /* cannot fail */
 }
 
-void pk_writeback_forget_sent(struct pk_sync *sync, struct pk_writeback *w)
-{
-    pk_blob_unref(sync->mem, w->sent);
-    w->sent = NULL;
-}
-
-void pk_writeback_forget_late(struct pk_sync *sync, struct pk_writeback *w)
-{
-    pk_blob_unref(sync->mem, w->late_data);
-    w->late_data = NULL;
-    w->late = 0;
-    w->was_late = false;
-}
-
-void pk_writeback_may_be_late(struct pk_sync *sync, struct pk_writeback *w)
-{
-    bool contradiction = w->was_late; /* no server says so but one that lies */
-    pk_writeback_forget_late(sync, w);
-    if (contradiction) {
-        pk_writeback_forget_sent(sync, w);
-        w->uncertain = 0;
-        return;
-    }
-    w->late = w->uncertain;
-    w->late_data = w->sent;
-    w->uncertain = 0;
-    w->sent = NULL;
-}
-
-void pk_writeback_was_late(struct pk_sync *sync, struct pk_writeback *w)
-{
-    pk_writeback_forget_sent(sync, w);
-    w->uncertain = w->late;
-    w->sent = w->late_data;
-    w->late = 0;
-    w->late_data = NULL;
-    w->was_late = true;
-}
-
 void pk_writeback_give_up(struct pk_sync *sync)
 {
     PK_LIST_EACH(at, tmp, &sync->refused) {
@@ -387,17 +348,6 @@ static void init_lists(struct pk_writeback *w)
     struct pk_list *lists[] = {&w->permits, &w->of_writer, &w->due, &w->waiters};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         pk_list_init(lists[i]);
-}
-
-struct pk_adopted pk_writeback_told(const struct pk_writeback *w)
-{
-    int32_t uncertain = w->inflight > 0 ? w->inflight : w->uncertain;
-    bool clean = w->state == PK_WRITEBACK_CLEAN;
-    return (struct pk_adopted){.aversion = clean ? w->cached.value.base.aversion : w->aversion,
-                               .uncertain = uncertain,
-                               .late = w->late,
-                               .sent = uncertain > 0 ? w->sent : NULL,
-                               .late_data = w->late > 0 ? w->late_data : NULL};
 }
 
 void pk_writeback_adopt(struct pk_sync *sync, struct pk_znode *z, const struct pk_adopted *adopted)
