@@ -94,22 +94,21 @@ bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *
     if (i >= core->store.nmounts)
         return false;
     const struct pk_mount *m = &core->store.mounts[i];
-    *info = (struct core_mount_info){
-        .path = m->config.path,
-        .mode = core->store.asleep && m->life == PK_MOUNT_STANDS ? m->wanted : m->config.mode,
-        .znodes = m->znodes,
-        .bytes = m->bytes,
-        .cached_znodes = m->cached_znodes,
-        .dirty = m->dirty,
-        .left = pk_handover_left(m),
-        .max_znodes = m->config.max_znodes,
-        .max_bytes = m->config.max_bytes,
-        .flush_us = m->config.flush_us,
-        .unflushed_us = oldest_dirty(m),
-        .recursive = m->recursive,
-        .begins = m->life == PK_MOUNT_BEGINS,
-        .leaves = m->life == PK_MOUNT_LEAVES,
-        .gone = m->life == PK_MOUNT_LEAVES && pk_handover_left(m) == 0};
+    *info = (struct core_mount_info){.path = m->config.path,
+                                     .mode = m->life == PK_MOUNT_STANDS ? m->wanted : PK_MODE_RELAY,
+                                     .znodes = m->znodes,
+                                     .bytes = m->bytes,
+                                     .cached_znodes = m->cached_znodes,
+                                     .dirty = m->dirty,
+                                     .left = pk_handover_left(m),
+                                     .max_znodes = m->config.max_znodes,
+                                     .max_bytes = m->config.max_bytes,
+                                     .flush_us = m->config.flush_us,
+                                     .unflushed_us = oldest_dirty(m),
+                                     .recursive = m->recursive,
+                                     .begins = m->life == PK_MOUNT_BEGINS,
+                                     .leaves = m->life == PK_MOUNT_LEAVES,
+                                     .gone = m->life == PK_MOUNT_LEAVES && pk_handover_left(m) == 0};
     return true;
 }
 

@@ -183,9 +183,8 @@ static enum pk_merge merge_names(const struct merge *m)
         return PK_MERGE_DONE;
     pk_put32(p + head, up.count + added);
     p = shared != NULL ? add_shared(m, shared, stat) : add_names(m, p + same);
-    if (stat && p != NULL) {
+    if (stat && p != NULL)
         put_stat(p, m, (int32_t)added);
-    }
     return PK_MERGE_DONE;
 }
 

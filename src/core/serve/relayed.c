@@ -26,9 +26,7 @@ enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, st
     if (e != NULL) {
         e->watch = req->watch;
         e->below = answer == PK_ANSWER_READ || answer == PK_ANSWER_COUNT;
-        pk_count_relayed(j, e,
-                         answer == PK_ANSWER_READ || answer == PK_ANSWER_COUNT ? PK_REASON_UPSTREAM
-                                                                               : PK_REASON_UNUSUAL);
+        pk_count_relayed(j, e, e->below ? PK_REASON_UPSTREAM : PK_REASON_UNUSUAL);
         pk_watching_asked(j->sync->conns, j->c, req);
         pk_relay(j->sync->conns, j->c, e, &j->f);
     }
