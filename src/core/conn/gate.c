@@ -158,9 +158,23 @@ static void try_open(struct pk_conns *conns, struct pk_gate *gate)
         pk_gate_drop(conns, gate->client ? &gate->u->client->gate : &gate->u->gate);
 }
 
+/* What waits was looked at with all that it waits for as it is now. Time alone lets nothing out. */
+static bool looked_at(const struct pk_gates *gates)
+{
+    return gates->looked.apply == gates->apply && gates->looked.acked == gates->acked &&
+           gates->looked.reign_until_us == gates->reign_until_us && gates->looked.answered == gates->answered;
+}
+
 void pk_gates_open(struct pk_conns *conns)
 {
-    PK_LIST_EACH(at, tmp, &conns->gates->waiting)
+    struct pk_gates *gates = conns->gates;
+    if (looked_at(gates))
+        return;
+    gates->looked.apply = gates->apply;
+    gates->looked.acked = gates->acked;
+    gates->looked.reign_until_us = gates->reign_until_us;
+    gates->looked.answered = gates->answered;
+    PK_LIST_EACH(at, tmp, &gates->waiting)
         try_open(conns, PK_CONTAINER(at, struct pk_gate, list));
 }
 

@@ -28,11 +28,16 @@ struct pk_gates {
     int64_t position; /* of the newest change */
     int64_t acked;    /* by every copy that is waited for; INT64_MAX: none is */
     int64_t reign_until_us;
-    uint32_t asked;            /* questions about the reign, so far */
-    uint32_t answered;         /* the newest of them that the ensemble has confirmed */
-    uint32_t fence;            /* those up to here were asked in other epochs */
-    bool wants_answer;         /* somebody waits for one that is asked */
-    uint32_t wanted;           /* after this one */
+    uint32_t asked;    /* questions about the reign, so far */
+    uint32_t answered; /* the newest of them that the ensemble has confirmed */
+    uint32_t fence;    /* those up to here were asked in other epochs */
+    bool wants_answer; /* somebody waits for one that is asked */
+    uint32_t wanted;   /* after this one */
+    struct {
+        bool apply;
+        int64_t acked, reign_until_us;
+        uint32_t answered;
+    } looked;                  /* as they were when every gate was looked at */
     struct pk_list waiting;    /* struct pk_gate.list */
     struct pk_list touched;    /* of these, what was written to in this turn (struct pk_gate.touched) */
     uint64_t nwaiting;         /* gates */
@@ -80,7 +85,7 @@ bool pk_gate_reigns(const struct pk_gates *gates, int64_t now_us);
 /* The reign has been confirmed by a question that was asked after the client came. */
 bool pk_gate_fresh(const struct pk_gates *gates, const struct pk_client *c);
 
-/* Lets out what may leave now. */
+/* Lets out what may leave now; to be called when any of these may have changed. */
 void pk_gates_open(struct pk_conns *conns);
 /* End of the turn: what waits refers to nothing borrowed any more. */
 void pk_gates_keep(struct pk_conns *conns);
