@@ -2,7 +2,7 @@
  * Records, taken over.
  *
  * Happy path: what the other store held after the change is held here as it was there.
- * Failure modes: out of memory changes nothing.
+ * Failure modes: out of memory, and what is here is no copy any more.
  */
 #define PK_STORE_APPLY
 #include "core/store/record.h"
