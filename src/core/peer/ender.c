@@ -6,9 +6,13 @@
  */
 #include "core/peer/ender.h"
 
-#include "base/check.h"
-
 enum { RETRY_US = 100 * 1000, PATIENCE_US = 1000 * 1000, TIMEOUT_MS = 4000, LONGEST = 4096 };
+
+/* An attempt is, on a connection of its own. */
+static bool under_way(const struct pk_ender *e)
+{
+    return e->state == PK_ENDER_OPENING || e->state == PK_ENDER_CLOSING;
+}
 
 static void open_session(struct pk_member *m)
 {
@@ -30,7 +34,7 @@ void pk_ender_step(struct pk_member *m)
     int64_t since_us = pk_member_now(m) - e->at_us;
     if (e->state == PK_ENDER_WANTED && e->u == NULL && since_us >= RETRY_US)
         open_session(m);
-    else if ((e->state == PK_ENDER_OPENING || e->state == PK_ENDER_CLOSING) && since_us >= PATIENCE_US)
+    else if (under_way(e) && since_us >= PATIENCE_US)
         pk_ender_lost(m);
 }
 
@@ -112,7 +116,7 @@ void pk_ender_bytes(struct pk_member *m, const uint8_t *p, size_t n)
 void pk_ender_lost(struct pk_member *m)
 {
     struct pk_ender *e = &m->ender;
-    if (e->state == PK_ENDER_OPENING || e->state == PK_ENDER_CLOSING)
+    if (under_way(e))
         e->state = PK_ENDER_WANTED;
     e->at_us = pk_member_now(m);
     if (e->u != NULL)
@@ -122,7 +126,7 @@ void pk_ender_lost(struct pk_member *m)
 void pk_ender_ended(struct pk_member *m)
 {
     struct pk_ender *e = &m->ender;
-    if (e->state == PK_ENDER_OPENING || e->state == PK_ENDER_CLOSING)
+    if (under_way(e))
         e->state = PK_ENDER_WANTED;
     e->u = NULL;
     pk_backlog_drop(m->sync->mem, &e->in);
@@ -131,7 +135,7 @@ void pk_ender_ended(struct pk_member *m)
 void pk_ender_stop(struct pk_member *m)
 {
     struct pk_ender *e = &m->ender;
-    if (e->state == PK_ENDER_OPENING || e->state == PK_ENDER_CLOSING || e->state == PK_ENDER_WANTED)
+    if (under_way(e) || e->state == PK_ENDER_WANTED)
         e->state = PK_ENDER_NONE;
     if (e->u != NULL)
         pk_conn_close(m->sync->conns, e->u, PK_CLOSE_SESSION_CLOSED);

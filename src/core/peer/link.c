@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#include "base/check.h"
-
 static size_t longest(const struct pk_member *m)
 {
     return 4 * (size_t)m->sync->conns->limits.max_frame + PK_FRAME_SHORT;
