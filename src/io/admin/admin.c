@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 
-#include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/http/server.h"
 #include "io/loop/limits.h"

@@ -13,7 +13,6 @@
 #include "io/admin/group.h"
 #include "io/admin/lists.h"
 #include "io/admin/top.h"
-#include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 
 static bool wants_text(const struct pk_http_request *request)

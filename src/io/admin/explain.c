@@ -13,7 +13,7 @@
 #include "io/admin/table.h"
 #include "io/admin/who.h"
 #include "io/config/mounts.h"
-#include "io/conn/pair.h"
+#include "io/conn/pairlog.h"
 #include "io/conn/pairs.h"
 
 struct explained {

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 
 #include "io/admin/admin.h"
-#include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/loop/text.h"
 

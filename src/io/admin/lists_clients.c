@@ -8,7 +8,6 @@
 
 #include "io/admin/lists.h"
 #include "io/admin/who.h"
-#include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 
 enum { SAMPLE_US = 900000, PATHS_MOST = 200000 };

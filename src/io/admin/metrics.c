@@ -13,7 +13,6 @@
 #include "io/admin/prom.h"
 #include "io/config/mounts.h"
 #include "io/conn/listener.h"
-#include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/http/server.h"
 #include "io/instances/marker.h"

@@ -14,7 +14,6 @@
 #include "io/admin/admin.h"
 #include "io/admin/table.h"
 #include "io/config/config.h"
-#include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/instances/census.h"
 #include "io/instances/ensemble.h"

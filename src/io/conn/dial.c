@@ -14,6 +14,7 @@
 #include "io/config/config.h"
 #include "io/conn/call.h"
 #include "io/conn/pair.h"
+#include "io/conn/pairlog.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 #include "io/upstream/arrive.h"

@@ -6,7 +6,6 @@
 #include "io/conn/leave.h"
 
 #include "io/conn/dial.h"
-#include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/upstream/servers.h"
 

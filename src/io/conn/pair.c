@@ -1,13 +1,11 @@
 /*
- * A client connection. Happy path: bytes go to the core, updates come back and are carried out in the order
+ * What happens to a pair. Happy path: bytes go to the core, updates come back and are carried out in the order
  * write, close, open, read. Failure modes: a client that breaks is reported as ended once reading tells so;
  * four-letter words are answered in one write and the connection closed when it is out, or when the handshake
  * time is over.
  */
 #include "io/conn/pair.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,14 +13,12 @@
 #include "io/conn/call.h"
 #include "io/conn/dial.h"
 #include "io/conn/opening.h"
+#include "io/conn/pairlog.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
 #include "io/loop/move.h"
 #include "io/upstream/arrive.h"
 #include "io/upstream/choose.h"
-#include "io/upstream/learn.h"
-
-enum { DETAILS = 200 };
 
 static const uint8_t edges[] = {
     [PK_PAIR_NEW] = PK_TO(PK_PAIR_KNOWN) | PK_TO(PK_PAIR_LEAVING),
@@ -111,23 +107,10 @@ static void alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = pk_side_room(side, &pair->conns->loop);
 }
 
-/* What was wrong with the bytes below the protocol. */
-static void say_wrong(const struct pk_pair *pair, bool client, const char *why)
-{
-    char text[PK_ADDRESS_TEXT];
-    const struct pk_pairs *conns = pair->conns;
-    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    if (client)
-        pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, &who, "closed: %s", why);
-    else if (pair->server >= 0)
-        pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_UPSTREAM, &who, "server %s: TLS: %s",
-               pk_upstream_name(conns->upstream, pair->server), why);
-}
-
 static void end_of(struct pk_pair *pair, bool client, const char *why)
 {
     if (why != NULL)
-        say_wrong(pair, client, why);
+        pk_pairlog_wrong(pair, client, why);
     pk_side_ended(client ? &pair->client : &pair->uplink);
     if (client)
         pk_side_close(&pair->client, client_closed);
@@ -254,20 +237,6 @@ static bool remember(struct pk_pair *pair)
     return true;
 }
 
-static void no_memory(struct pk_pairs *conns, const union pk_address *peer)
-{
-    char text[PK_ADDRESS_TEXT];
-    struct pk_log_who who = {0, pk_address_text(&peer->any, text)};
-    pk_log_close(conns->loop.log, &who, PK_CLOSE_NO_MEMORY, "");
-}
-
-static void say_connected(const struct pk_pair *pair)
-{
-    char text[PK_ADDRESS_TEXT];
-    struct pk_log_who who = {0, pk_pair_name(pair, text)};
-    pk_log(pair->conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "connected");
-}
-
 /* The core's part of a new client. */
 static enum pk_err give(struct pk_pair *pair)
 {
@@ -281,13 +250,13 @@ static struct pk_pair *accepted(struct pk_pairs *conns, int fd, const union pk_a
 {
     struct pk_pair *pair = make(conns, peer);
     if (pair == NULL) {
-        no_memory(conns, peer);
+        pk_pairlog_no_memory(conns, peer);
         close(fd);
         return NULL;
     }
     pk_side_begin(&pair->client, &conns->loop.uv, pair, PK_SIDE_OPENING);
     if (uv_tcp_open(&pair->client.tcp, fd) != 0) {
-        no_memory(conns, peer);
+        pk_pairlog_no_memory(conns, peer);
         close(fd);
         abandon(pair);
         return NULL;
@@ -308,7 +277,7 @@ void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speak
     pair->link = pair->service = speaks == PK_SPEAKS_LINK;
     conns->nservice += pair->service;
     if (!remember(pair)) {
-        no_memory(conns, peer);
+        pk_pairlog_no_memory(conns, peer);
         abandon(pair);
         pk_loop_step(&conns->loop, id, PK_CLIENT_EOF, NULL, 0);
         return;
@@ -316,7 +285,7 @@ void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speak
     tell_address(pair);
     pk_side_opened(&pair->client);
     pk_side_listen(&pair->client, alloc, bytes);
-    say_connected(pair);
+    pk_pairlog_connected(pair);
 }
 
 void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const union pk_address *peer)
@@ -328,7 +297,7 @@ void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const uni
     pair->pacemaker = port.speaks == PK_SPEAKS_PACEMAKER;
     bool given = placed && begin_opening(pair, port.transport) && give(pair) == PK_OK;
     if (!given || !remember(pair)) {
-        no_memory(conns, peer);
+        pk_pairlog_no_memory(conns, peer);
         abandon(pair);
         if (given)
             pk_loop_step(&conns->loop, pair->id, PK_CLIENT_EOF, NULL, 0);
@@ -336,21 +305,18 @@ void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const uni
     }
     tell_address(pair);
     pk_side_listen(&pair->client, alloc, bytes);
-    say_connected(pair);
+    pk_pairlog_connected(pair);
 }
 
 void pk_pair_dismiss(struct pk_pair *pair)
 {
-    char text[PK_ADDRESS_TEXT];
     struct pk_pairs *conns = pair->conns;
-    struct pk_log_who who = {0, pk_pair_name(pair, text)};
     pk_place_leave(&conns->peers, &pair->place);
     if (pair->state == PK_PAIR_KNOWN) {
         pk_loop_step(&conns->loop, pair->id, PK_CLIENT_DISMISS, NULL, 0);
         return;
     }
-    conns->closes[PK_CLOSE_MADE_ROOM]++;
-    pk_log_close(conns->loop.log, &who, PK_CLOSE_MADE_ROOM, "");
+    pk_pairlog_end(pair, PK_CLOSE_MADE_ROOM);
     abandon(pair);
 }
 
@@ -369,12 +335,6 @@ struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id)
     pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL, "no service session: memory is short");
     pk_loop_step(&conns->loop, id, PK_UPLINK_FAILED, NULL, 0);
     return NULL;
-}
-
-const char *pk_pair_name(const struct pk_pair *pair, char text[PK_ADDRESS_TEXT])
-{
-    bool ours = pair->peer.any.sa_family == AF_UNSPEC;
-    return !ours ? pk_address_text(&pair->peer.any, text) : pair->link ? "link" : "service session";
 }
 
 /* ---- what the core wants ---- */
@@ -401,67 +361,14 @@ static void answer_word(struct pk_pair *pair, const char *word)
     pk_list_add_tail(&conns->answering, &pair->wait.list);
 }
 
-static bool by_ensemble(enum pk_close why)
-{
-    return why == PK_CLOSE_UPLINK_LOST || why == PK_CLOSE_UPLINK_SILENT ||
-           why == PK_CLOSE_UPLINK_CLOSED_AT_ONCE || why == PK_CLOSE_CONNECT_UNANSWERED ||
-           why == PK_CLOSE_NO_UPSTREAM || why == PK_CLOSE_HOLD_DEADLINE || why == PK_CLOSE_NOT_HELD_WRITE ||
-           (why >= PK_CLOSE_NOT_HELD_PART && why <= PK_CLOSE_NOT_HELD_UNKNOWN);
-}
-
-/* The server, and of a session how long it was here and what it asked. Returns out. */
-static const char *what_is_known(const struct pk_pair *pair, char out[DETAILS])
-{
-    struct core_conn_info info;
-    const struct pk_loop *loop = &pair->conns->loop;
-    int n = 0;
-    out[0] = '\0';
-    if (pair->server >= 0)
-        n = snprintf(out, DETAILS, "server %s", pk_upstream_name(pair->conns->upstream, pair->server));
-    if (pair->session != 0 && core_conn_info(loop->core, pair->id, &info))
-        snprintf(out + n, DETAILS - (size_t)n,
-                 "%safter %.1f s, %" PRIu64 " requests, %" PRIu64 " of them from memory", n > 0 ? ", " : "",
-                 (double)(loop->now_us - info.opened_us) / 1e6, info.received, info.local);
-    return out;
-}
-
-static void say_end(const struct pk_pair *pair, enum pk_close why)
-{
-    char text[PK_ADDRESS_TEXT], details[DETAILS];
-    struct pk_pairs *conns = pair->conns;
-    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    conns->closes[why] += !pair->service;
-    pk_log_close(conns->loop.log, &who, why, what_is_known(pair, details));
-    if (!pair->service && by_ensemble(why))
-        pk_outage_closed(conns->upstream);
-}
-
 static void end(struct pk_pair *pair, const struct pk_update *update)
 {
     pk_dial_close(pair);
     if (update->flags & PK_FOUR_LETTER)
         answer_word(pair, update->four_letter);
-    say_end(pair, update->why);
-    if (pair->server >= 0 && by_ensemble(update->why) && update->why != PK_CLOSE_NO_UPSTREAM &&
-        update->why != PK_CLOSE_UPLINK_CLOSED_AT_ONCE && update->why != PK_CLOSE_CONNECT_UNANSWERED)
-        pk_upstream_lost(pair->conns->upstream, pair->server);
+    pk_pairlog_end(pair, update->why);
     if (pair->state != PK_PAIR_ANSWERING)
         abandon(pair);
-}
-
-/* The core forgets the session when it closes the connection; the log wants it then. */
-static void learn_session(struct pk_pair *pair)
-{
-    struct core_conn_info info;
-    struct pk_pairs *conns = pair->conns;
-    char text[PK_ADDRESS_TEXT];
-    if (!core_conn_info(conns->loop.core, pair->id, &info) || info.session_id == 0)
-        return;
-    pair->session = info.session_id;
-    struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    pk_log(conns->loop.log, PK_LOG_DEBUG, PK_LOG_CLIENT, &who, "has a session at %s%s, timeout %d ms",
-           pair->server >= 0 ? "server " : "the primary",
-           pair->server >= 0 ? pk_upstream_name(conns->upstream, pair->server) : "", (int)info.timeout_ms);
 }
 
 static void write_both(struct pk_pair *pair, const struct pk_update *update)
@@ -545,7 +452,7 @@ void pk_pair_update(struct pk_pair *pair, const struct pk_update *update)
     unsigned flags = update->flags;
     struct pk_call *call = wanted_call(pair, update);
     if (pair->session == 0 && pair->uplink.state == PK_SIDE_OPEN)
-        learn_session(pair);
+        pk_pairlog_session(pair);
     if (flags & (PK_CLIENT_OUT | PK_UPLINK_OUT))
         write_both(pair, update);
     if (pair->pacemaker && (flags & PK_CLIENT_OUT)) /* it has said something that is answered */

@@ -4,18 +4,29 @@
  *   listener ──accept──► pair (client tcp + uplink tcp) ──events──► core
  *                          ▲                                        │
  *                          └────────────── pk_pump ◄───updates──────┘
+ *
+ * A pair is a client connection with its uplink: two sides that are opened and closed on their own, freed together. A
+ * service session is a pair whose client side is never there.
+ *
+ *   NEW ──► KNOWN ──► (ANSWERING) ──► LEAVING ──► freed when both sides are NONE
+ *     └───────memory is short─────────┘
  */
 #ifndef PK_IO_CONN_PAIRS_H
 #define PK_IO_CONN_PAIRS_H
 
 #include "base/list.h"
+#include "io/config/hostport.h"
 #include "io/conn/holds.h"
 #include "io/conn/linkout.h"
 #include "io/conn/members.h"
 #include "io/conn/peers.h"
 #include "io/conn/saslstep.h"
 #include "io/loop/loop.h"
+#include "io/loop/wait.h"
+#include "io/transport/side.h"
 
+struct pk_call;
+struct pk_opening;
 struct pk_pair;
 struct pk_upstream;
 
@@ -53,6 +64,47 @@ struct pk_pairs {
     struct pk_linkout linkout;
     uv_timer_t connect_timer;
     uv_idle_t more; /* runs while the core has work left over */
+};
+
+enum pk_pair_state {
+    PK_PAIR_NEW,
+    PK_PAIR_KNOWN,     /* to the core: id is alive */
+    PK_PAIR_ANSWERING, /* the core has let go of it; its four-letter word's answer is being written */
+    PK_PAIR_LEAVING,
+};
+
+struct pk_pair {
+    struct pk_pairs *conns;
+    struct pk_id id;
+    struct pk_side client, uplink;
+    struct pk_list all;    /* conns->pairs */
+    struct pk_waiter wait; /* in conns->connecting or .answering, or in one of the upstream's lists */
+    int64_t deadline_us;   /* of what it waits for */
+    int64_t begun_us;      /* when it took its place among those on their way to the server */
+    int64_t held_us; /* since when it has waited for a server that serves, or its own was lost; 0: never */
+    int64_t due_us;  /* with attach: when its client is closed, if no server takes the session up */
+    uint64_t tried;  /* bit i: server i has been tried for this client */
+    char *answer;    /* of a four-letter word */
+    struct pk_saslstep sasl;    /* where exchanges end here */
+    struct pk_call *call;       /* while the uplink to another member is being opened */
+    struct pk_opening *opening; /* until the PROXY header is whole, where one is expected */
+    int64_t session;            /* for the log, 0 before there is one */
+    union pk_address peer;
+    struct pk_place place; /* among those of its address */
+    int8_t server;         /* the uplink's, or the one it waits for; -1 none */
+    uint8_t state;         /* enum pk_pair_state */
+    uint8_t crowded;       /* how often a server that lives had no room for its connection */
+    float rate;            /* requests a second, between the two newest looks of an operator */
+    uint64_t sampled;      /* requests at the newest, */
+    int64_t sampled_us;    /* and when it was; 0 none */
+    bool service : 1;      /* no client's: a session of the core's own, or a link */
+    bool link : 1;         /* to or from another member */
+    bool pacemaker : 1;    /* the client speaks Pacemaker's protocol: there is no uplink */
+    bool arriving : 1;     /* it has a place among those on their way to the server */
+    bool leaving : 1;      /* an operator has told it to go */
+    bool attach : 1;       /* its session is held, and taken up elsewhere */
+    bool asks : 1;         /* it waits to hear whether its server is lost */
+    bool reopen : 1;       /* another server is to be tried when the uplink has closed */
 };
 
 /* Sets lists and handles up, in a loop that is there. */

@@ -6,6 +6,7 @@
 #include "io/conn/pump.h"
 
 #include "io/conn/pair.h"
+#include "io/conn/pairlog.h"
 #include "io/conn/pairs.h"
 
 static struct pk_pair *find(struct pk_pairs *conns, struct pk_id id)

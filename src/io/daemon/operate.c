@@ -9,7 +9,6 @@
 
 #include "io/admin/serve.h"
 #include "io/config/config.h"
-#include "io/conn/pair.h"
 #include "io/conn/pump.h"
 #include "io/daemon/daemon.h"
 #include "io/daemon/reload.h"
