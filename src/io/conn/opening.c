@@ -26,31 +26,31 @@ bool pk_opening_proxied(const struct pk_pairs *conns, const union pk_address *fr
     return config->nproxies > 0 && pk_networks_have(config->proxies, config->nproxies, from);
 }
 
-void pk_opening_tell_address(const struct pk_newcomer *who)
+void pk_opening_tell_address(const struct pk_pair *pair)
 {
-    const union pk_address *a = who->peer;
+    const union pk_address *a = &pair->peer;
     bool v6 = a->any.sa_family == AF_INET6;
     const void *bytes = v6 ? (const void *)&a->v6.sin6_addr : &a->v4.sin_addr;
-    core_client_address(who->conns->loop.core, who->id, bytes,
+    core_client_address(pair->conns->loop.core, pair->id, bytes,
                         v6 ? sizeof a->v6.sin6_addr : sizeof a->v4.sin_addr);
 }
 
-static bool secure(const struct pk_newcomer *who, enum pk_transport transport, uv_write_cb written)
+static bool secure(struct pk_pair *pair, enum pk_transport transport, uv_write_cb written)
 {
     if (transport == PK_TRANSPORT_TLS)
-        return pk_side_secure(who->side, who->conns->loop.config->tls, NULL, written);
-    pk_side_opened(who->side);
+        return pk_side_secure(&pair->client, pair->conns->loop.config->tls, NULL, written);
+    pk_side_opened(&pair->client);
     return true;
 }
 
-bool pk_opening_begin(const struct pk_newcomer *who, enum pk_transport transport, uv_write_cb written)
+bool pk_opening_begin(struct pk_pair *pair, enum pk_transport transport, uv_write_cb written)
 {
-    if (!pk_opening_proxied(who->conns, who->peer))
-        return secure(who, transport, written);
-    *who->opening = calloc(1, sizeof **who->opening);
-    if (*who->opening != NULL)
-        (*who->opening)->transport = transport;
-    return *who->opening != NULL;
+    if (!pk_opening_proxied(pair->conns, &pair->peer))
+        return secure(pair, transport, written);
+    pair->opening = calloc(1, sizeof *pair->opening);
+    if (pair->opening != NULL)
+        pair->opening->transport = transport;
+    return pair->opening != NULL;
 }
 
 static union pk_address address_of(const struct pk_proxy_header *h)
@@ -68,26 +68,25 @@ static union pk_address address_of(const struct pk_proxy_header *h)
 
 /* The client is who the header says: its place is among those of that address. Returns why it may not be, "" when that
  * has been said, or NULL. */
-static const char *become(const struct pk_newcomer *who, const struct pk_proxy_header *header)
+static const char *become(struct pk_pair *pair, const struct pk_proxy_header *header)
 {
-    struct pk_pairs *conns = who->conns;
+    struct pk_pairs *conns = pair->conns;
     if (header->family == PK_PROXY_LOCAL)
         return NULL;
-    *who->peer = address_of(header);
-    pk_place_leave(&conns->peers, who->place);
-    if (!conns->admits(conns->gate, who->peer))
+    pair->peer = address_of(header);
+    pk_place_leave(&conns->peers, &pair->place);
+    if (!conns->admits(conns->gate, &pair->peer))
         return "";
-    if (pk_place_take(&conns->peers, who->place, who->peer) != PK_OK)
+    if (pk_place_take(&conns->peers, &pair->place, &pair->peer) != PK_OK)
         return "memory is short";
-    pk_opening_tell_address(who);
+    pk_opening_tell_address(pair);
     return NULL;
 }
 
 /* Takes the header from the bytes. Returns why it ends the connection, or NULL. */
-static const char *take_header(const struct pk_newcomer *who, const uint8_t **p, size_t *n,
-                               uv_write_cb written)
+static const char *take_header(struct pk_pair *pair, const uint8_t **p, size_t *n, uv_write_cb written)
 {
-    struct pk_opening *opening = *who->opening;
+    struct pk_opening *opening = pair->opening;
     const char *why = NULL;
     switch (pk_proxy_take(&opening->header, p, n)) {
     case PK_PROXY_MORE:
@@ -99,39 +98,38 @@ static const char *take_header(const struct pk_newcomer *who, const uint8_t **p,
     case PK_PROXY_WHOLE:
         break;
     }
-    why = become(who, &opening->header);
-    if (why == NULL && !secure(who, opening->transport, written))
+    why = become(pair, &opening->header);
+    if (why == NULL && !secure(pair, opening->transport, written))
         why = "memory is short";
     free(opening);
-    *who->opening = NULL;
+    pair->opening = NULL;
     return why;
 }
 
 /* The handshake is done. */
-static struct pk_received opened(const struct pk_newcomer *who, struct pk_received r)
+static struct pk_received opened(struct pk_pair *pair, struct pk_received r)
 {
-    pk_side_opened(who->side);
-    char *subject = pk_tls_subject(who->side->tls);
+    pk_side_opened(&pair->client);
+    char *subject = pk_tls_subject(pair->client.tls);
     if (subject == NULL)
         return r;
-    if (core_identify(who->conns->loop.core, who->id, "x509", subject) != PK_OK)
+    if (core_identify(pair->conns->loop.core, pair->id, "x509", subject) != PK_OK)
         r = (struct pk_received){.bytes = r.bytes, .ended = true, .why = "memory is short"};
     free(subject);
     return r;
 }
 
-struct pk_received pk_opening_received(const struct pk_newcomer *who, ssize_t n, const char *p,
-                                       uv_write_cb written)
+struct pk_received pk_opening_received(struct pk_pair *pair, ssize_t n, const char *p, uv_write_cb written)
 {
     const uint8_t *at = (const uint8_t *)p;
     size_t left = n > 0 ? (size_t)n : 0;
-    if (n > 0 && *who->opening != NULL) {
-        const char *why = take_header(who, &at, &left, written);
+    if (n > 0 && pair->opening != NULL) {
+        const char *why = take_header(pair, &at, &left, written);
         if (why != NULL || left == 0)
             return (struct pk_received){
                 .bytes = at, .ended = why != NULL, .why = why != NULL && why[0] != '\0' ? why : NULL};
     }
-    struct pk_received r =
-        pk_side_received(who->side, &who->conns->loop, n < 0 ? n : (ssize_t)left, (const char *)at, written);
-    return r.opened ? opened(who, r) : r;
+    struct pk_received r = pk_side_received(&pair->client, &pair->conns->loop, n < 0 ? n : (ssize_t)left,
+                                            (const char *)at, written);
+    return r.opened ? opened(pair, r) : r;
 }

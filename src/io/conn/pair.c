@@ -122,35 +122,11 @@ static void end_of(struct pk_pair *pair, bool client, const char *why)
 
 static void written(uv_write_t *request, int status);
 
-static struct pk_newcomer newcomer(struct pk_pair *pair)
-{
-    return (struct pk_newcomer){pair->conns, pair->id,     &pair->client,
-                                &pair->peer, &pair->place, &pair->opening};
-}
-
-static bool begin_opening(struct pk_pair *pair, enum pk_transport transport)
-{
-    struct pk_newcomer who = newcomer(pair);
-    return pk_opening_begin(&who, transport, written);
-}
-
-static void tell_address(struct pk_pair *pair)
-{
-    struct pk_newcomer who = newcomer(pair);
-    pk_opening_tell_address(&who);
-}
-
-static struct pk_received receive(struct pk_pair *pair, ssize_t n, const char *p)
-{
-    struct pk_newcomer who = newcomer(pair);
-    return pk_opening_received(&who, n, p, written);
-}
-
 /* What of these bytes is the protocol's, where there may be something below it. */
 static struct pk_received unwrap(struct pk_pair *pair, bool client, ssize_t n, const char *p)
 {
     if (client)
-        return receive(pair, n, p);
+        return pk_opening_received(pair, n, p, written);
     if (pair->call != NULL)
         return pk_dial_answered(pair, n, p);
     struct pk_received r = pk_side_received(&pair->uplink, &pair->conns->loop, n, p, written);
@@ -282,7 +258,7 @@ void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speak
         pk_loop_step(&conns->loop, id, PK_CLIENT_EOF, NULL, 0);
         return;
     }
-    tell_address(pair);
+    pk_opening_tell_address(pair);
     pk_side_opened(&pair->client);
     pk_side_listen(&pair->client, alloc, bytes);
     pk_pairlog_connected(pair);
@@ -295,7 +271,7 @@ void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const uni
         return;
     bool placed = pk_place_take(&conns->peers, &pair->place, peer) == PK_OK;
     pair->pacemaker = port.speaks == PK_SPEAKS_PACEMAKER;
-    bool given = placed && begin_opening(pair, port.transport) && give(pair) == PK_OK;
+    bool given = placed && pk_opening_begin(pair, port.transport, written) && give(pair) == PK_OK;
     if (!given || !remember(pair)) {
         pk_pairlog_no_memory(conns, peer);
         abandon(pair);
@@ -303,7 +279,7 @@ void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const uni
             pk_loop_step(&conns->loop, pair->id, PK_CLIENT_EOF, NULL, 0);
         return;
     }
-    tell_address(pair);
+    pk_opening_tell_address(pair);
     pk_side_listen(&pair->client, alloc, bytes);
     pk_pairlog_connected(pair);
 }
