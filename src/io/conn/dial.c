@@ -69,7 +69,15 @@ void pk_dial_close(struct pk_pair *pair)
     pk_call_end(call, &pair->conns->members);
 }
 
-/* This server will not do: close what there is, then try the next. */
+/* This attempt is over: closes what there is, then looks again. */
+static void again(struct pk_pair *pair)
+{
+    pk_list_del(&pair->wait.list);
+    pair->reopen = true;
+    pk_side_close(&pair->uplink, uplink_closed);
+}
+
+/* This server will not do: the next one is tried. */
 static void next_server(struct pk_pair *pair, const char *why)
 {
     char text[PK_ADDRESS_TEXT];
@@ -77,9 +85,7 @@ static void next_server(struct pk_pair *pair, const char *why)
     pk_upstream_failed(pair->conns->upstream, pair->server, why);
     pk_log(pair->conns->loop.log, PK_LOG_DEBUG, PK_LOG_ATTEMPT, &who, "server %s: %s",
            pk_upstream_name(pair->conns->upstream, pair->server), why);
-    pk_list_del(&pair->wait.list);
-    pair->reopen = true;
-    pk_side_close(&pair->uplink, uplink_closed);
+    again(pair);
 }
 
 /* There was no connection in time. A server that answers others has a full queue, and may have room the next time. */
@@ -93,9 +99,7 @@ static void too_late(struct pk_pair *pair)
     pair->crowded++;
     pair->tried &= ~(UINT64_C(1) << pair->server);
     pk_server_narrow(&upstream->servers[pair->server]);
-    pk_list_del(&pair->wait.list);
-    pair->reopen = true;
-    pk_side_close(&pair->uplink, uplink_closed);
+    again(pair);
 }
 
 /* The server had accepted, and closed before we looked: an uplink that came and went. */
@@ -105,7 +109,6 @@ static void closed_at_once(struct pk_pair *pair)
     pk_dial_close(pair);
     pk_loop_step(&conns->loop, pair->id, PK_UPLINK_READY, NULL, (size_t)pair->server);
     pk_loop_step(&conns->loop, pair->id, PK_UPLINK_EOF, NULL, 0);
-    pk_pump(conns);
 }
 
 /* Nothing stands between the core and the server any more. */
@@ -140,6 +143,30 @@ void pk_dial_refused(struct pk_pair *pair, const char *why)
     next_server(pair, text);
 }
 
+/* The connect to a server has ended. */
+static void met_server(struct pk_pair *pair, int status)
+{
+    struct pk_tls_context *tls = pair->conns->loop.config->upstream_tls;
+    if (status == UV_EPIPE || status == UV_ECONNRESET)
+        closed_at_once(pair);
+    else if (status < 0)
+        next_server(pair, uv_strerror(status));
+    else if (!pk_pair_read_uplink(pair, tls))
+        next_server(pair, "memory is short");
+    else if (tls == NULL)
+        ready(pair);
+    else
+        wait_for_handshake(pair);
+}
+
+/* The same to a member. */
+static void met_member(struct pk_pair *pair, int status)
+{
+    pair->call->refused &= status == UV_ECONNREFUSED;
+    if (status < 0 || !pk_pair_read_uplink(pair, NULL))
+        again(pair);
+}
+
 static void connected(uv_connect_t *request, int status)
 {
     struct pk_pair *pair = request->handle->data;
@@ -148,22 +175,19 @@ static void connected(uv_connect_t *request, int status)
     if (pair->uplink.state != PK_SIDE_CONNECTING)
         return;
     pk_loop_clock(&conns->loop);
-    if (status == UV_EPIPE || status == UV_ECONNRESET) {
-        closed_at_once(pair);
-        return;
-    }
-    if (status < 0) {
-        next_server(pair, uv_strerror(status));
-        return;
-    }
-    struct pk_tls_context *tls = conns->loop.config->upstream_tls;
-    if (!pk_pair_read_uplink(pair, tls))
-        next_server(pair, "memory is short");
-    else if (tls == NULL)
-        ready(pair);
+    if (pair->call != NULL)
+        met_member(pair, status);
     else
-        wait_for_handshake(pair);
+        met_server(pair, status);
     pk_pump(conns);
+}
+
+/* Begins to connect there; an error of libuv when that cannot be. */
+static int start(struct pk_pair *pair, const struct sockaddr *address)
+{
+    pk_side_begin(&pair->uplink, &pair->conns->loop.uv, pair, PK_SIDE_CONNECTING);
+    uv_tcp_nodelay(&pair->uplink.tcp, 1);
+    return pk_side_connect(&pair->uplink, address, connected);
 }
 
 static void connect_timer(uv_timer_t *timer);
@@ -182,15 +206,12 @@ static void arm_timer(struct pk_pairs *conns)
 static void connect_to(struct pk_pair *pair)
 {
     struct pk_pairs *conns = pair->conns;
-    struct pk_side *side = &pair->uplink;
     if (!pk_upstream_arrive(conns->upstream, pair->server, &pair->wait, pair->attach ? pair->due_us : 0))
         return;
     pair->arriving = true;
     pair->begun_us = conns->loop.now_us;
     pair->tried |= UINT64_C(1) << pair->server;
-    pk_side_begin(side, &conns->loop.uv, pair, PK_SIDE_CONNECTING);
-    uv_tcp_nodelay(&side->tcp, 1);
-    int err = pk_side_connect(side, pk_upstream_address(conns->upstream, pair->server), connected);
+    int err = start(pair, pk_upstream_address(conns->upstream, pair->server));
     if (err != 0) {
         next_server(pair, uv_strerror(err));
         return;
@@ -220,27 +241,6 @@ static void say_untaken(struct pk_pair *pair, const char *why)
            pair->call->address, why);
 }
 
-static void next_address(struct pk_pair *pair)
-{
-    pk_list_del(&pair->wait.list);
-    pair->reopen = true;
-    pk_side_close(&pair->uplink, uplink_closed);
-}
-
-static void called(uv_connect_t *request, int status)
-{
-    struct pk_pair *pair = request->handle->data;
-    struct pk_pairs *conns = pair->conns;
-    pk_side_tried(&pair->uplink);
-    if (pair->uplink.state != PK_SIDE_CONNECTING)
-        return;
-    pk_loop_clock(&conns->loop);
-    pair->call->refused &= status == UV_ECONNREFUSED;
-    if (status < 0 || !pk_pair_read_uplink(pair, NULL))
-        next_address(pair);
-    pk_pump(conns);
-}
-
 static void call_member(struct pk_pair *pair)
 {
     union pk_address address;
@@ -252,12 +252,10 @@ static void call_member(struct pk_pair *pair)
         no_member(pair, pair->call->refused && pair->call->tried > 0);
     if (found != PK_MEMBER_FOUND)
         return;
-    pk_side_begin(&pair->uplink, &conns->loop.uv, pair, PK_SIDE_CONNECTING);
-    uv_tcp_nodelay(&pair->uplink.tcp, 1);
     pk_list_add_tail(&conns->calling, &pair->wait.list);
-    if (pk_side_connect(&pair->uplink, &address.any, called) != 0) {
+    if (start(pair, &address.any) != 0) {
         pair->call->refused = false;
-        next_address(pair);
+        again(pair);
     }
 }
 
