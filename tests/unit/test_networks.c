@@ -8,11 +8,11 @@ static bool in(const char *network, const char *address)
 {
     struct pk_network n;
     const char *why = "";
-    union pk_address a = {.any = {0}};
+    uint8_t bytes[16];
+    int family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
     assert_int_equal(pk_network_parse(&n, network, &why), PK_OK);
-    a.any.sa_family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
-    void *to = a.any.sa_family == AF_INET6 ? (void *)&a.v6.sin6_addr : &a.v4.sin_addr;
-    assert_int_equal(inet_pton(a.any.sa_family, address, to), 1);
+    assert_int_equal(inet_pton(family, address, bytes), 1);
+    union pk_address a = pk_address_make(family, bytes, 2181);
     return pk_networks_have(&n, 1, &a);
 }
 
@@ -49,11 +49,32 @@ static void what_is_none(void **state)
     }
 }
 
+static void an_address_has_its_bytes(void **state)
+{
+    static const uint8_t bytes[16] = {10, 1, 2, 3, [15] = 9}, other[16] = {10, 1, 2, 4};
+    char text[PK_ADDRESS_TEXT];
+    size_t len;
+    (void)state;
+    union pk_address four = pk_address_make(AF_INET, bytes, 2181),
+                     six = pk_address_make(AF_INET6, bytes, 2181);
+    assert_memory_equal(pk_address_bytes(&four, &len), bytes, 4);
+    assert_int_equal(len, 4);
+    assert_memory_equal(pk_address_bytes(&six, &len), bytes, 16);
+    assert_int_equal(len, 16);
+    assert_string_equal(pk_address_text(&four.any, text), "10.1.2.3:2181");
+    assert_string_equal(pk_address_text(&six.any, text), "[a01:203::9]:2181");
+    union pk_address port = pk_address_make(AF_INET, bytes, 1), host = pk_address_make(AF_INET, other, 2181);
+    assert_true(pk_address_same_host(&four, &port));
+    assert_false(pk_address_same_host(&four, &host));
+    assert_false(pk_address_same_host(&four, &six));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in),
         cmocka_unit_test(what_is_none),
+        cmocka_unit_test(an_address_has_its_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

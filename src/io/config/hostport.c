@@ -100,10 +100,29 @@ const char *pk_address_text(const struct sockaddr *address, char text[PK_ADDRESS
     return text;
 }
 
+union pk_address pk_address_make(int family, const uint8_t *bytes, uint16_t port)
+{
+    union pk_address a = {.any = {0}};
+    if (family == AF_INET) {
+        a.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+        memcpy(&a.v4.sin_addr, bytes, sizeof a.v4.sin_addr);
+    } else {
+        a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+        memcpy(&a.v6.sin6_addr, bytes, sizeof a.v6.sin6_addr);
+    }
+    return a;
+}
+
+const uint8_t *pk_address_bytes(const union pk_address *address, size_t *len)
+{
+    bool v6 = address->any.sa_family == AF_INET6;
+    *len = v6 ? sizeof address->v6.sin6_addr : sizeof address->v4.sin_addr;
+    return v6 ? (const uint8_t *)&address->v6.sin6_addr : (const uint8_t *)&address->v4.sin_addr;
+}
+
 bool pk_address_same_host(const union pk_address *a, const union pk_address *b)
 {
-    if (a->any.sa_family != b->any.sa_family)
-        return false;
-    return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
-                                       : IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
+    size_t len;
+    const uint8_t *bytes = pk_address_bytes(a, &len);
+    return a->any.sa_family == b->any.sa_family && memcmp(bytes, pk_address_bytes(b, &len), len) == 0;
 }

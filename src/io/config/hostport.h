@@ -33,8 +33,6 @@ union pk_address {
 enum pk_err pk_hostport_parse(struct pk_hostport *out, const char *text, size_t len, int default_port,
                               const char **why) PK_NODISCARD;
 
-/* Whether both are of one host, whatever the ports. */
-bool pk_address_same_host(const union pk_address *a, const union pk_address *b);
 struct addrinfo;
 /*
  * Asks the resolver for every address of a stream there; flags are getaddrinfo's. "" and "*" are every address of this
@@ -43,6 +41,12 @@ struct addrinfo;
  */
 int pk_hostport_lookup(const struct pk_hostport *where, int flags, struct addrinfo **found);
 
+/* An address of that family, AF_INET or AF_INET6, whose 4 or 16 bytes are there. */
+union pk_address pk_address_make(int family, const uint8_t *bytes, uint16_t port);
+/* The bytes of one, borrowed, and how many. */
+const uint8_t *pk_address_bytes(const union pk_address *address, size_t *len);
+/* Whether both are of one host, whatever the ports. */
+bool pk_address_same_host(const union pk_address *a, const union pk_address *b);
 /* Numeric address and port for people: 10.0.0.7:2181, [fe80::1]:2181. Returns text. */
 const char *pk_address_text(const struct sockaddr *address, char text[PK_ADDRESS_TEXT]);
 

@@ -15,16 +15,14 @@
 /* A client's address, as a PROXY header says it. */
 static void set_address(struct pk_member_claim *claim, const union pk_address *a)
 {
-    claim->family = PK_PROXY_LOCAL;
-    if (a->any.sa_family == AF_INET) {
-        claim->family = PK_PROXY_IPV4;
-        claim->port = ntohs(a->v4.sin_port);
-        memcpy(claim->address, &a->v4.sin_addr, sizeof a->v4.sin_addr);
-    } else if (a->any.sa_family == AF_INET6) {
-        claim->family = PK_PROXY_IPV6;
-        claim->port = ntohs(a->v6.sin6_port);
-        memcpy(claim->address, &a->v6.sin6_addr, sizeof a->v6.sin6_addr);
-    }
+    size_t len;
+    const uint8_t *bytes = pk_address_bytes(a, &len);
+    bool v4 = a->any.sa_family == AF_INET, v6 = a->any.sa_family == AF_INET6;
+    claim->family = v4 ? PK_PROXY_IPV4 : v6 ? PK_PROXY_IPV6 : PK_PROXY_LOCAL;
+    if (!v4 && !v6)
+        return;
+    memcpy(claim->address, bytes, len);
+    claim->port = ntohs(v4 ? a->v4.sin_port : a->v6.sin6_port);
 }
 
 struct pk_call *pk_call_new(const struct pk_update *update, const union pk_address *client, int64_t now_us)

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,15 +91,9 @@ static bool say(struct pk_guest *g, struct pk_bytes what)
 
 static union pk_address address_of(const struct pk_guest *g, const struct pk_member_claim *claim)
 {
-    union pk_address a = g->from;
-    if (claim->family == PK_PROXY_IPV4) {
-        a.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(claim->port)};
-        memcpy(&a.v4.sin_addr, claim->address, sizeof a.v4.sin_addr);
-    } else if (claim->family == PK_PROXY_IPV6) {
-        a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(claim->port)};
-        memcpy(&a.v6.sin6_addr, claim->address, sizeof a.v6.sin6_addr);
-    }
-    return a;
+    if (claim->family == PK_PROXY_LOCAL)
+        return g->from;
+    return pk_address_make(claim->family == PK_PROXY_IPV4 ? AF_INET : AF_INET6, claim->address, claim->port);
 }
 
 static void let_in(struct pk_guest *g, const struct pk_member_claim *claim)

@@ -7,7 +7,6 @@
 #include "io/conn/opening.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "io/config/config.h"
 #include "io/conn/pairs.h"
@@ -28,11 +27,9 @@ bool pk_opening_proxied(const struct pk_pairs *conns, const union pk_address *fr
 
 void pk_opening_tell_address(const struct pk_pair *pair)
 {
-    const union pk_address *a = &pair->peer;
-    bool v6 = a->any.sa_family == AF_INET6;
-    const void *bytes = v6 ? (const void *)&a->v6.sin6_addr : &a->v4.sin_addr;
-    core_client_address(pair->conns->loop.core, pair->id, bytes,
-                        v6 ? sizeof a->v6.sin6_addr : sizeof a->v4.sin_addr);
+    size_t len;
+    const uint8_t *bytes = pk_address_bytes(&pair->peer, &len);
+    core_client_address(pair->conns->loop.core, pair->id, bytes, len);
 }
 
 static bool secure(struct pk_pair *pair, enum pk_transport transport, uv_write_cb written)
@@ -53,19 +50,6 @@ bool pk_opening_begin(struct pk_pair *pair, enum pk_transport transport, uv_writ
     return pair->opening != NULL;
 }
 
-static union pk_address address_of(const struct pk_proxy_header *h)
-{
-    union pk_address a = {.any = {0}};
-    if (h->family == PK_PROXY_IPV4) {
-        a.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(h->port)};
-        memcpy(&a.v4.sin_addr, h->address, sizeof a.v4.sin_addr);
-    } else {
-        a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(h->port)};
-        memcpy(&a.v6.sin6_addr, h->address, sizeof a.v6.sin6_addr);
-    }
-    return a;
-}
-
 /* The client is who the header says: its place is among those of that address. Returns why it may not be, "" when that
  * has been said, or NULL. */
 static const char *become(struct pk_pair *pair, const struct pk_proxy_header *header)
@@ -73,7 +57,8 @@ static const char *become(struct pk_pair *pair, const struct pk_proxy_header *he
     struct pk_pairs *conns = pair->conns;
     if (header->family == PK_PROXY_LOCAL)
         return NULL;
-    pair->peer = address_of(header);
+    pair->peer =
+        pk_address_make(header->family == PK_PROXY_IPV4 ? AF_INET : AF_INET6, header->address, header->port);
     pk_place_leave(&conns->peers, &pair->place);
     if (!conns->admits(conns->gate, &pair->peer))
         return "";
