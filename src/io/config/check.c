@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "io/config/group.h"
+#include "io/config/mounts.h"
 
 /* Writing it comes at the stop: a mistake found then costs what is held. */
 static enum pk_err check_state_file(const struct pk_config *config, struct pk_config_error *error)
@@ -48,10 +49,7 @@ static bool held(const struct pk_config *config, const char *path)
 /* Pulses are the znodes of a mount. */
 static enum pk_err check_pacemaker(const struct pk_config *config, struct pk_config_error *error)
 {
-    for (size_t i = 0; i < config->nmounts; i++)
-        if (strcmp(config->mounts[i].path, config->pacemaker_mount) == 0)
-            return PK_OK;
-    return config->npacemaker_listens == 0
+    return config->npacemaker_listens == 0 || pk_config_find_mount(config, config->pacemaker_mount) >= 0
                ? PK_OK
                : pk_config_fail(
                      error, NULL, 0,

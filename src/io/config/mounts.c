@@ -240,6 +240,14 @@ const char *pk_config_show_mount(const struct pk_config *config, size_t i, char 
     return out;
 }
 
+int pk_config_find_mount(const struct pk_config *config, const char *path)
+{
+    for (size_t i = 0; i < config->nmounts; i++)
+        if (strcmp(config->mounts[i].path, path) == 0)
+            return (int)i;
+    return -1;
+}
+
 bool pk_config_holds(const struct pk_config *config)
 {
     for (size_t i = 0; i < config->nmounts; i++)

@@ -28,6 +28,8 @@ void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_
 struct core_mount pk_config_core_mount(const struct pk_config *config, size_t i);
 /* MODE, and what of the rest is not the default: write-behind,flush=60s. Returns out. */
 const char *pk_config_show_mount(const struct pk_config *config, size_t i, char out[PK_VALUE_TEXT]);
+/* The number of the mount of that path, -1 when there is none. */
+int pk_config_find_mount(const struct pk_config *config, const char *path);
 /* True when a mount's mode is not relay. */
 bool pk_config_holds(const struct pk_config *config);
 

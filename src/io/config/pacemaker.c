@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/config/mounts.h"
 #include "io/sasl/exchange.h"
 
 static enum pk_err take_user(struct pk_pacemaker_user *out, const char *user, const char *password,
@@ -94,10 +95,8 @@ static enum pk_err read_kerberos(struct pk_kerberos *k, const struct pk_config *
 
 static const struct pk_config_mount *mount_of(const struct pk_config *config)
 {
-    for (size_t i = 0; i < config->nmounts; i++)
-        if (strcmp(config->mounts[i].path, config->pacemaker_mount) == 0)
-            return &config->mounts[i];
-    return NULL;
+    int at = pk_config_find_mount(config, config->pacemaker_mount);
+    return at >= 0 ? &config->mounts[at] : NULL;
 }
 
 enum pk_err pk_pacemaker_login_read(struct pk_config *config, struct pk_config_error *error)

@@ -22,14 +22,6 @@
 #include "io/sasl/sasl.h"
 #include "io/upstream/upstream.h"
 
-static bool is_mount(const struct pk_config *c, const char *path)
-{
-    for (size_t i = 0; i < c->nmounts; i++)
-        if (strcmp(c->mounts[i].path, path) == 0)
-            return true;
-    return false;
-}
-
 /* Our place in the group; NULL without one. path: room for where it is. */
 static const struct core_group *make_group(const struct pk_daemon *daemon, struct core_group *group,
                                            char path[2 * PK_VALUE_TEXT])
@@ -65,7 +57,7 @@ static enum pk_err make_core(const struct pk_daemon *daemon, struct core **core)
         .hold = c->hold,
         .auths = auths,
         .nauths = pk_auth_view(&c->auth, auths),
-        .pacemaker = is_mount(c, c->pacemaker_mount) ? c->pacemaker_mount : NULL,
+        .pacemaker = pk_config_find_mount(c, c->pacemaker_mount) >= 0 ? c->pacemaker_mount : NULL,
         .login = c->pacemaker_login.method,
         .sasl_ended = c->sasl_mechanisms != 0,
         .group = make_group(daemon, &group, path),

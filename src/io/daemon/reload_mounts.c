@@ -15,14 +15,6 @@
 #include "io/daemon/handover.h"
 #include "io/daemon/reloading.h"
 
-static int find_mount(const struct pk_config *config, const char *path)
-{
-    for (size_t i = 0; i < config->nmounts; i++)
-        if (strcmp(config->mounts[i].path, path) == 0)
-            return (int)i;
-    return -1;
-}
-
 static void say_mount(struct reload *r, const char *path, const char *what, const char *before,
                       const char *after)
 {
@@ -179,7 +171,7 @@ static void remove_mount(struct reload *r, const char *path)
 static void settle(struct reload *r, const struct pk_config *was, const struct pk_mounts_before *before,
                    size_t is)
 {
-    int at = find_mount(was, r->new->mounts[is].path);
+    int at = pk_config_find_mount(was, r->new->mounts[is].path);
     struct pk_config *use = r->old;
     bool fine = at < 0 ? add_mount(r, is) : change_mount(r, &(struct pair){before, (size_t)at, is});
     if (fine)
@@ -198,7 +190,7 @@ void pk_reload_mounts(struct reload *r, const struct pk_mounts_before *before)
     *was = *r->old;
     r->old->nmounts = 0;
     for (size_t i = 0; i < was->nmounts; i++)
-        if (find_mount(r->new, was->mounts[i].path) < 0)
+        if (pk_config_find_mount(r->new, was->mounts[i].path) < 0)
             remove_mount(r, was->mounts[i].path);
     for (size_t i = 0; i < r->new->nmounts; i++)
         settle(r, was, before, i);
