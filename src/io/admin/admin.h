@@ -36,7 +36,7 @@ struct pk_admin {
     const struct pk_file_limits *limits;
     const struct pk_marker *marker;
     struct pk_census *census;
-    struct pk_http *http; /* NULL: it listens nowhere */
+    struct pk_http *http; /* NULL before it is opened */
     struct pk_admin_actions actions;
     void *owner; /* of these */
     struct pk_late late;

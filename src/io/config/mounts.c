@@ -186,17 +186,6 @@ enum pk_err pk_config_add_mount(struct pk_config *config, const char *text, stru
     return pk_config_mount_done(config, error);
 }
 
-void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_mount *from)
-{
-    const struct pk_key *key = NULL;
-    mount->mode = from->mode;
-    mount->readers = from->readers;
-    mount->writers = from->writers;
-    for (size_t i = 0; (key = pk_config_key(i)) != NULL; i++)
-        if (key->when == PK_WHEN_MOUNT)
-            memcpy((char *)mount + key->own, (const char *)from + key->own, sizeof(int64_t));
-}
-
 /* A mount's own value, or the one of the whole. */
 static int64_t own(int64_t mine, int64_t all)
 {

@@ -22,8 +22,6 @@ enum pk_err pk_config_mount_path(struct pk_config_mount *mount, const char *text
                                  struct pk_config_error *error) PK_NODISCARD;
 /* "relay", "pacemaker" or "write-behind". */
 const char *pk_config_mode_name(enum pk_mount_mode mode);
-/* Takes everything of another entry of the same path; the path stays untouched, threads may be reading it. */
-void pk_config_take_mount(struct pk_config_mount *mount, const struct pk_config_mount *from);
 /* The core's view of a mount, with the values that it takes from the whole. */
 struct core_mount pk_config_core_mount(const struct pk_config *config, size_t i);
 /* MODE, and what of the rest is not the default: write-behind,flush=60s. Returns out. */

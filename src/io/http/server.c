@@ -409,6 +409,12 @@ static bool is_named(const struct pk_door *door, const char *const *listen, size
     return false;
 }
 
+static void forget_fresh(struct pk_http *http)
+{
+    PK_LIST_EACH(node, tmp, &http->fresh)
+        close_door(door_at(node));
+}
+
 enum pk_err pk_http_prepare(struct pk_http *http, const char *const *listen, size_t n)
 {
     enum pk_err err = PK_OK;
@@ -416,14 +422,8 @@ enum pk_err pk_http_prepare(struct pk_http *http, const char *const *listen, siz
         if (!is_open(http, listen[i]))
             err = open_door(http, listen[i]);
     if (err != PK_OK)
-        pk_http_forget(http);
+        forget_fresh(http);
     return err;
-}
-
-void pk_http_forget(struct pk_http *http)
-{
-    PK_LIST_EACH(node, tmp, &http->fresh)
-        close_door(door_at(node));
 }
 
 void pk_http_change(struct pk_http *http, const char *const *listen, size_t n)
@@ -457,7 +457,7 @@ void pk_http_close(struct pk_http *http)
     if (http == NULL || http->closed)
         return;
     http->closed = true;
-    pk_http_forget(http);
+    forget_fresh(http);
     PK_LIST_EACH(node, tmp, &http->doors)
         close_door(door_at(node));
     if (http->handles) {

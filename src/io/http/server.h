@@ -37,12 +37,11 @@ enum pk_err pk_http_open(struct pk_http **out, struct pk_loop *loop,
                          const struct pk_http_config *config) PK_NODISCARD;
 /*
  * Opens a door for each of these (HOST:PORT or unix:/PATH) that is not open yet. PK_EINVAL and PK_ENOMEM, said in the
- * log: nothing is changed. pk_http_change or pk_http_forget is due after success, before the loop goes on.
+ * log: nothing is changed. pk_http_change is due after success, before the loop goes on.
  */
 enum pk_err pk_http_prepare(struct pk_http *http, const char *const *listen, size_t n) PK_NODISCARD;
 /* Accepts at these, and says where; other doors close, and who came through them has his answer yet. */
 void pk_http_change(struct pk_http *http, const char *const *listen, size_t n);
-void pk_http_forget(struct pk_http *http);
 /* Another token from the next request on. */
 void pk_http_set_token(struct pk_http *http, const char *token);
 struct pk_http_figures pk_http_figures(const struct pk_http *http);
