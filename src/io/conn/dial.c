@@ -23,13 +23,7 @@
 #include "io/upstream/urgent.h"
 #include "io/upstream/verdict.h"
 
-enum {
-    NAMES_WAIT_US = 5000000,
-    SERVED_WAIT_US = 1000000,
-    CALL_US = 1000000,
-    SAY_AGAIN_US = 60000000,
-    CROWDED_MAX = 5
-};
+enum { NAMES_WAIT_US = 5000000, SERVED_WAIT_US = 1000000, CALL_US = 1000000, CROWDED_MAX = 5 };
 
 /* Whoever comes next may come, because the server has answered or because it will not. */
 static void arrived(struct pk_pair *pair, bool answered)
@@ -235,8 +229,7 @@ static void say_untaken(struct pk_pair *pair, const char *why)
     char text[PK_ADDRESS_TEXT];
     struct pk_pairs *conns = pair->conns;
     struct pk_log_who who = {pair->session, pk_pair_name(pair, text)};
-    bool due = conns->call_said_us == 0 || conns->loop.now_us - conns->call_said_us >= SAY_AGAIN_US;
-    conns->call_said_us = due ? conns->loop.now_us : conns->call_said_us;
+    bool due = pk_loop_say_again(&conns->loop, &conns->call_said_us);
     pk_log(conns->loop.log, due ? PK_LOG_WARN : PK_LOG_DEBUG, PK_LOG_MEMBER, &who, "member %.100s: %s",
            pair->call->address, why);
 }

@@ -21,7 +21,7 @@
 #include "io/conn/pump.h"
 #include "proto/member.h"
 
-enum { PATIENCE_US = 1000000, SAY_AGAIN_US = 60 * 1000000 };
+enum { PATIENCE_US = 1000000 };
 
 struct pk_guest {
     uv_poll_t poll;
@@ -52,20 +52,15 @@ static void end(struct pk_guest *g)
 /* Whether the log is to hear of somebody from there: once a minute. */
 static bool may_say(struct pk_guests *guests, const union pk_address *from)
 {
-    int64_t now_us = guests->conns->loop.now_us;
-    size_t oldest = 0;
-    for (size_t i = 0; i < PK_GUESTS_SAID; i++) {
-        if (guests->said[i].at_us != 0 && pk_address_same_host(&guests->said[i].from, from)) {
-            if (now_us - guests->said[i].at_us < SAY_AGAIN_US)
-                return false;
-            oldest = i;
-            break;
-        }
-        if (guests->said[i].at_us < guests->said[oldest].at_us)
-            oldest = i;
+    const struct pk_loop *loop = &guests->conns->loop;
+    struct pk_guests_said *oldest = guests->said;
+    for (struct pk_guests_said *s = guests->said; s < guests->said + PK_GUESTS_SAID; s++) {
+        if (s->at_us != 0 && pk_address_same_host(&s->from, from))
+            return pk_loop_say_again(loop, &s->at_us);
+        if (s->at_us < oldest->at_us)
+            oldest = s;
     }
-    guests->said[oldest].from = *from;
-    guests->said[oldest].at_us = now_us;
+    *oldest = (struct pk_guests_said){*from, loop->now_us};
     return true;
 }
 

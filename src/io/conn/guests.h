@@ -23,7 +23,7 @@ struct pk_guests {
     size_t n;                  /* of them */
     int64_t wrong;             /* that had not the secret, so far */
     int64_t other;             /* that spoke otherwise, were too slow, or made room */
-    struct {                   /* of whom the log has heard */
+    struct pk_guests_said {    /* of whom the log has heard, and when */
         union pk_address from;
         int64_t at_us;
     } said[PK_GUESTS_SAID];

@@ -23,7 +23,7 @@
 #include "io/loop/inherit.h"
 #include "io/loop/listen.h"
 
-enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64, SAY_AGAIN_US = 60 * 1000000 };
+enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
 
 struct pk_listener {
     struct pk_list list;
@@ -204,11 +204,8 @@ static void pause_accept(struct pk_listeners *listeners, const char *why)
         uv_poll_stop(&at(node)->poll);
     pk_list_del(&listeners->paused.list);
     pk_list_add_tail(&conns->room, &listeners->paused.list);
-    if (make_room(listeners, NULL))
+    if (make_room(listeners, NULL) || !pk_loop_say_again(&conns->loop, &listeners->pause_said_us))
         return;
-    if (listeners->pause_said_us != 0 && conns->loop.now_us - listeners->pause_said_us < SAY_AGAIN_US)
-        return;
-    listeners->pause_said_us = conns->loop.now_us;
     pk_log(conns->loop.log, PK_LOG_WARN, PK_LOG_ACCEPT, NULL,
            "accepting pauses with %zu clients until one leaves: %s (raise the limit of file descriptors)",
            pk_pairs_clients(conns), why);

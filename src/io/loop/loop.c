@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { SAY_AGAIN_US = 60 * 1000000 };
+
 enum pk_err pk_loop_init(struct pk_loop *loop)
 {
     loop->buffer = malloc(PK_READ_BUFFER);
@@ -39,6 +41,14 @@ void pk_loop_clock(struct pk_loop *loop)
     clock_gettime(CLOCK_REALTIME_COARSE, &wall);
     loop->wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
     loop->now_us = pk_loop_now();
+}
+
+bool pk_loop_say_again(const struct pk_loop *loop, int64_t *said_us)
+{
+    if (*said_us != 0 && loop->now_us - *said_us < SAY_AGAIN_US)
+        return false;
+    *said_us = loop->now_us;
+    return true;
 }
 
 /* libuv takes its time once for each round. A round that was too long for one more step is seen to be over. */

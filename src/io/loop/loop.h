@@ -46,6 +46,11 @@ void pk_loop_free(struct pk_loop *loop);
 int64_t pk_loop_now(void);
 /* Takes the time for events that follow. */
 void pk_loop_clock(struct pk_loop *loop);
+/*
+ * Whether the log is to hear something again of which it last heard at *said_us (0: never): once a minute. If so,
+ * *said_us is now.
+ */
+bool pk_loop_say_again(const struct pk_loop *loop, int64_t *said_us);
 /* Whether this round of the loop has time for another step of a handshake. */
 bool pk_loop_may_shake(struct pk_loop *loop);
 /* A step of a handshake took so long. */
