@@ -87,12 +87,16 @@ bool pk_line_read(struct pk_line *line, int argc, char **argv, unsigned takes, c
     return true;
 }
 
+int pk_line_show(int status, struct pk_text *answer)
+{
+    if (status != 0 && answer->p != NULL)
+        fputs(answer->p, status == 200 ? stdout : stderr);
+    free(answer->p);
+    return status == 200 ? 0 : 1;
+}
+
 int pk_line_ask(const struct pk_line *line, const char *method, const char *path)
 {
     struct pk_text answer = {0};
-    int status = pk_talk(&line->talk, method, path, &answer);
-    if (status != 0 && answer.p != NULL)
-        fputs(answer.p, status == 200 ? stdout : stderr);
-    free(answer.p);
-    return status == 200 ? 0 : 1;
+    return pk_line_show(pk_talk(&line->talk, method, path, &answer), &answer);
 }

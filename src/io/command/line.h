@@ -27,7 +27,9 @@ enum pk_line_takes {
 
 /* Reads a command line; usage is what -h says. False: it ends with line->status, and everything is said. */
 bool pk_line_read(struct pk_line *line, int argc, char **argv, unsigned takes, const char *usage);
-/* Asks and prints the answer: on stdout, with an error's status on stderr. Returns the exit status. */
+/* Prints what pk_talk has returned, and frees it: on stdout, with an error's status on stderr. The exit status. */
+int pk_line_show(int status, struct pk_text *answer);
+/* Asks, and does that with the answer. */
 int pk_line_ask(const struct pk_line *line, const char *method, const char *path);
 
 #endif

@@ -2,7 +2,6 @@
  * migration. Happy path: the daemon has the ensemble asked, and says when it is asked again who is here and who is not.
  * Failure modes: it cannot say, or has not after a minute: printed, with status 1.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,8 +29,5 @@ int pk_command_migration(int argc, char **argv)
         status = pk_talk(&line.talk, "GET", line.json ? "/api/v1/migration" : "/api/v1/migration?format=text",
                          &answer);
     }
-    if (status != 0 && answer.p != NULL)
-        fputs(answer.p, status == 200 ? stdout : stderr);
-    free(answer.p);
-    return status == 200 ? 0 : 1;
+    return pk_line_show(status, &answer);
 }
