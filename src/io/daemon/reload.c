@@ -6,6 +6,7 @@
 #include "io/daemon/reload.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #include "io/http/server.h"
 #include "io/state/persist.h"
 #include "io/upstream/names.h"
+
+enum { DONE_TEXT = 1024 };
 
 void pk_reload_say(struct reload *r, const char *what, const char *before, const char *after, bool restart)
 {
@@ -36,9 +39,14 @@ void pk_reload_keep(struct reload *r, const char *what, const char *why)
     r->kept++;
 }
 
-void pk_reload_done(struct reload *r, const char *what, const char *how)
+void pk_reload_done(struct reload *r, const char *what, const char *how, ...)
 {
-    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: %s: %s", what, how);
+    char text[DONE_TEXT];
+    va_list args;
+    va_start(args, how);
+    vsnprintf(text, sizeof text, how, args);
+    va_end(args);
+    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: %s: %s", what, text);
     r->changed++;
 }
 
@@ -70,10 +78,8 @@ static void credentials(struct reload *r)
         pk_reload_keep(r, "the credentials of auth-file", "memory is short; the old ones stay");
         return;
     }
-    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
-           "reload: auth-file: %zu credentials instead of %zu", r->new->auth.n, r->old->auth.n);
+    pk_reload_done(r, "auth-file", "%zu credentials instead of %zu", r->new->auth.n, r->old->auth.n);
     r->old->auth = r->new->auth;
-    r->changed++;
 }
 
 /* Exchanges look users up in the configuration in use; those that were replaced go with the other one. */
@@ -82,11 +88,9 @@ static void users(struct reload *r)
     struct pk_users before = r->old->sasl.users;
     if (pk_users_same(&before, &r->new->sasl.users) || r->old->sasl_mechanisms != r->new->sasl_mechanisms)
         return;
-    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: sasl.jaas: %zu users instead of %zu",
-           r->new->sasl.users.n, before.n);
+    pk_reload_done(r, "sasl.jaas", "%zu users instead of %zu", r->new->sasl.users.n, before.n);
     r->old->sasl.users = r->new->sasl.users;
     r->new->sasl.users = before;
-    r->changed++;
 }
 
 /* What Pacemaker's clients log in with. The library has been made ready for a method and a keytab. */
@@ -122,11 +126,8 @@ static void say_servers(struct reload *r, const struct pk_config *of, const stru
                         const char *what)
 {
     for (size_t i = 0; i < of->nservers; i++)
-        if (!pk_config_has_server(other, &of->servers[i])) {
-            pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "reload: upstream: %s:%u %s",
-                   of->servers[i].host, of->servers[i].port, what);
-            r->changed++;
-        }
+        if (!pk_config_has_server(other, &of->servers[i]))
+            pk_reload_done(r, "upstream", "%s:%u %s", of->servers[i].host, of->servers[i].port, what);
 }
 
 static void servers(struct reload *r)
@@ -158,11 +159,9 @@ static void proxies(struct reload *r)
     size_t len = sizeof r->old->proxies;
     if (r->old->nproxies == r->new->nproxies && memcmp(r->old->proxies, r->new->proxies, len) == 0)
         return;
-    pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
-           "reload: proxy-protocol: %zu networks instead of %zu", r->new->nproxies, r->old->nproxies);
+    pk_reload_done(r, "proxy-protocol", "%zu networks instead of %zu", r->new->nproxies, r->old->nproxies);
     memcpy(r->old->proxies, r->new->proxies, len);
     r->old->nproxies = r->new->nproxies;
-    r->changed++;
 }
 
 static void apply(struct reload *r)

@@ -138,7 +138,7 @@ static const char *why_not(enum pk_err err, const struct reload *r)
 static bool add_mount(struct reload *r, size_t i)
 {
     struct pk_policy_view view;
-    char name[PK_MOUNT_PATH + 16], text[PK_VALUE_TEXT], how[PK_VALUE_TEXT + 80];
+    char name[PK_MOUNT_PATH + 16], text[PK_VALUE_TEXT];
     size_t number;
     struct core *core = r->daemon->conns.loop.core;
     struct core_mount config = pk_config_core_mount(r->new, i);
@@ -149,9 +149,9 @@ static bool add_mount(struct reload *r, size_t i)
         pk_reload_keep(r, name_of(name, config.path), why_not(err, r));
         return false;
     }
-    snprintf(how, sizeof how, "it is new, %s; it begins when what is under way is answered",
-             pk_config_show_mount(r->new, i, text));
-    pk_reload_done(r, name_of(name, config.path), how);
+    pk_reload_done(r, name_of(name, config.path),
+                   "it is new, %s; it begins when what is under way is answered",
+                   pk_config_show_mount(r->new, i, text));
     pk_handover_new(r->daemon, number);
     return true;
 }

@@ -4,7 +4,6 @@
  * Happy path: what is new is opened before anything is changed, then accepts; what is named no longer closes, and who
  * came there stays. Failure modes: an address in use, or one that this machine has not: said, and the reload is none.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "io/daemon/daemon.h"
@@ -88,13 +87,9 @@ static bool has(const struct pk_hostport *list, size_t n, const struct pk_hostpo
 static void say_missing(struct reload *r, const char *key, const struct pk_hostport *of, size_t n,
                         const struct pk_hostport *other, size_t nother, const char *what)
 {
-    char text[PK_HOST_MAX + 64];
-    for (size_t i = 0; i < n; i++) {
-        if (has(other, nother, &of[i]))
-            continue;
-        snprintf(text, sizeof text, "%s:%u %s", of[i].host[0] != '\0' ? of[i].host : "*", of[i].port, what);
-        pk_reload_done(r, key, text);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!has(other, nother, &of[i]))
+            pk_reload_done(r, key, "%s:%u %s", of[i].host[0] != '\0' ? of[i].host : "*", of[i].port, what);
 }
 
 static void take_list(struct reload *r, const struct addresses *list)
@@ -109,15 +104,12 @@ static void take_list(struct reload *r, const struct addresses *list)
 static void say_doors(struct reload *r, const char *const *of, size_t n, const char *const *other,
                       size_t nother, const char *what)
 {
-    char text[PK_ADMIN_LISTEN + 64];
     for (size_t i = 0; i < n; i++) {
         size_t at = 0;
         while (at < nother && strcmp(of[i], other[at]) != 0)
             at++;
-        if (at < nother)
-            continue;
-        snprintf(text, sizeof text, "%s %s", of[i], what);
-        pk_reload_done(r, "admin.listen", text);
+        if (at == nother)
+            pk_reload_done(r, "admin.listen", "%s %s", of[i], what);
     }
 }
 

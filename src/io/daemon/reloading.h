@@ -18,7 +18,8 @@ struct reload {
 /* A line of the log and of the answer: a value was changed, or takes a restart and stays. */
 void pk_reload_say(struct reload *r, const char *what, const char *before, const char *after, bool restart);
 /* The same for what is not one of two texts: how it was changed; why it stays. */
-void pk_reload_done(struct reload *r, const char *what, const char *how);
+void pk_reload_done(struct reload *r, const char *what, const char *how, ...)
+    __attribute__((format(printf, 3, 4)));
 void pk_reload_keep(struct reload *r, const char *what, const char *why);
 bool pk_reload_same_addresses(const struct pk_hostport *a, size_t na, const struct pk_hostport *b, size_t nb);
 
