@@ -66,18 +66,18 @@ void pk_reload_mounts_before(const struct reload *r, struct pk_mounts_before *be
     }
 }
 
-/* A mount that was there: was, its number in before; is, in the new configuration. */
+/* A mount that was there; is: its number in the new configuration. */
 struct pair {
-    const struct pk_mounts_before *before;
-    size_t was, is;
+    const struct pk_mount_before *before;
+    size_t is;
 };
 
 static bool policy_differs(const struct reload *r, const struct pair *p)
 {
     const struct pk_config_mount *m = &r->new->mounts[p->is];
-    return !pk_whos_same(&p->before->v[p->was].readers, &m->readers) ||
-           !pk_whos_same(&p->before->v[p->was].writers, &m->writers) ||
-           p->before->v[p->was].exists_for != exists_for(r->new, p->is) ||
+    return !pk_whos_same(&p->before->readers, &m->readers) ||
+           !pk_whos_same(&p->before->writers, &m->writers) ||
+           p->before->exists_for != exists_for(r->new, p->is) ||
            (r->own_changed && (m->readers.n > 0 || m->writers.n > 0));
 }
 
@@ -96,11 +96,10 @@ static const char *name_of(char name[PK_MOUNT_PATH + 16], const char *path)
 static void say_all_differences(struct reload *r, const struct pair *p, const struct core_mount *after)
 {
     const struct pk_config_mount *m = &r->new->mounts[p->is];
-    say_differences(r, &p->before->v[p->was].core, after);
-    say_whos(r, m->path, "readers", &p->before->v[p->was].readers, &m->readers);
-    say_whos(r, m->path, "writers", &p->before->v[p->was].writers, &m->writers);
-    say_number(r, m->path, "exists-for", PK_TYPE_EXISTS, p->before->v[p->was].exists_for,
-               exists_for(r->new, p->is));
+    say_differences(r, &p->before->core, after);
+    say_whos(r, m->path, "readers", &p->before->readers, &m->readers);
+    say_whos(r, m->path, "writers", &p->before->writers, &m->writers);
+    say_number(r, m->path, "exists-for", PK_TYPE_EXISTS, p->before->exists_for, exists_for(r->new, p->is));
 }
 
 /* False: it stays as it was. */
@@ -111,7 +110,7 @@ static bool change_mount(struct reload *r, const struct pair *p)
     size_t number;
     struct core *core = r->daemon->conns.loop.core;
     struct core_mount after = pk_config_core_mount(r->new, p->is);
-    if (!differs(&p->before->v[p->was].core, &after) && !policy_differs(r, p))
+    if (!differs(&p->before->core, &after) && !policy_differs(r, p))
         return true;
     after.policy = pk_policy_view(r->new, p->is, &view);
     if (!core_mount_find(core, after.path, &number) || core_mount_set(core, number, &after) != PK_OK) {
@@ -119,7 +118,7 @@ static bool change_mount(struct reload *r, const struct pair *p)
         return false;
     }
     say_all_differences(r, p, &after);
-    if (p->before->v[p->was].core.mode != after.mode)
+    if (p->before->core.mode != after.mode)
         pk_handover_begin(r->daemon, number);
     return true;
 }
@@ -173,7 +172,7 @@ static void settle(struct reload *r, const struct pk_config *was, const struct p
 {
     int at = pk_config_find_mount(was, r->new->mounts[is].path);
     struct pk_config *use = r->old;
-    bool fine = at < 0 ? add_mount(r, is) : change_mount(r, &(struct pair){before, (size_t)at, is});
+    bool fine = at < 0 ? add_mount(r, is) : change_mount(r, &(struct pair){&before->v[at], is});
     if (fine)
         use->mounts[use->nmounts++] = r->new->mounts[is];
     else if (at >= 0)

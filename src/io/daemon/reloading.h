@@ -29,13 +29,14 @@ enum pk_err pk_reload_places_prepare(struct reload *r) PK_NODISCARD;
 /* Accepts there, and nowhere else. */
 void pk_reload_places(struct reload *r);
 
-/* The mounts as they were, before any value is changed. */
+/* A mount as it was, before any value is changed; all of them. */
+struct pk_mount_before {
+    struct core_mount core;
+    struct pk_whos readers, writers;
+    int64_t exists_for;
+};
 struct pk_mounts_before {
-    struct {
-        struct core_mount core;
-        struct pk_whos readers, writers;
-        int64_t exists_for;
-    } v[PK_MAX_MOUNTS];
+    struct pk_mount_before v[PK_MAX_MOUNTS];
 };
 void pk_reload_mounts_before(const struct reload *r, struct pk_mounts_before *before);
 /* Mounts are changed, added and taken away. */
