@@ -326,34 +326,17 @@ static void group_refused(struct pk_admin *admin, struct pk_prom *p)
         pk_prom_real(p, NULL, 0, seconds_since(admin, info.refused_us));
 }
 
-#define EACH_MEMBER(admin, i, m) for (size_t i = 0; core_group_member(core_of(admin), i, &(m)); i++)
-
-static void group_lag(struct pk_admin *admin, struct pk_prom *p)
-{
-    struct core_member_info m;
-    EACH_MEMBER(admin, i, m)
-    {
-        pk_prom_number(p, PK_PROM_LABELS(L("member", m.address)), (int64_t)m.lag_bytes);
+#define MEMBER_GAUGE(function, show, value)                                                                  \
+    static void function(struct pk_admin *admin, struct pk_prom *p)                                          \
+    {                                                                                                        \
+        struct core_member_info m;                                                                           \
+        for (size_t i = 0; core_group_member(core_of(admin), i, &m); i++)                                    \
+            show(p, PK_PROM_LABELS(L("member", m.address)), value);                                          \
     }
-}
 
-static void group_lag_records(struct pk_admin *admin, struct pk_prom *p)
-{
-    struct core_member_info m;
-    EACH_MEMBER(admin, i, m)
-    {
-        pk_prom_number(p, PK_PROM_LABELS(L("member", m.address)), (int64_t)m.lag_records);
-    }
-}
-
-static void group_lag_seconds(struct pk_admin *admin, struct pk_prom *p)
-{
-    struct core_member_info m;
-    EACH_MEMBER(admin, i, m)
-    {
-        pk_prom_real(p, PK_PROM_LABELS(L("member", m.address)), seconds_since(admin, m.lag_us));
-    }
-}
+MEMBER_GAUGE(group_lag, pk_prom_number, (int64_t)m.lag_bytes)
+MEMBER_GAUGE(group_lag_records, pk_prom_number, (int64_t)m.lag_records)
+MEMBER_GAUGE(group_lag_seconds, pk_prom_real, seconds_since(admin, m.lag_us))
 
 static void group_copy_wait(struct pk_admin *admin, struct pk_prom *p)
 {
