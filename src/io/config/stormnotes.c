@@ -9,11 +9,11 @@
 #include "io/config/config.h"
 #include "io/config/yamldoc.h"
 
+/* Pacemaker's clients are served because of that key, and nothing else has been read yet. */
 static void state_store(struct pk_yaml *yaml, struct pk_config *config)
 {
     const yaml_node_t *node = pk_yaml_find(yaml, "storm.cluster.state.store", NULL);
-    const char *store = pk_yaml_text(node);
-    if (store == NULL || (strstr(store, "PaceMaker") == NULL && strstr(store, "pacemaker") == NULL))
+    if (config->npacemaker_listens == 0)
         return;
     pk_config_note(config, false, yaml->file, pk_yaml_line(node),
                    "storm.cluster.state.store is Pacemaker's: its clients are served on port %u, and "
