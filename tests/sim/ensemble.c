@@ -22,12 +22,6 @@ static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
         l->peer.emit(l->peer.ctx, ensemble_link_number(s, link), p, len);
 }
 
-static void on_hangup(void *ctx, int link)
-{
-    (void)ctx;
-    (void)link;
-}
-
 void ensemble_init(struct ensemble *e, int n, bool tell_zxid)
 {
     memset(e, 0, offsetof(struct ensemble, servers));
@@ -43,7 +37,6 @@ void ensemble_init(struct ensemble *e, int n, bool tell_zxid)
         s->state = ENSEMBLE_SERVING;
         zk_init(&s->zk);
         s->zk.emit = on_emit;
-        s->zk.hangup = on_hangup;
         s->zk.ctx = s;
         s->zk.events_tell = tell_zxid;
         s->zk.tree.zxid = (int64_t)1 << 32;
@@ -152,26 +145,22 @@ static bool take_connect(struct ensemble_server *s, int link, const uint8_t *p, 
 {
     struct ensemble *e = s->ensemble;
     struct zk_in in = {p, p + len, false};
-    char passwd[64];
-    zk_in_int(&in);
-    int64_t seen = zk_in_long(&in);
-    int timeout = (int)zk_in_int(&in);
-    int64_t id = zk_in_long(&in);
-    zk_in_str(&in, passwd, sizeof passwd);
-    if (in.bad || s->state != ENSEMBLE_SERVING || (seen > s->zk.tree.zxid && !e->takes_old)) {
+    struct zk_connect c;
+    if (!zk_in_connect(&in, &c) || s->state != ENSEMBLE_SERVING ||
+        (c.seen > s->zk.tree.zxid && !e->takes_old)) {
         ensemble_drop(s, link);
         return true;
     }
-    if (id == 0 ? !ensemble_commits(e) : !ensemble_follows(s))
+    if (c.session == 0 ? !ensemble_commits(e) : !ensemble_follows(s))
         return false;
-    timeout = timeout < 4000 ? 4000 : timeout > 40000 ? 40000 : timeout;
-    struct ensemble_session *session = ensemble_session(e, id);
-    if (id == 0) {
-        open_session(s, link, timeout);
-    } else if (session != NULL && strcmp(passwd, "pppppppppppppppp") == 0) {
-        take_up(s, link, session, timeout, in.p < in.end);
+    int timeout_ms = zk_granted(c.timeout_ms, ZK_LEAST_MS);
+    struct ensemble_session *session = ensemble_session(e, c.session);
+    if (c.session == 0) {
+        open_session(s, link, timeout_ms);
+    } else if (session != NULL && c.passwd_len == 16 && memcmp(c.passwd, "pppppppppppppppp", 16) == 0) {
+        take_up(s, link, session, timeout_ms, c.read_only_byte);
     } else {
-        zk_welcome(&s->zk, link, 0, 0, in.p < in.end);
+        zk_welcome(&s->zk, link, 0, 0, c.read_only_byte);
         ensemble_drop(s, link);
     }
     return true;

@@ -217,6 +217,13 @@ void tree_end(struct tree *t, const char *path)
     t->n--;
 }
 
+void tree_end_session(struct tree *t, int64_t session)
+{
+    for (int i = t->n - 1; i >= 0; i--)
+        if (t->nodes[i].owner == session)
+            tree_end(t, t->nodes[i].path);
+}
+
 int tree_delete(struct tree *t, const char *path, int version)
 {
     char above[256];

@@ -68,6 +68,8 @@ int tree_create(struct tree *t, const char *path, const struct tree_new *what, c
 int tree_delete(struct tree *t, const char *path, int version);
 /* Deletes an ephemeral whose session ended: nobody is asked. */
 void tree_end(struct tree *t, const char *path);
+/* All of a session's, the newest first. */
+void tree_end_session(struct tree *t, int64_t session);
 int tree_set(struct tree *t, const char *path, const uint8_t *data, int len, int version);
 int tree_set_acl(struct tree *t, const char *path, const uint8_t *acl, int acl_len, int version);
 int tree_check(const struct tree *t, const char *path, int version);

@@ -162,9 +162,7 @@ void zk_end_session(struct zk *zk, int64_t id)
 {
     zk->actor = -1;
     zk->tree.who = NULL;
-    for (int i = zk->tree.n - 1; i >= 0; i--)
-        if (zk->tree.nodes[i].owner == id)
-            tree_end(&zk->tree, zk->tree.nodes[i].path);
+    tree_end_session(&zk->tree, id);
     zk_fire(zk);
 }
 
@@ -207,19 +205,15 @@ void zk_welcome(struct zk *zk, int link, int64_t session, int timeout_ms, bool t
 static void connect(struct zk *zk, int link, const uint8_t *p, size_t len)
 {
     struct zk_in in = {p, p + len, false};
-    char passwd[64];
-    zk_in_int(&in);
-    int64_t seen = zk_in_long(&in);
-    int timeout = (int)zk_in_int(&in);
-    int64_t id = zk_in_long(&in);
-    zk_in_str(&in, passwd, sizeof passwd);
-    if (in.bad || seen > zk->tree.zxid || (id == 0 && zk->nsessions == ZK_SESSIONS)) {
+    struct zk_connect c;
+    if (!zk_in_connect(&in, &c) || c.seen > zk->tree.zxid ||
+        (c.session == 0 && zk->nsessions == ZK_SESSIONS)) {
         zk->links[link].open = true;
         close_link(zk, link);
         return;
     }
-    struct zk_session *s = id != 0 ? zk_session(zk, id) : &zk->sessions[zk->nsessions];
-    if (id == 0) {
+    struct zk_session *s = c.session != 0 ? zk_session(zk, c.session) : &zk->sessions[zk->nsessions];
+    if (c.session == 0) {
         zk->tree.zxid++;
         *s = (struct zk_session){.id = 0x1000 + zk->nsessions++, .alive = true};
     }
@@ -227,26 +221,31 @@ static void connect(struct zk *zk, int link, const uint8_t *p, size_t len)
         if (zk->links[other].open && zk->links[other].session == s->id)
             close_link(zk, other);
     zk->links[link] = (struct zk_link){.open = true, .session = s != NULL ? s->id : 0};
-    timeout = timeout < 4000 ? 4000 : timeout > 40000 ? 40000 : timeout;
+    int timeout_ms = zk_granted(c.timeout_ms, ZK_LEAST_MS);
     if (s != NULL) {
-        s->timeout_ms = timeout;
+        s->timeout_ms = timeout_ms;
         s->touched_ms = zk->now_ms;
     }
-    zk_welcome(zk, link, s != NULL ? s->id : 0, timeout, in.p < in.end);
+    zk_welcome(zk, link, s != NULL ? s->id : 0, timeout_ms, c.read_only_byte);
     if (s == NULL)
         close_link(zk, link);
+}
+
+void zk_put_reply(const struct zk *zk, struct zk_request *r, struct sup_buf *b)
+{
+    if (r->in.bad && r->err == 0)
+        r->err = PK_Z_MARSHALLING_ERROR;
+    sup_int(b, r->op == PK_OP_PING ? PK_XID_PING : r->xid);
+    sup_long(b, r->zxid == ZK_ZXID_ZERO ? 0 : r->zxid != 0 ? r->zxid : zk->tree.zxid);
+    sup_int(b, r->err);
+    if (r->err == 0)
+        sup_raw(b, r->body.p, r->body.len);
 }
 
 void zk_reply(struct zk *zk, struct zk_request *r)
 {
     struct sup_buf b = {0};
-    if (r->in.bad && r->err == 0)
-        r->err = PK_Z_MARSHALLING_ERROR;
-    sup_int(&b, r->op == PK_OP_PING ? PK_XID_PING : r->xid);
-    sup_long(&b, r->zxid == ZK_ZXID_ZERO ? 0 : r->zxid != 0 ? r->zxid : zk->tree.zxid);
-    sup_int(&b, r->err);
-    if (r->err == 0)
-        sup_raw(&b, r->body.p, r->body.len);
+    zk_put_reply(zk, r, &b);
     zk_fire(zk);
     zk_send(zk, r->link, &b);
     sup_buf_free(&b);

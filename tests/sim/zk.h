@@ -8,7 +8,7 @@
 
 #include "tree.h"
 
-enum { ZK_LINKS = 128, ZK_SESSIONS = 1024, ZK_WATCHES = 512, ZK_TICK_MS = 500 };
+enum { ZK_LINKS = 128, ZK_SESSIONS = 1024, ZK_WATCHES = 512, ZK_TICK_MS = 500, ZK_LEAST_MS = 4000 };
 
 struct zk_link {
     bool open;
@@ -50,7 +50,8 @@ struct zk {
     int64_t event_zxid;  /* of the event that is written, 0: it tells none */
     struct tree older;   /* what the server that lags has seen */
     bool has_older;
-    /* A frame (length word included) or the end of the connection, towards the other side of a link. */
+    /* A frame (length word included) or the end of the connection, towards the other side of a link. Only zk_feed and
+     * zk_time hang up. */
     void (*emit)(void *ctx, int link, const uint8_t *p, size_t len);
     void (*hangup)(void *ctx, int link);
     /* Every change of the tree, before anybody hears of it; actor is the link, -1 a session's end. NULL: none. */

@@ -56,6 +56,23 @@ bool zk_in_str(struct zk_in *in, char *room, size_t size)
     return true;
 }
 
+bool zk_in_connect(struct zk_in *in, struct zk_connect *c)
+{
+    zk_in_int(in);
+    c->seen = zk_in_long(in);
+    c->timeout_ms = (int)zk_in_int(in);
+    c->session = zk_in_long(in);
+    c->passwd = zk_in_buf(in, &c->passwd_len);
+    c->read_only_byte = in->p < in->end;
+    return !in->bad;
+}
+
+int zk_granted(int asked_ms, int least_ms)
+{
+    enum { MOST_MS = 40000 };
+    return asked_ms < least_ms ? least_ms : asked_ms > MOST_MS ? MOST_MS : asked_ms;
+}
+
 /* The raw vector<ACL>; *len 0 for a null one. */
 static const uint8_t *acl(struct zk_in *in, int *len)
 {

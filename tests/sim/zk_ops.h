@@ -17,6 +17,19 @@ bool zk_in_str(struct zk_in *in, char *room, size_t size);
 /* A buffer, borrowed; *len -1 for null. */
 const uint8_t *zk_in_buf(struct zk_in *in, int *len);
 
+/* A connect request. */
+struct zk_connect {
+    int64_t seen, session;
+    int timeout_ms; /* as asked for */
+    const uint8_t *passwd;
+    int passwd_len; /* -1 for null */
+    bool read_only_byte;
+};
+/* False when it does not decode. */
+bool zk_in_connect(struct zk_in *in, struct zk_connect *c);
+/* The timeout that a server grants. */
+int zk_granted(int asked_ms, int least_ms);
+
 /* Errors that the product does not name, and a header zxid that is 0. */
 enum { ZK_NO_WATCHER = -121, ZK_RECONFIG_DISABLED = -123, ZK_ZXID_ZERO = -2 };
 
@@ -34,7 +47,9 @@ void zk_send(struct zk *zk, int link, const struct sup_buf *b);
 void zk_event(struct zk *zk, int link, int type, const char *path);
 void zk_fire(struct zk *zk);
 void zk_watch(struct zk *zk, int link, enum zk_watch_kind kind, const char *path);
-/* The events of what the request changed, and its reply. */
+/* A request's reply, as zk_reply sends it. */
+void zk_put_reply(const struct zk *zk, struct zk_request *r, struct sup_buf *b);
+/* The events of what the request changed, and its reply; r->body is freed. */
 void zk_reply(struct zk *zk, struct zk_request *r);
 /* The connect response; session 0: there is none of that number. */
 void zk_welcome(struct zk *zk, int link, int64_t session, int timeout_ms, bool tell_read_only);

@@ -64,27 +64,6 @@ static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
         net_write(s->world, s->fronts[link].end, p, len);
 }
 
-static void on_hangup(void *ctx, int link)
-{
-    (void)ctx;
-    (void)link;
-}
-
-static void reply(struct server *s, int front, struct zk_request *r)
-{
-    struct sup_buf b = {0};
-    if (r->in.bad && r->err == 0)
-        r->err = PK_Z_MARSHALLING_ERROR;
-    sup_int(&b, r->op == PK_OP_PING ? PK_XID_PING : r->xid);
-    sup_long(&b, r->zxid == ZK_ZXID_ZERO ? 0 : s->zk.tree.zxid);
-    sup_int(&b, r->err);
-    if (r->err == 0)
-        sup_raw(&b, r->body.p, r->body.len);
-    zk_send(&s->zk, front, &b);
-    sup_buf_free(&b);
-    sup_buf_free(&r->body);
-}
-
 /* ---- asks ------------------------------------------------------------------------------------------------ */
 
 /* What the server answers by itself, on its own tree. True: the connection ends. */
@@ -96,8 +75,7 @@ static bool answer_alone(struct server *s, int front, const struct ask *ask)
     s->zk.tree.who = s->zk.links[front].user[0] != 0 ? s->zk.links[front].user : NULL;
     bool end = zk_answer(&s->zk, &r);
     s->zk.tree.who = NULL;
-    zk_fire(&s->zk);
-    reply(s, front, &r);
+    zk_reply(&s->zk, &r);
     return end;
 }
 
@@ -119,7 +97,7 @@ void server_advance(struct world *w, int server, int front)
         bool leads_alone = ask->op == PK_OP_SYNC && s->leads && !ask->sent && w->ensemble->leader != server;
         if (ask->op == PK_OP_SYNC && ask->synced && s->applied >= ask->need)
             ask->ready = true;
-        if (leads_alone || ask->ready || !(quorum_is_write(ask->op) || ask->op == PK_OP_SYNC)) {
+        if (leads_alone || ask->ready || !(zk_is_write(ask->op) || ask->op == PK_OP_SYNC)) {
             bool end = ask->op == PK_OP_CLOSE_SESSION;
             if (ask->ready && ask->op != PK_OP_SYNC)
                 zk_send(&s->zk, front, &ask->answer);
@@ -163,7 +141,7 @@ static void request(struct world *w, int server, int front, const uint8_t *p, si
     f->last = &ask->next;
     if (ask->op != PK_OP_AUTH && ask->op != PK_OP_SASL)
         touch(w, server, f->session);
-    if (quorum_is_write(ask->op) || (ask->op == PK_OP_SYNC && !(s->leads && w->ensemble->leader != server)))
+    if (zk_is_write(ask->op) || (ask->op == PK_OP_SYNC && !(s->leads && w->ensemble->leader != server)))
         quorum_ask(w, server, front);
 }
 
@@ -205,26 +183,19 @@ static void connect_request(struct world *w, int server, int front, const uint8_
     struct server *s = server_of(w, server);
     struct front *f = &s->fronts[front];
     struct zk_in in = {p, p + len, false};
-    int passwd_len;
-    zk_in_int(&in);
-    int64_t seen = zk_in_long(&in);
-    int timeout = (int)zk_in_int(&in);
-    int64_t session = zk_in_long(&in);
-    const uint8_t *passwd = zk_in_buf(&in, &passwd_len);
-    if (in.bad || seen > s->zk.tree.zxid) {
+    struct zk_connect c;
+    if (!zk_in_connect(&in, &c) || c.seen > s->zk.tree.zxid) {
         server_close_front(w, server, front);
         return;
     }
-    for (int i = 0; session != 0 && i < s->top; i++)
-        if (i != front && s->fronts[i].used && s->fronts[i].session == session)
+    for (int i = 0; c.session != 0 && i < s->top; i++)
+        if (i != front && s->fronts[i].used && s->fronts[i].session == c.session)
             server_close_front(w, server, i);
     f->connect.asked = true;
-    f->connect.read_only_byte = in.p < in.end;
-    f->connect.session = session;
-    f->connect.key = passwd_len == PASSWD ? sup_be64(passwd) : 0;
-    f->connect.timeout_ms = timeout < 2 * ENSEMBLE_TICK_MS ? 2 * ENSEMBLE_TICK_MS
-                            : timeout > 40000              ? 40000
-                                                           : timeout;
+    f->connect.read_only_byte = c.read_only_byte;
+    f->connect.session = c.session;
+    f->connect.key = c.passwd_len == PASSWD ? sup_be64(c.passwd) : 0;
+    f->connect.timeout_ms = zk_granted(c.timeout_ms, 2 * ENSEMBLE_TICK_MS);
     quorum_ask(w, server, front);
 }
 
@@ -290,13 +261,6 @@ void ensemble_hears(struct world *w, int server, const struct net_news *news)
 
 /* ---- entries of the log ---------------------------------------------------------------------------------- */
 
-static void end_session(struct server *s, int64_t session)
-{
-    for (int i = s->zk.tree.n - 1; i >= 0; i--)
-        if (s->zk.tree.nodes[i].owner == session)
-            tree_end(&s->zk.tree, s->zk.tree.nodes[i].path);
-}
-
 static void show_watchdog(struct world *w, struct server *s, const struct entry *entry)
 {
     if (s->applied != w->ensemble->seen)
@@ -321,18 +285,6 @@ static struct ask *whose(struct server *s, const struct entry *entry)
     return f->used && f->gen == entry->gen ? entry->ask : NULL;
 }
 
-static void make_answer(struct server *s, struct ask *ask, struct zk_request *r)
-{
-    if (r->in.bad && r->err == 0)
-        r->err = PK_Z_MARSHALLING_ERROR;
-    sup_int(&ask->answer, r->xid);
-    sup_long(&ask->answer, s->zk.tree.zxid);
-    sup_int(&ask->answer, r->err);
-    if (r->err == 0)
-        sup_raw(&ask->answer, r->body.p, r->body.len);
-    ask->ready = true;
-}
-
 static void apply_request(struct world *w, struct server *s, const struct entry *entry)
 {
     struct zk_request r = {.link = entry->server == s->number && entry->front >= 0 ? entry->front : 0,
@@ -344,13 +296,14 @@ static void apply_request(struct world *w, struct server *s, const struct entry 
     (void)zk_answer(&s->zk, &r);
     s->zk.tree.who = NULL;
     if (entry->op == PK_OP_CLOSE_SESSION)
-        end_session(s, entry->session);
+        tree_end_session(&s->zk.tree, entry->session);
     show_watchdog(w, s, entry);
     s->applied++;
     zk_fire(&s->zk);
     struct ask *ask = whose(s, entry);
     if (ask != NULL) {
-        make_answer(s, ask, &r);
+        zk_put_reply(&s->zk, &r, &ask->answer);
+        ask->ready = true;
         server_advance(w, s->number, entry->front);
     }
     sup_buf_free(&r.body);
@@ -368,7 +321,7 @@ void server_apply(struct world *w, int server, const struct entry *entry)
         return;
     }
     if (entry->kind == ENTRY_CLOSE)
-        end_session(s, entry->session);
+        tree_end_session(&s->zk.tree, entry->session);
     show_watchdog(w, s, entry);
     s->applied++;
     zk_fire(&s->zk);
@@ -403,7 +356,6 @@ void ensemble_start(struct world *w)
         zk_init(&s->zk);
         plant(&s->zk.tree);
         s->zk.emit = on_emit;
-        s->zk.hangup = on_hangup;
         s->zk.ctx = s;
         s->world = w;
         s->number = i;
@@ -450,15 +402,6 @@ void ensemble_lag(struct world *w, int server, int64_t lag_us, int64_t until_us)
     server_of(w, server)->lag_until = until_us;
 }
 
-const struct tree *ensemble_newest(const struct world *w)
-{
-    const struct server *best = server_of(w, 0);
-    for (int i = 1; i < SERVERS; i++)
-        if (server_of(w, i)->applied > best->applied)
-            best = server_of(w, i);
-    return &best->zk.tree;
-}
-
 const struct tree *ensemble_tree(const struct world *w)
 {
     return w->ensemble->leader >= 0 ? &server_of(w, w->ensemble->leader)->zk.tree : NULL;
@@ -468,11 +411,6 @@ int64_t ensemble_srvr(const struct world *w, int server)
 {
     const struct server *s = server_of(w, server);
     return s->serving && world_runs(w, host_server(server)) ? s->zk.tree.zxid : -1;
-}
-
-int ensemble_leader(const struct world *w)
-{
-    return w->ensemble->leader;
 }
 
 bool ensemble_session(const struct world *w, int64_t session)

@@ -30,11 +30,8 @@ int ensemble_bypass_create(struct world *w, const char *path, const char *data);
 int ensemble_bypass_delete(struct world *w, const char *path);
 /* The tree as committed; NULL while nobody leads. */
 const struct tree *ensemble_tree(const struct world *w);
-/* The tree of the leader, or of the server that has most: never NULL. */
-const struct tree *ensemble_newest(const struct world *w);
 /* What a server answers to srvr: its zxid, or -1 when it does not serve. */
 int64_t ensemble_srvr(const struct world *w, int server);
-int ensemble_leader(const struct world *w);
 /* True while the session is valid. */
 bool ensemble_session(const struct world *w, int64_t session);
 /* How long there was no leader so far, and how often one was elected after the first. */

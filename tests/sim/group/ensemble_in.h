@@ -96,10 +96,7 @@ struct session *quorum_session(struct ensemble *e, int64_t id);
 /* An entry that nobody's connection waits for; its body is copied. */
 void quorum_append(struct world *w, enum entry_kind kind, int64_t session, int op,
                    const struct sup_buf *body);
-bool quorum_is_write(int op);
 int64_t quorum_key(int64_t session);
-/* Whether one can hear the other. */
-bool quorum_hears(const struct world *w, int server, int other);
 
 /* ---- servers (ensemble.c) ---- */
 /* Carries the next entry of the log out at a server. */

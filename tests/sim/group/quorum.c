@@ -19,24 +19,6 @@ enum {
     COMMIT_FAR_US = 3000,
 };
 
-bool quorum_is_write(int op)
-{
-    switch (op) {
-    case PK_OP_CREATE:
-    case PK_OP_CREATE2:
-    case PK_OP_CREATE_CONTAINER:
-    case PK_OP_CREATE_TTL:
-    case PK_OP_DELETE:
-    case PK_OP_SET_DATA:
-    case PK_OP_SET_ACL:
-    case PK_OP_MULTI:
-    case PK_OP_CLOSE_SESSION:
-        return true;
-    default:
-        return false;
-    }
-}
-
 int64_t quorum_key(int64_t session)
 {
     return session * 0x1000193 + 77;
@@ -48,7 +30,8 @@ struct session *quorum_session(struct ensemble *e, int64_t id)
     return i >= 0 && i < e->nsessions ? &e->sessions[i] : NULL;
 }
 
-bool quorum_hears(const struct world *w, int server, int other)
+/* Whether one can hear the other. */
+static bool hears(const struct world *w, int server, int other)
 {
     return server == other || (world_runs(w, host_server(server)) && world_runs(w, host_server(other)) &&
                                !net_is_cut(w, host_server(server), host_server(other)));
@@ -59,7 +42,7 @@ static bool has_quorum(const struct world *w)
     const struct ensemble *e = w->ensemble;
     int n = 0;
     for (int i = 0; i < SERVERS && e->leader >= 0; i++)
-        n += e->servers[i].serving && quorum_hears(w, e->leader, i);
+        n += e->servers[i].serving && hears(w, e->leader, i);
     return n > SERVERS / 2 && world_runs(w, host_server(e->leader));
 }
 
@@ -72,7 +55,7 @@ static void carry_out(struct world *w, int server, int64_t unused)
     (void)unused;
     while (s->applied < e->committed && s->serving &&
            (e->leader == server || (e->leader >= 0 && !s->leads))) {
-        if (!quorum_hears(w, server, e->leader))
+        if (!hears(w, server, e->leader))
             return;
         const struct entry *entry = &e->log[s->applied];
         int64_t lag = s->lag_until > w->now_us && e->leader != server ? s->lag_us : 0;
@@ -206,8 +189,7 @@ static void at_leader(struct world *w, int place, int64_t gen)
     if (!f->used || f->gen != (uint32_t)gen)
         return;
     bool zombie = e->servers[server].leads && e->leader != server;
-    if (e->leader < 0 || zombie || !quorum_hears(w, server, e->leader) ||
-        (f->connect.sent && !f->connected)) {
+    if (e->leader < 0 || zombie || !hears(w, server, e->leader) || (f->connect.sent && !f->connected)) {
         world_at(w, w->now_us + 20000, at_leader, place, gen);
         return;
     }
@@ -216,8 +198,7 @@ static void at_leader(struct world *w, int place, int64_t gen)
         return;
     }
     for (struct ask *ask = f->first; ask != NULL; ask = ask->next)
-        if (!ask->sent && (quorum_is_write(ask->op) || ask->op == PK_OP_SYNC) &&
-            !take_ask(w, server, front, ask))
+        if (!ask->sent && (zk_is_write(ask->op) || ask->op == PK_OP_SYNC) && !take_ask(w, server, front, ask))
             return;
 }
 
@@ -234,7 +215,7 @@ static void tell_touches(struct world *w)
     struct ensemble *e = w->ensemble;
     for (int i = 0; i < SERVERS; i++) {
         struct server *s = &e->servers[i];
-        if (!s->serving || e->leader < 0 || !quorum_hears(w, i, e->leader))
+        if (!s->serving || e->leader < 0 || !hears(w, i, e->leader))
             continue;
         for (int k = 0; k < e->nsessions; k++)
             if (s->touched[k]) {
@@ -303,7 +284,7 @@ static void lead(struct world *w, int server)
     s->lone_us = 0;
     world_trace(w, "S%d leads", server);
     for (int i = 0; i < SERVERS; i++)
-        if (i != server && quorum_hears(w, i, server) && !e->servers[i].serving)
+        if (i != server && hears(w, i, server) && !e->servers[i].serving)
             e->servers[i].serving = true;
     for (int i = 0; i < SERVERS; i++)
         carry_out(w, i, 0);
@@ -315,8 +296,7 @@ static void maybe_elect(struct world *w)
     int first = -1, n = 0, start = (int)sup_below(&w->rng, SERVERS);
     for (int k = 0; k < SERVERS; k++) {
         int i = (start + k) % SERVERS;
-        if (!world_runs(w, host_server(i)) || e->servers[i].serving ||
-            (first >= 0 && !quorum_hears(w, first, i)))
+        if (!world_runs(w, host_server(i)) || e->servers[i].serving || (first >= 0 && !hears(w, first, i)))
             continue;
         first = first < 0 ? i : first;
         n++;
@@ -367,8 +347,8 @@ static void look_at_server(struct world *w, int i)
     } else if (follows && (leader == NULL || !leader->alive)) {
         server_stops(w, i);
     } else if (follows) {
-        look_at_lone(w, i, !quorum_hears(w, i, e->leader), e->patience_us + world_between(w, 0, 400000));
-    } else if (leader != NULL && world_runs(w, host_server(i)) && quorum_hears(w, i, e->leader)) {
+        look_at_lone(w, i, !hears(w, i, e->leader), e->patience_us + world_between(w, 0, 400000));
+    } else if (leader != NULL && world_runs(w, host_server(i)) && hears(w, i, e->leader)) {
         s->join_us = s->join_us == 0 ? w->now_us + world_between(w, 100000, 500000) : s->join_us;
         s->serving = s->join_us <= w->now_us;
         if (s->serving) {
