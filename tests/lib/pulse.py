@@ -168,6 +168,3 @@ class PulseConn:
 
     def delete(self, path):
         self._good(DELETE_PATH, path_data(path))
-
-    def delete_id(self, path):
-        self._good(DELETE_PULSE_ID, path_data(path))

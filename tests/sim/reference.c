@@ -155,7 +155,8 @@ static void mask(int op, struct zk_in *in)
     }
 }
 
-void ref_mask(int op, uint8_t *body, size_t len)
+/* Zeroes zxids and times in the body of an answer to op, and sorts its names. */
+static void mask_answer(int op, uint8_t *body, size_t len)
 {
     struct zk_in in = {body, body + len, false};
     if (op != PK_OP_MULTI && op != PK_OP_MULTI_READ) {
@@ -188,8 +189,8 @@ void ref_compare(int op, const struct sim_frame *want, const struct sim_frame *g
     sup_raw(&a, want->body, want->len);
     sup_raw(&b, got->body, got->len);
     if (want->err == PK_Z_OK && got->err == PK_Z_OK) {
-        ref_mask(op, a.p, a.len);
-        ref_mask(op, b.p, b.len);
+        mask_answer(op, a.p, a.len);
+        mask_answer(op, b.p, b.len);
     }
     if (want->xid != got->xid || want->err != got->err || a.len != b.len ||
         (a.len > 0 && memcmp(a.p, b.p, a.len) != 0)) {

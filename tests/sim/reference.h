@@ -24,9 +24,8 @@ void ref_send(struct ref *r, int link, const struct sup_buf *bytes);
 /* The next frame sent to the link. */
 bool ref_frame(struct ref *r, int link, struct sim_frame *f);
 
-/* Zeroes zxids and times in the body of an answer to op, and sorts its names. */
-void ref_mask(int op, uint8_t *body, size_t len);
-/* Compares two answers to op; fails with the text and both in hexadecimal. */
+/* Compares two answers to op, but for zxids, times and the order of names; fails with the text and both in
+ * hexadecimal. */
 void ref_compare(int op, const struct sim_frame *want, const struct sim_frame *got, const char *text);
 
 #endif

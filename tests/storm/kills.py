@@ -12,7 +12,6 @@ from watch import Episode, eventually_seconds
 
 SUPERVISOR_GONE = 10             # seconds: long enough for its timers, shorter than a session
 NIMBUS_TURN = 10                 # nimbus.monitor.freq.secs
-SESSION = 20                     # storm.zookeeper.session.timeout
 
 
 def measure_worker(cluster, note):

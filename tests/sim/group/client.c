@@ -19,14 +19,6 @@ static struct client *client_at(const struct world *w, int c)
     return &w->clients[c];
 }
 
-int client_of_session(const struct world *w, int64_t session)
-{
-    for (int c = 0; c < w->nclients; c++)
-        if (client_at(w, c)->session == session)
-            return c;
-    return -1;
-}
-
 static void away(struct world *w, struct client *c)
 {
     if (c->state == ON)

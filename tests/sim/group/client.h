@@ -61,7 +61,5 @@ void clients_stop(struct world *w);
 void client_hears(struct world *w, int c, const struct net_news *news);
 /* Its process ends; another one comes in its place, with a session of its own. */
 void client_dies(struct world *w, int c, bool host, int64_t restart_us);
-/* The client that has a session, -1 none. */
-int client_of_session(const struct world *w, int64_t session);
 
 #endif

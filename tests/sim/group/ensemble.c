@@ -435,32 +435,17 @@ uint64_t ensemble_writes(const struct world *w)
     return w->ensemble->writes;
 }
 
-static int bypass(struct world *w, const char *path, int op, const char *data)
+int ensemble_bypass_delete(struct world *w, const char *path)
 {
     const struct tree *tree = ensemble_tree(w);
     struct sup_buf b = {0};
     if (tree == NULL)
         return -1;
-    if ((tree_find(tree, path) == NULL) != (op == PK_OP_CREATE))
-        return op == PK_OP_CREATE ? TREE_EXISTS : TREE_NO_NODE;
+    if (tree_find(tree, path) == NULL)
+        return TREE_NO_NODE;
     sup_str(&b, path);
-    if (op == PK_OP_CREATE) {
-        sup_str(&b, data);
-        sup_raw(&b, "\0\0\0\1\0\0\0\x1f\0\0\0\5world\0\0\0\6anyone\0\0\0\0", 31 + 4);
-    } else {
-        sup_int(&b, -1);
-    }
-    quorum_append(w, ENTRY_REQUEST, -1, op, &b);
+    sup_int(&b, -1);
+    quorum_append(w, ENTRY_REQUEST, -1, PK_OP_DELETE, &b);
     sup_buf_free(&b);
     return TREE_OK;
-}
-
-int ensemble_bypass_create(struct world *w, const char *path, const char *data)
-{
-    return bypass(w, path, PK_OP_CREATE, data);
-}
-
-int ensemble_bypass_delete(struct world *w, const char *path)
-{
-    return bypass(w, path, PK_OP_DELETE, NULL);
 }

@@ -68,9 +68,7 @@ bool member_info(const struct world *w, int m, struct core_group_info *info);
 struct member_settings {
     bool group; /* else each is alone */
     bool hold;
-    bool write_behind;
     size_t lag_bytes;
-    uint64_t max_znodes;
     bool other_mounts; /* the last member has others */
     bool check;        /* core_check after every step */
 };

@@ -107,7 +107,7 @@ bool net_is_cut(const struct world *w, int x, int y)
     return path_of(w, x, y)->cut_until > w->now_us;
 }
 
-bool net_refuses(const struct world *w, int host, enum net_port port)
+static bool refuses(const struct world *w, int host, enum net_port port)
 {
     return w->net->refuses[host][port] > w->now_us;
 }
@@ -174,7 +174,7 @@ static bool same_process(const struct world *w, const struct conn *c, int side)
 static void accept(struct world *w, struct conn *c)
 {
     const struct host *h = &w->hosts[c->host[1]];
-    bool listens = h->alive && !net_refuses(w, c->host[1], c->port);
+    bool listens = h->alive && !refuses(w, c->host[1], c->port);
     put(w, c, 1, listens ? ANSWER : REFUSES, NULL, 0);
     if (!listens)
         return;

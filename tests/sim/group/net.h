@@ -53,6 +53,5 @@ void net_cut(struct world *w, int x, int y, int64_t until_us);
 void net_slow(struct world *w, int x, int y, int64_t extra_us, int64_t until_us);
 void net_refuse(struct world *w, int host, enum net_port port, int64_t until_us);
 bool net_is_cut(const struct world *w, int x, int y);
-bool net_refuses(const struct world *w, int host, enum net_port port);
 
 #endif
