@@ -202,6 +202,12 @@ void zk_welcome(struct zk *zk, int link, int64_t session, int timeout_ms, bool t
     sup_buf_free(&b);
 }
 
+int zk_granted(int asked_ms, int least_ms)
+{
+    enum { MOST_MS = 40000 };
+    return asked_ms < least_ms ? least_ms : asked_ms > MOST_MS ? MOST_MS : asked_ms;
+}
+
 static void connect(struct zk *zk, int link, const uint8_t *p, size_t len)
 {
     struct zk_in in = {p, p + len, false};

@@ -8,71 +8,6 @@
 
 #include <stdio.h>
 
-int64_t zk_in_long(struct zk_in *in)
-{
-    int64_t high = zk_in_int(in), low = zk_in_int(in);
-    return high * ((int64_t)1 << 32) + (low & 0xffffffff);
-}
-
-int64_t zk_in_int(struct zk_in *in)
-{
-    int64_t v = 0;
-    for (int i = 0; i < 4; i++)
-        v = v * 256 + zk_in_byte(in);
-    return v > INT32_MAX ? v - ((int64_t)1 << 32) : v;
-}
-
-int zk_in_byte(struct zk_in *in)
-{
-    if (in->bad || in->p == in->end) {
-        in->bad = true;
-        return 0;
-    }
-    return *in->p++;
-}
-
-const uint8_t *zk_in_buf(struct zk_in *in, int *len)
-{
-    *len = (int)zk_in_int(in);
-    if (in->bad || *len < -1 || *len > in->end - in->p) {
-        in->bad = true;
-        *len = -1;
-    }
-    const uint8_t *p = in->p;
-    in->p += *len > 0 ? *len : 0;
-    return p;
-}
-
-bool zk_in_str(struct zk_in *in, char *room, size_t size)
-{
-    int len;
-    const uint8_t *p = zk_in_buf(in, &len);
-    if (in->bad || len < 0 || (size_t)len >= size) {
-        in->bad = true;
-        room[0] = 0;
-        return false;
-    }
-    snprintf(room, size, "%.*s", len, (const char *)p);
-    return true;
-}
-
-bool zk_in_connect(struct zk_in *in, struct zk_connect *c)
-{
-    zk_in_int(in);
-    c->seen = zk_in_long(in);
-    c->timeout_ms = (int)zk_in_int(in);
-    c->session = zk_in_long(in);
-    c->passwd = zk_in_buf(in, &c->passwd_len);
-    c->read_only_byte = in->p < in->end;
-    return !in->bad;
-}
-
-int zk_granted(int asked_ms, int least_ms)
-{
-    enum { MOST_MS = 40000 };
-    return asked_ms < least_ms ? least_ms : asked_ms > MOST_MS ? MOST_MS : asked_ms;
-}
-
 /* The raw vector<ACL>; *len 0 for a null one. */
 static const uint8_t *acl(struct zk_in *in, int *len)
 {
@@ -406,61 +341,80 @@ static void who_am_i(const struct zk *zk, struct zk_request *r)
     }
 }
 
-bool zk_answer(struct zk *zk, struct zk_request *r)
+/* What looks at znodes, or changes them. False: none of these. */
+static bool of_znodes(struct zk *zk, struct zk_request *r)
 {
     bool with_stat;
-    char path[256];
     switch (r->op) {
     case PK_OP_CREATE:
     case PK_OP_CREATE2:
     case PK_OP_CREATE_CONTAINER:
     case PK_OP_CREATE_TTL:
         r->err = create(zk, r, r->op, &with_stat);
-        return false;
+        return true;
     case PK_OP_DELETE:
         r->err = path_version(zk, r, r->op);
-        return false;
+        return true;
     case PK_OP_EXISTS:
     case PK_OP_GET_DATA:
     case PK_OP_GET_ACL:
     case PK_OP_GET_CHILDREN:
     case PK_OP_GET_CHILDREN2:
         r->err = read_node(zk, r, r->op, false);
-        return false;
+        return true;
     case PK_OP_SET_DATA:
         r->err = set_data(zk, r);
-        return false;
+        return true;
     case PK_OP_SET_ACL:
         r->err = set_acl(zk, r);
+        return true;
+    case PK_OP_MULTI:
+    case PK_OP_MULTI_READ:
+        r->err = multi(zk, r, r->op == PK_OP_MULTI_READ);
+        return true;
+    case PK_OP_GET_ALL_CHILDREN_NUMBER:
+        r->err = count_all(zk, r);
+        return true;
+    default:
         return false;
+    }
+}
+
+static bool of_watches(struct zk *zk, struct zk_request *r)
+{
+    switch (r->op) {
+    case PK_OP_SET_WATCHES:
+        r->err = set_watches(zk, r, PK_WATCHES_CHILD + 1);
+        return true;
+    case PK_OP_SET_WATCHES2:
+        r->err = set_watches(zk, r, PK_WATCHES_RECURSIVE + 1);
+        return true;
+    case PK_OP_ADD_WATCH:
+        r->err = add_watch(zk, r);
+        return true;
+    case PK_OP_REMOVE_WATCHES:
+        r->err = remove_watches(zk, r);
+        return true;
+    case PK_OP_CHECK_WATCHES:
+        r->err = ZK_NO_WATCHER;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool zk_answer(struct zk *zk, struct zk_request *r)
+{
+    char path[256];
+    if (of_znodes(zk, r) || of_watches(zk, r))
+        return false;
+    switch (r->op) {
     case PK_OP_SYNC:
         if (zk_in_str(&r->in, path, sizeof path))
             sup_str(&r->body, path);
         return false;
-    case PK_OP_MULTI:
-    case PK_OP_MULTI_READ:
-        r->err = multi(zk, r, r->op == PK_OP_MULTI_READ);
-        return false;
-    case PK_OP_SET_WATCHES:
-        r->err = set_watches(zk, r, PK_WATCHES_CHILD + 1);
-        return false;
-    case PK_OP_SET_WATCHES2:
-        r->err = set_watches(zk, r, PK_WATCHES_RECURSIVE + 1);
-        return false;
-    case PK_OP_ADD_WATCH:
-        r->err = add_watch(zk, r);
-        return false;
-    case PK_OP_GET_ALL_CHILDREN_NUMBER:
-        r->err = count_all(zk, r);
-        return false;
     case PK_OP_RECONFIG:
         r->err = ZK_RECONFIG_DISABLED;
-        return false;
-    case PK_OP_REMOVE_WATCHES:
-        r->err = remove_watches(zk, r);
-        return false;
-    case PK_OP_CHECK_WATCHES:
-        r->err = ZK_NO_WATCHER;
         return false;
     case PK_OP_AUTH:
         r->zxid = ZK_ZXID_ZERO;
