@@ -70,6 +70,21 @@ static void expect_token(int client, const char *text)
     expect_bytes(client, frame, (size_t)(end - frame));
 }
 
+static void expect_challenge(int client)
+{
+    ask_for_challenge(client);
+    sim_token(&s, client, PK_SASL_GOES_ON, "challenge");
+    expect_token(client, "challenge");
+}
+
+static void expect_logged_in(int client)
+{
+    assert_int_equal(core_identify(s.core, s.conns[client].id, "sasl", "nimbus"), PK_OK);
+    sim_token(&s, client, PK_SASL_ENDS, "rspauth");
+    expect_token(client, "rspauth");
+    expect_bytes(client, complete, sizeof complete);
+}
+
 static void expect_silence(int client)
 {
     assert_int_equal(s.conns[client].got.len, s.conns[client].got_off);
@@ -112,10 +127,7 @@ static void who_knows_the_secret_reads(void **state)
     put_token("response");
     sim_go(&s, p, &b);
     expect_asked(p, 2, "response");
-    assert_int_equal(core_identify(s.core, s.conns[p].id, "sasl", "nimbus"), PK_OK);
-    sim_token(&s, p, PK_SASL_ENDS, "rspauth");
-    expect_token(p, "rspauth");
-    expect_bytes(p, complete, sizeof complete);
+    expect_logged_in(p);
     assert_int_equal(st()->sasl_authenticated, 1);
     pulse_call(PK_PULSE_SEND, "/workerbeats/t/n", "x");
     pulse_expect_details("/workerbeats/t/n", "x");
@@ -137,18 +149,13 @@ static void who_does_not_log_in_writes(void **state)
 static void what_stands_behind_a_token_waits_for_its_answer(void **state)
 {
     (void)state;
-    ask_for_challenge(p);
-    sim_token(&s, p, PK_SASL_GOES_ON, "challenge");
-    expect_token(p, "challenge");
+    expect_challenge(p);
     put_token("response");
     pulse_put(PK_PULSE_SEND, 1, "/workerbeats/t/n", "x");
     pulse_put(PK_PULSE_GET, 2, "/workerbeats/t/n", NULL);
     sim_go(&s, p, &b);
     expect_silence(p);
-    assert_int_equal(core_identify(s.core, s.conns[p].id, "sasl", "nimbus"), PK_OK);
-    sim_token(&s, p, PK_SASL_ENDS, "rspauth");
-    expect_token(p, "rspauth");
-    expect_bytes(p, complete, sizeof complete);
+    expect_logged_in(p);
     pulse_expect(p, PK_PULSE_SEND + 1, 1);
     assert_true(pk_bytes_eq(pulse_expect(p, PK_PULSE_GET + 1, 2).details, PK_BYTES("x")));
 }
@@ -156,9 +163,7 @@ static void what_stands_behind_a_token_waits_for_its_answer(void **state)
 static void a_refusal_is_an_end_without_a_word(void **state)
 {
     (void)state;
-    ask_for_challenge(p);
-    sim_token(&s, p, PK_SASL_GOES_ON, "challenge");
-    expect_token(p, "challenge");
+    expect_challenge(p);
     put_token("wrong");
     pulse_put(PK_PULSE_SEND, 1, "/workerbeats/t/n", "x");
     sim_go(&s, p, &b);
@@ -179,9 +184,7 @@ static void a_login_comes_first_or_not_at_all(void **state)
     ask_for_challenge(late);
     expect_end(late, PK_CLOSE_MALFORMED_MESSAGE);
 
-    ask_for_challenge(between);
-    sim_token(&s, between, PK_SASL_GOES_ON, "challenge");
-    expect_token(between, "challenge");
+    expect_challenge(between);
     expect_refused(between, PK_PULSE_GET);
     put_token("response");
     sim_go(&s, between, &b);
