@@ -100,26 +100,23 @@ def test_a_beat_through_any_member_is_one_memory():
     assert sorted(m.group_line().split()[1].strip(",") for m in p.members) == ["primary"] + ["standby"] * (MEMBERS - 1)
 
 
-def test_the_primary_is_killed():
+def kills(what, choose):
     p = pair()
     for _ in range(ROUNDS):
-        victim = p.group.primary()
+        victim = choose(p.group)
         p.workers.spread()
         victim.kill()
-        p.settle("kill -9 of the primary", 12)
+        p.settle(f"kill -9 of {what}", 12)
         p.again(victim)
         p.group.whole()
+
+
+def test_the_primary_is_killed():
+    kills("the primary", lambda members: members.primary())
 
 
 def test_a_standby_is_killed():
-    p = pair()
-    for _ in range(ROUNDS):
-        victim = p.group.standbys()[0]
-        p.workers.spread()
-        victim.kill()
-        p.settle("kill -9 of a standby", 12)
-        p.again(victim)
-        p.group.whole()
+    kills("a standby", lambda members: members.standbys()[0])
 
 
 def test_the_primary_hands_over():
