@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "drive.h"
 #include "ensemble.h"
 
 enum { CONNECT_US = 1000000, PROVE_US = 1000000, ASK_LEAST_MS = 300, ASK_MOST_MS = 1000, AGAIN_US = 100000 };
@@ -25,10 +26,10 @@ static int place_of(const struct world *w, int m, const struct pair *p)
 
 static void failed(struct world *w, int m, struct pair *p, bool refused)
 {
-    member_side_drop(w, &p->uplink);
+    drive_drop_side(w, &p->uplink);
     p->dial = DIAL_NOTHING;
     p->tried = 0;
-    member_step(w, m, p, (struct pk_event){.type = PK_UPLINK_FAILED, .refused = refused});
+    drive_step(w, m, p, (struct pk_event){.type = PK_UPLINK_FAILED, .refused = refused});
 }
 
 static void connect_to(struct world *w, int m, struct pair *p, int host, enum net_port port)
@@ -121,7 +122,7 @@ void dial_open(struct world *w, int m, struct pair *p, const struct pk_update *u
 void dial_close(struct world *w, int m, struct pair *p)
 {
     (void)m;
-    member_side_drop(w, &p->uplink);
+    drive_drop_side(w, &p->uplink);
     p->dial = DIAL_NOTHING;
 }
 
@@ -130,8 +131,8 @@ static void ready(struct world *w, int m, struct pair *p)
     p->dial = DIAL_OPEN;
     p->uplink.open = true;
     p->attach = false;
-    member_step(w, m, p,
-                (struct pk_event){.type = PK_UPLINK_READY, .len = p->server >= 0 ? (size_t)p->server : 0});
+    drive_step(w, m, p,
+               (struct pk_event){.type = PK_UPLINK_READY, .len = p->server >= 0 ? (size_t)p->server : 0});
 }
 
 static void hello(struct world *w, const struct pair *p)
@@ -167,7 +168,7 @@ void dial_hears(struct world *w, int m, struct pair *p, const struct net_news *n
     } else if (to_member) {
         failed(w, m, p, news->what == NET_REFUSED);
     } else {
-        member_side_drop(w, &p->uplink);
+        drive_drop_side(w, &p->uplink);
         next_server(w, m, p);
     }
 }
@@ -184,7 +185,7 @@ void dial_tick(struct world *w, int m)
             failed(w, m, p, false);
             continue;
         }
-        member_side_drop(w, &p->uplink);
+        drive_drop_side(w, &p->uplink);
         next_server(w, m, p);
     }
 }
@@ -204,7 +205,7 @@ static void answered(struct world *w, int place, int64_t gen)
     int host = host_server(p->server);
     int64_t zxid = net_is_cut(w, m, host) ? -1 : ensemble_srvr(w, p->server);
     struct pk_event e = {.type = zxid >= 0 ? PK_SERVER_SERVES : PK_SERVER_LOST, .zxid = zxid > 0 ? zxid : 0};
-    member_step(w, m, p, e);
+    drive_step(w, m, p, e);
 }
 
 void dial_ask(struct world *w, int m, struct pair *p)

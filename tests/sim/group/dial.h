@@ -20,10 +20,4 @@ void dial_tick(struct world *w, int m);
 /* The age that a relayed client's hello says. */
 int64_t dial_age(int64_t said_us);
 
-/* ---- of member.c ---- */
-void member_event(struct world *w, int m, struct pk_id id, struct pk_event e);
-void member_step(struct world *w, int m, const struct pair *p, struct pk_event e);
-struct pair *member_new_pair(struct member *me);
-void member_side_drop(struct world *w, struct member_side *side);
-
 #endif

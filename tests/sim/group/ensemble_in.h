@@ -1,4 +1,5 @@
-/* Between the halves of the model ensemble: servers and requests (ensemble.c), log, leader and sessions (quorum.c). */
+/* Between the parts of the model ensemble: servers and requests (server.c), log, leader and sessions (quorum.c), and
+ * the whole (ensemble.c). */
 #ifndef PK_TESTS_SIM_GROUP_ENSEMBLE_IN_H
 #define PK_TESTS_SIM_GROUP_ENSEMBLE_IN_H
 
@@ -98,7 +99,11 @@ void quorum_append(struct world *w, enum entry_kind kind, int64_t session, int o
                    const struct sup_buf *body);
 int64_t quorum_key(int64_t session);
 
-/* ---- servers (ensemble.c) ---- */
+/* ---- servers (server.c; ensemble_hears of ensemble.h is there, too) ---- */
+static inline struct server *server_of(const struct world *w, int server)
+{
+    return &w->ensemble->servers[server];
+}
 /* Carries the next entry of the log out at a server. */
 void server_apply(struct world *w, int server, const struct entry *entry);
 /* The leader's verdict on a connect request: the session is valid, 0 it is not. */
@@ -106,6 +111,8 @@ void server_connected(struct world *w, int server, int front, int64_t session);
 /* It serves no more: its connections close. */
 void server_stops(struct world *w, int server);
 void server_close_front(struct world *w, int server, int front);
+/* What it has of requests and bytes is freed, and its place is free. */
+void server_clear_front(struct front *f);
 /* Answers whatever can be answered at the head of a connection. */
 void server_advance(struct world *w, int server, int front);
 
