@@ -1,54 +1,14 @@
 /*
- * SASL exchanges that end here, against the client side of the same library: what a client is told, who it is at the
- * end, and what is refused although the library itself would let it pass.
+ * SASL exchanges by DIGEST-MD5 that end here, against the client side of the same library: what a client is told, who
+ * it is at the end, and what is refused although the library itself would let it pass.
  */
 #include <openssl/evp.h>
 #include <sasl/sasl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "io/sasl/exchange.h"
-#include "io/sasl/sasl.h"
-#include "tests/lib/support.h"
-
-#define HOST "zk-sasl-md5"
-
-static const struct {
-    const char *name, *password;
-} users[] = {
-    {"bob", "bobsecret"},
-    {"super", "supersecret"},
-    {"bob@EX", "exsecret"},
-    {"a,b=c", "comma"},
-    {"b\xc3\xb3"
-     "b",
-     "p\xc3\xa4ss"},
-    {"empty", ""},
-};
-
-static uv_loop_t loop;
-static struct pk_sasl *sasl;
-static char keytab[SUP_PATH], krb5[SUP_PATH];
-
-static const char *password(void *owner, const char *user)
-{
-    assert_ptr_equal(owner, &loop);
-    for (size_t i = 0; i < sizeof users / sizeof *users; i++)
-        if (strcmp(users[i].name, user) == 0)
-            return users[i].password;
-    return NULL;
-}
-
-static struct pk_sasl_service service = {.mechanisms = PK_SASL_DIGEST_MD5 | PK_SASL_GSSAPI,
-                                         .digest_service = "zookeeper",
-                                         .digest_realm = HOST,
-                                         .password = password,
-                                         .users = &loop,
-                                         .gss_service = "zookeeper",
-                                         .gss_host = "localhost",
-                                         .gss_realm = "LAB.LOCAL"};
+#include "sasl_fixture.h"
 
 /* ---- a client ---- */
 
@@ -442,129 +402,6 @@ static void every_cut_and_every_changed_byte(void **state)
     }
 }
 
-/* ---- GSSAPI: a key that no KDC knows, so that nobody is let in; real tickets are the integration test's ---- */
-
-enum { MANY = 40 };
-
-struct waiter {
-    struct pk_sasl_exchange *exchange;
-    int answers;
-    struct pk_sasl_answer answer;
-};
-
-static void answered(void *owner, const struct pk_sasl_answer *answer)
-{
-    struct waiter *w = owner;
-    w->answers++;
-    w->answer = *answer;
-}
-
-static void begin_gssapi(struct waiter *w)
-{
-    *w = (struct waiter){0};
-    w->exchange = pk_sasl_begin(sasl, &service, answered, w);
-    assert_non_null(w->exchange);
-    assert_false(pk_sasl_step(w->exchange, (const uint8_t *)"\x60\x03garbage", 9, &w->answer));
-    assert_int_equal(w->answer.state, PK_SASL_ON_A_THREAD);
-}
-
-static void garbage_of_gssapi_is_refused_on_a_thread(void **state)
-{
-    static struct waiter w[MANY];
-    (void)state;
-    for (int i = 0; i < MANY; i++)
-        begin_gssapi(&w[i]);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    for (int i = 0; i < MANY; i++) {
-        assert_int_equal(w[i].answers, 1);
-        assert_int_equal(w[i].answer.state, PK_SASL_REFUSED);
-        assert_int_equal(w[i].answer.mechanism, PK_SASL_GSSAPI);
-        assert_null(w[i].answer.token);
-        assert_true(pk_sasl_step(w[i].exchange, (const uint8_t *)"", 0, &w[i].answer));
-        assert_int_equal(w[i].answer.state, PK_SASL_REFUSED);
-        pk_sasl_end(w[i].exchange);
-    }
-}
-
-/* Those whose owner is gone are never told of, wherever they are: on a thread, or on their way to one. */
-static void who_is_gone_is_not_called(void **state)
-{
-    static struct waiter w[MANY];
-    (void)state;
-    for (int i = 0; i < MANY; i++)
-        begin_gssapi(&w[i]);
-    for (int i = 0; i < MANY; i++)
-        if (i % 3 != 0)
-            pk_sasl_end(w[i].exchange);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    for (int i = 0; i < MANY; i++) {
-        assert_int_equal(w[i].answers, i % 3 == 0);
-        if (i % 3 == 0)
-            pk_sasl_end(w[i].exchange);
-    }
-}
-
-static void gssapi_alone_wants_a_token(void **state)
-{
-    struct waiter w = {0};
-    struct pk_sasl_service alone = service;
-    (void)state;
-    alone.mechanisms = PK_SASL_GSSAPI;
-    w.exchange = pk_sasl_begin(sasl, &alone, answered, &w);
-    assert_true(pk_sasl_step(w.exchange, (const uint8_t *)"", 0, &w.answer));
-    assert_int_equal(w.answer.state, PK_SASL_REFUSED);
-    pk_sasl_end(w.exchange);
-}
-
-static void a_token_may_not_be_endless(void **state)
-{
-    struct waiter w = {0};
-    uint8_t *token = calloc(1, 70000);
-    (void)state;
-    w.exchange = pk_sasl_begin(sasl, &service, answered, &w);
-    assert_true(pk_sasl_step(w.exchange, token, 70000, &w.answer));
-    assert_int_equal(w.answer.state, PK_SASL_REFUSED);
-    pk_sasl_end(w.exchange);
-    free(token);
-}
-
-/* ---- the library ---- */
-
-static void what_is_not_there_is_said(void **state)
-{
-    struct pk_sasl *none = NULL;
-    char why[200];
-    (void)state;
-    const struct pk_sasl_setup setup = {.mechanisms = PK_SASL_GSSAPI, .keytab = "/nowhere/at/all"};
-    assert_int_equal(pk_sasl_open(&none, &loop, &setup, why, sizeof why), PK_ENOENT);
-    assert_non_null(strstr(why, "/nowhere/at/all"));
-    assert_null(none);
-}
-
-/* zookeeper/localhost@LAB.LOCAL, as krb5's keytab(5) writes it: version, and one entry behind its length. */
-static void write_keytab(void)
-{
-    static const char *const names[] = {"LAB.LOCAL", "zookeeper", "localhost"};
-    uint8_t entry[200] = {0, 2};
-    size_t n = 2;
-    for (size_t i = 0; i < 3; i++) {
-        entry[n + 1] = (uint8_t)strlen(names[i]);
-        memcpy(entry + n + 2, names[i], strlen(names[i]));
-        n += 2 + strlen(names[i]);
-    }
-    const uint8_t rest[] = {0, 0, 0, 1,  0, 0, 0,
-                            0, 1, 0, 18, 0, 32}; /* type, time, version, AES-256, length */
-    memcpy(entry + n, rest, sizeof rest);
-    memset(entry + n + sizeof rest, 'k', 32);
-    n += sizeof rest + 32;
-    const uint8_t head[] = {5, 2, 0, 0, 0, (uint8_t)n};
-    sup_file(keytab, "");
-    FILE *f = fopen(keytab, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(head, sizeof head, 1, f) + fwrite(entry, n, 1, f), 2);
-    assert_int_equal(fclose(f), 0);
-}
-
 /* The client needs DIGEST-MD5 alone. */
 static int may_load(void *context, const char *file, sasl_verify_type_t type)
 {
@@ -572,33 +409,18 @@ static int may_load(void *context, const char *file, sasl_verify_type_t type)
     return strstr(file, "libdigestmd5.") != NULL ? SASL_OK : SASL_CONTINUE;
 }
 
-static int open_library(void **state)
+static int open_client(void **state)
 {
-    char why[200] = "";
-    (void)state;
-    write_keytab();
-    sup_file(krb5, "[libdefaults]\ndefault_realm = LAB.LOCAL\ndns_lookup_kdc = false\nrdns = false\n"
-                   "dns_canonicalize_hostname = false\n");
-    setenv("KRB5_CONFIG", krb5, 1);
-    uv_loop_init(&loop);
-    const struct pk_sasl_setup setup = {.mechanisms = service.mechanisms, .keytab = keytab};
-    if (pk_sasl_open(&sasl, &loop, &setup, why, sizeof why) != PK_OK) {
-        fprintf(stderr, "%s\n", why);
-        return -1;
-    }
     static const sasl_callback_t callbacks[] = {{SASL_CB_VERIFYFILE, PROC(may_load), NULL},
                                                 {SASL_CB_LIST_END, NULL, NULL}};
-    return sasl_client_init(callbacks) == SASL_OK ? 0 : -1;
+    return open_library(state) == 0 && sasl_client_init(callbacks) == SASL_OK ? 0 : -1;
 }
 
-static int close_library(void **state)
+static int close_client(void **state)
 {
-    (void)state;
-    pk_sasl_free(sasl);
+    int result = close_library(state);
     sasl_client_done();
-    unlink(keytab);
-    unlink(krb5);
-    return uv_loop_close(&loop);
+    return result;
 }
 
 int main(void)
@@ -617,11 +439,6 @@ int main(void)
         cmocka_unit_test(behind_the_end),
         cmocka_unit_test(a_response_is_used_once),
         cmocka_unit_test(every_cut_and_every_changed_byte),
-        cmocka_unit_test(garbage_of_gssapi_is_refused_on_a_thread),
-        cmocka_unit_test(who_is_gone_is_not_called),
-        cmocka_unit_test(gssapi_alone_wants_a_token),
-        cmocka_unit_test(a_token_may_not_be_endless),
-        cmocka_unit_test(what_is_not_there_is_said),
     };
-    return cmocka_run_group_tests(tests, open_library, close_library);
+    return cmocka_run_group_tests(tests, open_client, close_client);
 }
