@@ -14,6 +14,7 @@ from adminside import Admin
 from wire import Closed, Conn
 
 T_MS = 20000
+SETTLED = 2.5  # seconds: ticks of these servers after which what was frozen has elected
 CLIENTS = 8
 
 
@@ -155,7 +156,7 @@ def test_rolling_restart():
         server.stop()
         s.expect_unnoticed("a server stopped")
         server.launch()
-        server.wait_ready()
+        s.ensemble.wait_whole()
     assert s.figures()["pk_holds"] > 0 and s.figures()["pk_attaches"] == s.figures()["pk_holds"]
     expect_durations(s)
 
@@ -166,7 +167,7 @@ def test_leader_killed():
     leader.kill()
     s.expect_unnoticed("the leader killed")
     leader.launch()
-    leader.wait_ready()
+    s.ensemble.wait_whole()
 
 
 def test_one_frozen():
@@ -176,6 +177,7 @@ def test_one_frozen():
     time.sleep(5)
     server.thaw()
     s.expect_unnoticed("a server frozen for 5 s")
+    s.ensemble.wait_whole(SETTLED)
 
 
 def test_all_frozen():
@@ -186,6 +188,7 @@ def test_all_frozen():
     for server in s.ensemble.servers:
         server.thaw()
     s.expect_unnoticed("all frozen for 5 s")
+    s.ensemble.wait_whole(SETTLED)
 
 
 SASL = """sasl: {{mechanisms: DIGEST-MD5, jaas: {jaas}}}
@@ -232,7 +235,7 @@ def test_who_has_proved_who_he_is_has_not_to_do_it_again():
         assert bob.call(wire.OP_EXISTS, wire.exists("/held/w"), timeout=15).err == 0
         assert reads(bob) == b"beat"
         server.launch()
-        server.wait_ready()
+        s.ensemble.wait_whole()
         if proxy.mntr()["pk_holds"] > 0:
             break
     assert proxy.mntr()["pk_holds"] > 0 and proxy.mntr()["pk_attaches"] == proxy.mntr()["pk_holds"]

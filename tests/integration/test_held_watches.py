@@ -124,8 +124,7 @@ def whole(ensemble):
     for server in ensemble.servers:
         if not server.process.running():
             server.launch()
-    for server in ensemble.servers:
-        server.wait_ready()
+    ensemble.wait_whole()
 
 
 def unnoticed(fault):

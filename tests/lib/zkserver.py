@@ -173,6 +173,22 @@ class Ensemble:
             server.wait_ready()
         return self
 
+    def whole(self):
+        """One leads, all others follow."""
+        modes = sorted(s.mode() for s in self.servers)
+        return modes == ["follower"] * (len(modes) - 1) + ["leader"]
+
+    def wait_whole(self, lasts=0.0, timeout=60.0):
+        """Until it is whole and has been for lasts seconds: servers that were frozen say for a tick or two what they
+        were, and elect then."""
+        end = time.monotonic() + timeout
+        since = None
+        while since is None or time.monotonic() - since < lasts:
+            since = (since or time.monotonic()) if self.whole() else None
+            assert time.monotonic() < end, f"an ensemble that is whole: {[s.mode() for s in self.servers]}"
+            time.sleep(0.05)
+        return self
+
     def leader(self):
         return next((s for s in self.servers if s.mode() == "leader"), None)
 
