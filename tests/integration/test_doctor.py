@@ -6,7 +6,6 @@ import socket
 import subprocess
 
 import rig
-from certs import Certs
 from wire import OP_CREATE, OP_SET_ACL, OP_SET_DATA, Conn, create, set_data, string
 
 BEAT = "/storm/workerbeats/t-1/n-6700"
@@ -108,17 +107,6 @@ def test_servers_that_do_not_serve():
     checks = doctor("--upstream", f"{zk.connect_string},{other.connect_string}")
     assert find(checks, "ensemble", "several ensembles")["verdict"] == "FAIL"
     other.stop()
-
-
-def test_servers_with_tls_are_not_asked():
-    certs = Certs()
-    config = os.path.join(rig.temp_dir(), "tls.yaml")
-    with open(config, "w") as f:
-        f.write(f"upstream-tls: {{ca: {certs.ca}}}\n")
-    zk = shared_storm()
-    checks = doctor("-c", config, "--upstream", zk.connect_string, "--mount", "/storm/workerbeats")
-    assert find(checks, "upstream", "doctor speaks none")["verdict"] == "warn"
-    assert [c["what"] for c in checks if c["what"].startswith(("upstream", "ensemble", "mount"))] == ["upstream"], checks
 
 
 def test_another_root():

@@ -12,6 +12,7 @@ import clients
 import rig
 import wire
 from certs import Certs
+from test_doctor import doctor, find
 from wire import Conn
 
 SERVER = """secureClientPort={port}
@@ -258,6 +259,70 @@ def test_servers_that_are_not_who_they_should_be():
                  r"does not serve: it closes connections that begin with TLS: this is its plain port|"
                  r"does not serve: the handshake of TLS was not done in time")
     ends_refused(rig.Pacekeeper(f"localhost:{s.secure}"), r"does not serve: .*")
+
+
+def examined(s, upstream, ca=None, names=None, verify="full"):
+    """What doctor says of the ensemble with upstream-tls."""
+    path = os.path.join(rig.temp_dir(), "doctor.yaml")
+    ours = "" if names is None else f", certificate: {s.certs.path(names + '.pem')}, key: {s.certs.path(names + '.key')}"
+    with open(path, "w") as f:
+        f.write(f"upstream-tls: {{ca: {ca or s.certs.ca}, verify: {verify}{ours}}}\n")
+    return doctor("-c", path, "--upstream", upstream, "--mount", "/m")
+
+
+def test_doctor_asks_servers_with_tls():
+    s = secure()
+    rig.said(s.proxy, r"marker (\S+) stands")
+    checks = examined(s, f"localhost:{s.secure}", names="pacekeeper")
+    assert find(checks, "upstream localhost", "ZooKeeper 3.8")["verdict"] == "ok"
+    assert find(checks, "upstream", "jute.maxbuffer is max-frame")["verdict"] == "ok"
+    find(checks, "upstream", "maxClientCnxns is 0")
+    find(checks, "ensemble", "1 of 1 servers serve")
+    assert find(checks, "mount /m", "everybody may create")["verdict"] == "ok"
+    assert find(checks, "instances", "in the mode pacemaker too")["verdict"] == "FAIL"
+
+
+def test_doctor_looks_at_tls_ports():
+    """The one of a pacekeeper that runs is known by its plain port; by itself it says nothing."""
+    s = secure()
+    for port, listen, found, verdict in ((rig.free_port(), "127.0.0.1:0", "free", "ok"),
+                                         (s.tls[1], s.proxy.connect_string, "by the pacekeeper that runs", "ok"),
+                                         (s.tls[1], "127.0.0.1:0", "somebody listens", "warn")):
+        path = os.path.join(rig.temp_dir(), "doctor.yaml")
+        with open(path, "w") as f:
+            f.write(s.text().replace("127.0.0.1:0", f"127.0.0.1:{port}").replace("mounts: [/m=pacemaker]\n", ""))
+        checks = doctor("-c", path, "--upstream", f"localhost:{s.secure}", listen=listen)
+        assert find(checks, f"listen 127.0.0.1:{port} with TLS", found)["verdict"] == verdict, checks
+
+
+def test_doctor_says_what_tls_does_not_allow():
+    s = secure()
+    s.certs.sign("old", "/O=Lab/CN=old", days=-1)
+    other = Certs("Elsewhere")
+    for found, upstream, options in (
+            ("its certificate is refused: unable to get local issuer certificate", f"localhost:{s.secure}", {"ca": other.ca}),
+            ("its certificate is not for 127.0.0.1", f"127.0.0.1:{s.secure}", {}),
+            ("ZooKeeper 3.8", f"127.0.0.1:{s.secure}", {"verify": "ca", "names": "pacekeeper"}),
+            ("certificate", f"localhost:{s.secure}", {}),
+            ("certificate", f"localhost:{s.secure}", {"names": "old"}),
+            ("this is its plain port", s.zk.connect_string.replace("127.0.0.1", "localhost"), {})):
+        said = find(examined(s, upstream, **options), "upstream", found)
+        print(said["found"], flush=True)
+        assert said["verdict"] == ("ok" if "ZooKeeper" in found else "FAIL"), said
+    plain = doctor("--upstream", f"localhost:{s.secure}", "--mount", "/m")
+    assert "upstream-tls" in find(plain, "upstream", "timed out")["remedy"], plain     # it waits for more than a word
+
+
+def test_doctor_and_an_expired_certificate():
+    """As a server of openssl(1) shows it: a ZooKeeper of its own would say no more."""
+    s = secure()
+    certificate, key = s.certs.sign("expired", "/O=Lab/CN=expired", days=-1)
+    port = rig.free_port()
+    server = rig.Process([rig.need("openssl", "openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", "-cert",
+                          certificate, "-key", key], os.path.join(rig.temp_dir(), "log")).start()
+    rig.eventually(lambda: any("has expired" in c["found"] for c in examined(s, f"localhost:{port}")), 10,
+                   "an expired certificate is said")
+    server.stop()
 
 
 def test_a_key_that_others_can_read_is_refused():

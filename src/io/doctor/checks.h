@@ -18,7 +18,8 @@ struct pk_doctor {
     bool running; /* a pacekeeper answers at one of our addresses: this one, by all appearances, */
     char instance[PK_DOCTOR_INSTANCE]; /* whose name this is, "" when it does not tell, */
     int64_t max_files;                 /* and as many descriptors it may have, 0 when it does not tell */
-    union pk_address serving;          /* a server that serves */
+    union pk_address serving;          /* a server that serves, */
+    const char *serving_name;          /* as upstream names it; */
     bool served;                       /* there is one */
     int64_t clients;                   /* how many Storm seems to have */
 };

@@ -44,11 +44,13 @@ static socklen_t length(const union pk_address *a)
 /* The server may not have noticed yet that what probed it is gone. */
 static bool open_session(struct pk_doctor *d, struct pk_session *s)
 {
+    const struct pk_channel_to to = {&d->serving.any, length(&d->serving), d->config->upstream_tls,
+                                     d->serving_name};
     bool open = false;
     for (int i = 0; i < ATTEMPTS && !open; i++) {
         if (i > 0)
             usleep(PAUSE_MS * 1000);
-        open = pk_session_open(s, &d->serving.any, length(&d->serving), &d->config->auth);
+        open = pk_session_open(s, &to, &d->config->auth);
     }
     return open;
 }

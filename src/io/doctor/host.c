@@ -47,7 +47,17 @@ static void say_taken(struct pk_doctor *d, const char *what, const struct sockad
     pk_report_say(&d->report, PK_FINE, what, NULL, "a pacekeeper runs there (%s)", d->instance);
 }
 
-static void try_address(struct pk_doctor *d, const char *what, const struct addrinfo *a)
+/* The same, where no word is answered that doctor could ask: with TLS, and in Pacemaker's protocol. */
+static void say_taken_unasked(struct pk_doctor *d, const char *what)
+{
+    if (d->running)
+        pk_report_say(&d->report, PK_FINE, what, NULL, "taken, by the pacekeeper that runs as it seems");
+    else
+        pk_report_say(&d->report, PK_WARN, what, "stop it, unless it is this pacekeeper",
+                      "somebody listens there already");
+}
+
+static void try_address(struct pk_doctor *d, const char *what, const struct addrinfo *a, bool words)
 {
     int on = 1, off = 0;
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -60,30 +70,42 @@ static void try_address(struct pk_doctor *d, const char *what, const struct addr
     close(fd);
     if (why == 0)
         pk_report_say(&d->report, PK_FINE, what, NULL, "free");
-    else if (why == EADDRINUSE)
+    else if (why == EADDRINUSE && words)
         say_taken(d, what, a->ai_addr, a->ai_addrlen);
+    else if (why == EADDRINUSE)
+        say_taken_unasked(d, what);
     else
         pk_report_say(&d->report, PK_FAIL, what, "name an address of this machine, and a port above 1023",
                       "cannot listen there: %s", strerror(why));
 }
 
-void pk_doctor_listens(struct pk_doctor *d)
+/* words: those of four letters are answered there, in plain. */
+static void check_listens(struct pk_doctor *d, const struct pk_hostport *listens, size_t n, bool words,
+                          const char *how)
 {
-    for (size_t i = 0; i < d->config->nlistens; i++) {
-        const struct pk_hostport *where = &d->config->listens[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct pk_hostport *where = &listens[i];
         bool every = where->host[0] == '\0' || strcmp(where->host, "*") == 0;
         struct addrinfo *found = NULL;
-        char what[PK_HOST_MAX + 32];
-        snprintf(what, sizeof what, "listen %s:%u", every ? "*" : where->host, where->port);
+        char what[PK_HOST_MAX + 64];
+        snprintf(what, sizeof what, "listen %s:%u%s", every ? "*" : where->host, where->port, how);
         int err = pk_hostport_lookup(where, AI_PASSIVE, &found);
         if (err != 0) {
             pk_report_say(&d->report, PK_FAIL, what, "name an address of this machine", "%s",
                           gai_strerror(err));
             continue;
         }
-        try_address(d, what, found);
+        try_address(d, what, found, words);
         freeaddrinfo(found);
     }
+}
+
+void pk_doctor_listens(struct pk_doctor *d)
+{
+    const struct pk_config *c = d->config;
+    check_listens(d, c->listens, c->nlistens, true, "");
+    check_listens(d, c->tls_listens, c->ntls_listens, false, " with TLS");
+    check_listens(d, c->pacemaker_listens, c->npacemaker_listens, false, " for Pacemaker's clients");
 }
 
 static void say_folder(struct pk_doctor *d, const char *folder)

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "io/config/ask.h"
+#include "io/doctor/channel.h"
 #include "io/doctor/checks.h"
 #include "proto/jute.h"
 
@@ -33,9 +33,8 @@ enum {
 struct server {
     struct pk_doctor *d;
     char what[PK_HOST_MAX + PK_ADDRESS_TEXT + 32];
-    const struct sockaddr *address;
-    socklen_t len;
-    char text[ANSWER];
+    struct pk_channel_to to;
+    char text[ANSWER], why[PK_CHANNEL_WHY];
 };
 
 struct roles {
@@ -49,11 +48,12 @@ static void field(const char *text, const char *label, char out[FIELD])
     snprintf(out, FIELD, "%.*s", (int)strcspn(p, ",-\r\n"), p);
 }
 
-static double now_ms(void)
+/* What lives in the ensemble may be asked for there. */
+static void serves(struct server *s)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1000 + (double)t.tv_nsec / 1e6;
+    s->d->served = true;
+    s->d->serving_name = s->to.name;
+    memcpy(&s->d->serving, s->to.address, s->to.len);
 }
 
 /* What srvr has told: version, role, latency. */
@@ -73,8 +73,7 @@ static void say_srvr(struct server *s, struct roles *roles, double took)
     roles->serving++;
     roles->leaders += strcmp(mode, "leader") == 0;
     roles->standalone += strcmp(mode, "standalone") == 0;
-    d->served = true;
-    memcpy(&d->serving, s->address, s->len);
+    serves(s);
     pk_report_say(
         &d->report, took > SLOW_MS ? PK_WARN : PK_FINE, s->what,
         took > SLOW_MS ? "beats that are relayed wait at least as long: see to the network, or its load"
@@ -86,16 +85,17 @@ static void say_srvr(struct server *s, struct roles *roles, double took)
 static bool takes_frame(const struct server *s, int64_t frame)
 {
     const struct timeval patience = {.tv_usec = PATIENCE_MS * 1000};
+    struct pk_channel c;
+    char why[PK_CHANNEL_WHY];
     uint8_t word[4];
-    int fd = pk_ask_connect(s->address, s->len, PK_ASK_S);
-    if (fd < 0)
+    if (!pk_channel_open(&c, &s->to, why))
         return false;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     pk_put_int(word, (int32_t)frame);
-    bool sent = send(fd, word, sizeof word, MSG_NOSIGNAL) == (ssize_t)sizeof word;
-    ssize_t got = sent ? recv(fd, word, sizeof word, 0) : 0;
+    bool sent = pk_channel_send(&c, word, sizeof word);
+    ssize_t got = sent ? pk_channel_recv(&c, word, sizeof word) : 0;
     bool taken = got < 0 && errno == EAGAIN;
-    close(fd);
+    pk_channel_close(&c);
     return taken;
 }
 
@@ -134,7 +134,7 @@ static int probe_connections(const struct server *s)
 {
     int fds[PROBED_CONNECTIONS], n = 0, closed = 0, before = -1;
     /* Not all at once: it counts those that it has registered. */
-    for (; n < PROBED_CONNECTIONS && (fds[n] = pk_ask_connect(s->address, s->len, PK_ASK_S)) >= 0; n++)
+    for (; n < PROBED_CONNECTIONS && (fds[n] = pk_ask_connect(s->to.address, s->to.len, PK_ASK_S)) >= 0; n++)
         usleep(PROBE_STEP_MS * 1000);
     /* Until some are closed, and no more of them than the time before. */
     for (int i = 0; i < PROBE_ROUNDS && (closed == 0 || closed != before); i++) {
@@ -151,13 +151,14 @@ static void check_connections(struct server *s)
 {
     char conf[ANSWER] = "", limit[FIELD];
     struct pk_report *r = &s->d->report;
-    int n = pk_ask_word(s->address, s->len, "conf", conf, sizeof conf);
+    double took = 0;
+    int n = pk_channel_word(&s->to, "conf", conf, sizeof conf, s->why, &took);
     field(n > 0 ? conf : "", "maxClientCnxns=", limit);
     int64_t most = strtoll(limit, NULL, 10);
-    if (limit[0] == '\0' && s->d->running) {
+    if (limit[0] == '\0' && (s->d->running || s->to.tls != NULL)) {
         pk_report_say(r, PK_FINE, s->what, NULL,
-                      "maxClientCnxns is not told (conf is not whitelisted), and not probed while a "
-                      "pacekeeper runs here");
+                      "maxClientCnxns is not told (conf is not whitelisted), and not probed %s",
+                      s->d->running ? "while a pacekeeper runs here" : "with TLS");
         return;
     }
     if (limit[0] == '\0')
@@ -174,13 +175,17 @@ static void check_connections(struct server *s)
 static void check_server(struct server *s, struct roles *roles)
 {
     struct pk_report *r = &s->d->report;
-    double before = now_ms();
-    int n = pk_ask_word(s->address, s->len, "srvr", s->text, sizeof s->text);
-    double took = now_ms() - before;
+    double took = 0;
+    int n = pk_channel_word(&s->to, "srvr", s->text, sizeof s->text, s->why, &took);
     roles->servers++;
     if (n < 0) {
-        pk_report_say(r, PK_FAIL, s->what, "start it, open the way there, or take it out of upstream", "%s",
-                      strerror(errno));
+        pk_report_say(
+            r, PK_FAIL, s->what,
+            s->to.tls == NULL
+                ? "start it, open the way there (upstream-tls, to a secureClientPort), or take it out of "
+                  "upstream"
+                : "start it, or see to its name in upstream, and to upstream-tls (ca, verify, certificate)",
+            "%s", s->why);
         return;
     }
     if (strstr(s->text, "\nPacekeeper instance: ") != NULL) {
@@ -192,8 +197,7 @@ static void check_server(struct server *s, struct roles *roles)
         pk_report_say(r, PK_WARN, s->what,
                       "4lw.commands.whitelist=srvr in its zoo.cfg: pacekeeper asks for it",
                       "it does not answer srvr: its version and role are unknown");
-        memcpy(&s->d->serving, s->address, s->len);
-        s->d->served = true;
+        serves(s);
         roles->standalone++; /* as far as can be told */
         roles->serving++;
     } else {
@@ -218,7 +222,7 @@ static void check_name(struct pk_doctor *d, const struct pk_hostport *where, str
         return;
     }
     for (struct addrinfo *a = found; a != NULL; a = a->ai_next) {
-        *s = (struct server){.d = d, .address = a->ai_addr, .len = a->ai_addrlen};
+        *s = (struct server){.d = d, .to = {a->ai_addr, a->ai_addrlen, d->config->upstream_tls, where->host}};
         const char *number = pk_address_text(a->ai_addr, text);
         bool same = strncmp(number, where->host, strlen(where->host)) == 0;
         if (same)
@@ -234,14 +238,6 @@ static void check_name(struct pk_doctor *d, const struct pk_hostport *where, str
 void pk_doctor_servers(struct pk_doctor *d)
 {
     struct roles roles = {0};
-    if (d->config->upstream_tls != NULL) {
-        pk_report_say(
-            &d->report, PK_WARN, "upstream",
-            "start pacekeeper and read its log: it says of each server whether it answers, or why not",
-            "servers are spoken to with TLS, and doctor speaks none: neither they nor their znodes were "
-            "looked at");
-        return;
-    }
     for (size_t i = 0; i < d->config->nservers; i++)
         check_name(d, &d->config->servers[i], &roles);
     if (roles.serving == 0)

@@ -6,16 +6,14 @@
 #include "io/doctor/session.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "io/config/ask.h"
 #include "io/instances/encode.h"
 
 enum { TIMEOUT_MS = 10000, LONGEST = 64 << 20 };
 
 static bool put(struct pk_session *s, uint8_t *frame, size_t len)
 {
-    bool sent = frame != NULL && send(s->fd, frame, len, MSG_NOSIGNAL) == (ssize_t)len;
+    bool sent = frame != NULL && pk_channel_send(&s->channel, frame, len);
     free(frame);
     return sent;
 }
@@ -23,7 +21,7 @@ static bool put(struct pk_session *s, uint8_t *frame, size_t len)
 static bool get(struct pk_session *s, uint8_t *p, size_t len)
 {
     while (len > 0) {
-        ssize_t got = recv(s->fd, p, len, 0);
+        ssize_t got = pk_channel_recv(&s->channel, p, len);
         if (got <= 0)
             return false;
         p += got;
@@ -76,15 +74,15 @@ static bool authenticate(struct pk_session *s, const struct pk_auth *auth)
     return fine;
 }
 
-bool pk_session_open(struct pk_session *s, const struct sockaddr *address, socklen_t len,
-                     const struct pk_auth *auth)
+bool pk_session_open(struct pk_session *s, const struct pk_channel_to *to, const struct pk_auth *auth)
 {
-    *s = (struct pk_session){.fd = pk_ask_connect(address, len, PK_ASK_S)};
-    if (s->fd < 0)
+    char why[PK_CHANNEL_WHY];
+    *s = (struct pk_session){0};
+    if (!pk_channel_open(&s->channel, to, why))
         return false;
     if (greet(s) && authenticate(s, auth))
         return true;
-    close(s->fd);
+    pk_channel_close(&s->channel);
     free(s->frame);
     return false;
 }
@@ -111,6 +109,6 @@ void pk_session_close(struct pk_session *s)
     uint8_t *frame = pk_encode_ask(&ask, ++s->xid, &len);
     if (put(s, frame, len))
         (void)get_frame(s, &len);
-    close(s->fd);
+    pk_channel_close(&s->channel);
     free(s->frame);
 }

@@ -4,9 +4,8 @@
 #ifndef PK_IO_DOCTOR_SESSION_H
 #define PK_IO_DOCTOR_SESSION_H
 
-#include <sys/socket.h>
-
 #include "io/config/auth.h"
+#include "io/doctor/channel.h"
 #include "proto/records.h"
 
 enum {
@@ -14,15 +13,14 @@ enum {
 }; /* instead of an error of the ensemble: no answer in time, or not the protocol */
 
 struct pk_session {
-    int fd;
+    struct pk_channel channel;
     int32_t xid;
     uint8_t *frame; /* the newest answer; the bodies that are given point into it */
     size_t size;
 };
 
 /* Opens a session and shows the credentials. False when there is none; nothing is to be closed then. */
-bool pk_session_open(struct pk_session *s, const struct sockaddr *address, socklen_t len,
-                     const struct pk_auth *auth);
+bool pk_session_open(struct pk_session *s, const struct pk_channel_to *to, const struct pk_auth *auth);
 /* Asks EXISTS, GET_DATA, GET_CHILDREN or GET_ACL. 0 and the body, an error of the ensemble, or PK_SESSION_FAULT. */
 int pk_session_ask(struct pk_session *s, enum pk_op op, const char *path, struct pk_in *body);
 void pk_session_close(struct pk_session *s);
