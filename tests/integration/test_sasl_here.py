@@ -11,6 +11,7 @@ import time
 
 import clients
 import digestmd5
+import dumped
 import rig
 import wire
 from test_sasl import BOB, PROVIDER, digest_jaas, jaas_file
@@ -386,6 +387,33 @@ def test_no_secret_is_shown():
         shown += f.read().decode()
     shown += ours.log() + wire.four_letter(ours.addr, "mntr") + wire.four_letter(ours.addr, "srvr")
     assert "bob" in ours.log() and not any(s in shown for s in SECRETS)
+
+
+def test_core_dumps_have_no_secret_of_the_configuration():
+    """Nor what was read to get at it; but for auth-file's, of which the core has a copy."""
+    files = {"jaas": JAAS, "token": "token of the admin side\n", "group": "secret of the group, at least 32 bytes\n"}
+    files = {name: secret_file(text, name) for name, text in files.items()}
+    rest = f"""  jaas: {files['jaas']}
+admin:
+  listen: "unix:{rig.temp_dir()}/admin.sock"
+  token-file: {files['token']}
+group:
+  listen: 127.0.0.1:{rig.free_port()}
+  secret-file: {files['group']}
+"""
+    ours = rig.Pacekeeper(open_ensemble().connect_string, config=CONFIG.format(mechanisms="DIGEST-MD5", rest=rest)).start()
+
+    def logs_in():
+        try:
+            return play(ours.addr, *CASES["right"])[-1] == "open"
+        except wire.Closed:     # not primary yet
+            return False
+
+    rig.eventually(logs_in, 20, "a login with a password")
+    for secret in ("bobsecret", "supersecret", "token of the admin", "secret of the group"):
+        assert dumped.places(ours.pid, secret.encode(), left_out=True), f"{secret} is nowhere at all"
+        assert not dumped.places(ours.pid, secret.encode()), (secret, dumped.places(ours.pid, secret.encode()))
+    ours.stop()
 
 
 if __name__ == "__main__":

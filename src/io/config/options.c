@@ -20,6 +20,7 @@
 #include "io/config/selves.h"
 #include "io/config/stormyaml.h"
 #include "io/config/tlsfiles.h"
+#include "io/loop/secret.h"
 
 enum { LISTEN = 256, UPSTREAM, MOUNT, PACEMAKER, STORM_YAML, STATE_FILE, LOG_LEVEL, ADMIN, GROUP };
 
@@ -248,11 +249,20 @@ static enum pk_err read_sasl(struct pk_config *config, struct pk_config_error *e
     return err;
 }
 
+static void undump(const struct pk_config *config)
+{
+    pk_secret_undumped(&config->auth, sizeof config->auth);
+    pk_secret_undumped(config->admin_token, sizeof config->admin_token);
+    pk_secret_undumped(config->group_secret, sizeof config->group_secret);
+    pk_secret_undumped(&config->pacemaker_login, sizeof config->pacemaker_login);
+}
+
 enum pk_err pk_options_again(const struct pk_options *options, struct pk_config *config,
                              struct pk_config_error *error)
 {
     const char *flag = "";
     pk_config_defaults(config);
+    undump(config);
     if (read_files(options, config, error) != PK_OK)
         return PK_EINVAL;
     config->source = PK_ORIGIN_FLAG;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/loop/secret.h"
+
 static void wipe(char *text)
 {
     if (text != NULL)
@@ -34,6 +36,7 @@ enum pk_err pk_users_add(struct pk_users *users, const char *name, const char *p
         free(as);
         return PK_ENOMEM;
     }
+    pk_secret_undumped(copy, strlen(copy));
     if (known != NULL) {
         wipe(known->password);
         known->password = copy;

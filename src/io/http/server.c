@@ -16,6 +16,7 @@
 
 #include "io/http/access.h"
 #include "io/http/visitors.h"
+#include "io/loop/secret.h"
 
 enum { REQUEST_MEMORY = 16 * 1024, MAX_BODY = 4096, ACCEPTS_PER_TURN = 16, SWEEP_MS = 500, CROWD_MS = 50 };
 
@@ -442,6 +443,7 @@ void pk_http_change(struct pk_http *http, const char *const *listen, size_t n)
 
 void pk_http_set_token(struct pk_http *http, const char *token)
 {
+    pk_secret_undumped(http->token, sizeof http->token);
     snprintf(http->token, sizeof http->token, "%s", token);
 }
 

@@ -19,6 +19,7 @@
 #include "io/instances/marker_text.h"
 #include "io/instances/others.h"
 #include "io/loop/move.h"
+#include "io/loop/secret.h"
 #include "io/loop/text.h"
 #include "io/upstream/servers.h"
 
@@ -249,6 +250,7 @@ static void begin_round(struct pk_marker *m, struct pk_upstream *upstream)
 static void begin(struct pk_marker *m)
 {
     const struct pk_config *config = m->loop->config;
+    pk_secret_undumped(&m->auth, sizeof m->auth);
     m->auth = config->auth;
     strcpy(m->parent, config->instances);
     snprintf(m->path, sizeof m->path, "%s/%s", m->parent, m->loop->instance);

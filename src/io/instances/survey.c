@@ -14,6 +14,7 @@
 #include "io/instances/encode.h"
 #include "io/instances/ensemble.h"
 #include "io/loop/loop.h"
+#include "io/loop/secret.h"
 #include "io/upstream/servers.h"
 
 enum { LOOKED_INTO = 1000 };
@@ -195,6 +196,7 @@ void pk_survey_tick(struct pk_survey *survey, struct pk_upstream *upstream)
     int server = pk_upstream_serving(upstream);
     if (server < 0)
         return;
+    pk_secret_undumped(&survey->auth, sizeof survey->auth);
     survey->auth = config->auth;
     survey->ensemble = pk_ensemble_new(survey->loop, &survey->auth, ended, survey);
     survey->state = survey->ensemble != NULL ? RUNNING : DONE;
