@@ -38,6 +38,13 @@ struct watched {
 };
 enum { WATCHED = 2 };
 
+/* What a reader was last told of the counters of the parent. */
+struct counters {
+    uint32_t era;
+    int64_t czxid, pzxid;
+    int cversion;
+};
+
 struct client {
     enum role role;
     enum client_state state;
@@ -51,6 +58,7 @@ struct client {
     int first, last;
     struct request requests[REQUESTS];
     struct watched watched[WATCHED];
+    struct counters counters;
     struct sup_buf in;
     int disconnects, expired;
     uint64_t answers;

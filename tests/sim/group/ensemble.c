@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "tests/sim/wire.h"
+
 static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
 {
     struct server *s = ctx;
@@ -115,6 +117,18 @@ int ensemble_elections(const struct world *w)
 uint64_t ensemble_writes(const struct world *w)
 {
     return w->ensemble->writes;
+}
+
+void ensemble_bypass_create(struct world *w, const char *path, const char *data, int perms)
+{
+    struct sup_buf b = {0};
+    sup_str(&b, path);
+    sup_str(&b, data);
+    sup_int(&b, 1);
+    wire_acl_entry(&b, perms, "world", "anyone");
+    sup_int(&b, PK_CREATE_PERSISTENT);
+    quorum_append(w, ENTRY_REQUEST, -1, PK_OP_CREATE, &b);
+    sup_buf_free(&b);
 }
 
 int ensemble_bypass_delete(struct world *w, const char *path)

@@ -27,6 +27,7 @@ void ensemble_lag(struct world *w, int server, int64_t lag_us, int64_t until_us)
 
 /* What somebody does past all members, at the leader; an error of ZooKeeper, or -1 when there is no leader. */
 int ensemble_bypass_delete(struct world *w, const char *path);
+void ensemble_bypass_create(struct world *w, const char *path, const char *data, int perms);
 /* The tree as committed; NULL while nobody leads. */
 const struct tree *ensemble_tree(const struct world *w);
 /* What a server answers to srvr: its zxid, or -1 when it does not serve. */

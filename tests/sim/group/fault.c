@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "ensemble.h"
+#include "foreign.h"
 #include "member.h"
 #include "watchdog.h"
 
@@ -183,6 +184,9 @@ static void to_others(struct world *w, const struct fault *f, int64_t until)
     case FAULT_WIPE_ALL:
         wipe(w, f->kind == FAULT_WIPE_ALL);
         break;
+    case FAULT_FOREIGN:
+        foreign_comes(w, f->a, until);
+        break;
     default:
         client_dies(w, c, f->kind == FAULT_CLIENT_LOST, f->for_us);
         break;
@@ -203,6 +207,12 @@ static int primary_now(const struct world *w)
     return m;
 }
 
+static bool takes_time(enum fault_kind kind)
+{
+    return kind != FAULT_RESET && kind != FAULT_WIPE_PRIMARY && kind != FAULT_WIPE_ALL &&
+           kind != FAULT_FOREIGN;
+}
+
 static void do_to(struct world *w, int i, int64_t m)
 {
     const struct fault *f = &w->faults->list[i];
@@ -210,7 +220,7 @@ static void do_to(struct world *w, int i, int64_t m)
     bool members = is_members(f->kind);
     world_trace(w, "*** %s %d %d for %.3f s", fault_names[f->kind], members ? (int)m : f->a, f->b,
                 (double)f->for_us / 1e6);
-    if (f->kind != FAULT_RESET && f->kind != FAULT_WIPE_PRIMARY && f->kind != FAULT_WIPE_ALL)
+    if (takes_time(f->kind))
         over(w, until + (f->kind == FAULT_SLOW_MEMBERS || f->kind == FAULT_SLOW_FRONT ? 2 * f->delay_us : 0));
     else
         over(w, w->now_us);
@@ -347,11 +357,11 @@ struct fault fault_draw(struct world *w)
         FAULT_PAUSE,       FAULT_PAUSE,        FAULT_PAUSE,        FAULT_LEAVE,        FAULT_CUT_MEMBERS,
         FAULT_CUT_MEMBERS, FAULT_CUT_FRONT,    FAULT_ISOLATE,      FAULT_CUT_BACK,     FAULT_SLOW_MEMBERS,
         FAULT_CUT_BACK,    FAULT_REFUSE,       FAULT_WIPE_PRIMARY, FAULT_SERVER_ALONE, FAULT_SERVER_ALONE,
-        FAULT_SERVER_DIES, FAULT_SERVER_PAUSE,
+        FAULT_SERVER_DIES, FAULT_SERVER_PAUSE, FAULT_FOREIGN,      FAULT_FOREIGN,
     };
     static const enum fault_kind at_moments[] = {FAULT_KILL,      FAULT_KILL,    FAULT_HOST_LOST,
                                                  FAULT_PAUSE,     FAULT_ISOLATE, FAULT_CUT_MEMBERS,
-                                                 FAULT_CUT_FRONT, FAULT_RESET};
+                                                 FAULT_CUT_FRONT, FAULT_RESET,   FAULT_FOREIGN};
     static const enum moment busy[] = {MOMENT_RECORD,         MOMENT_RECORD,         MOMENT_ACK,
                                        MOMENT_PROMOTION_SENT, MOMENT_PROMOTION_MADE, MOMENT_FLUSH_SENT,
                                        MOMENT_FLUSH_MADE};

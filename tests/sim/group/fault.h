@@ -60,7 +60,8 @@ enum moment {
     X(WIPE_PRIMARY, "wipe-primary")                                                                          \
     X(WIPE_ALL, "wipe-all") /* the list of copies, too */                                                    \
     X(CLIENT_DIES, "client-dies")                                                                            \
-    X(CLIENT_LOST, "client-lost")
+    X(CLIENT_LOST, "client-lost")                                                                            \
+    X(FOREIGN, "foreign") /* somebody makes a znode of his at the path of a worker */
 
 enum fault_kind {
 #define X(name, text) FAULT_##name,

@@ -32,6 +32,16 @@ static const struct core_mount mounts[] = {
      .flush_us = 1500000},
 };
 
+/* What is configured: with bounds, the third worker's znode finds no room, or the data of those that did. */
+static void configured(struct core_mount own[2])
+{
+    memcpy(own, mounts, sizeof mounts);
+    for (int i = 0; i < 2 && member_settings.bounded; i++) {
+        own[i].max_znodes = 3;
+        own[i].max_bytes = 1200;
+    }
+}
+
 /* ---- news ------------------------------------------------------------------------------------------------ */
 
 static void say_address(struct world *w, int m, const struct pair *p)
@@ -222,8 +232,10 @@ void member_starts(struct world *w, int m)
     struct core_group group = {.path = "/pacekeeper/group", .address = me->address};
     memcpy(group.incarnation, me->incarnation, PK_INCARNATION);
     group.lag_bytes = member_settings.lag_bytes;
+    struct core_mount own[2];
+    configured(own);
     struct core_config config = {
-        .mounts = mounts,
+        .mounts = own,
         .nmounts = other ? 1 : 2,
         .max_frame = 0xfffff,
         .client_high_water = 256 * 1024,

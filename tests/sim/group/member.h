@@ -70,6 +70,7 @@ struct member_settings {
     bool hold;
     size_t lag_bytes;
     bool other_mounts; /* the last member has others */
+    bool bounded;      /* mounts have room for some of the znodes, and of their bytes */
     bool check;        /* core_check after every step */
 };
 extern struct member_settings member_settings;

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "foreign.h"
+
 const struct oracle_path oracle_paths[ORACLE_PATHS] = {
     {"/storm/workerbeats/t/w0", 0, .strict = true, .memory = true},
     {"/storm/workerbeats/t/w1", 1, .strict = true, .memory = true},
@@ -129,7 +131,7 @@ void oracle_acked(struct world *w, int path, int n, int version)
         t->acked = n;
     if (t->underway == 0)
         t->uncertain = false;
-    if (version >= 0 && !x->removes)
+    if (version >= 0 && !x->removes && !foreign_here(w, path))
         version_is(w, path, n, version);
 }
 
@@ -152,7 +154,8 @@ int oracle_acked_before(const struct world *w, int path, int64_t us)
 struct oracle_floor oracle_floor(const struct world *w, int path, int client)
 {
     const struct track *t = track_of(w, path);
-    int acked = oracle_paths[path].strict ? t->acked : oracle_acked_before(w, path, w->now_us - LAG_US);
+    bool strict = oracle_paths[path].strict && !w->lagging;
+    int acked = strict ? t->acked : oracle_acked_before(w, path, w->now_us - LAG_US);
     return (struct oracle_floor){acked > t->seen[client] ? acked : t->seen[client], t->era};
 }
 
@@ -169,6 +172,8 @@ void oracle_shown(struct world *w, int client, int path, struct oracle_floor flo
 {
     struct track *t = track_of(w, path);
     bool anew = floor.era != t->era;
+    if (foreign_here(w, path))
+        return;
     int low = anew ? 0 : floor.n;
     if (n == ABSENT) {
         n = absent_since(t, low);
@@ -199,20 +204,20 @@ void oracle_shown(struct world *w, int client, int path, struct oracle_floor flo
 void oracle_forgets(struct world *w, int client)
 {
     for (int i = 0; i < ORACLE_PATHS; i++)
-        if (!oracle_paths[i].strict)
+        if (!oracle_paths[i].strict || w->lagging)
             track_of(w, i)->seen[client] = 0;
 }
 
 bool oracle_certain(const struct world *w, int path)
 {
     const struct track *t = track_of(w, path);
-    return t->underway == 0 && !t->uncertain && t->acked > 0;
+    return t->underway == 0 && !t->uncertain && t->acked > 0 && !foreign_here(w, path);
 }
 
 bool oracle_settled(const struct world *w, int path, struct oracle_floor floor)
 {
     const struct track *t = track_of(w, path);
-    return floor.era == t->era && !t->uncertain;
+    return floor.era == t->era && !t->uncertain && !foreign_here(w, path);
 }
 
 int oracle_version(const struct world *w, int path)
@@ -228,22 +233,25 @@ void oracle_uncertain(struct world *w, int path)
     t->underway = 0;
 }
 
+void oracle_path_lost(struct world *w, int path)
+{
+    struct track *t = track_of(w, path);
+    t->era++;
+    t->life++;
+    t->uncertain = true;
+    t->acked = 0;
+    memset(t->seen, 0, sizeof t->seen);
+    for (int k = 0; k < t->n; k++) {
+        t->v[k].acked = false;
+        t->v[k].version = -1;
+    }
+}
+
 void oracle_memory_lost(struct world *w)
 {
-    for (int i = 0; i < ORACLE_PATHS; i++) {
-        struct track *t = track_of(w, i);
-        if (!oracle_paths[i].memory)
-            continue;
-        t->era++;
-        t->life++;
-        t->uncertain = true;
-        t->acked = 0;
-        memset(t->seen, 0, sizeof t->seen);
-        for (int k = 0; k < t->n; k++) {
-            t->v[k].acked = false;
-            t->v[k].version = -1;
-        }
-    }
+    for (int i = 0; i < ORACLE_PATHS; i++)
+        if (oracle_paths[i].memory)
+            oracle_path_lost(w, i);
 }
 
 uint64_t oracle_writes(const struct world *w)

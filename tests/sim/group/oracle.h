@@ -56,8 +56,9 @@ int oracle_version(const struct world *w, int path);
 int oracle_acked_before(const struct world *w, int path, int64_t us);
 /* The connection of the writer is lost: whatever was on its way may come to pass or not. */
 void oracle_uncertain(struct world *w, int path);
-/* What was held may be gone. */
+/* What was held may be gone: all of it, or one znode. */
 void oracle_memory_lost(struct world *w);
+void oracle_path_lost(struct world *w, int path);
 /* Acknowledged writes so far. */
 uint64_t oracle_writes(const struct world *w);
 

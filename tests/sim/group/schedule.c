@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ensemble.h"
+#include "foreign.h"
 #include "oracle.h"
 
 void schedule_draw(struct schedule *s, uint64_t seed, int members)
@@ -18,6 +19,8 @@ void schedule_draw(struct schedule *s, uint64_t seed, int members)
     w.nmembers = members;
     *s = (struct schedule){.seed = seed, .members = members, .clients = 13};
     s->settings = (struct member_settings){.group = true, .hold = true};
+    s->settings.other_mounts = members > 1 && world_chance(&w, 8);
+    s->settings.bounded = world_chance(&w, 6);
     s->n = 1 + (int)sup_below(&w.rng, 6);
     for (int i = 0; i < s->n; i++)
         s->faults[i] = fault_draw(&w);
@@ -37,6 +40,14 @@ static void gather(const struct world *w, struct outcome *o)
     o->figures = watchdog_figures(w);
 }
 
+static bool has(const struct schedule *s, enum fault_kind kind)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->faults[i].kind == kind)
+            return true;
+    return false;
+}
+
 struct outcome schedule_run(const struct schedule *s, int trace)
 {
     struct world w;
@@ -45,10 +56,12 @@ struct outcome schedule_run(const struct schedule *s, int trace)
     member_settings = s->settings;
     w.nmembers = s->members;
     w.nclients = s->clients;
+    w.lagging = s->settings.bounded || has(s, FAULT_FOREIGN);
     w.trace = trace > 0;
     w.trace_all = trace > 1;
     w.end_us = w.now_us + SCHEDULE_END_US;
     faults_start(&w, s->faults, s->n);
+    foreign_start(&w);
     net_start(&w);
     watchdog_start(&w);
     oracle_start(&w);
@@ -67,6 +80,7 @@ struct outcome schedule_run(const struct schedule *s, int trace)
     oracle_stop(&w);
     watchdog_stop(&w);
     net_stop(&w);
+    foreign_stop(&w);
     faults_stop(&w);
     world_free(&w);
     return o;
@@ -129,9 +143,9 @@ static double seconds(int64_t us)
 
 void schedule_print(const struct schedule *s, const struct outcome *o, FILE *to)
 {
-    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s\n", o->wrong, (unsigned long long)s->seed,
+    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s\n", o->wrong, (unsigned long long)s->seed,
             s->members, s->clients, s->settings.group ? "" : " alone",
-            s->settings.other_mounts ? " other-mounts" : "");
+            s->settings.other_mounts ? " other-mounts" : "", s->settings.bounded ? " bounded" : "");
     for (int i = 0; i < s->n; i++) {
         const struct fault *f = &s->faults[i];
         fprintf(to, "%s", fault_names[f->kind]);
@@ -210,6 +224,8 @@ static bool parse_line(struct schedule *s, char *line)
             s->settings.group = false;
         } else if (strcmp(word, "other-mounts") == 0) {
             s->settings.other_mounts = true;
+        } else if (strcmp(word, "bounded") == 0) {
+            s->settings.bounded = true;
         } else {
             char *value = strtok_r(NULL, " ", &rest);
             if (value == NULL || !set_value(s, f, word, value))

@@ -11,6 +11,7 @@
 
 #include "ensemble.h"
 #include "fault.h"
+#include "foreign.h"
 #include "member.h"
 
 enum {
@@ -162,6 +163,7 @@ void watchdog_sees(struct world *w, const struct tree *tree, int64_t session, bo
             somebody_takes_over(w, tree);
         list |= strcmp(c->path, GROUP_PATH "/copies") == 0 && c->type != PK_EVENT_CHILDREN_CHANGED;
         faults_change(w, c);
+        foreign_sees(w, tree, c, session);
     }
     if (list) {
         d->nlisted = read_ids(tree, GROUP_PATH "/copies", d->listed, LISTED);

@@ -24,6 +24,7 @@ struct client;
 struct oracle;
 struct watchdog;
 struct faults;
+struct foreign;
 
 /* What an event calls: two numbers of whoever made it. */
 typedef void world_go(struct world *w, int a, int64_t b);
@@ -52,6 +53,7 @@ struct world {
     size_t nqueue, cap;
     uint64_t orders, events;
     int nmembers, nclients;
+    bool lagging; /* any znode may be the ensemble's, whose servers lag */
     struct host hosts[HOSTS_MAX];
     struct net *net;
     struct ensemble *ensemble;
@@ -60,6 +62,7 @@ struct world {
     struct oracle *oracle;
     struct watchdog *watchdog;
     struct faults *faults;
+    struct foreign *foreign;
     bool trace, trace_all; /* what happens is said; answers, too */
     char wrong[400];       /* the first finding, "" while there is none */
 };
