@@ -9,6 +9,7 @@ import threading
 import time
 
 import wire
+from procs import eventually
 from wire import Closed, Conn
 
 
@@ -18,6 +19,7 @@ class Beater:
         self.addr = self.conn = None
         self.session, self.passwd = 0, b"\0" * 16
         self.number = -1
+        self.reconnects = 0
         self.versions = True           # never fall back
         self.acked = []                # when each number was acknowledged; what has no time was not
 
@@ -52,6 +54,18 @@ class Beater:
         assert err == 0, f"setData of {self.path}: {err}"
         self.acked[self.number] = time.monotonic()
 
+    def sync(self):
+        err = self.conn.call(wire.OP_SYNC, wire.sync(self.path), timeout=10).err
+        assert err == 0, f"sync of {self.path}: {err}"
+
+    def newest(self):
+        """The newest number that was acknowledged."""
+        return max(n for n, when in enumerate(list(self.acked)) if when is not None)
+
+    def kept(self, data):
+        """Whether data that was found is no older than what was acknowledged: what was not may have been taken, too."""
+        return self.newest() <= int(data) <= self.number
+
     def age(self, number, now):
         """For how long, at that time, the number had been replaced by an acknowledged one."""
         for when in self.acked[number + 1:]:
@@ -67,7 +81,6 @@ class Beaters(threading.Thread):
         self.pause = pause
         self.over = threading.Event()
         self.lock = threading.Lock()
-        self.reconnects = 0
         self.problem = None
 
     def begin(self, addr, create=True):
@@ -85,30 +98,48 @@ class Beaters(threading.Thread):
                 started = time.monotonic()
                 for beater in self.all:
                     with self.lock:
-                        self._beat(beater)
+                        self._ask(beater, beater.beat)
                     if self.over.is_set():
                         return
                 self.over.wait(max(0.0, self.pause - (time.monotonic() - started)))
         except BaseException as e:
             self.problem = e
 
-    def _beat(self, beater):
+    def _ask(self, beater, ask):
+        """True when it was answered; else its connection had ended, and it has another one, or all is over."""
         try:
-            beater.beat()
+            ask()
+            return True
         except (Closed, OSError):
-            self.reconnects += 1
+            beater.reconnects += 1
             for _ in range(100):
                 try:
-                    return beater.connect()
+                    beater.connect()
+                    return False
                 except (Closed, OSError):
                     if self.over.wait(0.1):
-                        return None
+                        return False
             raise
 
     def move(self, i, addr, same=True):
         """One of them goes to another server or proxy, as the same session or as a new one."""
         with self.lock:
             self.all[i].connect(addr, same)
+
+    @property
+    def reconnects(self):
+        return sum(beater.reconnects for beater in self.all)
+
+    def settle(self, timeout=30.0):
+        """Whoever had lost his way is back: the ensemble answers each, and a beat behind that is acknowledged."""
+        for beater in self.all:
+            with self.lock:
+                while not self._ask(beater, beater.sync):
+                    continue
+        begun = [beater.number for beater in self.all]
+        eventually(lambda: self.problem or all(b.newest() > n for b, n in zip(self.all, begun)), timeout,
+                   "an acknowledged beat of each")
+        assert self.problem is None, repr(self.problem)
 
     def stop(self):
         self.over.set()
@@ -175,6 +206,10 @@ class Reader(threading.Thread):
         self.newest[beater.path] = (max(seen[0], newest[0]), max(seen[1], newest[1]))
 
     def stop(self, least=20):
+        """It has read that often, or has half a minute more for it."""
+        end = time.monotonic() + 30
+        while self.reads < least and not self.problems and time.monotonic() < end:
+            time.sleep(0.05)
         self.over.set()
         self.join(30)
         assert not self.problems, f"{len(self.problems)} problems:\n" + "\n".join(self.problems[:10])

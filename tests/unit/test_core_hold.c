@@ -236,6 +236,38 @@ static void a_planned_change(void **state)
     sim_expect_event(&s, c, PK_EVENT_CHILDREN_CHANGED, "/storm");
 }
 
+/* The writer is gone, who waits for its writes is held, and the service session finds no server either: once these
+ * writes were given up. */
+static void absorbed_writes_outlive_every_server(void **state)
+{
+    (void)state;
+    assert_int_equal(sim_direct_create(&s, M "/v", "before"), PK_Z_OK);
+    sim_beats(&s, c, M "/v", 1);
+    sim_beats(&s, c, M "/v", 2);
+    assert_int_equal(st()->dirty, 1);
+    s.conns[c].hold = s.conns[other].hold = true;
+    s.server = SIM_SERVES;
+    s.service_hold = true;
+    lose(c, SIM_UNHEARD);
+    sim_expect_closed(&s, c, PK_CLOSE_UPLINK_LOST);
+    wire_set(&b, 4, M "/v", "newest", -1);
+    sim_go(&s, other, &b);
+    s.server = SIM_GONE;
+    s.none_serves = true;
+    s.service_fail = 3 * SIM_SERVERS;
+    lose(other, SIM_UNHEARD);
+    sim_lose(&s, sim_service(&s), 0, SIM_UNHEARD);
+    sim_advance(&s, 3000 * MS);
+    expect_silence(other);
+    assert_int_equal(st()->dirty, 1);
+    s.conns[other].hold = s.service_hold = s.none_serves = false;
+    s.service_fail = 0;
+    sim_advance(&s, 2500 * MS);
+    sim_expect(&s, other, 4, PK_Z_OK, NULL);
+    assert_int_equal(st()->writes_dropped, 0);
+    expect_upstream(M "/v", "newest", 4);
+}
+
 static void a_loop_that_stood_still(void **state)
 {
     (void)state;
@@ -277,6 +309,7 @@ int main(void)
         HELD(an_expired_session_ends),
         HELD(a_session_that_moves_is_not_stolen),
         HELD(a_planned_change),
+        HELD(absorbed_writes_outlive_every_server),
         HELD(a_loop_that_stood_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

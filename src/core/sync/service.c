@@ -3,8 +3,8 @@
  *
  * Happy path: opened by a step that leaves orphans; addauth, one multi, closeSession two seconds later.
  * Failure modes: no server, or one that insists on authentication, ends it; it is tried again a second later, then less
- * often. A request that waits for an orphaned flush does not wait for that: the absorbed writes are dropped, counted
- * and said.
+ * often. A request that waits for an orphaned flush waits for a server, too; where the ensemble does not let the
+ * session work, or serves that client and not the session, the absorbed writes are dropped, counted and said.
  */
 #include "core/sync/service.h"
 
@@ -164,6 +164,29 @@ void pk_service_step(struct pk_sync *sync)
         pk_service_leave(sync);
 }
 
+/* Somebody who waits for it is served where the session is not. */
+static bool keeps_a_client(const struct pk_sync *sync, const struct pk_writeback *w)
+{
+    for (struct pk_list *at = w->waiters.next; at != &w->waiters; at = at->next) {
+        const struct pk_uplink *u = &PK_CONTAINER(at, struct pk_wait, list)->client->up;
+        if (pk_uplink_usable(u) && !pk_uplink_silent(sync->conns, u))
+            return true;
+    }
+    return false;
+}
+
+/* Nobody will flush the orphan: the ensemble refuses, or the last moment has come. A server that is lost is no reason,
+ * and in a group the session is taken up again, or memory is another's. */
+static bool is_hopeless(const struct pk_sync *sync, const struct pk_uplink *u, const struct pk_writeback *w)
+{
+    if (sync->conns->draining)
+        return true;
+    if (w->holds == 0 || sync->hook != NULL)
+        return false;
+    return u->why == PK_CLOSE_SERVICE_REFUSED ||
+           (sync->service.fails == RETRY_DOUBLED && keeps_a_client(sync, w));
+}
+
 void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
 {
     struct pk_service *s = &sync->service;
@@ -188,8 +211,8 @@ void pk_service_ended(struct pk_sync *sync, struct pk_uplink *u)
             pk_wake_all(sync->conns, &w->waiters);
             continue;
         }
-        if (done || ((w->holds == 0 || sync->hook != NULL) && !sync->conns->draining))
-            continue; /* in a group the session is taken up again, or memory is another's */
+        if (done || !is_hopeless(sync, u, w))
+            continue;
         pk_cached_end(sync, z, PK_CACHED_DROPPED);
         pk_store_tidy(sync->store, z);
     }
