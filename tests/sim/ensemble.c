@@ -18,7 +18,7 @@ static void on_emit(void *ctx, int link, const uint8_t *p, size_t len)
 {
     struct ensemble_server *s = ctx;
     struct ensemble_link *l = &s->links[link];
-    if (l->open && !l->eof && !s->ensemble->silent)
+    if (l->open && !l->eof && !s->silent)
         l->peer.emit(l->peer.ctx, ensemble_link_number(s, link), p, len);
 }
 

@@ -70,6 +70,7 @@ struct ensemble_server {
     struct ensemble *ensemble;
     enum ensemble_state state;
     bool frozen, dropped; /* dropped: the leader has given it up while it was frozen */
+    bool silent;          /* it is being killed: what it does now is not answered */
     bool lags;            /* it applies nothing by itself (ensemble_apply); not heeded while it leads */
     int64_t frozen_ms, looking_ms;
     size_t applied;
@@ -90,7 +91,6 @@ struct ensemble {
     size_t nlog, log_cap, told; /* told: so many have been given to committed */
     int nsessions;
     struct ensemble_session sessions[ENSEMBLE_SESSIONS];
-    bool silent; /* what is executed now is not answered: its server is being killed */
     bool takes_old, forgets_sync,
         writes_twice; /* defects: sessions whose client has seen more are taken up; sync does not
                                    wait; what clients write is committed twice */

@@ -200,13 +200,12 @@ static void give_up_leader(struct ensemble *e)
 void ensemble_kill(struct ensemble *e, int server, bool last)
 {
     struct ensemble_server *s = &e->servers[server];
-    e->silent = true;
+    s->silent = true;
     for (int link = 0; last && awake(s) && link < ZK_LINKS; link++)
         (void)ensemble_link_turn(s, link);
     (void)lead(e);
-    e->silent = false;
     s->state = ENSEMBLE_DEAD;
-    s->frozen = s->dropped = false;
+    s->silent = s->frozen = s->dropped = false;
     hang_up(s);
     if (e->leader == server)
         give_up_leader(e);
