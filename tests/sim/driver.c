@@ -210,8 +210,10 @@ static void drain(struct sim *s)
         }
         if (u.flags & PK_UPLINK_OPEN)
             c->opening = true;
-        if (u.flags & PK_UPLINK_OPEN)
+        if (u.flags & PK_UPLINK_OPEN) {
             c->attach = u.attach;
+            c->where = u.where;
+        }
         if (u.flags & PK_UPLINK_ASK)
             c->asked = true;
         if (u.flags & PK_CLIENT_CLOSE) {
@@ -284,6 +286,11 @@ int sim_open(struct sim *s)
 int sim_open_pacemaker(struct sim *s)
 {
     return open_client(s, core_open_pacemaker);
+}
+
+int sim_open_link(struct sim *s)
+{
+    return open_client(s, core_open_link);
 }
 
 static size_t piece(struct sim *s, const struct sim_side *side, int which)

@@ -46,8 +46,9 @@ struct sim_conn {
     int tokens;           /* SASL tokens of the client that the core wants answered, so far */
     struct sup_buf token; /* the newest */
     bool opening, up, closing;
-    bool asked;  /* the core wants to know whether its server serves */
-    bool attach; /* what is opened is for a session that is held */
+    bool asked;          /* the core wants to know whether its server serves */
+    bool attach;         /* what is opened is for a session that is held */
+    enum pk_where where; /* it leads there */
     int link;
     struct sup_buf wire; /* what the core wrote upstream */
     size_t wire_off;
@@ -133,6 +134,8 @@ void sim_free(struct sim *s);
 int sim_open(struct sim *s);
 /* The same, one that speaks Pacemaker's protocol. */
 int sim_open_pacemaker(struct sim *s);
+/* The same, another member's link. */
+int sim_open_link(struct sim *s);
 void sim_send(struct sim *s, int c, const struct sup_buf *bytes);
 void sim_leave(struct sim *s, int c);
 /* Makes room for another connection: c must be closed, or have been answered a four-letter word. */

@@ -2,8 +2,8 @@
  * Copies, the primary's side.
  *
  * Happy path: a record for each change leaves with the turn; an acknowledgement lets out what waited for it.
- * Failure modes: a copy that is slow, or lost, is taken off the list first, and nothing leaves until the ensemble has
- * agreed; a list that was changed by somebody else means that we are replaced.
+ * Failure modes: a copy that is slow, or whose link has ended, is taken off the list first, and nothing leaves until
+ * the ensemble has agreed; a list that was changed by somebody else means that we are replaced.
  */
 #include "core/peer/copies.h"
 
@@ -65,7 +65,7 @@ static struct pk_mate *mate_of(struct pk_member *m, struct pk_link *l)
 static void refuse(struct pk_member *m, struct pk_link *l, enum pk_refusal why)
 {
     static const char *const texts[] = {[PK_REFUSAL_NOT_PRIMARY] = "not the primary",
-                                        [PK_REFUSAL_VERSION] = "another version of the link",
+                                        [PK_REFUSAL_VERSION] = "no version of the link in common",
                                         [PK_REFUSAL_MOUNTS] = "other mounts"};
     const struct pk_refused r = {
         .why = why, .incarnation = {m->incarnation, PK_INCARNATION}, .text = pk_text(texts[why])};
@@ -91,7 +91,7 @@ static bool same_mounts(struct pk_member *m, struct pk_bytes mounts)
 static void welcome(struct pk_member *m, struct pk_link *l)
 {
     const struct pk_service *s = &m->sync->service;
-    const struct pk_hello h = {.version = PK_LINK_VERSION,
+    const struct pk_hello h = {.version = l->version,
                                .incarnation = {m->incarnation, PK_INCARNATION},
                                .address = pk_text(m->address),
                                .epoch = m->epoch,
@@ -120,15 +120,16 @@ static bool greeted(struct pk_member *m, struct pk_link *l, struct pk_bytes body
         pk_conn_close(m->sync->conns, l->u, PK_CLOSE_LINK_LOST);
         return true;
     }
-    if (h.version != PK_LINK_VERSION || !same_mounts(m, h.mounts)) {
-        bool version = h.version != PK_LINK_VERSION;
-        refuse(m, l, version ? PK_REFUSAL_VERSION : PK_REFUSAL_MOUNTS);
-        pk_member_log(m, version ? PK_LOG_EVENT_GROUP_OTHER_VERSION : PK_LOG_EVENT_GROUP_OTHER_MOUNTS,
+    int32_t version = pk_link_version(h.version);
+    if (version == 0 || !same_mounts(m, h.mounts)) {
+        refuse(m, l, version == 0 ? PK_REFUSAL_VERSION : PK_REFUSAL_MOUNTS);
+        pk_member_log(m, version == 0 ? PK_LOG_EVENT_GROUP_OTHER_VERSION : PK_LOG_EVENT_GROUP_OTHER_MOUNTS,
                       l->address, h.version);
         return true;
     }
     if (mate_of(m, l) == NULL)
         return false;
+    l->version = version;
     welcome(m, l);
     return true;
 }
@@ -184,10 +185,8 @@ void pk_copies_bytes(struct pk_member *m, struct pk_link *l, const uint8_t *p, s
 
 void pk_copies_link_ended(struct pk_member *m, struct pk_link *l)
 {
-    if (l->mate != NULL && l->mate->link == l) {
+    if (l->mate != NULL && l->mate->link == l)
         l->mate->link = NULL;
-        l->mate->lost_us = pk_member_now(m);
-    }
     pk_cursor_end(&l->cursor);
     pk_list_del(&l->list);
     pk_backlog_drop(m->sync->mem, &l->in);

@@ -2,7 +2,7 @@
  * The copies that a primary keeps: its links, what they have acknowledged, who is on the list.
  *
  *   HELLO ──► snapshot, in pieces ──► whole ──its end is acknowledged──► waited for ──all before is──► on the list
- *                                       behind for 600 ms, or lost for so long ──► taken off ──agreed──► not waited for
+ *                                       behind for 600 ms, or its link ended ──► taken off ──agreed──► not waited for
  */
 #ifndef PK_CORE_PEER_COPIES_H
 #define PK_CORE_PEER_COPIES_H

@@ -1,11 +1,13 @@
 /*
- * The link's protocol, version 1: frames of a length word, a kind, and a body in jute's primitives.
+ * The link's protocol: frames of a length word, a kind, and a body in jute's primitives.
  *
  *   standby ──HELLO──► primary ──WELCOME, SNAPSHOT_BEGIN, RECORD ..., SNAPSHOT_END, RECORD ...──► standby
  *                             ◄──ACK── after each turn and heartbeat         HEARTBEAT each 200 ms
  *
+ * HELLO says the newest version that the standby speaks, WELCOME the one that the link has: the lower of both members'.
  * Fields are only ever added behind those that are there, and kinds that are not known are skipped: so members of two
- * releases can be in one group. A member of another version is given heartbeats, and no copy.
+ * releases can be in one group. A member that speaks no version of ours is given heartbeats, and no copy. What the
+ * first version says is recorded (tests/golden/link-1.hex).
  */
 #ifndef PK_CORE_PEER_FRAME_H
 #define PK_CORE_PEER_FRAME_H
@@ -15,7 +17,17 @@
 #include "core/store/mount.h"
 #include "proto/records.h"
 
-enum { PK_LINK_VERSION = 1 };
+enum {
+    PK_LINK_VERSION = 1, /* the newest that is spoken here, */
+    PK_LINK_OLDEST = 1,  /* and the oldest */
+};
+
+/* The version that a link has with a member whose newest one is `theirs`; 0: there is none that both speak. */
+static inline int32_t pk_link_version(int32_t theirs)
+{
+    int32_t both = theirs < PK_LINK_VERSION ? theirs : PK_LINK_VERSION;
+    return both >= PK_LINK_OLDEST ? both : 0;
+}
 
 enum pk_frame_kind {
 #define X(name, number) PK_FRAME_##name = (number),
@@ -48,7 +60,7 @@ bool pk_hello_get(struct pk_bytes body, enum pk_frame_kind kind, struct pk_hello
 /* Why there will be no copy. */
 enum pk_refusal {
     PK_REFUSAL_NOT_PRIMARY = 1, /* whoever says so is not primary */
-    PK_REFUSAL_VERSION,         /* the link's protocol */
+    PK_REFUSAL_VERSION,         /* there is none of the link's protocol that both speak */
     PK_REFUSAL_MOUNTS,
 };
 struct pk_refused {

@@ -49,7 +49,7 @@ struct core_member_info {
     const char *address; /* "" unknown; borrowed until the next step */
     char incarnation[9]; /* its first digits, for people */
     bool listed;
-    uint32_t version;     /* of the link's protocol */
+    uint32_t version;     /* of the link's protocol; of a member that speaks none of ours, its newest */
     uint64_t lag_records, /* sent and not acknowledged */
         lag_bytes;
     int64_t lag_us; /* since when the oldest of them is on its way, 0: none is */

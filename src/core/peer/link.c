@@ -207,6 +207,8 @@ static bool welcomed(struct pk_member *m, struct pk_link *l, struct pk_bytes bod
     struct pk_hello h;
     if (!pk_hello_get(body, PK_FRAME_WELCOME, &h) || h.passwd.len != PK_PASSWD_LEN || h.epoch != l->epoch)
         return false;
+    if (h.version < PK_LINK_OLDEST || h.version > PK_LINK_VERSION) /* not what we asked for */
+        return false;
     m->ender.state = PK_ENDER_NONE;
     m->ender.epoch = h.epoch;
     m->ender.session_id = h.session_id;

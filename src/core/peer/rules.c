@@ -100,9 +100,7 @@ int64_t pk_rule_behind_us(const struct pk_member *m, const struct pk_mate *mate)
 
 bool pk_rule_too_slow(const struct pk_member *m, const struct pk_mate *mate)
 {
-    if (mate->link == NULL && pk_member_now(m) - mate->lost_us >= PK_COPY_PATIENCE_US)
-        return true;
-    return pk_rule_behind_us(m, mate) >= PK_COPY_PATIENCE_US;
+    return mate->link == NULL || pk_rule_behind_us(m, mate) >= PK_COPY_PATIENCE_US;
 }
 
 bool pk_rule_takes_relayed(const struct pk_member *m, int64_t epoch)

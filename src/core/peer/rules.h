@@ -31,7 +31,8 @@ bool pk_rule_ends_primary(const struct pk_member *m);
 bool pk_rule_is_waited_for(const struct pk_link *link);
 /* The copy has everything that was answered before it was waited for: it may be listed. */
 bool pk_rule_may_list(const struct pk_link *link);
-/* A copy that owes an acknowledgement since then is too slow. */
+/* A copy that owes an acknowledgement for long is too slow. One whose link has ended is so at once: its process is
+ * gone, or needs a new snapshot anyway. */
 bool pk_rule_too_slow(const struct pk_member *m, const struct pk_mate *mate);
 
 /* For how long a copy has been behind, 0: it is not known to be. */

@@ -78,7 +78,7 @@ struct pk_link {
     struct pk_backlog in;
     uint8_t incarnation[PK_INCARNATION];
     char address[PK_GROUP_ADDRESS];
-    int32_t version;
+    int32_t version; /* of the link's protocol; of a member that speaks none of ours, its newest */
     int64_t epoch;
     int64_t heard_us,
         beat_us;      /* its newest bytes; the newest heartbeat sent, or that said that the primary reigns */
@@ -106,7 +106,6 @@ struct pk_mate {
     bool listed;          /* as far as the ensemble has agreed */
     bool wanted;          /* it is to be on the list */
     int64_t acked;
-    int64_t lost_us;
 };
 
 /* When positions were reached, for how long a copy has been behind. */
