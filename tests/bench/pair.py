@@ -61,11 +61,6 @@ def copies(bench, one, two):
     table.print()
 
 
-def again(member):
-    member.argv[member.argv.index("--listen") + 1] = f"127.0.0.1:{member.port}"
-    member.start()
-
-
 def losses(bench, two):
     """The primary is killed, then handed over, below 24,000 znodes and sessions that beat through both."""
     fill(two.primary().addr, ZNODES, 1024)
@@ -80,7 +75,7 @@ def losses(bench, two):
         gaps = workers.gaps()
         table.row(what, gaps[len(gaps) // 2], gaps[-1])
         bench.expect(f"seconds without an answer, {what}", gaps[-1], limit, at_least=False)
-        again(victim)
+        victim.again()
         two.whole(60)
     workers.stop()
     assert not workers.problems, workers.problems[:5]
@@ -98,7 +93,7 @@ def snapshots(bench, two):
         without = bench.run("pair", "load", **options)
         victim.stop()
         began = time.monotonic()
-        again(victim)
+        victim.again()
         beside = bench.run("pair", "load", **options)
         two.whole(60)
         took = time.monotonic() - began

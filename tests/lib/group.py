@@ -69,12 +69,13 @@ class Opening:
 
 
 class Member(Pacekeeper):
-    """One of a group. told: the address that the others are told, where that is not the port itself but a way to it."""
+    """One of a group. host: the name under which the others reach it, which is another address for them (names.py)."""
 
-    def __init__(self, upstream, secret, mounts=("/m=pacemaker",), name="storm", port=None, args=(), **options):
+    def __init__(self, upstream, secret, mounts=("/m=pacemaker",), name="storm", port=None, args=(), host="127.0.0.1",
+                 **options):
         self.member_port = port or free_port()
         self.member_addr = ("127.0.0.1", self.member_port)
-        group = f"127.0.0.1:{self.member_port},secret-file={secret},name={name}"
+        group = f"{host}:{self.member_port},secret-file={secret},name={name}"
         super().__init__(upstream, mounts, args=("--group", group, *args), **options)
 
     def figures(self):
@@ -91,10 +92,18 @@ class Member(Pacekeeper):
         return next((x for x in four_letter(self.addr, "srvr").splitlines() if x.startswith("Group: ")), "")
 
 
+    def again(self):
+        """Another process at the same address."""
+        self.argv[self.argv.index("--listen") + 1] = f"127.0.0.1:{self.port}"
+        return self.start()
+
+
 class Group:
-    def __init__(self, upstream, n=2, **options):
+    """n members before one ensemble; or those that are given."""
+
+    def __init__(self, upstream, n=2, members=None, **options):
         secret = secret_file()
-        self.members = [Member(upstream, secret, **options) for _ in range(n)]
+        self.members = members or [Member(upstream, secret, **options) for _ in range(n)]
 
     def start(self):
         for member in self.members:

@@ -93,6 +93,10 @@ class Relay:
                 sock.settimeout(None)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.pairs.append((client, server))
+            if self.refuses:           # cut while it was being opened
+                for sock in (client, server):
+                    self._reset(sock)
+                continue
             for source, target, up in ((client, server, True), (server, client, False)):
                 _Way(self, source, target, self.way(peer, up) if self.way else None).start()
 
