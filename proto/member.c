@@ -87,7 +87,7 @@ static bool read_claim(struct pk_member_claim *claim, const uint8_t *p)
     *claim = (struct pk_member_claim){.kind = (enum pk_member_kind)p[KIND_AT],
                                       .epoch = (int64_t)pk_load64(p + EPOCH_AT),
                                       .silent_us = (int64_t)pk_load64(p + SILENT_AT)};
-    return (claim->kind == PK_MEMBER_LINK || claim->kind == PK_MEMBER_RELAY) && claim->silent_us >= 0 &&
+    return claim->kind >= PK_MEMBER_LINK && claim->kind <= PK_MEMBER_OWN && claim->silent_us >= 0 &&
            read_address(claim, p + PK_MEMBER_HEAD, pk_load16(p + LENGTH_AT));
 }
 
@@ -144,7 +144,7 @@ struct pk_bytes pk_member_claim(struct pk_member_opening *o, struct pk_bytes sec
     p[KIND_AT] = (uint8_t)claim->kind;
     memcpy(p + NONCE_AT, nonce, PK_MEMBER_NONCE);
     (void)pk_put_long(pk_put_long(p + EPOCH_AT, claim->epoch), claim->silent_us);
-    if (claim->kind == PK_MEMBER_RELAY)
+    if (claim->kind != PK_MEMBER_LINK)
         n = pk_proxy_write(p + PK_MEMBER_HEAD, claim->family, claim->address, claim->port);
     pk_put16(p + LENGTH_AT, (uint16_t)n);
     o->said = (uint16_t)(at + PK_MEMBER_HEAD + n);

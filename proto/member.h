@@ -32,14 +32,15 @@ enum {
 enum pk_member_kind {
     PK_MEMBER_LINK = 1,  /* for a copy of the memory */
     PK_MEMBER_RELAY = 2, /* for a client, whose bytes follow */
+    PK_MEMBER_OWN = 3,   /* for a session of the member's own: whoever it asks for was judged there */
 };
 
 /* What a client wants. */
 struct pk_member_claim {
     enum pk_member_kind kind;
     int64_t epoch,
-        silent_us;       /* of a relay: the primary that is meant; how long ago its client was last heard */
-    uint8_t family;      /* and where that client is: enum pk_proxy_family, */
+        silent_us;  /* but of a link: the primary that is meant; how long ago its client was last heard */
+    uint8_t family; /* and where that client is: enum pk_proxy_family, */
     uint8_t address[16]; /* 4 of them with PK_PROXY_IPV4, */
     uint16_t port;
 };

@@ -349,6 +349,7 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
     pk_flush_hurried(&core->sync);
     pk_end_marked(core);
     pk_group_step(core);
+    pk_lanes_collect(&core->pacemaker); /* what the gate has let out */
     pk_end_marked(core);
     pk_service_step(&core->sync);
     pk_end_marked(core);
@@ -404,9 +405,10 @@ static void fill_uplink(struct core *core, struct pk_uplink *u, struct pk_update
 
 static void fill_client(struct core *core, struct pk_client *c, struct pk_update *update)
 {
-    if (c->state == PK_CLIENT_GONE || c->kind == PK_KIND_LANE)
+    bool lane = c->kind == PK_KIND_LANE; /* what it has is its jobs' */
+    if (c->state == PK_CLIENT_GONE || (lane && c->state == PK_CLIENT_LAST))
         pk_client_out_drop(&core->conns, c);
-    update->nclient = pk_out_iov(&c->out, update->client, PK_UPDATE_IOV);
+    update->nclient = lane ? 0 : pk_out_iov(&c->out, update->client, PK_UPDATE_IOV);
     if (update->nclient > 0)
         update->flags |= PK_CLIENT_OUT;
     update->read_client = pk_client_wants(core, c);

@@ -147,9 +147,10 @@ enum pk_err core_open_pacemaker(struct core *core, int64_t now_us, struct pk_id 
 enum pk_err core_open_link(struct core *core, int64_t now_us, struct pk_id *out) PK_NODISCARD;
 /*
  * A standby's client, relayed to us (core_client_address follows, as for any client). epoch: of the primary that it
- * means; silent_us: how long ago its client was last heard. PK_EINVAL: we are not that primary, close it.
+ * means; silent_us: how long ago its client was last heard; own: it is a session of the standby's own, which has judged
+ * by the policies what is asked on it. PK_EINVAL: we are not that primary, close it.
  */
-enum pk_err core_open_relayed(struct core *core, int64_t now_us, int64_t epoch, int64_t silent_us,
+enum pk_err core_open_relayed(struct core *core, int64_t now_us, int64_t epoch, int64_t silent_us, bool own,
                               struct pk_id *out) PK_NODISCARD;
 /* There is a mount for them. */
 bool core_has_pacemaker(const struct core *core);

@@ -221,7 +221,7 @@ enum pk_err core_open_link(struct core *core, int64_t now_us, struct pk_id *out)
     return PK_OK;
 }
 
-enum pk_err core_open_relayed(struct core *core, int64_t now_us, int64_t epoch, int64_t silent_us,
+enum pk_err core_open_relayed(struct core *core, int64_t now_us, int64_t epoch, int64_t silent_us, bool own,
                               struct pk_id *out)
 {
     if (core->member == NULL || !pk_rule_takes_relayed(core->member, epoch) || silent_us < 0)
@@ -230,6 +230,7 @@ enum pk_err core_open_relayed(struct core *core, int64_t now_us, int64_t epoch, 
     if (c == NULL)
         return PK_ENOMEM;
     c->relayed = true;
+    c->judged = own;
     c->heard_us = now_us - silent_us;
     c->up_us = INT64_MAX / 2; /* nothing is a sign of life before its session is confirmed */
     *out = c->up.id;

@@ -60,7 +60,7 @@ static enum pk_member_part in_pieces(int end, const uint8_t *p, size_t size, siz
         *taken += n - left;
     }
     if (part == PK_MEMBER_WHOLE && end <= SERVER_KNOWS)
-        must(claim.kind == PK_MEMBER_RELAY ||
+        must(claim.kind == PK_MEMBER_RELAY || claim.kind == PK_MEMBER_OWN ||
              (claim.kind == PK_MEMBER_LINK && claim.family == PK_PROXY_LOCAL));
     return part;
 }

@@ -1,7 +1,7 @@
 /*
  * A group of one: the election, the reign, and what waits for it.
  */
-#include "../sim/core_fixture.h"
+#include "../sim/pulse_fixture.h"
 
 #include "core/peer/group.h"
 
@@ -16,6 +16,8 @@ static int setup(void **state)
     (void)state;
     struct core_config config = sim_default_config;
     config.group = &group;
+    config.pacemaker = M;
+    config.max_message = 1 << 20;
     sim_init(&s, &config);
     c = other = -1;
     return 0;
@@ -70,6 +72,24 @@ static void beats_of_one(void **state)
     wire_read(&b, 7, PK_OP_GET_DATA, M "/a", false);
     sim_call(&s, c, &b, 0, &f);
     sim_expect_data(&f, "beat 4");
+}
+
+/* What a lane is answered waits at the gate until its session is older than a question about the reign. */
+static void pulses_of_one(void **state)
+{
+    (void)state;
+    become_primary();
+    p = sim_open_pacemaker(&s);
+    static const int kinds[] = {PK_PULSE_SEND, PK_PULSE_LIST, PK_PULSE_DELETE};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct pk_pulse m = {0};
+        pulse_put(kinds[i], 7, "/workerbeats/t/n", "1");
+        sim_go(&s, p, &b);
+        for (int n = 0; n < 8 && !sim_pulse(&s, p, &m); n++)
+            sim_advance(&s, 250000);
+        assert_int_equal(m.type, kinds[i] + 1);
+        assert_int_equal(m.id, 7);
+    }
 }
 
 /* The ensemble stops answering: what is in memory waits, pings and what is outside do not; then it leaves. */
@@ -171,7 +191,8 @@ static void memory_short(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {ONE(one_becomes_primary), ONE(beats_of_one), ONE(unconfirmed),
-                                       ONE(expired_alone),       ONE(drained),      ONE(memory_short)};
+    const struct CMUnitTest tests[] = {ONE(one_becomes_primary), ONE(beats_of_one),  ONE(pulses_of_one),
+                                       ONE(unconfirmed),         ONE(expired_alone), ONE(drained),
+                                       ONE(memory_short)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,13 +121,15 @@ static void any_cut_opens(void **state)
                                               .family = PK_PROXY_IPV6,
                                               .address = {0x20, 1, 0xd, 0xb8, [15] = 7},
                                               .port = 1},
-                                        nobody = {.kind = PK_MEMBER_RELAY, .epoch = -1};
+                                        nobody = {.kind = PK_MEMBER_RELAY, .epoch = -1},
+                                        own = {.kind = PK_MEMBER_OWN, .epoch = 7, .silent_us = 1};
     (void)state;
     for (size_t piece = 1; piece < 260; piece++) {
         assert_int_equal(opened(&link_claim, true, piece), PK_MEMBER_WHOLE);
         assert_int_equal(opened(&relay_claim, true, piece), PK_MEMBER_WHOLE);
         assert_int_equal(opened(&v6, true, piece), PK_MEMBER_WHOLE);
         assert_int_equal(opened(&nobody, true, piece), PK_MEMBER_WHOLE);
+        assert_int_equal(opened(&own, true, piece), PK_MEMBER_WHOLE);
         assert_int_equal(opened(&relay_claim, false, piece), PK_MEMBER_REFUSED);
     }
 }

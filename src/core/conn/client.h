@@ -105,7 +105,8 @@ struct pk_client {
     struct pk_job *job; /* of a Pacemaker's client: the message for which the ensemble is asked; NULL none */
     struct pk_link *link;  /* of one that is another member */
     bool relayed;          /* it is a standby's client: what it sends in the first moment is sent again, */
-    int64_t up_us;         /* after its session was confirmed */
+    int64_t up_us;         /* after its session was confirmed; */
+    bool judged;           /* or a lane of a standby's */
     uint8_t login;         /* of the same: enum pk_login_state */
     bool token_wanted;     /* an update with token that the driver has not taken yet */
     struct pk_blob *token; /* of its login, while the driver finds out the answer; NULL none */

@@ -357,10 +357,10 @@ static enum pk_decision route(struct pk_judged *j)
     return route_relay(j);
 }
 
-/* What a lane asks its own client was let. */
+/* What a lane asks, ours or a standby's, its own client was let. */
 static bool guarded(const struct pk_sync *sync, const struct pk_client *c)
 {
-    return sync->store->npolicies > 0 && c->kind != PK_KIND_LANE;
+    return sync->store->npolicies > 0 && c->kind != PK_KIND_LANE && !c->judged;
 }
 
 /* With policies a request is judged by them first; what cannot be read is not the ensemble's to read either. */

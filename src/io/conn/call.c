@@ -37,7 +37,7 @@ struct pk_call *pk_call_new(const struct pk_update *update, const union pk_addre
     call->claim = (struct pk_member_claim){.kind = PK_MEMBER_LINK};
     if (update->where == PK_TO_MEMBER_LINK)
         return call;
-    call->claim.kind = PK_MEMBER_RELAY;
+    call->claim.kind = update->service ? PK_MEMBER_OWN : PK_MEMBER_RELAY;
     call->claim.epoch = update->epoch;
     call->claim.silent_us = update->silent_us;
     set_address(&call->claim, client);
@@ -75,7 +75,7 @@ static const char *say_claim(struct pk_call *call, struct pk_side *side, const s
 {
     uint8_t nonce[PK_MEMBER_NONCE];
     struct pk_member_claim claim = call->claim;
-    claim.silent_us += claim.kind == PK_MEMBER_RELAY ? loop->now_us - call->wanted_us : 0;
+    claim.silent_us += claim.kind != PK_MEMBER_LINK ? loop->now_us - call->wanted_us : 0;
     if (getrandom(nonce, sizeof nonce, 0) != sizeof nonce)
         return "no random numbers";
     struct pk_bytes bytes = pk_member_claim(&call->opening, pk_group_key(loop->config), nonce, &claim);

@@ -96,9 +96,10 @@ static void let_in(struct pk_guest *g, const struct pk_member_claim *claim)
     struct pk_id id;
     struct pk_pairs *conns = g->all->conns;
     struct pk_loop *loop = &conns->loop;
-    bool link = claim->kind == PK_MEMBER_LINK;
-    enum pk_err err = link ? core_open_link(loop->core, loop->now_us, &id)
-                           : core_open_relayed(loop->core, loop->now_us, claim->epoch, claim->silent_us, &id);
+    bool link = claim->kind == PK_MEMBER_LINK, own = claim->kind == PK_MEMBER_OWN;
+    enum pk_err err =
+        link ? core_open_link(loop->core, loop->now_us, &id)
+             : core_open_relayed(loop->core, loop->now_us, claim->epoch, claim->silent_us, own, &id);
     bool told = say(g, pk_member_answer(&g->opening, pk_group_key(loop->config), err == PK_OK));
     int fd = g->fd;
     union pk_address from = address_of(g, claim);

@@ -84,7 +84,7 @@ static void proved(struct world *w, int m, struct pair *p)
     in->len = 0;
     p->proves = false;
     enum pk_err err = link ? core_open_link(me->core, drive_clock(w, me), &p->id)
-                           : core_open_relayed(me->core, drive_clock(w, me), epoch, silent_us, &p->id);
+                           : core_open_relayed(me->core, drive_clock(w, me), epoch, silent_us, false, &p->id);
     if (err != PK_OK) {
         drive_drop_pair(w, p);
         return;
