@@ -237,6 +237,9 @@ bool core_group_info(const struct core *core, struct core_group_info *info);
 bool core_group_member(const struct core *core, size_t i, struct core_member_info *info);
 /* How long answers waited for copies, in microseconds at a quantile (0..1), 0 if none did. */
 int64_t core_copy_wait(const struct core *core, double quantile);
+/* The same as a histogram: how many took no longer than so many microseconds, and all of them together. */
+uint64_t core_copy_waits_within(const struct core *core, int64_t us);
+double core_copy_wait_sum_us(const struct core *core);
 /* After PK_HANDOVER: nothing is left to be done. True at once where there is no group, or nobody to take over. */
 bool core_handed_over(const struct core *core);
 

@@ -269,7 +269,9 @@ static void describe(const struct pk_member *m, const struct pk_link *l, struct 
     *info = (struct core_member_info){.address = l->address,
                                       .listed = mate != NULL && mate->listed,
                                       .version = (uint32_t)l->version,
-                                      .snapshot = l->state == PK_LINK_COPYING};
+                                      .snapshot = l->state == PK_LINK_COPYING,
+                                      .snapshot_bytes = l->sent_bytes,
+                                      .snapshot_of = l->of_bytes};
     pk_put_hex(info->incarnation, l->incarnation, sizeof info->incarnation / 2); /* it is zero behind them */
     if (mate == NULL || l->state != PK_LINK_WHOLE)
         return;
@@ -301,6 +303,16 @@ bool core_group_member(const struct core *core, size_t i, struct core_member_inf
 int64_t core_copy_wait(const struct core *core, double quantile)
 {
     return core->member != NULL ? pk_histogram_quantile(&core->member->gates.waits, quantile) : 0;
+}
+
+uint64_t core_copy_waits_within(const struct core *core, int64_t us)
+{
+    return core->member != NULL ? pk_histogram_within(&core->member->gates.waits, us) : 0;
+}
+
+double core_copy_wait_sum_us(const struct core *core)
+{
+    return core->member != NULL ? core->member->gates.waits.sum : 0;
 }
 
 bool core_handed_over(const struct core *core)

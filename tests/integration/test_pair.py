@@ -6,12 +6,13 @@ each, PAIR_PAUSES=3,10,30 seconds, PAIR_MEMBERS=3; PAIR_UPGRADE=FILE is the daem
 upgraded, and from which they come back.
 """
 import os
+import re
 import time
 
 import group
 import rig
 import wire
-from wire import Conn
+from wire import Conn, four_letter
 from workers import Workers
 
 SESSIONS = int(os.environ.get("PAIR_SESSIONS", "40"))
@@ -90,7 +91,24 @@ def test_a_beat_through_any_member_is_one_memory():
     p = pair()
     p.settle("nothing happens")
     assert all("TWO PACEKEEPERS" not in m.log() for m in p.members)
-    assert sorted(m.group_line().split()[1].strip(",") for m in p.members) == ["primary"] + ["standby"] * (MEMBERS - 1)
+
+
+def test_each_member_says_what_it_is():
+    p = pair()
+    primary = p.group.primary()
+    for member in p.members:
+        role, figures = "primary" if member is primary else "standby", member.figures()
+        assert "Mode: proxy" in four_letter(member.addr, "srvr").splitlines()
+        assert re.match(rf"Group: {role}\b.*, epoch {figures['pk_group_epoch']}, ", member.group_line()), member.group_line()
+        assert figures["pk_group_primary"].endswith(f":{primary.member_port}") and figures["pk_group_reigning"] == 1
+        assert figures["pk_group_epoch"] == primary.figures()["pk_group_epoch"]
+    figures = primary.figures()
+    copies = [figures[f"pk_group_member_{i}"].split() for i in range(MEMBERS - 1)]
+    assert sorted(c[0] for c in copies) == sorted(f"127.0.0.1:{m.member_port}" for m in p.group.standbys())
+    assert all(c[1:3] == ["listed=1", "link_version=1"] for c in copies), copies
+    assert figures["pk_group_copy_wait_p99_us"] > 0
+    assert primary.log().count("a snapshot of memory goes to another member") == MEMBERS - 1
+    assert all(m.log().count("the copy of the primary's memory is whole") == 1 for m in p.group.standbys())
 
 
 def killed(what, choose):

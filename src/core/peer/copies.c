@@ -103,6 +103,7 @@ static void welcome(struct pk_member *m, struct pk_link *l)
         pk_hello_put(p, &h, PK_FRAME_WELCOME);
     pk_link_send(m, l, PK_FRAME_SNAPSHOT_BEGIN, begin, 3);
     l->of_bytes = (uint64_t)m->sync->stats->bytes;
+    pk_member_log(m, PK_LOG_EVENT_GROUP_SNAPSHOT, l->address, m->sync->stats->znodes);
     l->state = PK_LINK_COPYING;
     pk_cursor_begin(m->sync->store, &l->cursor);
 }

@@ -52,8 +52,9 @@ struct core_member_info {
     uint32_t version;     /* of the link's protocol; of a member that speaks none of ours, its newest */
     uint64_t lag_records, /* sent and not acknowledged */
         lag_bytes;
-    int64_t lag_us; /* since when the oldest of them is on its way, 0: none is */
-    bool snapshot;  /* it is still being given the snapshot */
+    int64_t lag_us;                       /* since when the oldest of them is on its way, 0: none is */
+    bool snapshot;                        /* it is still being given the snapshot, */
+    uint64_t snapshot_bytes, snapshot_of; /* and so far so many bytes, of about so many */
 };
 
 #endif

@@ -246,6 +246,7 @@ static bool began(struct pk_member *m, struct pk_link *l, struct pk_bytes body)
     l->sent_bytes = 0;
     pk_copy_drop(&m->next);
     m->next = pk_copy_new(m->sync->store, l->epoch);
+    pk_member_log(m, PK_LOG_EVENT_GROUP_COPYING, l->address, v[1]);
     return m->next != NULL;
 }
 
@@ -272,6 +273,7 @@ static bool ended(struct pk_member *m, struct pk_link *l, struct pk_bytes body)
     m->next = NULL;
     m->copy->position = v[0];
     l->state = PK_LINK_WHOLE;
+    pk_member_log(m, PK_LOG_EVENT_GROUP_COPIED, l->address, m->copy->stats.znodes);
     return true;
 }
 

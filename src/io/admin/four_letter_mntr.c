@@ -124,6 +124,20 @@ static void copy_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "pk_group_turned_away_other", admin->listeners->guests.other);
 }
 
+/* A line for each member that has a link with us. */
+static void member_figures(const struct pk_admin *admin, struct pk_text *out)
+{
+    struct core_member_info m;
+    const struct pk_loop *loop = &admin->conns->loop;
+    for (size_t i = 0; core_group_member(loop->core, i, &m); i++)
+        pk_text_add(out,
+                    "pk_group_member_%zu\t%s listed=%d link_version=%" PRIu32 " lag_records=%" PRIu64
+                    " lag_bytes=%" PRIu64 " lag_ms=%" PRId64 " snapshot_bytes=%" PRIu64 "/%" PRIu64 "\n",
+                    i, m.address[0] != '\0' ? m.address : "unknown", m.listed, m.version, m.lag_records,
+                    m.lag_bytes, m.lag_us != 0 ? (loop->now_us - m.lag_us) / 1000 : 0, m.snapshot_bytes,
+                    m.snapshot_of);
+}
+
 static void group_figures(const struct pk_admin *admin, struct pk_text *out)
 {
     struct core_group_info info;
@@ -141,6 +155,7 @@ static void group_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "pk_group_snapshot_bytes", (int64_t)info.snapshot_bytes);
     number(out, "pk_group_snapshot_of", (int64_t)info.snapshot_of);
     copy_figures(admin, out);
+    member_figures(admin, out);
 }
 
 static void upstream_figures(const struct pk_admin *admin, struct pk_text *out)

@@ -70,13 +70,22 @@ static void own_row(struct pk_admin *admin, struct pk_table *table, const struct
         pk_table_none(table);
 }
 
+/* How far a snapshot is; what it has changed meanwhile goes along, so that more may be sent than was to be. */
+static int percent(const struct core_member_info *m)
+{
+    return m->snapshot_bytes < m->snapshot_of ? (int)(100 * m->snapshot_bytes / m->snapshot_of) : 99;
+}
+
 static void member_row(struct pk_table *table, const struct core_group_info *ours,
                        const struct core_member_info *m, int64_t now_us)
 {
     pk_table_text(table, "%s", m->address[0] != '\0' ? m->address : "?");
     pk_table_text(table, "%s", m->incarnation);
     pk_table_text(table, "%s", ours->role == PK_ROLE_STANDBY ? "primary" : "standby");
-    pk_table_text(table, "%s", m->snapshot ? "snapshot" : "linked");
+    if (m->snapshot)
+        pk_table_text(table, "snapshot %d %%", percent(m));
+    else
+        pk_table_text(table, "linked");
     pk_table_none(table);
     pk_table_text(table, "%s", m->listed ? "yes" : "no");
     pk_table_number(table, m->version);

@@ -340,16 +340,9 @@ MEMBER_GAUGE(group_lag_seconds, pk_prom_real, seconds_since(admin, m.lag_us))
 
 static void group_copy_wait(struct pk_admin *admin, struct pk_prom *p)
 {
-    static const struct {
-        const char *label;
-        double quantile;
-    } shown[] = {{"0.5", 0.5}, {"0.99", 0.99}, {"0.999", 0.999}};
     struct core_group_info info;
-    if (!core_group_info(core_of(admin), &info))
-        return;
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        pk_prom_real(p, PK_PROM_LABELS(L("quantile", shown[i].label)),
-                     (double)core_copy_wait(core_of(admin), shown[i].quantile) / 1e6);
+    if (core_group_info(core_of(admin), &info))
+        core_times(core_of(admin), p, core_copy_waits_within, core_copy_wait_sum_us(core_of(admin)));
 }
 
 static void group_messages(struct pk_admin *admin, struct pk_prom *p)
