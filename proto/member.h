@@ -35,6 +35,13 @@ enum pk_member_kind {
     PK_MEMBER_OWN = 3,   /* for a session of the member's own: whoever it asks for was judged there */
 };
 
+/*
+ * Between the frames of a relayed client the standby vouches for who it is: a frame whose length has this bit, with an
+ * identity that the client has proved there ("sasl:bob"). None but a standby can say it: it passes its clients' frames
+ * on whole, and closes who sends one of that length.
+ */
+#define PK_MEMBER_VOUCHES UINT32_C(0x80000000)
+
 /* What a client wants. */
 struct pk_member_claim {
     enum pk_member_kind kind;

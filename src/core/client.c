@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/conn/hold.h"
+#include "core/conn/vouch.h"
 #include "core/held.h"
 #include "core/peer/rules.h"
 #include "core/pulse/login.h"
@@ -60,6 +61,8 @@ static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p
     uint32_t len = pk_load32(p);
     if (len <= longest(core, c))
         return PK_LEN_WORD + (size_t)len;
+    if (pk_vouch_is(c, len) && pk_vouch_len(len) <= PK_IDENTITY_LEN)
+        return PK_LEN_WORD + (size_t)pk_vouch_len(len);
     if (c->kind == PK_KIND_ZOOKEEPER && c->state == PK_CLIENT_HANDSHAKE && is_word(p)) {
         memcpy(c->four_letter, p, 4);
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_FOUR_LETTER);
@@ -79,6 +82,10 @@ static enum pk_decision judge(struct core *core, struct pk_client *c, const stru
 
 static enum pk_decision take(struct core *core, struct pk_client *c, const struct pk_frame *f)
 {
+    if (pk_vouch_is(c, pk_load32(f->p))) {
+        pk_vouch_taken(&core->conns, c, f->p);
+        return PK_TAKEN;
+    }
     if (c->kind == PK_KIND_ZOOKEEPER && c->state == PK_CLIENT_HANDSHAKE) {
         pk_session_request(core, c, f);
         return PK_TAKEN;
@@ -159,7 +166,7 @@ static void pass_pings(struct core *core, struct pk_client *c)
         if (left < PK_LEN_WORD)
             return;
         uint8_t *p = b->p + b->off + b->scanned;
-        size_t len = PK_LEN_WORD + (size_t)pk_load32(p);
+        size_t len = PK_LEN_WORD + (size_t)pk_vouch_len(pk_load32(p));
         if (len > left)
             return;
         if (!is_ping(p, len)) {

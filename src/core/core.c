@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "core/client.h"
 #include "core/conn/hold.h"
+#include "core/conn/vouch.h"
 #include "core/end.h"
 #include "core/group.h"
 #include "core/held.h"
@@ -144,6 +145,8 @@ enum pk_err core_identify(struct core *core, struct pk_id id, const char *scheme
     if (identity == NULL)
         return PK_ENOMEM;
     enum pk_err err = pk_identities_add(core->mem, &c->identities, identity);
+    if (err == PK_OK)
+        err = pk_vouch(&core->conns, &c->up, identity);
     pk_blob_unref(core->mem, identity);
     return err == PK_ENOMEM ? err : PK_OK;
 }

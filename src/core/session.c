@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/conn/vouch.h"
 #include "core/held.h"
 #include "core/sync/service.h"
 
@@ -68,7 +69,8 @@ void pk_session_connect(struct core *core, struct pk_uplink *u, unsigned server)
     u->server = (uint8_t)(server < PK_TIMED_SERVERS ? server : PK_TIMED_SERVERS - 1);
     u->in = (struct pk_incoming){0};
     core->stats.uplinks++;
-    if (pk_out_blob(&core->conns.out, &u->out, u->connect_request) != PK_OK) {
+    if (pk_vouch_all(&core->conns, u) != PK_OK ||
+        pk_out_blob(&core->conns.out, &u->out, u->connect_request) != PK_OK) {
         pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
         return;
     }

@@ -261,7 +261,7 @@ int sim_service(const struct sim *s)
     return -1;
 }
 
-static int open_client(struct sim *s, enum pk_err (*open)(struct core *, int64_t, struct pk_id *))
+int sim_open_by(struct sim *s, enum pk_err (*open)(struct core *, int64_t, struct pk_id *))
 {
     int c = 0;
     while (c < SIM_CONNS && s->conns[c].used)
@@ -280,17 +280,17 @@ static int open_client(struct sim *s, enum pk_err (*open)(struct core *, int64_t
 
 int sim_open(struct sim *s)
 {
-    return open_client(s, core_open);
+    return sim_open_by(s, core_open);
 }
 
 int sim_open_pacemaker(struct sim *s)
 {
-    return open_client(s, core_open_pacemaker);
+    return sim_open_by(s, core_open_pacemaker);
 }
 
 int sim_open_link(struct sim *s)
 {
-    return open_client(s, core_open_link);
+    return sim_open_by(s, core_open_link);
 }
 
 static size_t piece(struct sim *s, const struct sim_side *side, int which)

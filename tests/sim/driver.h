@@ -136,6 +136,8 @@ int sim_open(struct sim *s);
 int sim_open_pacemaker(struct sim *s);
 /* The same, another member's link. */
 int sim_open_link(struct sim *s);
+/* The same, as the core is told by this. */
+int sim_open_by(struct sim *s, enum pk_err (*open)(struct core *, int64_t, struct pk_id *));
 void sim_send(struct sim *s, int c, const struct sup_buf *bytes);
 void sim_leave(struct sim *s, int c);
 /* Makes room for another connection: c must be closed, or have been answered a four-letter word. */

@@ -1,5 +1,5 @@
 /*
- * A group of one: the election, the reign, and what waits for it.
+ * A group of one: the election, the reign, what waits for it, and what a standby says of its clients.
  */
 #include "../sim/pulse_fixture.h"
 
@@ -165,6 +165,126 @@ static void drained(void **state)
     assert_null(upstream("/pacekeeper/storm/primary"));
 }
 
+/* ---- a standby vouches for its clients ---- */
+
+static const struct core_who bob[] = {{.scheme = "sasl", .id = "bob"}};
+static const struct core_who anyone[] = {{.scheme = "world", .id = "anyone", .upstream = true}};
+static const struct core_policy bob_reads = {
+    .readers = bob, .nreaders = 1, .writers = anyone, .nwriters = 1, .own = bob, .nown = 1};
+
+static int setup_with_readers(void **state)
+{
+    struct core_mount mount = sim_default_config.mounts[0];
+    struct core_config config = sim_default_config;
+    mount.policy = &bob_reads;
+    config.group = &group;
+    config.mounts = &mount;
+    (void)state;
+    sim_init(&s, &config);
+    c = other = -1;
+    become_primary();
+    return 0;
+}
+
+static enum pk_err open_relayed(struct core *core, int64_t now_us, struct pk_id *id)
+{
+    return core_open_relayed(core, now_us, info().epoch, 0, false, id);
+}
+
+static void put_vouch(const char *identity)
+{
+    sup_int(&b, (int64_t)(UINT32_C(0x80000000) | strlen(identity)));
+    sup_raw(&b, identity, strlen(identity));
+}
+
+/* A client of a standby of which that says who it is; NULL: nothing. */
+static int relayed(const char *identity)
+{
+    int client = sim_open_by(&s, open_relayed);
+    assert_true(client >= 0);
+    if (identity != NULL)
+        put_vouch(identity);
+    wire_connect(&b, 0, 10000, 0, 0);
+    sim_go(&s, client, &b);
+    assert_int_equal(s.conns[client].got.len, WIRE_CONNECT_REPLY);
+    s.conns[client].got_off = WIRE_CONNECT_REPLY;
+    return client;
+}
+
+static void reads(int client, int err)
+{
+    wire_read(&b, 7, PK_OP_GET_DATA, M "/a", false);
+    sim_call(&s, client, &b, err, NULL);
+}
+
+/* Before the connect request, between two requests, whole and in pieces; one says nothing of another. */
+static void a_standby_says_who_its_clients_are(void **state)
+{
+    (void)state;
+    c = sim_connect(&s, 10000);
+    sim_local_create(&s, c, M "/a", "1");
+    for (uint32_t chunk = 0; chunk < 4; chunk++) {
+        s.chunk = chunk;
+        int one = relayed("sasl:bob"), two = relayed("sasl:bobby"), three = relayed(NULL);
+        reads(one, PK_Z_OK);
+        reads(two, PK_Z_NO_AUTH);
+        reads(three, PK_Z_NO_AUTH);
+        put_vouch("sasl:bob");
+        sim_go(&s, two, &b);
+        reads(two, PK_Z_OK);
+        reads(three, PK_Z_NO_AUTH);
+        const int all[] = {one, two, three};
+        for (int i = 0; i < 3; i++) {
+            sim_leave(&s, all[i]);
+            sim_advance(&s, 250000);
+            sim_forget(&s, all[i]);
+        }
+    }
+}
+
+/* Behind a request that waits it does not hold up pings, nor is it taken for one. */
+static void said_behind_a_request_that_waits(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    c = sim_connect(&s, 10000);
+    sim_local_create(&s, c, M "/a", "1");
+    int one = relayed(NULL);
+    s.conns[one].hold = true;
+    wire_create(&b, 3, M "/t/n", ""); /* asks the ensemble about a parent that is not there */
+    put_vouch("sasl:bob");
+    wire_ping(&b);
+    wire_read(&b, 7, PK_OP_GET_DATA, M "/a", false);
+    sim_go(&s, one, &b);
+    assert_false(sim_frame(&s, one, &f));
+    s.conns[one].hold = false;
+    sim_pump(&s);
+    int seen = 0;
+    while (sim_frame(&s, one, &f)) {
+        assert_true(f.xid == -2 || f.err == (f.xid == 3 ? PK_Z_NO_NODE : PK_Z_OK));
+        seen++;
+    }
+    assert_int_equal(seen, 3);
+}
+
+/* Nobody else can say it: not a client of ours, and no standby at a length that no identity has. */
+static void nobody_else_says_it(void **state)
+{
+    (void)state;
+    c = sim_connect(&s, 10000);
+    put_vouch("sasl:bob");
+    sim_go(&s, c, &b);
+    assert_true(s.conns[c].closed);
+    other = sim_open(&s);
+    put_vouch("sasl:bob");
+    sim_go(&s, other, &b);
+    assert_true(s.conns[other].closed);
+    int one = relayed(NULL);
+    sup_int(&b, (int64_t)UINT32_C(0x80000401));
+    sim_go(&s, one, &b);
+    assert_true(s.conns[one].closed);
+}
+
 /* Memory that is short at any call costs a connection, never the role for good. */
 static void memory_short(void **state)
 {
@@ -187,12 +307,22 @@ static void memory_short(void **state)
     }
 }
 
-#define ONE(name) cmocka_unit_test_setup_teardown(name, setup, core_teardown)
+#define ONE(name)     cmocka_unit_test_setup_teardown(name, setup, core_teardown)
+#define READERS(name) cmocka_unit_test_setup_teardown(name, setup_with_readers, core_teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {ONE(one_becomes_primary), ONE(beats_of_one),  ONE(pulses_of_one),
-                                       ONE(unconfirmed),         ONE(expired_alone), ONE(drained),
-                                       ONE(memory_short)};
+    const struct CMUnitTest tests[] = {
+        ONE(one_becomes_primary),
+        ONE(beats_of_one),
+        ONE(pulses_of_one),
+        ONE(unconfirmed),
+        ONE(expired_alone),
+        ONE(drained),
+        READERS(a_standby_says_who_its_clients_are),
+        READERS(said_behind_a_request_that_waits),
+        READERS(nobody_else_says_it),
+        ONE(memory_short),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
