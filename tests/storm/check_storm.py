@@ -22,6 +22,7 @@ import faults
 import hosts
 import kills
 import migrate
+import pair
 import pulses
 import quiet
 import secure
@@ -37,9 +38,10 @@ from scenario import Notes, broken
 from watch import Episode
 
 SCENARIOS = [quiet.QUIET, quiet.FRESH, kills.KILLS, faults.SERVERS, faults.FREEZE, topologies.TOPOLOGIES, kills.PROXY,
-             migrate.MIGRATE, topologies.END, pulses.PULSES, *secure.SCENARIOS]
+             migrate.MIGRATE, topologies.END, pair.PAIR, pulses.PULSES, *secure.SCENARIOS]
 PULSES = (("steady", "steady", 2),)
 QUICK = ("quiet", "fresh", "proxy", "end")
+KINDS = {**secure.KINDS, pair.PAIR.name: pair.Pair}        # of clusters, by scenario
 PR_SET_CHILD_SUBREAPER = 36
 _started = time.monotonic()
 _print = threading.Lock()
@@ -51,8 +53,8 @@ def say(*words):
 
 
 def kind_of(scenario):
-    """Of the cluster that a scenario is measured on: whether its store is Pacemaker's, and what secures it."""
-    return scenario is pulses.PULSES, secure.KINDS.get(scenario.name, security.Plain)
+    """Of the cluster that a scenario is measured on: whether its store is Pacemaker's, and what it is."""
+    return scenario is pulses.PULSES, KINDS.get(scenario.name, security.Plain)
 
 
 class Side:

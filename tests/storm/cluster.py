@@ -11,6 +11,7 @@ import os
 import subprocess
 import time
 
+import group
 import hosts
 import rig
 import security
@@ -42,6 +43,7 @@ class Cluster:
         self.ensemble = rig.Ensemble(3, self.security.server_cfg, self.security.server_jvm, one_port=True)
         self.zk_port = self.ensemble.servers[0].port
         self.proxies = {}                               # by address, those that should be running
+        self.given = {}                                 # by address, the options that a pacekeeper was started with
         self.hosts = {}
         self.relays = []
         self.expected = {}                              # workers by name of the topologies that should run
@@ -119,28 +121,51 @@ class Cluster:
         return found
 
     # ---- pacekeeper --------------------------------------------------------------------------------------------
-    def start_proxy(self, address="127.0.0.1", args=()):
-        """One pacekeeper, as an operator starts it: with the storm.yaml that knows the ensemble."""
+    def start_proxy(self, address="127.0.0.1", args=(), member=None):
+        """One pacekeeper, as an operator starts it: with the storm.yaml that knows the ensemble. member: what makes it one
+        of a group, (its port for the others, the file with their secret)."""
         names, port = self.direct_addresses()
         if self.security.tls:
             port = self.security.ensemble_port
         with open(self.old_yaml, "w") as f:
             f.write(self.hosts["nimbus-1"].storm_yaml_with(names, port) + self.security.old_settings)
-        args = list(args)
+        self.given[address] = args, member
+        args = ["--storm-yaml", self.old_yaml, *args]
         if self.pacemaker_port and "--pacemaker" not in args:       # by itself it would listen on every address
             args += ["--pacemaker", f"127.0.0.1:{self.pacemaker_port}"]
-        self.proxies[address] = Pacekeeper(None, None, ["--storm-yaml", self.old_yaml] + args, self.security.config,
-                                           f"{address}:{self.proxy_port}", self.security.env).start()
+        options = {"args": args, "config": self.security.config, "listen": f"{address}:{self.proxy_port}",
+                   "env": self.security.env}
+        if member:
+            self.proxies[address] = group.Member(None, member[1], None, port=member[0], **options).start()
+        else:
+            self.proxies[address] = Pacekeeper(None, None, **options).start()
         if self.security.tls:
             rig.said(self.proxies[address], "server .* answers", 60)
         return self.proxies[address]
 
-    def restart_proxy(self, address="127.0.0.1", after=RESTART_SECONDS):
-        """kill -9, and what systemd does then."""
-        args = self.proxies[address].argv[self.proxies[address].argv.index(self.old_yaml) + 1:]
-        self.proxies[address].kill()
+    def start_proxies(self):
+        """As many as the cluster has; a group is whole when each of its copies is listed."""
+        addresses = self.security.PACEKEEPERS
+        if len(addresses) == 1:
+            self.start_proxy(*addresses)
+        else:
+            self.start_group(addresses)
+
+    def start_group(self, addresses):
+        secret = group.secret_file()
+        for address in addresses:
+            self.start_proxy(address, member=(free_ports(1)[0], secret))
+        self.group.whole(60)
+
+    @property
+    def group(self):
+        return group.Group(None, members=list(self.proxies.values()))
+
+    def restart_proxy(self, address="127.0.0.1", after=RESTART_SECONDS, end=Pacekeeper.kill):
+        """kill -9, or another end, and what systemd does then."""
+        end(self.proxies[address])
         time.sleep(after)
-        return self.start_proxy(address, args)
+        return self.start_proxy(address, *self.given[address])
 
     def use(self, through):
         """From their next start on, all of Storm's processes find ZooKeeper there."""
@@ -152,14 +177,14 @@ class Cluster:
     def start(self):
         self.ensemble.start()
         if self.through:
-            self.start_proxy()
+            self.start_proxies()
         self.use(self.through)
         for name, port in self.nimbus_ports.items():
             self.relays.append(Relay(("127.0.0.1", port), listen=(hosts.ADDRESSES[name], self.nimbus_port)).start())
         for name in self.hosts:
             self.start_role(name)
         self.start_operator()
-        eventually(self._up, 120, "a leading Nimbus and its supervisors", 0.5)
+        eventually(self._up, 300, "a leading Nimbus and its supervisors", 0.5)
         return self
 
     def _up(self):

@@ -32,8 +32,8 @@ worker.childopts: "-Xmx128m {jvm}"
 worker.heap.memory.mb: 128
 topology.worker.max.heap.size.mb: 128
 supervisor.worker.timeout.secs: 10
-supervisor.worker.start.timeout.secs: 60
-nimbus.task.launch.secs: 60
+supervisor.worker.start.timeout.secs: 180
+nimbus.task.launch.secs: 180
 """
 
 folders = []                     # of all clusters of this program: what is left below them is ended at its end

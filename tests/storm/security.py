@@ -32,6 +32,7 @@ def hashed(credentials):
 class Plain:
     """Nobody shows who he is."""
     RIG = None
+    PACEKEEPERS = ("127.0.0.1",)        # their addresses; several are a group
     TOPOLOGIES = (("steady", "steady", 2), ("failing", "failing", 1), ("slow", "slow", 1))
     SECRETS = {}            # of topologies, with which their workers authenticate (addauth)
     tls = None              # an SSL context where Storm speaks TLS

@@ -18,26 +18,21 @@ BEAT_SECONDS = 3
 STRAY_AFTER = 40                 # seconds
 
 
-class BeatWatch(threading.Thread):
-    """Reads all heartbeats twice a second with a session of its own, where Storm reads them.
+class Often(threading.Thread):
+    """Looks at a cluster twice a second with a session of its own, where Storm has its own, or at addresses."""
 
-    gap: the longest time between two changes of one beat, in seconds as seen here; back: how often a beat was older
-    than before; missing: how often one that had been there was not, while its worker lived."""
-
-    def __init__(self, cluster, addresses=None):
+    def __init__(self, cluster, addresses, look):
         super().__init__(daemon=True)
-        self.cluster, self.addresses = cluster, addresses
+        self.cluster, self.addresses, self.look = cluster, addresses, look
         self.ending = threading.Event()
         self.conn = None
-        self.seen = {}                   # path: (mtime, when it was seen to change)
-        self.gap, self.back, self.missing = 0.0, 0, 0
 
     def run(self):
         while not self.ending.wait(0.5):
             try:
                 if self.conn is None:
                     self.conn = self.cluster.conn(addresses=self.addresses)
-                self._look()
+                self.look(self.conn)
             except (OSError, ValueError):
                 self._drop()
         if self.conn:
@@ -52,22 +47,55 @@ class BeatWatch(threading.Thread):
             self.conn.sock.close()
         self.conn = None
 
-    def _names(self, path):
-        reply = self.conn.call(OP_GET_CHILDREN2, get_children2(path))
+    def stop(self):
+        self.ending.set()
+        self.join(15)
+
+
+class BeatWatch:
+    """Reads all heartbeats twice a second, where Storm reads them. To list them may take an answer of the ensemble, to ask for
+    one that is known does not: each has a session, so that the watch sees what goes on while no server answers.
+
+    gap: the longest time between two changes of one beat, in seconds as seen here; back: how often a beat was older
+    than before; missing: how often one that had been there was not, while its worker lived."""
+
+    def __init__(self, cluster, addresses=None):
+        self.cluster = cluster
+        self.threads = [Often(cluster, addresses, look) for look in (self._list, self._look)]
+        self.listed = set()              # paths
+        self.seen = {}                   # path: (mtime, when it was seen to change)
+        self.gap, self.back, self.missing = 0.0, 0, 0
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+
+    @staticmethod
+    def _names(conn, path):
+        reply = conn.call(OP_GET_CHILDREN2, get_children2(path))
         return parse_reply(OP_GET_CHILDREN2, reply.body)[0] if reply.err == 0 else []
 
-    def _look(self):
+    def _list(self, conn):
+        alive, known = self.cluster.workers(), set(self.seen)
+        self.listed = {f"{ROOT}/{top}/{leaf}" for top in self._names(conn, ROOT)
+                       for leaf in self._names(conn, f"{ROOT}/{top}")}
+        self._absent(known - self.listed, alive)
+
+    def _look(self, conn):
         alive = self.cluster.workers()
+        known = set(self.seen)
         found = set()
-        for top in self._names(ROOT):
-            for leaf in self._names(f"{ROOT}/{top}"):
-                path = f"{ROOT}/{top}/{leaf}"
-                reply = self.conn.call(OP_EXISTS, exists(path))
-                if reply.err == 0:
-                    found.add(path)
-                    self._note(path, parse_reply(OP_EXISTS, reply.body).mtime, time.monotonic())
-        running = {(w.topology, str(w.port)) for w in alive & self.cluster.workers()}
-        for path in self.seen.keys() - found:
+        for path in self.listed | known:
+            reply = conn.call(OP_EXISTS, exists(path))
+            if reply.err == 0:
+                found.add(path)
+                self._note(path, parse_reply(OP_EXISTS, reply.body).mtime, time.monotonic())
+        self._absent(known - found, alive)
+
+    def _absent(self, paths, alive):
+        """Beats that were there before are not. alive: the workers that ran before the look."""
+        running = {(w.topology, str(w.port)) for w in alive & self.cluster.workers()} if paths else ()
+        for path in paths:
             top, leaf = path[len(ROOT) + 1:].split("/")
             self.missing += (top, leaf.rsplit("-", 1)[1]) in running
 
@@ -84,12 +112,12 @@ class BeatWatch(threading.Thread):
 
     def since(self, worker):
         """When the worker's last new beat was seen, 0 for never."""
-        return max((when for path, (_, when) in self.seen.items()
+        return max((when for path, (_, when) in list(self.seen.items())
                     if path.startswith(f"{ROOT}/{worker.topology}/") and path.endswith(f"-{worker.port}")), default=0)
 
     def stop(self):
-        self.ending.set()
-        self.join(15)
+        for thread in self.threads:
+            thread.stop()
 
 
 class Episode:
