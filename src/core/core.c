@@ -333,6 +333,9 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
     case PK_RELEASE:
         pk_handover_all(&core->sync);
         break;
+    case PK_HASTEN:
+        pk_handover_hasten(&core->sync);
+        break;
     case PK_DRAIN:
         drain(core);
         break;

@@ -54,8 +54,9 @@ enum pk_event_type {
     PK_UPLINK_SENT,   /* as PK_CLIENT_SENT */
     PK_CONTINUE,      /* id is ignored: go on with what a budget left over (core_pending) */
     PK_TICK,          /* id is ignored: time has passed; at least twice a second */
-    PK_RELEASE,  /* id is ignored: every mount goes to mode relay, what is held to the ensemble, as fast as it
+    PK_RELEASE, /* id is ignored: every mount goes to mode relay, what is held to the ensemble, as fast as it
                          takes it (core_left) */
+    PK_HASTEN, /* id is ignored: what is on its way there after core_mount_set or core_mount_remove goes as fast */
     PK_DRAIN,    /* id is ignored: finish what has been received, then close every connection */
     PK_HANDOVER, /* id is ignored: another member of the group is to be primary; PK_DRAIN follows when
                          core_handed_over, or after 2 s */

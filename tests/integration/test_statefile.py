@@ -375,6 +375,49 @@ def test_what_a_release_does_not_manage_goes_to_the_state_file():
     assert proxy.stop() == 0
 
 
+def leaving(zk, more):
+    """A daemon whose mount has just been taken away, with 20 znodes there and an ensemble that does not answer."""
+    text = "mounts: [{}]\n" + more
+    proxy = rig.Pacekeeper(zk.connect_string, config=text.format("/m, /x"), mounts=None).start()
+    seen = make_local(proxy.addr, "/m/going", 18)
+    zk.process.freeze()
+    with open(proxy.argv[proxy.argv.index("-c") + 1], "w") as f:
+        f.write(text.format("/x"))
+    proxy.process.send(signal.SIGHUP)
+    rig.eventually(lambda: "mount /m: 20 znodes and refreshes go to the ensemble" in proxy.log(), 10, "the reload")
+    return proxy, seen
+
+
+def test_a_mount_that_leaves_is_handed_over_before_the_end():
+    zk = rig.zookeeper_with("/m", "/x")
+    proxy, seen = leaving(zk, "stop-timeout: 60s\n")
+    proxy.process.send(signal.SIGTERM)
+    rig.eventually(lambda: "handover: 20 znodes and refreshes go to the ensemble, within 60s" in proxy.log(), 10, "the stop")
+    zk.process.thaw()
+    assert proxy.process.wait(60) == 0 and "handover: all of 20 done in" in proxy.log(), proxy.log()
+    direct = Conn(zk.addr)
+    for path, (text, stat) in seen.items():
+        got, now = data(direct, path)
+        assert (got or b"", now.version) == (text or b"", stat.version), path
+    direct.close_session()
+    zk.stop()
+
+
+def test_what_of_a_leaving_mount_is_not_handed_over_is_kept():
+    zk, file = rig.zookeeper_with("/m", "/x"), fresh_file()
+    proxy, seen = leaving(zk, f"stop-timeout: 0\nstate-file: {file}\n")
+    assert proxy.stop() == 0
+    assert "20 of 20 are left" in proxy.log() and "for a start that names their mount" in proxy.log(), proxy.log()
+    zk.process.thaw()
+    proxy = rig.Pacekeeper(zk.connect_string, args=["--state-file", file]).start()
+    conn = Conn(proxy.addr)
+    for path, (text, _) in seen.items():
+        assert (data(conn, path)[0] or b"") == (text or b""), path
+    conn.close_session()
+    assert proxy.stop() == 0
+    zk.stop()
+
+
 def test_what_the_ensemble_refuses_is_said():
     """An ACL taken away directly: the release does not hang, and what stays is not called done."""
     proxy = start(more="release: true\n")

@@ -145,6 +145,28 @@ static void one_that_goes_is_handed_over(void **state)
     assert_false(creates_locally(M "/t/2"));
 }
 
+/* At a stop there is no time for so many a tick. */
+static void one_that_goes_may_be_in_a_hurry(void **state)
+{
+    enum { MANY = 1500, A_TICK = 500 };
+    char path[64];
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(path, sizeof path, M "/%d", i);
+        sim_local_create(&s, c, path, "x");
+    }
+    take(M);
+    sim_advance(&s, TICK_US);
+    assert_in_range(info_of(M).left, 1, MANY - A_TICK);
+    assert_true(core_left(s.core) > 0);
+    add();
+    sim_step(&s, -1, PK_HASTEN, NULL, 0);
+    sim_advance(&s, TICK_US);
+    assert_int_equal(core_left(s.core), 0);
+    assert_true(info_of(M).gone);
+    assert_int_equal(info_of("/new").mode, PK_MODE_RELAY);
+}
+
 /* Named again it begins anew, with what is watched there. */
 static void one_that_is_gone_comes_back(void **state)
 {
@@ -267,11 +289,17 @@ static void limits_are_changed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HELD(a_new_mount_begins),           HELD(it_waits_for_what_was_asked_before),
-        HELD(watches_that_stand_are_heard), HELD(lasting_watches_above_are_heard),
-        HELD(one_that_goes_is_handed_over), HELD(one_that_is_gone_comes_back),
-        HELD(a_policy_goes_with_its_mount), HELD(some_may_not_come),
-        CASE(not_without_holding),          HELD(memory_runs_out),
+        HELD(a_new_mount_begins),
+        HELD(it_waits_for_what_was_asked_before),
+        HELD(watches_that_stand_are_heard),
+        HELD(lasting_watches_above_are_heard),
+        HELD(one_that_goes_is_handed_over),
+        HELD(one_that_goes_may_be_in_a_hurry),
+        HELD(one_that_is_gone_comes_back),
+        HELD(a_policy_goes_with_its_mount),
+        HELD(some_may_not_come),
+        CASE(not_without_holding),
+        HELD(memory_runs_out),
         HELD(limits_are_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,9 +44,14 @@ void pk_handover_start(struct pk_sync *sync, struct pk_mount *m)
     }
 }
 
-void pk_handover_all(struct pk_sync *sync)
+void pk_handover_hasten(struct pk_sync *sync)
 {
     sync->service.releasing = true;
+}
+
+void pk_handover_all(struct pk_sync *sync)
+{
+    pk_handover_hasten(sync);
     for (size_t i = 0; i < sync->store->nmounts; i++) {
         struct pk_mount *m = &sync->store->mounts[i];
         m->wanted = PK_MODE_RELAY;

@@ -1,7 +1,7 @@
 /*
  * Handing over: what a mount's mode does not hold any more goes to the ensemble on the service session, a bounded
- * number a tick, or as fast as it goes (PK_RELEASE); and znodes restored from a state file are compared with the
- * ensemble there.
+ * number a tick, or as fast as it goes (PK_RELEASE, PK_HASTEN); and znodes restored from a state file are compared with
+ * the ensemble there.
  */
 #ifndef PK_CORE_SYNC_HANDOVER_H
 #define PK_CORE_SYNC_HANDOVER_H
@@ -10,6 +10,8 @@
 
 /* Every mount goes to mode relay, as fast as it goes. */
 void pk_handover_all(struct pk_sync *sync);
+/* What is on its way already goes as fast as it goes. */
+void pk_handover_hasten(struct pk_sync *sync);
 /* The mount's configuration has changed: everything that its mode does not hold is attempted anew. */
 void pk_handover_start(struct pk_sync *sync, struct pk_mount *m);
 /* Local znodes and dirty cached ones that the mount's mode does not hold. */

@@ -18,7 +18,7 @@
  *               2 s ┘  stop-timeout each ┘          ┘
  *
  * A signal begins it. HANDING is a member's of a group; RELEASING comes where release is configured and nobody takes
- * over; a second signal goes to FINISHING from anywhere.
+ * over, or where a reload has sent what a mount holds on its way; a second signal goes to FINISHING from anywhere.
  */
 enum pk_daemon_stage { PK_SERVING, PK_HANDING, PK_RELEASING, PK_DRAINING, PK_FINISHING };
 

@@ -1,9 +1,9 @@
 /*
- * The end. Happy path: listeners close, what is held is released where that is configured, the core drains, pairs close
- * one by one, then timers, signals and probes, uv_loop_close finds nothing, and the state file is written. Failure
- * modes: a release that takes longer than stop-timeout, or is refused by the ensemble, ends with a count of what is
- * left; clients that do not take their last bytes are cut off after stop-timeout; a name lookup that hangs is left
- * to its thread.
+ * The end. Happy path: listeners close, what is held is released where that is configured, a mount that a reload has
+ * taken away is handed over to its end, the core drains, pairs close one by one, then timers, signals and probes,
+ * uv_loop_close finds nothing, and the state file is written. Failure modes: a release that takes longer than
+ * stop-timeout, or is refused by the ensemble, ends with a count of what is left; clients that do not take their last
+ * bytes are cut off after stop-timeout; a name lookup that hangs is left to its thread.
  */
 #include "io/daemon/stop.h"
 
@@ -71,16 +71,22 @@ static void drain(struct pk_daemon *daemon)
     pk_pump(&daemon->conns);
 }
 
+/* For the log: all that is held goes, or what a reload has sent on its way. */
+static const char *what_goes(const struct pk_daemon *daemon)
+{
+    return daemon->config->release ? "release" : "handover";
+}
+
 static void begin_release(struct pk_daemon *daemon)
 {
     char limit[PK_VALUE_TEXT];
     struct pk_loop *loop = &daemon->conns.loop;
     enter(daemon, PK_RELEASING);
-    pk_loop_tell(loop, PK_RELEASE);
+    pk_loop_tell(loop, daemon->config->release ? PK_RELEASE : PK_HASTEN);
     daemon->released = core_left(loop->core);
     pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
-           "release: %" PRId64 " znodes and refreshes go to the ensemble, within %s", daemon->released,
-           pk_value_show(PK_TYPE_TIME, &daemon->config->stop_timeout, limit));
+           "%s: %" PRId64 " znodes and refreshes go to the ensemble, within %s", what_goes(daemon),
+           daemon->released, pk_value_show(PK_TYPE_TIME, &daemon->config->stop_timeout, limit));
     pk_pump(&daemon->conns);
 }
 
@@ -100,21 +106,24 @@ static void end_release(struct pk_daemon *daemon)
     struct pk_loop *loop = &daemon->conns.loop;
     int64_t held = still_held(loop->core), ms = (loop->now_us - daemon->stage_us) / 1000;
     const char *why = core_left(loop->core) == 0 ? "the ensemble refuses them" : "stop-timeout is over";
-    const char *then = daemon->config->state_file[0] != '\0' ? "they go to the state file" : "they are lost";
+    const char *then = daemon->config->state_file[0] != '\0'
+                           ? "they go to the state file, for a start that names their mount"
+                           : "they are lost";
     if (held == 0)
-        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
-               "release: all of %" PRId64 " done in %" PRId64 " ms", daemon->released, ms);
+        pk_log(&daemon->log, PK_LOG_INFO, PK_LOG_START, NULL, "%s: all of %" PRId64 " done in %" PRId64 " ms",
+               what_goes(daemon), daemon->released, ms);
     else
         pk_log(&daemon->log, PK_LOG_WARN, PK_LOG_START, NULL,
-               "release: %" PRId64 " of %" PRId64 " are left after %" PRId64 " ms, because %s; %s", held,
-               daemon->released, ms, why, then);
+               "%s: %" PRId64 " of %" PRId64 " are left after %" PRId64 " ms, because %s; %s",
+               what_goes(daemon), held, daemon->released, ms, why, then);
     drain(daemon);
 }
 
 /* Those who are here are finished, and what is held goes where it is configured to go. */
 static void go_on(struct pk_daemon *daemon)
 {
-    if (daemon->config->release && !daemon->taken_over)
+    bool leaves = daemon->config->release || core_left(daemon->conns.loop.core) > 0;
+    if (leaves && !daemon->taken_over)
         begin_release(daemon);
     else
         drain(daemon);

@@ -1,7 +1,8 @@
 /*
  * The end.
  *
- *   SIGTERM, SIGINT ──► stop accepting, hand over to a group, release what is held where that is configured, drain
+ *   SIGTERM, SIGINT ──► stop accepting, hand over to a group, release what is held where that is configured, or hand
+ *   over to the end what a reload has begun with, drain
  *   ──► all connections gone, or stop-timeout, or a second signal ──► every handle closes ──► the loop ends
  *   ──► the state file
  */

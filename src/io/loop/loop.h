@@ -62,7 +62,7 @@ void pk_loop_step(struct pk_loop *loop, struct pk_id id, enum pk_event_type type
 void pk_loop_server(struct pk_loop *loop, struct pk_id id, enum pk_event_type type, int64_t zxid);
 /* Feeds PK_UPLINK_FAILED of an uplink to a member; refused: its port refuses connections. */
 void pk_loop_failed(struct pk_loop *loop, struct pk_id id, bool refused);
-/* Feeds an event that is nobody's: PK_TICK, PK_CONTINUE, PK_RELEASE, PK_DRAIN. */
+/* Feeds an event that is nobody's: PK_TICK, PK_CONTINUE, PK_RELEASE, PK_HASTEN, PK_DRAIN. */
 void pk_loop_tell(struct pk_loop *loop, enum pk_event_type type);
 
 #endif
