@@ -132,20 +132,53 @@ def test_units():
                           capture_output=True, text=True, timeout=60)
     ours = [line for line in done.stderr.splitlines() if "pacekeeper" in line]
     assert done.returncode == 0 and not ours, done.stderr
-    with open(paths[0], encoding="utf-8") as f:
-        reloads = re.findall(r"^ExecReload=(.*)$", f.read(), re.M)
-    assert reloads[0].endswith(" -t") and reloads[1].startswith("/bin/kill -HUP"), reloads
 
 
-def test_a_reload_of_a_bad_file_fails_and_changes_nothing():
-    """What the unit's two lines do, one after the other."""
-    proxy = rig.Pacekeeper(upstream().connect_string, mounts=None, config="mounts: [{path: /m}]\n").start()
+def unit_reload(proxy, folder):
+    """What `systemctl reload` runs, with the environment that the unit has."""
+    with open(unit("pacekeeper.service.in", folder), encoding="utf-8") as f:
+        commands = re.findall(r"^ExecReload=(.*)$", f.read(), re.M)
+    assert len(commands) == 1 and proxy.running(), commands
+    argv = commands[0].replace("${RUNTIME_DIRECTORY}", folder).split()
+    return subprocess.run(argv, capture_output=True, text=True, timeout=30)
+
+
+def test_a_reload_that_cannot_be_done_fails_and_changes_nothing():
+    """A mistake in the file, and an address in use: the unit's reload fails and says why; else it does what it is for."""
+    folder = rig.temp_dir()
+    text = "listen: [127.0.0.1:0{}]\nmounts: [{{path: /m}}]\n{}"
+    proxy = rig.Pacekeeper(upstream().connect_string, listen=None, mounts=None, config=text.format("", ""),
+                           env={"RUNTIME_DIRECTORY": folder}).start()
     config = proxy.argv[proxy.argv.index("-c") + 1]
-    with open(config, "a", encoding="utf-8") as f:
-        f.write("log-level: loud\n")
-    check = subprocess.run([*proxy.argv, "-t"], capture_output=True, text=True, timeout=30)
-    assert check.returncode == 1 and "log-level" in check.stderr, check
-    assert "SIGHUP" not in proxy.log()
+    conn = Conn(proxy.addr)
+
+    def reload_with(more, line):
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(text.format(more, line))
+        done = unit_reload(proxy, folder)
+        assert conn.call(OP_EXISTS, exists("/m")).err == 0, "who is here stays"
+        return done.returncode, done.stdout + done.stderr
+
+    status, said = reload_with("", "log-level: loud\n")
+    assert status == 1 and "log-level" in said and "nothing is changed" in said, said
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        where = "127.0.0.1:%d" % busy.getsockname()[1]
+        status, said = reload_with(f", {where}", "flush: 33s\n")
+        assert status == 1 and f"cannot listen on {where}: Address already in use" in said, said
+        assert "nothing is changed" in said and "33s" not in proxy.log(), said
+    status, said = reload_with(f", {where}", "flush: 33s\n")
+    assert status == 0 and f"{where} is listened on" in said and "flush: 10s -> 33s" in said, said
+    conn.close_session()
+    assert proxy.stop() == 0
+    assert not os.path.exists(os.path.join(folder, "admin.sock")), "the socket file is left behind"
+
+
+def test_the_units_own_socket_is_beside_what_is_configured():
+    folder = rig.temp_dir()
+    path = os.path.join(folder, "admin.sock")
+    proxy = rig.Pacekeeper(upstream().connect_string, args=["--admin", f"127.0.0.1:0,listen=unix:{path}"],
+                           env={"RUNTIME_DIRECTORY": folder + ":/another"}).start()
+    assert proxy.log().count(f"admin side at unix:{path}") == 1 and "admin side at 127.0.0.1:" in proxy.log(), proxy.log()
     assert proxy.stop() == 0
 
 

@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "io/config/check.h"
@@ -257,6 +258,23 @@ static void undump(const struct pk_config *config)
     pk_secret_undumped(&config->pacemaker_login, sizeof config->pacemaker_login);
 }
 
+/* systemd's RuntimeDirectory has a socket for operators, and for the unit's reload, whatever else is named. */
+static enum pk_err add_unit_socket(struct pk_config *config, struct pk_config_error *error)
+{
+    char text[PK_ADMIN_LISTEN];
+    const char *folders = getenv("RUNTIME_DIRECTORY");
+    const enum pk_origin from = config->admin_listens_from;
+    if (folders == NULL || folders[0] != '/')
+        return PK_OK;
+    snprintf(text, sizeof text, "unix:%.*s/admin.sock", (int)strcspn(folders, ":"), folders);
+    for (size_t i = 0; i < config->nadmin_listens; i++)
+        if (strcmp(config->admin_listens[i], text) == 0)
+            return PK_OK;
+    enum pk_err err = pk_config_add_admin(config, text, error);
+    config->admin_listens_from = from;
+    return err;
+}
+
 enum pk_err pk_options_again(const struct pk_options *options, struct pk_config *config,
                              struct pk_config_error *error)
 {
@@ -271,7 +289,9 @@ enum pk_err pk_options_again(const struct pk_options *options, struct pk_config 
         struct pk_config_error inner = *error;
         return pk_config_fail(error, NULL, 0, "--%s: %s", flag, inner.text);
     }
-    err = pk_config_check(config, error);
+    err = add_unit_socket(config, error);
+    if (err == PK_OK)
+        err = pk_config_check(config, error);
     if (err == PK_OK)
         err = pk_selves_check(config, options->action == PK_CHECK, error);
     if (err == PK_OK)
