@@ -15,7 +15,7 @@
 
 #include "../sim/core_fixture.h"
 
-enum { FRAMES = 64, LINK = 1000 };
+enum { FRAMES = 64, LINK = 1000, LAG_BYTES = 100 * 1000 };
 
 static const struct core_group primary_group =
                                    {
@@ -23,6 +23,7 @@ static const struct core_group primary_group =
                                        .incarnation = {0x11, 0x22, 0x33, 0x44, 5, 6, 7, 8, 9, 10, 11, 12, 13,
                                                        14, 15, 16},
                                        .address = "10.0.0.1:2185",
+                                       .lag_bytes = LAG_BYTES,
 },
                                standby_group = {
                                    .path = "/pacekeeper/storm",
@@ -337,6 +338,32 @@ static void behind_and_gone(void **state)
     expect_changed(1);
 }
 
+/* A standby that takes nothing costs the primary the buffer, and the time until it is full: then its link ends, and it
+ * has to begin anew. */
+static void slow_standby(void **state)
+{
+    (void)state;
+    enum { DATA = 1000, MOST = 2 * LAG_BYTES / DATA };
+    char data[DATA + 1];
+    uint64_t before;
+    int n = 0;
+    memset(data, 'x', DATA);
+    data[DATA] = '\0';
+    converse_until_listed();
+    before = s.mem.bytes;
+    s.conns[link_at].client.taking = SIM_NOTHING;
+    while (info(&s).copies == 1 && n++ < MOST) {
+        wire_set(&b, 5, M "/a", data, -1);
+        sim_go(&s, c, &b);
+        assert_true(s.mem.bytes < before + 2 * LAG_BYTES);
+    }
+    assert_in_range(n, LAG_BYTES / DATA / 2, LAG_BYTES / DATA + 1);
+    assert_int_equal(info(&s).waiting, 0);
+    sim_advance(&s, 10000000);
+    sim_expect_closed(&s, link_at, PK_CLOSE_LINK_SLOW);
+    assert_true(s.mem.bytes < before + LAG_BYTES / 10);
+}
+
 static void write_record(const char *path)
 {
     FILE *f = fopen(path, "w");
@@ -577,7 +604,8 @@ int main(int argc, char **argv)
                                        LINKED(a_primary_that_speaks_another),
                                        LINKED(a_later_standby),
                                        LINKED(an_earlier_standby),
-                                       LINKED(behind_and_gone)};
+                                       LINKED(behind_and_gone),
+                                       LINKED(slow_standby)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
