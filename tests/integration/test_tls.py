@@ -230,7 +230,7 @@ def test_certificates_are_read_again():
         os.link(s.certs.path("second" + end), s.certs.path("new"))
         os.replace(s.certs.path("new"), s.certs.path("ours" + end))
     proxy.process.send(signal.SIGHUP)
-    rig.said(proxy, r"the files of tls and upstream-tls have been read again")
+    rig.said(proxy, r"the files of tls, upstream-tls and group-tls have been read again")
     assert shown()[1] == "second"
     beats(old, "/m/old")
     proxy.stop()

@@ -34,8 +34,10 @@ def proxy_header(address="127.0.0.1", port=4711):
 class Opening:
     """One connection to a member port. taken: what the port answered, None when it closed."""
 
-    def __init__(self, addr, kind=LINK, secret=SECRET, epoch=0, silent_us=0, header=b"", version=1, piece=None):
+    def __init__(self, addr, kind=LINK, secret=SECRET, epoch=0, silent_us=0, header=b"", version=1, piece=None, tls=None):
         self.sock = socket.create_connection(addr, 5)
+        if tls:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=addr[0])
         self.sock.settimeout(5)
         greeting = self.read(38)
         assert greeting is not None and greeting[:6] == b"PKMB\0\1", greeting

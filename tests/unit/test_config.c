@@ -169,6 +169,10 @@ static void files_of_tls(void **state)
         {"upstream-tls: {certificate: /x}", "need each other"},
         {"upstream-tls: {certificate: /x, key: /y}", "it needs ca"},
         {"upstream-tls: {ca: /no/where}", "/no/where cannot be read"},
+        {"group-tls: {ca: /x, key: /y}", "each member shows the others his"},
+        {"group-tls: {ca: /x, key: /y, certificate: /z}", "there is no group"},
+        {"group: {listen: 'a:1', secret-file: /s}\ngroup-tls: {ca: /x, key: /y, certificate: /no/where}",
+         "/no/where cannot be read"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

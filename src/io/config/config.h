@@ -93,7 +93,8 @@ struct pk_config {
     struct pk_sasl_settings sasl;
     struct pk_pacemaker_login pacemaker_login;
     bool storm_tls;                            /* storm.yaml has Storm speak TLS */
-    struct pk_tls_context *tls, *upstream_tls; /* what the files of both sections hold; NULL: no TLS */
+    struct pk_tls_context *tls, *upstream_tls; /* what the files of these sections hold; NULL: no TLS */
+    struct pk_tls_context *group_tls, *group_tls_calls; /* at the member port, and for calls to others' */
     struct pk_config_note notes[PK_MAX_NOTES];
     size_t nnotes;
 };

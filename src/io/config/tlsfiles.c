@@ -4,6 +4,7 @@
  */
 #include "io/config/tlsfiles.h"
 
+#include "io/config/group.h"
 #include "io/tls/context.h"
 
 enum { SOON_DAYS = 14 };
@@ -73,6 +74,35 @@ static enum pk_err read_upstream(struct pk_config *config, struct pk_config_erro
     return PK_OK;
 }
 
+/* A member is server and client, with one certificate, and asks the other for his either way. */
+static enum pk_err read_group(struct pk_config *config, struct pk_config_error *error)
+{
+    struct pk_tls_settings settings = {
+        .server = true,
+        .certificate = config->group_tls_certificate,
+        .key = config->group_tls_key,
+        .ca = config->group_tls_ca,
+        .client = PK_TLS_CLIENT_REQUIRED,
+        .verify = (enum pk_tls_verify)config->group_tls_verify,
+    };
+    bool all = settings.certificate[0] != '\0' && settings.key[0] != '\0' && settings.ca[0] != '\0';
+    bool any = settings.certificate[0] != '\0' || settings.key[0] != '\0' || settings.ca[0] != '\0';
+    if (any && !all)
+        return pk_config_fail(error, NULL, 0,
+                              "group-tls: needs ca, certificate and key: each member shows the others his");
+    if (any && !pk_group_configured(config))
+        return pk_config_fail(error, NULL, 0, "group-tls: there is no group (group.listen)");
+    if (!any)
+        return PK_OK;
+    if (read_one(&config->group_tls, &settings, "group-tls", error) != PK_OK)
+        return PK_EINVAL;
+    settings.server = false;
+    if (read_one(&config->group_tls_calls, &settings, "group-tls", error) != PK_OK)
+        return PK_EINVAL;
+    note_days(config, config->group_tls, "group-tls.certificate", settings.certificate);
+    return PK_OK;
+}
+
 /* What Storm speaks is what it spoke with the servers. */
 static void note_storm(struct pk_config *config)
 {
@@ -106,6 +136,8 @@ enum pk_err pk_tlsfiles_read(struct pk_config *config, struct pk_config_error *e
     enum pk_err err = read_ours(config, error);
     if (err == PK_OK)
         err = read_upstream(config, error);
+    if (err == PK_OK)
+        err = read_group(config, error);
     if (err == PK_OK) {
         note_storm(config);
         note_identity(config);
@@ -117,19 +149,25 @@ void pk_tlsfiles_drop(struct pk_config *config)
 {
     pk_tls_context_drop(config->tls);
     pk_tls_context_drop(config->upstream_tls);
-    config->tls = config->upstream_tls = NULL;
+    pk_tls_context_drop(config->group_tls);
+    pk_tls_context_drop(config->group_tls_calls);
+    config->tls = config->upstream_tls = config->group_tls = config->group_tls_calls = NULL;
+}
+
+static void swap(struct pk_tls_context **a, struct pk_tls_context **b)
+{
+    struct pk_tls_context *was = *a;
+    *a = *b;
+    *b = was;
 }
 
 bool pk_tlsfiles_take(struct pk_config *config, struct pk_config *again)
 {
-    bool something = again->tls != NULL || again->upstream_tls != NULL;
-    bool listens = config->ntls_listens > 0;
-    struct pk_tls_context *tls = config->tls, *upstream_tls = config->upstream_tls;
-    if (listens && again->tls != NULL) {
-        config->tls = again->tls;
-        again->tls = tls;
-    }
-    config->upstream_tls = again->upstream_tls;
-    again->upstream_tls = upstream_tls;
+    bool something = again->tls != NULL || again->upstream_tls != NULL || again->group_tls != NULL;
+    if (config->ntls_listens > 0 && again->tls != NULL)
+        swap(&config->tls, &again->tls);
+    swap(&config->upstream_tls, &again->upstream_tls);
+    swap(&config->group_tls, &again->group_tls);
+    swap(&config->group_tls_calls, &again->group_tls_calls);
     return something;
 }

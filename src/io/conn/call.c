@@ -70,6 +70,13 @@ enum pk_member_found pk_call_next(struct pk_call *call, struct pk_members *membe
     return found;
 }
 
+void pk_call_host(const struct pk_call *call, struct pk_hostport *where)
+{
+    const char *why = "";
+    if (pk_hostport_parse(where, call->address, strlen(call->address), -1, &why) != PK_OK)
+        where->host[0] = '\0';
+}
+
 /* Says what the connection is for; what has passed since the core wanted it has passed for the client, too. */
 static const char *say_claim(struct pk_call *call, struct pk_side *side, const struct pk_loop *loop)
 {
@@ -96,13 +103,19 @@ static const char *judged(enum pk_member_part part)
     }
 }
 
-struct pk_received pk_call_received(struct pk_call *call, struct pk_side *side, const struct pk_loop *loop,
-                                    ssize_t n, const char *p)
+/* Why the side has ended, before the member has taken us. */
+static const char *ended(const struct pk_received *in)
 {
-    const uint8_t *at = (const uint8_t *)p;
-    size_t left = n > 0 ? (size_t)n : 0;
+    return in->why != NULL ? in->why : "it closed the connection";
+}
+
+struct pk_received pk_call_received(struct pk_call *call, struct pk_side *side, const struct pk_loop *loop,
+                                    const struct pk_received *in)
+{
+    const uint8_t *at = in->bytes;
+    size_t left = in->n;
     enum pk_member_part part = PK_MEMBER_MORE;
-    const char *why = n < 0 ? "it closed the connection" : NULL;
+    const char *why = NULL;
     bool greeted = call->opening.said > PK_MEMBER_GREETING;
     if (left > 0 && !greeted) {
         part = pk_member_take_greeting(&call->opening, &at, &left);
@@ -114,9 +127,9 @@ struct pk_received pk_call_received(struct pk_call *call, struct pk_side *side, 
         part = pk_member_take_answer(&call->opening, pk_group_key(loop->config), &at, &left);
         why = judged(part);
     }
-    return (struct pk_received){.bytes = at,
-                                .n = part == PK_MEMBER_WHOLE ? left : 0,
-                                .opened = part == PK_MEMBER_WHOLE,
-                                .ended = why != NULL,
-                                .why = why};
+    bool opened = part == PK_MEMBER_WHOLE;
+    if (in->ended && why == NULL)
+        why = opened ? in->why : ended(in);
+    return (struct pk_received){
+        .bytes = at, .n = opened ? left : 0, .opened = opened, .ended = in->ended || why != NULL, .why = why};
 }

@@ -30,11 +30,13 @@ void pk_call_end(struct pk_call *call, struct pk_members *members);
 /* The next address to connect to, as pk_members_find. */
 enum pk_member_found pk_call_next(struct pk_call *call, struct pk_members *members, int64_t now_us,
                                   struct pk_waiter *wait, union pk_address *address);
+/* The name that the member's certificate must have: the host of its address. */
+void pk_call_host(const struct pk_call *call, struct pk_hostport *where);
 /*
- * n bytes at p came over the side, which is OPENING, or its end when n is below zero: opened, with what is left of
- * them, or ended with the reason.
+ * Bytes of the member came over the side, which is OPENING, or its end: opened, with what is left of them, or ended
+ * with the reason.
  */
 struct pk_received pk_call_received(struct pk_call *call, struct pk_side *side, const struct pk_loop *loop,
-                                    ssize_t n, const char *p);
+                                    const struct pk_received *in);
 
 #endif

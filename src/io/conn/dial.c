@@ -145,7 +145,7 @@ static void met_server(struct pk_pair *pair, int status)
         closed_at_once(pair);
     else if (status < 0)
         next_server(pair, uv_strerror(status));
-    else if (!pk_pair_read_uplink(pair, tls))
+    else if (!pk_pair_read_uplink(pair, tls, pk_upstream_host(pair->conns->upstream, pair->server)))
         next_server(pair, "memory is short");
     else if (tls == NULL)
         ready(pair);
@@ -156,8 +156,10 @@ static void met_server(struct pk_pair *pair, int status)
 /* The same to a member. */
 static void met_member(struct pk_pair *pair, int status)
 {
+    struct pk_hostport where;
     pair->call->refused &= status == UV_ECONNREFUSED;
-    if (status < 0 || !pk_pair_read_uplink(pair, NULL))
+    pk_call_host(pair->call, &where);
+    if (status < 0 || !pk_pair_read_uplink(pair, pair->conns->loop.config->group_tls_calls, where.host))
         again(pair);
 }
 
@@ -238,7 +240,8 @@ static void call_member(struct pk_pair *pair)
 {
     union pk_address address;
     struct pk_pairs *conns = pair->conns;
-    pair->deadline_us = conns->loop.now_us + CALL_US;
+    bool tls = conns->loop.config->group_tls_calls != NULL;
+    pair->deadline_us = conns->loop.now_us + (int64_t)CALL_US * (tls ? PK_TLS_PATIENCE : 1);
     enum pk_member_found found =
         pk_call_next(pair->call, &conns->members, conns->loop.now_us, &pair->wait, &address);
     if (found == PK_MEMBER_NOWHERE)
@@ -264,10 +267,10 @@ void pk_dial_member(struct pk_pair *pair, struct pk_call *wanted)
         pk_dial_open(pair);
 }
 
-struct pk_received pk_dial_answered(struct pk_pair *pair, ssize_t n, const char *p)
+struct pk_received pk_dial_answered(struct pk_pair *pair, const struct pk_received *in)
 {
     struct pk_pairs *conns = pair->conns;
-    struct pk_received r = pk_call_received(pair->call, &pair->uplink, &conns->loop, n, p);
+    struct pk_received r = pk_call_received(pair->call, &pair->uplink, &conns->loop, in);
     if (r.opened) {
         struct pk_call *taken = pair->call;
         pair->call = NULL;

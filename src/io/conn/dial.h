@@ -24,7 +24,7 @@ void pk_dial_attach(struct pk_pair *pair, int64_t lost_us, int64_t due_us);
 /* The same for an uplink to another member, which call describes and is given over; NULL: memory was short. */
 void pk_dial_member(struct pk_pair *pair, struct pk_call *call);
 /* Bytes of a member, or its end, while such an uplink opens: what of them is the protocol's. */
-struct pk_received pk_dial_answered(struct pk_pair *pair, ssize_t n, const char *p);
+struct pk_received pk_dial_answered(struct pk_pair *pair, const struct pk_received *in);
 /* Has the uplink's server asked whether it serves; reports PK_SERVER_SERVES or PK_SERVER_LOST to the core. */
 void pk_dial_ask(struct pk_pair *pair);
 /* Ends what the uplink is or waits for. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -19,6 +20,8 @@
 #include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
+#include "io/tls/tls.h"
+#include "io/upstream/probe.h"
 #include "proto/member.h"
 
 enum { PATIENCE_US = 1000000 };
@@ -31,6 +34,7 @@ struct pk_guest {
     union pk_address from;
     int64_t deadline_us;
     struct pk_member_opening opening;
+    struct pk_tls *tls; /* NULL: plain, or the pair's */
 };
 
 static void closed(uv_handle_t *handle)
@@ -38,6 +42,7 @@ static void closed(uv_handle_t *handle)
     struct pk_guest *g = handle->data;
     if (g->fd >= 0)
         close(g->fd);
+    pk_tls_free(g->tls);
     free(g);
 }
 
@@ -77,9 +82,28 @@ static void turn_away(struct pk_guest *g, bool wrong, const char *why)
     end(g);
 }
 
+static bool send_all(struct pk_guest *g, const uint8_t *p, size_t len)
+{
+    return send(g->fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
+}
+
+/* Sends what TLS has to say. */
+static bool flush(struct pk_guest *g)
+{
+    size_t len = 0;
+    const uint8_t *p = pk_tls_output(g->tls, &len);
+    bool sent = p == NULL || send_all(g, p, len);
+    pk_tls_drop_output(g->tls);
+    return sent;
+}
+
 static bool say(struct pk_guest *g, struct pk_bytes what)
 {
-    return send(g->fd, what.p, what.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)what.len;
+    size_t taken = 0;
+    struct pk_iov plain = {what.p, what.len};
+    if (g->tls == NULL)
+        return send_all(g, what.p, what.len);
+    return pk_tls_put(g->tls, &plain, 1, &taken) == PK_TLS_FINE && taken == what.len && flush(g);
 }
 
 /* ---- one that has proved it ---- */
@@ -102,56 +126,98 @@ static void let_in(struct pk_guest *g, const struct pk_member_claim *claim)
              : core_open_relayed(loop->core, loop->now_us, claim->epoch, claim->silent_us, own, &id);
     bool told = say(g, pk_member_answer(&g->opening, pk_group_key(loop->config), err == PK_OK));
     int fd = g->fd;
+    struct pk_tls *tls = g->tls;
     union pk_address from = address_of(g, claim);
-    if (err == PK_OK && told)
+    if (err == PK_OK && told) {
         g->fd = -1;
+        g->tls = NULL;
+    }
     end(g); /* nobody polls the descriptor any more */
     if (err == PK_OK && told)
-        pk_pair_adopt(conns, id, link ? PK_SPEAKS_LINK : PK_SPEAKS_ZOOKEEPER, fd, &from);
+        pk_pair_adopt(conns, id, link ? PK_SPEAKS_LINK : PK_SPEAKS_ZOOKEEPER, fd, tls, &from);
     else if (err == PK_OK)
         pk_loop_step(loop, id, PK_CLIENT_EOF, NULL, 0);
 }
 
+static bool greet(struct pk_guest *g)
+{
+    uint8_t nonce[PK_MEMBER_NONCE];
+    return getrandom(nonce, sizeof nonce, 0) == sizeof nonce && say(g, pk_member_greet(&g->opening, nonce));
+}
+
+/* Bytes of the claim have come. It says nothing more before it has our answer. */
+static void judge(struct pk_guest *g, const uint8_t *p, size_t n)
+{
+    struct pk_member_claim claim;
+    struct pk_bytes key = pk_group_key(g->all->conns->loop.config);
+    enum pk_member_part part = pk_member_take_claim(&g->opening, key, &p, &n, &claim);
+    if (part == PK_MEMBER_MORE)
+        return;
+    if (part == PK_MEMBER_WHOLE && n == 0)
+        let_in(g, &claim);
+    else if (part == PK_MEMBER_WRONG)
+        turn_away(g, true, "it has not the group's secret (group.secret-file)");
+    else
+        turn_away(g, false, "it speaks otherwise than a member of this version");
+}
+
+/* n bytes of TLS were read. The greeting leaves with the end of the handshake. */
+static void decrypt(struct pk_guest *g, const uint8_t *p, size_t n)
+{
+    char why[256];
+    size_t len = 0;
+    struct pk_loop *loop = &g->all->conns->loop;
+    bool shakes = !pk_tls_open(g->tls);
+    uint64_t begun_ns = uv_hrtime();
+    enum pk_tls_result result = pk_tls_take(g->tls, p, n, loop->plain, PK_PLAIN_BUFFER, &len);
+    if (shakes)
+        pk_loop_shook(loop, (int64_t)(uv_hrtime() - begun_ns) / 1000);
+    bool sent = flush(g), greets = shakes && pk_tls_open(g->tls);
+    if (result == PK_TLS_FAILED) {
+        snprintf(why, sizeof why, "TLS: %.200s", pk_tls_why(g->tls));
+        turn_away(g, false, why);
+    } else if (result == PK_TLS_ENDED || !sent || (greets && !greet(g))) {
+        end(g);
+    } else if (len > 0) {
+        judge(g, loop->plain, len);
+    }
+}
+
 static void readable(uv_poll_t *poll, int status, int events)
 {
-    uint8_t bytes[PK_MEMBER_CLAIM];
     struct pk_guest *g = poll->data;
     struct pk_pairs *conns = g->all->conns;
-    struct pk_member_claim claim;
+    struct pk_loop *loop = &conns->loop;
     (void)events;
     (void)status; /* what is wrong shows in reading */
-    ssize_t n = recv(g->fd, bytes, pk_member_wanted(&g->opening), MSG_DONTWAIT);
+    if (g->tls != NULL && !pk_tls_open(g->tls) && !pk_loop_may_shake(loop))
+        return;
+    size_t wanted = g->tls != NULL ? PK_READ_BUFFER : pk_member_wanted(&g->opening);
+    ssize_t n = recv(g->fd, loop->buffer, wanted, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    pk_loop_clock(&conns->loop);
+    pk_loop_clock(loop);
     if (n <= 0) {
         end(g);
         return;
     }
-    const uint8_t *p = bytes;
-    size_t left = (size_t)n;
-    switch (pk_member_take_claim(&g->opening, pk_group_key(conns->loop.config), &p, &left, &claim)) {
-    case PK_MEMBER_MORE:
-        return;
-    case PK_MEMBER_WHOLE:
-        let_in(g, &claim);
-        break;
-    case PK_MEMBER_WRONG:
-        turn_away(g, true, "it has not the group's secret (group.secret-file)");
-        break;
-    default:
-        turn_away(g, false, "it speaks otherwise than a member of this version");
-    }
+    if (g->tls != NULL)
+        decrypt(g, loop->buffer, (size_t)n);
+    else
+        judge(g, loop->buffer, (size_t)n);
     pk_pump(conns);
 }
 
 /* ---- one that comes ---- */
 
-static bool greet(struct pk_guest *g)
+/* What it meets first: our greeting, or the handshake of TLS. */
+static bool begin(struct pk_guest *g)
 {
-    uint8_t nonce[PK_MEMBER_NONCE];
-    return getrandom(nonce, sizeof nonce, 0) == sizeof nonce && say(g, pk_member_greet(&g->opening, nonce)) &&
-           uv_poll_start(&g->poll, UV_READABLE, readable) == 0;
+    struct pk_tls_context *tls = g->all->conns->loop.config->group_tls;
+    if (tls != NULL)
+        g->tls = pk_tls_new(tls, NULL);
+    bool begun = tls != NULL ? g->tls != NULL : greet(g);
+    return begun && uv_poll_start(&g->poll, UV_READABLE, readable) == 0;
 }
 
 void pk_guests_take(struct pk_guests *guests, int fd, const union pk_address *from)
@@ -169,10 +235,11 @@ void pk_guests_take(struct pk_guests *guests, int fd, const union pk_address *fr
     g->poll.data = g;
     g->fd = fd;
     g->from = *from;
-    g->deadline_us = guests->conns->loop.now_us + PATIENCE_US;
+    bool tls = guests->conns->loop.config->group_tls != NULL;
+    g->deadline_us = guests->conns->loop.now_us + (int64_t)PATIENCE_US * (tls ? PK_TLS_PATIENCE : 1);
     pk_list_add_tail(&guests->unfinished, &g->list);
     guests->n++;
-    if (!greet(g))
+    if (!begin(g))
         end(g);
 }
 
@@ -182,7 +249,7 @@ void pk_guests_tick(struct pk_guests *guests)
         struct pk_guest *g = PK_CONTAINER(node, struct pk_guest, list);
         if (g->deadline_us > guests->conns->loop.now_us)
             break;
-        turn_away(g, false, "it said nothing within a second");
+        turn_away(g, false, "it did not say in time who it is");
     }
 }
 

@@ -127,9 +127,9 @@ static struct pk_received unwrap(struct pk_pair *pair, bool client, ssize_t n, c
 {
     if (client)
         return pk_opening_received(pair, n, p, written);
-    if (pair->call != NULL)
-        return pk_dial_answered(pair, n, p);
     struct pk_received r = pk_side_received(&pair->uplink, &pair->conns->loop, n, p, written);
+    if (pair->call != NULL)
+        return pk_dial_answered(pair, &r);
     if (r.opened) {
         pk_dial_opened(pair);
     } else if (r.ended && pair->uplink.state == PK_SIDE_OPENING) {
@@ -176,11 +176,10 @@ static void written(uv_write_t *request, int status)
     pk_pump(conns);
 }
 
-bool pk_pair_read_uplink(struct pk_pair *pair, struct pk_tls_context *tls)
+bool pk_pair_read_uplink(struct pk_pair *pair, struct pk_tls_context *tls, const char *name)
 {
     if (tls != NULL)
-        return pk_side_secure(&pair->uplink, tls, pk_upstream_host(pair->conns->upstream, pair->server),
-                              written) &&
+        return pk_side_secure(&pair->uplink, tls, name, written) &&
                pk_side_listen(&pair->uplink, alloc, bytes);
     if (pair->call != NULL)
         pk_side_opening(&pair->uplink);
@@ -241,17 +240,19 @@ static struct pk_pair *accepted(struct pk_pairs *conns, int fd, const union pk_a
     return pair;
 }
 
-void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speaks, int fd,
+void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speaks, int fd, struct pk_tls *tls,
                    const union pk_address *peer)
 {
     struct pk_pair *pair = accepted(conns, fd, peer);
     if (pair == NULL) {
+        pk_tls_free(tls);
         pk_loop_step(&conns->loop, id, PK_CLIENT_EOF, NULL, 0);
         return;
     }
     pair->id = id;
     pair->link = pair->service = speaks == PK_SPEAKS_LINK;
     conns->nservice += pair->service;
+    pk_side_opened_over(&pair->client, tls);
     if (!remember(pair)) {
         pk_pairlog_no_memory(conns, peer);
         abandon(pair);
@@ -259,7 +260,6 @@ void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speak
         return;
     }
     pk_opening_tell_address(pair);
-    pk_side_opened(&pair->client);
     pk_side_listen(&pair->client, alloc, bytes);
     pk_pairlog_connected(pair);
 }

@@ -17,8 +17,11 @@ struct pk_port {
 
 /* Takes a socket over that was accepted there. Closes it when memory is short. */
 void pk_pair_open(struct pk_pairs *conns, struct pk_port port, int fd, const union pk_address *peer);
-/* The same for one that the core knows already, and that has proved to be a member's, or a client of one. */
-void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speaks, int fd,
+/*
+ * The same for one that the core knows already, and that has proved to be a member's, or a client of one; over tls,
+ * which is taken over, too, NULL for none.
+ */
+void pk_pair_adopt(struct pk_pairs *conns, struct pk_id id, enum pk_speaks speaks, int fd, struct pk_tls *tls,
                    const union pk_address *peer);
 /* Others need the place of this client, which has one and has not settled. */
 void pk_pair_dismiss(struct pk_pair *pair);
@@ -26,8 +29,11 @@ void pk_pair_dismiss(struct pk_pair *pair);
 struct pk_pair *pk_pair_service(struct pk_pairs *conns, struct pk_id id);
 /* Does what the core wants. */
 void pk_pair_update(struct pk_pair *pair, const struct pk_update *update);
-/* Reads from the uplink, which has connected, and first the handshake of TLS when it speaks that. False: it is lost. */
-bool pk_pair_read_uplink(struct pk_pair *pair, struct pk_tls_context *tls);
+/*
+ * Reads from the uplink, which has connected, and first the handshake of TLS where tls is not NULL, with who has that
+ * name. False: it is lost.
+ */
+bool pk_pair_read_uplink(struct pk_pair *pair, struct pk_tls_context *tls, const char *name);
 /* Frees the pair when the core has let go of it and both sides are closed. */
 void pk_pair_maybe_free(struct pk_pair *pair);
 

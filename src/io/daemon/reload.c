@@ -150,8 +150,9 @@ static void servers(struct reload *r)
 static void certificates(struct reload *r)
 {
     if (pk_tlsfiles_take(r->old, r->new))
-        pk_log(&r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
-               "reload: the files of tls and upstream-tls have been read again, for new connections");
+        pk_log(
+            &r->daemon->log, PK_LOG_INFO, PK_LOG_START, NULL,
+            "reload: the files of tls, upstream-tls and group-tls have been read again, for new connections");
 }
 
 static void proxies(struct reload *r)

@@ -77,15 +77,35 @@ void pk_side_opened(struct pk_side *side)
     move(side, PK_SIDE_OPEN);
 }
 
+void pk_side_opened_over(struct pk_side *side, struct pk_tls *tls)
+{
+    side->tls = tls;
+    move(side, PK_SIDE_OPEN);
+}
+
 void pk_side_opening(struct pk_side *side)
 {
     move(side, PK_SIDE_OPENING);
 }
 
-bool pk_side_say(struct pk_side *side, const void *bytes, size_t len)
+static bool say_now(struct pk_side *side, const void *bytes, size_t len)
 {
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
     return uv_try_write((uv_stream_t *)&side->tcp, &buf, 1) == (int)len;
+}
+
+bool pk_side_say(struct pk_side *side, const void *bytes, size_t len)
+{
+    size_t taken = 0, n = 0;
+    struct pk_iov plain = {bytes, len};
+    if (side->tls == NULL)
+        return say_now(side, bytes, len);
+    if (side->output != PK_OUTPUT_FREE || pk_tls_put(side->tls, &plain, 1, &taken) != PK_TLS_FINE)
+        return false;
+    const uint8_t *p = pk_tls_output(side->tls, &n);
+    bool said = taken == len && p != NULL && say_now(side, p, n);
+    pk_tls_drop_output(side->tls);
+    return said;
 }
 
 void pk_side_ended(struct pk_side *side)
@@ -199,7 +219,7 @@ bool pk_side_secure(struct pk_side *side, struct pk_tls_context *context, const 
 
 static bool shakes(const struct pk_side *side)
 {
-    return side->state == PK_SIDE_OPENING && side->tls != NULL;
+    return side->state == PK_SIDE_OPENING && side->tls != NULL && !pk_tls_open(side->tls);
 }
 
 uv_buf_t pk_side_room(const struct pk_side *side, struct pk_loop *loop)

@@ -64,9 +64,11 @@ bool pk_side_secure(struct pk_side *side, struct pk_tls_context *context, const 
                     uv_write_cb written);
 /* The first byte of the protocol may be sent: a connect has succeeded, or what comes before it is through. */
 void pk_side_opened(struct pk_side *side);
+/* The same of a side that is OPENING, over TLS whose handshake is done; the side's from here on. NULL: it is plain. */
+void pk_side_opened_over(struct pk_side *side, struct pk_tls *tls);
 /* It is connected, and what comes before the protocol follows, other than TLS. */
 void pk_side_opening(struct pk_side *side);
-/* Says some bytes of that at once. False when the kernel does not take all of them: close it. */
+/* Says some bytes of that at once, over TLS when its handshake is done. False when not all of them leave: close it. */
 bool pk_side_say(struct pk_side *side, const void *bytes, size_t len);
 /* Reading has met the end: close it next. */
 void pk_side_ended(struct pk_side *side);
