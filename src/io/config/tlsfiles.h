@@ -1,6 +1,6 @@
 /*
- * What the sections tls, upstream-tls and group-tls name: read when the configuration is, so that a mistake in a file is
- * a mistake of the configuration.
+ * What the sections tls, upstream-tls and group-tls name: read when the configuration is, so that a mistake in a file
+ * is a mistake of the configuration.
  */
 #ifndef PK_IO_CONFIG_TLSFILES_H
 #define PK_IO_CONFIG_TLSFILES_H
