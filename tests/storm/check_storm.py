@@ -45,6 +45,7 @@ KINDS = {**secure.KINDS, pair.PAIR.name: pair.Pair}        # of clusters, by sce
 PR_SET_CHILD_SUBREAPER = 36
 _started = time.monotonic()
 _print = threading.Lock()
+_measured = []                   # (line, its results so far): what an interruption still shows
 
 
 def say(*words):
@@ -113,6 +114,7 @@ def run_line(line, scenarios, options, turn):
     when only one of them is still busy, the next line may begin."""
     turn.acquire()
     mine, sides, results, waiting = True, {}, [], []
+    _measured.append((line, results))
 
     def collect():
         """What runs comes to its end, and is compared."""
@@ -124,7 +126,7 @@ def run_line(line, scenarios, options, turn):
                 notes[column], found = future.result()
                 problems += found
             if not problems:
-                problems = broken(scenario, line, notes[False], notes[True])
+                problems = broken(scenario, line, notes[False], notes[True], options.through)
             results.append((scenario, notes[False], notes[True], problems))
             say(f"Storm {line.version} {scenario.name}: {'FAILED' if problems else 'ok'} "
                 f"({time.monotonic() - started:.0f} s)", *(f"\n    {p}" for p in problems))
@@ -141,7 +143,8 @@ def run_line(line, scenarios, options, turn):
                 mine = False
                 turn.release()
             running = {}
-            for through in {"both": (False, True), "through": (True,), "moved": (False,)}[scenario.columns]:
+            both = (True,) if options.through else (False, True)
+            for through in {"both": both, "through": (True,), "moved": (False,)}[scenario.columns]:
                 running[through] = sides[through].measure(scenario)
                 if options.one_at_a_time:
                     running[through].result()
@@ -193,6 +196,8 @@ def finish():
 
 def interrupted(*_):
     """SIGTERM or SIGINT: threads are in the middle of something, and are not waited for."""
+    for line, results in _measured:
+        print("\n".join([""] + table.lines_of(line, [(*result, "interrupted later") for result in results])), flush=True)
     finish()
     os._exit(143)
 
@@ -205,6 +210,7 @@ def main():
     parser.add_argument("--without", metavar="NAME", action="append", default=[], help="all but this scenario")
     parser.add_argument("--quick", action="store_true", help="only " + ", ".join(QUICK))
     parser.add_argument("--one-at-a-time", action="store_true", help="one cluster after the other, not side by side")
+    parser.add_argument("--through", action="store_true", help="no cluster without pacekeeper, and no rule that compares")
     parser.add_argument("--table", metavar="FILE", help="write the table there too")
     parser.add_argument("--cache", metavar="DIR", required=True, help="where the homes of Storm are")
     parser.add_argument("--keep", action="store_true", help="leave the scratch folders")

@@ -11,17 +11,18 @@ Scenario = namedtuple("Scenario", "name title measure rules columns together", d
 """rules(line): the rules. columns: "both"; "through" for what only the cluster with pacekeeper can do; "moved" for what
 starts and ends directly and says something of pacekeeper. together: both clusters begin it at the same time."""
 
-Rule = namedtuple("Rule", "label test reason excuse", defaults=(None,))
-"""test(directly, through) -> whether through may be so. excuse(notes through) -> whether the rule does not apply."""
+Rule = namedtuple("Rule", "label test reason excuse compares", defaults=(None, True))
+"""test(directly, through) -> whether through may be so. excuse(notes through) -> whether the rule does not apply. compares:
+whether it needs the first column."""
 
 
 def no_more(label, slack=0, reason="never more than directly", excuse=None):
     return Rule(label, lambda d, t: t <= d + slack, reason, excuse)
 
 
-def must(label, test, reason):
+def must(label, test, reason, excuse=None):
     """Of the column through pacekeeper alone."""
-    return Rule(label, lambda _d, t: test(t), reason)
+    return Rule(label, lambda _d, t: test(t), reason, excuse, False)
 
 
 def both(label, test, reason):
@@ -36,11 +37,13 @@ class Notes(dict):
         self[label] = value
 
 
-def broken(scenario, line, direct, through):
-    """Messages for the rules that do not hold."""
+def broken(scenario, line, direct, through, alone=False):
+    """Messages for the rules that do not hold. alone: there is no cluster without pacekeeper to compare with."""
     found = []
     for rule in scenario.rules(line):
-        if rule.label not in through or scenario.columns == "both" and rule.label not in direct:
+        if alone and rule.compares:
+            continue
+        if rule.label not in through or scenario.columns == "both" and not alone and rule.label not in direct:
             found.append(f"{rule.label}: not measured")
         elif rule.excuse and rule.excuse(through):
             continue

@@ -53,8 +53,8 @@ class Often(threading.Thread):
 
 
 class BeatWatch:
-    """Reads all heartbeats twice a second, where Storm reads them. To list them may take an answer of the ensemble, to ask for
-    one that is known does not: each has a session, so that the watch sees what goes on while no server answers.
+    """Reads all heartbeats twice a second, where Storm reads them. To list them may take an answer of the ensemble, to ask
+    for one that is known does not: each has a session, so that the watch sees what goes on while no server answers.
 
     gap: the longest time between two changes of one beat, in seconds as seen here; back: how often a beat was older
     than before; missing: how often one that had been there was not, while its worker lived."""
