@@ -77,7 +77,7 @@ class Pair:
             if member.role() in ("primary", "standby"):
                 self.workers.checked(member.addr)
         waited = sum(g > 0.05 for g in gaps)
-        print(f"  {what}: {len(gaps)} sessions waited for p50 {gaps[len(gaps) // 2]:.2f}, p99 {gaps[len(gaps) * 99 // 100]:.2f}, "
+        print(f"  {what}: {len(gaps)} sessions waited for p25 {gaps[len(gaps) // 4]:.2f}, p50 {gaps[len(gaps) // 2]:.2f}, p99 {gaps[len(gaps) * 99 // 100]:.2f}, "
               f"longest {gaps[-1]:.2f} s, {waited} of them for more than 0.05; "
               f"{sum(s.moves for s in self.workers.sessions)} moves so far, {self.workers.acked} beats")
         assert gaps[-1] < LIMIT + since, f"{gaps[-1]:.2f} s without an answer"

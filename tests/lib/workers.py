@@ -31,7 +31,8 @@ class _Session:
         self.aside = f"{owner.aside}/e{i}" if owner.aside and i % WATCHERS == 0 else None
         self.id, self.passwd, self.last_zxid = 0, b"\0" * 16, 0
         self.sock, self.buffer, self.up = None, b"", False
-        self.asked, self.sent = None, 0.0          # the request under way: its operation, its path; since when
+        self.asked = None                          # the request under way: its operation, its path
+        self.heard = 0.0                           # its newest bytes, or the attempt that is under way
         self.xid = 0
         self.made = self.ours = self.watches = False
         self.told = None                           # what the watch told of
@@ -43,7 +44,7 @@ class _Session:
 
     def open(self):
         self.at += 1
-        self.sock, self.buffer, self.up, self.sent = socket.socket(), b"", False, time.monotonic()
+        self.sock, self.buffer, self.up, self.heard = socket.socket(), b"", False, time.monotonic()
         self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         err = self.sock.connect_ex(self.owner.addrs[self.at % len(self.owner.addrs)])
@@ -93,7 +94,7 @@ class _Session:
 
     def ask(self, op, path, body, xid=None):
         self.xid += 1
-        self.asked, self.sent = (op, path), time.monotonic()
+        self.asked = (op, path)
         self.write(wire.frame(self.xid if xid is None else xid, op, body))
 
     def work(self, now):
@@ -113,6 +114,7 @@ class _Session:
         if not data:
             raise Closed("end")
         self.buffer += data
+        self.heard = time.monotonic()
         while self.sock is not None and len(self.buffer) >= 4:
             n = 4 + int.from_bytes(self.buffer[:4], "big")
             if len(self.buffer) < n:
@@ -200,8 +202,8 @@ class Workers(threading.Thread):
             s.lost()
 
     def late(self, s, now):
-        """A library gives up after two thirds of its timeout."""
-        return now - s.sent > (self.timeout_ms / 1500 if s.up else self.patience)
+        """A library gives up when it has heard nothing for two thirds of its timeout."""
+        return now - s.heard > (self.timeout_ms / 1500 if s.up else self.patience)
 
     def round(self):
         now = time.monotonic()
