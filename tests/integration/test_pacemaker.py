@@ -1,7 +1,7 @@
 """Clients of Storm's Pacemaker at a real daemon with a real ZooKeeper behind it, and what kazoo sees of their pulses."""
 import os
 import random
-import socket
+import signal
 import time
 
 import pulse
@@ -209,6 +209,67 @@ def test_a_stop_answers_what_was_received():
     for i in range(100):
         assert c.read()[3] == i
     assert c.ended()
+
+
+def test_bounds_are_those_of_any_client():
+    """What finds no room in memory is the ensemble's, and a pulse all the same."""
+    proxy = start_proxy(world()[0], config=CONFIG + "max-znodes: 4\n")
+    c = conn(proxy)
+    for i in range(8):
+        c.send(f"/workerbeats/top-11/n-{i}", b"%d" % i)
+    names = {f"n-{i}" for i in range(8)}
+    assert c.nodes("/workerbeats/top-11") == names and all(c.get(f"/workerbeats/top-11/n-{i}") == b"%d" % i for i in range(8))
+    figures = proxy.mntr()
+    assert int(figures["pk_znodes"]) <= 4 and int(figures["pk_pulse_messages"]) == 17, figures
+    assert len(direct().get_children(f"{M}/top-11")) >= 4
+    c.delete("/workerbeats/top-11")
+    assert direct().exists(f"{M}/top-11") is None
+    c.close()
+    assert proxy.stop() == 0
+
+
+def test_a_release_leaves_pulses_in_the_ensemble():
+    proxy = start_proxy(world()[0], config=CONFIG + "release: true\n")
+    c = conn(proxy)
+    for i in range(5):
+        c.send(f"/workerbeats/top-12/n-{i}", b"%d" % i)
+    assert direct().exists(f"{M}/top-12") is None
+    c.close()
+    assert proxy.stop() == 0
+    for i in range(5):
+        assert direct().get(f"{M}/top-12/n-{i}")[0] == b"%d" % i
+    direct().delete(f"{M}/top-12", recursive=True)
+
+
+def test_a_reload_moves_the_listener():
+    """Who is at the old address stays; a smaller max-message holds from the next message on."""
+    first, second = rig.free_port(), rig.free_port()
+
+    def text(port, more=""):
+        return CONFIG + f"mounts: ['{M}=pacemaker']\npacemaker: {{listen: ['127.0.0.1:{port}']{more}}}\n"
+    proxy = rig.Pacekeeper(world()[0].connect_string, config=text(first), mounts=()).start()
+    old = PulseConn(("127.0.0.1", first))
+    old.send("/workerbeats/top-13/n", b"1")
+    with open(os.path.join(proxy.dir, "pacekeeper.yaml"), "w", encoding="utf-8") as f:
+        f.write(text(second, ", max-message: 100KiB"))
+    os.kill(proxy.pid, signal.SIGHUP)
+    rig.eventually(lambda: "reload: done" in proxy.log(), 10, "the reload")
+    new = PulseConn(("127.0.0.1", second))
+    assert new.get("/workerbeats/top-13/n") == b"1"
+    old.send("/workerbeats/top-13/n", b"2")
+    assert new.get("/workerbeats/top-13/n") == b"2"
+    try:
+        PulseConn(("127.0.0.1", first))
+        raise AssertionError("the old address still takes clients")
+    except ConnectionRefusedError:
+        pass
+    new.delete("/workerbeats/top-13")
+    try:
+        old.write(message(pulse.SEND_PULSE, pulse_data("/workerbeats/top-13/n", b"z" * 200_000), 1))
+    except ConnectionError:
+        pass
+    assert old.ended()
+    assert proxy.stop() == 0
 
 
 def test_storm_yaml_turns_it_on():

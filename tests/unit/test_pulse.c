@@ -116,6 +116,39 @@ static void what_storm_sends_is_read(void **state)
     assert_true(m.type == PK_PULSE_CONTROL && m.data == PK_PULSE_BLOB && m.details.len == 2 && m.id == -1);
 }
 
+/* What Storm's own client (tests/storm/java/Pulser.java) sends, the same bytes from 1.2.4 and 2.8.3: a pulse, a
+ * question for it, and one for the names beside it. */
+static void clients_of_both_lines(void **state)
+{
+    static const uint8_t sends[] = {0,   0,   0,   62, 8,   0,  1,   0,   0,  0,   4,   12,  0,   2,
+                                    12,  0,   2,   11, 0,   1,  0,   0,   0,  21,  47,  119, 111, 114,
+                                    107, 101, 114, 98, 101, 97, 116, 115, 47, 112, 117, 108, 115, 101,
+                                    114, 47,  110, 11, 0,   2,  0,   0,   0,  4,   98,  101, 97,  116,
+                                    0,   0,   8,   0,  3,   0,  0,   0,   0,  0};
+    static const uint8_t gets[] = {0,   0,   0,   47,  8,  0,   1,   0,  0,   0,   10,  12,  0,
+                                   2,   11,  0,   1,   0,  0,   0,   21, 47,  119, 111, 114, 107,
+                                   101, 114, 98,  101, 97, 116, 115, 47, 112, 117, 108, 115, 101,
+                                   114, 47,  110, 0,   8,  0,   3,   0,  0,   0,   1,   0};
+    static const uint8_t lists[] = {0,   0,   0,  45,  8,  0,   1,   0,  0,   0,   8,   12,  0,
+                                    2,   11,  0,  1,   0,  0,   0,   19, 47,  119, 111, 114, 107,
+                                    101, 114, 98, 101, 97, 116, 115, 47, 112, 117, 108, 115, 101,
+                                    114, 0,   8,  0,   3,  0,   0,   0,  2,   0};
+    const struct pk_bytes leaf = PK_BYTES("/workerbeats/pulser/n"), parent = PK_BYTES("/workerbeats/pulser");
+    uint8_t frame[sizeof sends + PK_PULSE_ROOM];
+    struct pk_pulse m;
+    (void)state;
+    same_bytes(frame, pk_pulse_put_send(frame, 0, leaf, PK_BYTES("beat")), sends, sizeof sends);
+    same_bytes(frame, pk_pulse_put_path(frame, PK_PULSE_GET, 1, leaf), gets, sizeof gets);
+    same_bytes(frame, pk_pulse_put_path(frame, PK_PULSE_LIST, 2, parent), lists, sizeof lists);
+    assert_int_equal(pk_pulse_decode(sends + 4, sizeof sends - 4, &m), PK_OK);
+    assert_true(m.type == PK_PULSE_SEND && m.id == 0 && pk_pulse_complete(&m));
+    assert_true(pk_bytes_eq(m.path, leaf) && pk_bytes_eq(m.details, PK_BYTES("beat")));
+    assert_int_equal(pk_pulse_decode(gets + 4, sizeof gets - 4, &m), PK_OK);
+    assert_true(m.type == PK_PULSE_GET && m.id == 1 && pk_pulse_complete(&m) && pk_bytes_eq(m.path, leaf));
+    assert_int_equal(pk_pulse_decode(lists + 4, sizeof lists - 4, &m), PK_OK);
+    assert_true(m.type == PK_PULSE_LIST && m.id == 2 && pk_pulse_complete(&m) && pk_bytes_eq(m.path, parent));
+}
+
 /* Each cut of a message is none; each with one byte changed is read without harm; what follows one is ignored. */
 static void a_broken_message_is_none(void **state)
 {
@@ -217,6 +250,7 @@ int main(void)
         cmocka_unit_test(logins_are_put_as_storm_puts_them),
         cmocka_unit_test(what_was_put_is_read),
         cmocka_unit_test(what_storm_sends_is_read),
+        cmocka_unit_test(clients_of_both_lines),
         cmocka_unit_test(a_broken_message_is_none),
         cmocka_unit_test(a_request_without_its_data_is_not_complete),
         cmocka_unit_test(unknown_fields_are_passed_over),
