@@ -8,7 +8,8 @@ Happy path: every worker and supervisor has a session of its own, Nimbus reads a
 begins after a warm-up, in which heartbeats are created and the JVMs compile. One proxy needs two descriptors a client:
 where the limit does not let one have all sessions, the cluster is split into as many clusters, each with its own proxy,
 its own server of one ensemble and its own pk-bench, all at the same time. CPU, requests and memory are sums over the
-parts, latencies those of the slowest. $REPLAY_WORKERS is another number of workers than 24,000.
+parts, latencies those of the slowest. Pulses need no such parts: beyond the limit workers share connections, which Storm's
+do not, but what a pulse costs is the same. $REPLAY_WORKERS is another number of workers than 24,000 (pulses: 9000 and 24,000).
 
 Failure modes: a part that fails is a problem, and its cluster has no row; "of due" says whether the machine kept up
 with the schedule: where it did not, latencies tell about the machine.
@@ -158,26 +159,40 @@ def replay(bench):
 
 def pulses(bench):
     """Heartbeats alone: requests per CPU-second and memory beside Storm's Pacemaker."""
-    workers = 1000 if bench.quick else min(int(os.environ.get("REPLAY_WORKERS", 24000)), clients_per_proxy() - 3)
-    seconds, warmup = (8, 8) if bench.quick else (30, 20)
+    sizes = [1000] if bench.quick else [9000, 24000]
+    if "REPLAY_WORKERS" in os.environ:
+        sizes = [int(os.environ["REPLAY_WORKERS"])]
     lib = jars()
     if lib is None:
         bench.problems.append("pulses: no Storm home; contrib/check-storm assembles one below $STORM_CACHE")
         return
-    table = Table(f"heartbeats of {workers} workers at 3 s, all read every 10 s",
+    for workers in sizes:
+        _pulses(bench, lib, workers)
+
+
+def _pulses(bench, lib, workers):
+    connections = min(workers, clients_per_proxy() - 3)
+    seconds, warmup = (8, 8) if bench.quick else (20, 15)
+    table = Table(f"heartbeats of {workers} workers at 3 s on {connections} connections, all read every 10 s",
                   ["server", "beats/s", "of due", "requests/s", "CPU s/s", "requests per CPU-s", "of Pacemaker",
                    "beats per CPU-s", "of Pacemaker", "MiB", "of Pacemaker", "beat p50 ms", "p99 ms", "errors"])
+    servers = [("Pacemaker", lambda: Alone(Pacemaker(lib).start()), "pulses"), ("pacekeeper, as Pacemaker", Pulsing, "pulses")]
+    if connections == workers:               # a session is one worker's
+        servers += [("pacekeeper", lambda: Site(1, True), "storm"), ("ZooKeeper", lambda: Site(1, False), "storm")]
     rows = []
-    for name, where, load in (("Pacemaker", lambda: Alone(Pacemaker(lib).start()), "pulses"),
-                              ("pacekeeper, as Pacemaker", Pulsing, "pulses"),
-                              ("pacekeeper", lambda: Site(1, True), "storm"),
-                              ("ZooKeeper", lambda: Site(1, False), "storm")):
+    for name, where, load in servers:
         site = where()
-        argv = command(load, [site.entry(0)], {"it": site.entry(0).pid}, workers=workers, seconds=seconds, warmup=warmup)
+        shared = {"connections": connections} if load == "pulses" else {}
+        argv = command(load, [site.entry(0)], {"it": site.entry(0).pid}, workers=workers, seconds=seconds, warmup=warmup,
+                       **shared)
         for r in _run_all(bench, [argv], timeout=600):
             rows.append((name, r, r["it_req_per_cpu_s"] * r["it_cpu_s"] / r["seconds"]))
         site.stop()
     base = next((r for name, r, _ in rows if name == "Pacemaker"), None)
+    for r in (r for name, r, _ in rows if base and name == "pacekeeper, as Pacemaker"):
+        what = f"{workers} pulses: requests per CPU-second, of Pacemaker's"
+        bench.expect(what, r["it_req_per_cpu_s"] / base["it_req_per_cpu_s"], 6)
+        bench.expect(f"{workers} pulses: Pacemaker's memory, of pacekeeper's", base["it_rss_kib"] / r["it_rss_kib"], 15)
     for name, r, rate in rows:
         per = r["beats"] / r["it_cpu_s"] if r["it_cpu_s"] else 0
         ours = base["beats"] / base["it_cpu_s"] if base and base["it_cpu_s"] else None

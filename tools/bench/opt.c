@@ -54,6 +54,8 @@ static const struct option options[] = {
     {"znodes", "N", "znodes, spread over the sessions (one each; znodes: 10000)", CROWDS, INTEGER, AT(znodes),
      1, 10000000},
     {"workers", "N", "simulated workers, a session each (200)", CLUSTERS, INTEGER, AT(workers), 1, 60000},
+    {"connections", "N", "that the workers share; 0: one each, as in Storm (0)", PK_BENCH_PULSES, INTEGER,
+     AT(connections), 0, 60000},
     {"topologies", "N", "topologies that the workers belong to (4)", CLUSTERS, INTEGER, AT(topologies), 1,
      1000},
     {"line", "1.2|2.8", "send also what Storm of this line sends besides beats", PK_BENCH_STORM, TEXT,

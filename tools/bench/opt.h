@@ -28,7 +28,7 @@ struct pk_bench_opt {
     double seconds, warmup; /* of the measured part and before it */
     double rate;            /* beats or requests a second in all; 0: as fast as replies come */
     int sessions, depth, size, znodes;
-    int workers, topologies, period_ms, scan_ms, supervisors;
+    int workers, connections, topologies, period_ms, scan_ms, supervisors;
     const char *line; /* of Storm; NULL: beats only */
     int timeout_ms;
     int victim,

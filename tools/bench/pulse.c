@@ -1,6 +1,7 @@
 /*
  * Pulses: a connection for each worker, which sends SEND_PULSE on a schedule, and one for Nimbus
- * (pulse_nimbus.c).
+ * (pulse_nimbus.c). With --connections several workers share one: not as in Storm, for more pulses than there are
+ * descriptors.
  *
  * Happy path: connections open -> beating -> pulses in flight and the scan in work are awaited -> Nimbus reads every
  * last value back -> deletes the topologies and looks whether they are gone -> report. Each value read is checked as
@@ -75,15 +76,16 @@ void pk_pulses_idle(struct pk_pulses *ps)
 static void on_sent(struct pk_zs *s, const struct pk_zs_reply *r)
 {
     struct pk_pulses *ps = pk_pulses_of(s);
-    struct pk_beater *w = &ps->w[s->index];
+    struct pk_beater *w = s->task;
+    uint32_t i = (uint32_t)(w - ps->w);
     struct pk_pulse m;
     w->busy = false;
     if (pk_pulses_reply_is(ps, r, pk_pulse_answer(PK_PULSE_SEND), &m)) {
         pk_tally_beat(&ps->tally, w, r->answered);
     }
     if (r->err != PK_ZS_LOST && ps->phase == PK_PULSES_BEATING &&
-        pk_pace_due(&ps->pace, s->index, w->begun) <= r->answered)
-        begin_beat(ps, s->index, r->answered);
+        pk_pace_due(&ps->pace, i, w->begun) <= r->answered)
+        begin_beat(ps, i, r->answered);
     else
         pk_pulses_idle(ps);
 }
@@ -91,7 +93,7 @@ static void on_sent(struct pk_zs *s, const struct pk_zs_reply *r)
 static void begin_beat(struct pk_pulses *ps, uint32_t i, uint64_t now)
 {
     struct pk_beater *w = &ps->w[i];
-    struct pk_zs *s = &ps->crowd.s[i];
+    struct pk_zs *s = &ps->crowd.s[i % ps->connections];
     int32_t id = pk_zs_next_id(s);
     uint32_t size = (uint32_t)ps->b->opt.size;
     char key[PK_KEY_MAX];
@@ -101,6 +103,7 @@ static void begin_beat(struct pk_pulses *ps, uint32_t i, uint64_t now)
     pk_beat_fill(ps->data, size, i, ++w->sent);
     uint8_t *p = pk_zs_begin_frame(s, PK_PULSE_ROOM + PK_KEY_MAX + size);
     p = pk_pulse_put_send(p, id, pk_zs_path(key), (struct pk_bytes){ps->data, size});
+    s->task = w;
     pk_zs_send_frame(s, id, p, on_sent, now);
 }
 
@@ -108,7 +111,7 @@ static void on_due(struct pk_pace *p, uint32_t party, uint64_t due)
 {
     struct pk_pulses *ps = p->owner;
     (void)due;
-    if (ps->w[party].busy || ps->crowd.s[party].state != PK_ZS_READY)
+    if (ps->w[party].busy || ps->crowd.s[party % ps->connections].state != PK_ZS_READY)
         return;
     ps->busy++;
     begin_beat(ps, party, uv_hrtime());
@@ -245,7 +248,7 @@ static void on_lost(struct pk_crowd *c, struct pk_zs *s, const char *why)
 {
     struct pk_pulses *ps = c->owner;
     ps->tally.lost++;
-    if (ps->phase < PK_PULSES_BEATING || s->index == ps->workers)
+    if (ps->phase < PK_PULSES_BEATING || s->index == ps->connections)
         fail(ps, why);
 }
 
@@ -264,11 +267,11 @@ static uint64_t report(struct pk_bench *b)
 {
     static const struct pk_tally_words words = {"pulse", "connections", false};
     struct pk_pulses *ps = b->work;
-    printf("pulses: %u workers in %u topologies, a pulse of %d bytes each %d ms\n", ps->workers,
-           ps->topologies, b->opt.size, b->opt.period_ms);
-    b->result_len =
-        (size_t)snprintf(b->result, sizeof b->result, " workers=%u topologies=%u size=%d period_ms=%d",
-                         ps->workers, ps->topologies, b->opt.size, b->opt.period_ms);
+    printf("pulses: %u workers in %u topologies on %u connections, a pulse of %d bytes each %d ms\n",
+           ps->workers, ps->topologies, ps->connections, b->opt.size, b->opt.period_ms);
+    b->result_len = (size_t)snprintf(
+        b->result, sizeof b->result, " workers=%u topologies=%u connections=%u size=%d period_ms=%d",
+        ps->workers, ps->topologies, ps->connections, b->opt.size, b->opt.period_ms);
     pk_tally_report(b, &ps->tally, &words);
     pk_bench_processes(b, ps->tally.beats + ps->tally.reads);
     pk_bench_result(b);
@@ -284,6 +287,8 @@ static bool set_up(struct pk_bench *b)
     ps->epoch = (long)time(NULL);
     ps->workers = (uint32_t)o->workers;
     ps->topologies = (uint32_t)(o->topologies < o->workers ? o->topologies : o->workers);
+    ps->connections =
+        (uint32_t)(o->connections > 0 && o->connections < o->workers ? o->connections : o->workers);
     ps->w = calloc(ps->workers, sizeof *ps->w);
     ps->list = calloc(ps->workers, sizeof *ps->list);
     ps->data = malloc((size_t)o->size);
@@ -297,7 +302,7 @@ static bool set_up(struct pk_bench *b)
     ps->crowd.owner = ps;
     ps->crowd.on_all_ready = on_all_ready;
     ps->crowd.on_lost = on_lost;
-    return pk_crowd_open(&ps->crowd, ps->workers + 1);
+    return pk_crowd_open(&ps->crowd, ps->connections + 1);
 }
 
 static void close_all(struct pk_bench *b)

@@ -25,11 +25,11 @@ enum { PK_TOPOLOGY_MAX = 64, PK_KEY_MAX = sizeof PK_PULSES_ROOT + PK_TOPOLOGY_MA
 
 struct pk_pulses {
     struct pk_bench *b;
-    struct pk_crowd crowd; /* connections of the workers, then Nimbus' */
+    struct pk_crowd crowd; /* connections of the workers, each of one or more, then Nimbus' */
     struct pk_pace pace;
     uv_timer_t warm, end, scan;
     enum pk_pulses_phase phase;
-    uint32_t workers, topologies, busy;
+    uint32_t workers, topologies, connections, busy;
     struct pk_beater *w;
     uint8_t *data;
     long epoch; /* names this run's topologies */
@@ -47,7 +47,7 @@ static inline struct pk_pulses *pk_pulses_of(struct pk_zs *s)
 
 static inline struct pk_zs *pk_pulses_nimbus(struct pk_pulses *ps)
 {
-    return &ps->crowd.s[ps->workers];
+    return &ps->crowd.s[ps->connections];
 }
 
 /* The key of the t-th topology; returns its length. path has PK_KEY_MAX bytes, as key below. */
