@@ -334,7 +334,13 @@ def test_bash_completion_knows_every_command():
         commands = re.findall(r'\{"([a-z]+)", [a-z_]+\}', f.read())
     assert len(commands) >= 9 and set(commands) <= set(completed("")), (commands, completed(""))
     assert completed("show", "s") == ["servers"] and "--rate" in completed("drain", "--")
-    assert completed("to") == ["top"]
+    file = os.path.join(rig.top_srcdir(), "Makefile.am")
+    assert completed("to") == ["top"] and file in completed("savings", file[:-3])
+    for command in ("", *commands):
+        usage = subprocess.run([rig.daemon_path(), *command.split(), "-h"], capture_output=True, text=True, check=True)
+        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", usage.stdout))
+        offered = set(completed(*command.split(), "--"))
+        assert len(options) > 2 and options <= offered, (command, options - offered)
 
 
 def test_odd_arguments():
