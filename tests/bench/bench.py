@@ -20,6 +20,7 @@ import pair
 import relays
 import replay
 import rig
+import scrape
 import store
 import tls
 from runner import Bench
@@ -27,7 +28,8 @@ from table import Table
 
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
-    store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, pair.pair, replay.replay, replay.pulses)}
+    store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, pair.pair,
+    scrape.scrape, scrape.attacked, replay.replay, replay.pulses)}
 ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
 
 

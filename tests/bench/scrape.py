@@ -1,0 +1,170 @@
+"""Sections of `make bench`: what the admin side costs beats: a scrape each second, and visitors who mean no good.
+
+Happy path: the same load on one daemon with and without, in turns that follow each other, and the median of the pairs'
+ratios, since what else the machine does hits both of a pair. Beside that, what one scrape takes of the daemon's CPU while
+nobody beats, less what it takes without: noise of the machine hardly enters into that. A scrape a second is allowed 1 %
+of a CPU. Failure modes: a scraper that gets no answers, visitors that are all refused: noted as problems.
+"""
+import socket
+import statistics
+import threading
+import time
+
+from adminside import Admin
+from runner import UNDER
+from table import Table
+
+SCRAPES = 10  # a second apart: what is looked up again after a while is part of the cost
+CROWD = 1000
+LARGE = b"POST /live HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 200000
+
+
+class Scraper(threading.Thread):
+    """Asks for /metrics each second; counts the answers."""
+
+    def __init__(self, admin):
+        super().__init__(daemon=True)
+        self.admin, self.over, self.answers, self.problem = admin, threading.Event(), 0, None
+
+    def run(self):
+        try:
+            while not self.over.wait(1):
+                assert self.admin.get("/metrics")[0] == 200
+                self.answers += 1
+        except (OSError, AssertionError) as e:
+            self.problem = repr(e)
+
+    def end(self):
+        self.over.set()
+        self.join(20)
+        return self.answers
+
+
+class Visitors(threading.Thread):
+    """A crowd over TCP: half have sent a byte, half send a header's line a second each; ten large requests a second."""
+
+    def __init__(self, admin):
+        super().__init__(daemon=True)
+        self.addr, self.over, self.sent, self.here = admin.addrs[0], threading.Event(), 0, []
+
+    def _come(self):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(self.addr)
+        self.here.append([s, False])
+
+    def _send(self, visitor, slow):
+        try:
+            visitor[0].send(b"X: y\r\n" if visitor[1] else b"GET /metrics HTTP/1.1\r\n" if slow else b"G")
+            visitor[1] = True
+            self.sent += 1
+        except BlockingIOError:
+            pass
+        except OSError:    # it was sent away: another one comes
+            visitor[0].close()
+            self.here.remove(visitor)
+            self._come()
+
+    def _large(self):
+        try:
+            with socket.create_connection(self.addr, 1) as s:
+                s.sendall(LARGE)
+                self.sent += 1
+        except OSError:
+            pass
+
+    def run(self):
+        for _ in range(CROWD):
+            self._come()
+        for turn in range(10000):
+            for i, visitor in enumerate(self.here[turn % 10::10]):
+                if i % 2 or not visitor[1]:
+                    self._send(visitor, i % 2)
+            self._large()
+            if self.over.wait(0.1):
+                break
+        for s, _ in self.here:
+            s.close()
+
+    def end(self):
+        self.over.set()
+        self.join(20)
+        return self.sent
+
+
+def cpu_seconds(daemon):
+    """On a CPU so far, by the scheduler's own clock."""
+    with open(f"/proc/{daemon.pid}/schedstat", encoding="ascii") as f:
+        return int(f.read().split()[0]) / 1e9
+
+
+def _turn(bench, daemon, others, **options):
+    """A run of beats beside others (a thread, or None)."""
+    if others:
+        others.start()
+    found = bench.run("pacekeeper", "load", server=daemon, op="beat", root=UNDER, **options)
+    if others and (others.end() < 2 or getattr(others, "problem", None)):
+        bench.problems.append(f"{type(others).__name__} beside beats: {getattr(others, 'problem', 'no answers')}")
+    return found
+
+
+def _one_scrape(daemon):
+    """CPU seconds that a scrape costs, and how long its answer is."""
+    admin, marks = Admin(daemon), [cpu_seconds(daemon)]
+    for asks in (False, True):
+        for _ in range(SCRAPES):
+            time.sleep(1)
+            size = len(admin.get("/metrics")[1]) if asks else 0
+        marks.append(cpu_seconds(daemon))
+    return (marks[2] - 2 * marks[1] + marks[0]) / SCRAPES, size
+
+
+def _pairs(bench, daemon, visit, turns, **options):
+    """Pairs of runs that follow each other, without and with; who is first alternates."""
+    pairs = []
+    for turn in range(turns):
+        pair = {}
+        for with_others in ((False, True) if turn % 2 else (True, False)):
+            pair[with_others] = _turn(bench, daemon, visit(Admin(daemon)) if with_others else None, **options)
+        if all(pair.values()):
+            pairs.append((pair[False], pair[True]))
+    return pairs
+
+
+def _median(pairs, which, key):
+    return statistics.median(pair[which][key] for pair in pairs)
+
+
+def _ratio(pairs, key):
+    return statistics.median(b[key] / a[key] for a, b in pairs) if pairs else None
+
+
+def scrape(bench):
+    table = Table("a scrape of /metrics each second: requests per CPU-second of beats, medians",
+                  ["sessions", "without", "with", "of that, by pairs", "one scrape ms", "bytes"])
+    for sessions in bench.crowds:
+        daemon = bench.new_daemon(args=["--admin", "127.0.0.1:0"])
+        pairs = _pairs(bench, daemon, Scraper, 7 if bench.quick else 15, sessions=sessions, seconds=2.2)
+        one, size = _one_scrape(daemon)
+        share = _ratio(pairs, "it_req_per_cpu_s")
+        if pairs:
+            table.row(sessions, _median(pairs, 0, "it_req_per_cpu_s"), _median(pairs, 1, "it_req_per_cpu_s"), share,
+                      one * 1000, size)
+        bench.expect(f"a scrape each second, {sessions} sessions: share of a CPU", one, 0.01, at_least=False)
+        bench.expect("the same: beats per CPU-second, of without", share, 0.99)
+        daemon.stop()
+    table.print()
+
+
+def attacked(bench):
+    table = Table(f"{CROWD} slow visitors and large requests at the admin side: beats, paced at 1500 a second, medians",
+                  ["", "p50 us", "p99 us", "p99.9 us", "CPU s of the daemon"])
+    daemon = bench.new_daemon(args=["--admin", "127.0.0.1:0"])
+    pairs = _pairs(bench, daemon, Visitors, 5 if bench.quick else 11, sessions=100, rate=1500, seconds=4)
+    for which, name in enumerate(("alone", "beside them")):
+        if pairs:
+            table.row(name, *(_median(pairs, which, f"op_p{p}_us") for p in ("50", "99", "999")),
+                      _median(pairs, which, "it_cpu_s"))
+    bench.expect("visitors: the p99 of beats, of that alone, by pairs", _ratio(pairs, "op_p99_us"), 1.5, at_least=False)
+    daemon.stop()
+    table.print()
