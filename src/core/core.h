@@ -264,14 +264,15 @@ bool core_mount_info(const struct core *core, size_t i, struct core_mount_info *
 bool core_mount_next(const struct core *core, size_t *i, struct core_mount_info *info);
 
 struct core_conn_info {
-    int64_t session_id;        /* 0 before the handshake is done */
-    int32_t timeout_ms;        /* negotiated */
-    uint64_t received, sent;   /* frames */
-    uint64_t local;            /* of these answered from memory */
-    uint32_t queued;           /* requests without an answer yet */
-    int32_t last_xid, last_op; /* of the newest request */
-    int64_t last_zxid;         /* header zxid of the newest answer */
-    int64_t opened_us, heard_us;
+    int64_t session_id;          /* 0 before the handshake is done */
+    int32_t timeout_ms;          /* negotiated */
+    uint64_t received, sent;     /* frames */
+    uint64_t local;              /* of these answered from memory */
+    uint32_t queued;             /* requests without an answer yet */
+    int32_t last_xid, last_op;   /* of the newest request */
+    int64_t last_zxid;           /* header zxid of the newest answer */
+    int64_t opened_us, heard_us; /* heard_us: its client; */
+    int64_t server_us;           /* and its server */
     struct pk_bytes writes,
         holds; /* a path that it was seen to write, one that it made as ephemeral; null: none. Borrowed
                                       until the next step */

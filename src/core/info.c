@@ -147,6 +147,7 @@ bool core_conn_info(struct core *core, struct pk_id id, struct core_conn_info *i
         .last_zxid = c->emitted_zxid,
         .opened_us = u->opened_us,
         .heard_us = c->heard_us,
+        .server_us = c->up.heard_us,
         .writes = writes(core, c),
         .holds = pk_blob_view(c->holds),
     };

@@ -1,6 +1,11 @@
-"""Held clients: servers of a real ensemble are restarted, killed and frozen under kazoo, the Java client's session watcher
-and Curator's leader latch. None of them notices, each watch fires once, the latch keeps its leader, and beats go on.
+"""Held clients: servers of a real ensemble are restarted, killed and frozen under kazoo, the Java client's session watcher,
+Curator's leader latch and caches, and clients that beat and read all the while. None of them notices, each watch fires once,
+the latch keeps its leader, and beats go on.
+
+HELD_FREEZE=30   servers are frozen for so many seconds, 5 unless given; timeouts are such that the rules promise as much
+ZOOKEEPER_JARS=F the same with ensembles of other releases: folders F/RELEASE/jars
 """
+import glob
 import os
 import subprocess
 import threading
@@ -13,8 +18,10 @@ import wire
 from adminside import Admin
 from wire import Closed, Conn
 
-T_MS = 20000
-SETTLED = 2.5  # seconds: ticks of these servers after which what was frozen has elected
+FREEZE = float(os.environ.get("HELD_FREEZE", 5))
+T_MS = max(20000, int(2000 * FREEZE))
+TICK_MS = T_MS // 20  # a server grants twenty of them
+SETTLED = 2.5 * TICK_MS / 1000  # after which what was frozen has elected
 CLIENTS = 8
 
 
@@ -38,10 +45,12 @@ class Kazoo:
 class Java:
     """The program Held, whose lines are collected."""
 
-    def __init__(self, proxy):
+    def __init__(self, proxy, jars=None):
+        """jars: a folder with the client, and a Curator, of another release; without a Curator in it, Debian's both."""
         self.lines = []
-        self.popen = subprocess.Popen(clients.java_argv("Held", proxy.connect_string, "/held", str(T_MS)), text=True,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        jars = jars if glob.glob(f"{jars}/curator-recipes-*.jar") else None
+        self.popen = subprocess.Popen(clients.java_argv("Held", proxy.connect_string, "/held", str(T_MS), jars=jars),
+                                      text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         threading.Thread(target=self.read, daemon=True).start()
         rig.eventually(lambda: "ready" in self.lines, 30, "the Java program is ready")
         self.mark = len(self.lines)
@@ -59,40 +68,62 @@ class Java:
         return next((x for x in self.lines if x.startswith("end")), None)
 
 
-class Beater(threading.Thread):
-    """A worker that only beats; how long the longest of its beats took."""
+class Load(threading.Thread):
+    """A client that asks for the same all the while; how often, and how long the longest answer took."""
 
-    def __init__(self, proxy):
+    def __init__(self, proxy, op, body, pause):
         super().__init__(daemon=True)
-        self.conn = Conn(proxy.addr, T_MS)
-        assert self.conn.call(wire.OP_CREATE, wire.create("/m/beat")).err == 0
-        self.stop, self.longest, self.problem = threading.Event(), 0.0, None
-        self.start()
+        self.conn, self.op, self.body, self.pause = Conn(proxy.addr, T_MS), op, body, pause
+        self.stop, self.answers, self.longest, self.problem = threading.Event(), 0, 0.0, None
 
     def run(self):
-        while not self.stop.wait(0.1):
+        while not self.stop.wait(self.pause):
             began = time.monotonic()
             try:
-                reply = self.conn.call(wire.OP_SET_DATA, wire.set_data("/m/beat", b"x"), timeout=15)
+                reply = self.conn.call(self.op, self.body, timeout=T_MS / 1000)
                 if reply.err != 0:
                     self.problem = f"error {reply.err}"
             except (OSError, Closed, TimeoutError) as e:
                 self.problem = repr(e)
                 return
             self.longest = max(self.longest, time.monotonic() - began)
+            self.answers += 1
+
+    def end(self):
+        self.stop.set()
+        self.join(T_MS / 1000 + 5)
+        self.conn.close_session()
+        assert self.problem is None, self.problem
+
+
+def beater(proxy):
+    """A worker that only beats: memory answers."""
+    load = Load(proxy, wire.OP_SET_DATA, wire.set_data("/m/beat", b"x"), 0.1)
+    assert load.conn.call(wire.OP_CREATE, wire.create("/m/beat")).err == 0
+    return load
+
+
+def readers(proxy):
+    """Who only read what the ensemble has, with a read under way most of the time: asked again elsewhere."""
+    return [Load(proxy, op, body, 0.002) for op, body in
+            ((wire.OP_GET_DATA, wire.get_data("/held/w")), (wire.OP_GET_CHILDREN, wire.get_children("/held")),
+             (wire.OP_EXISTS, wire.exists("/held/kids")), (wire.OP_SYNC, wire.sync("/held")))]
 
 
 class Scene:
-    def __init__(self):
+    def __init__(self, jars=None):
         rig.need_module("kazoo.client", "python3-kazoo")
-        self.ensemble = rig.Ensemble(3, tick=1000).start()
-        for path in ("/held", "/held/w", "/m"):
+        self.ensemble = rig.Ensemble(3, tick=TICK_MS, jars=jars).start()
+        for path in ("/held", "/held/w", "/held/kids", "/held/kids/k", "/held/latch", "/m"):
             assert self.direct(wire.OP_CREATE, wire.create(path)).err == 0
         self.proxy = rig.Pacekeeper(self.ensemble.connect_string, args=["--admin", "127.0.0.1:0"]).start()
         self.admin = Admin(self.proxy)
         self.kazoos = [Kazoo(self.proxy, "/held/w") for _ in range(CLIENTS)]
-        self.java = Java(self.proxy)
-        self.beater = Beater(self.proxy)
+        self.java = Java(self.proxy, jars)
+        self.beater = beater(self.proxy)
+        self.loads = [self.beater, *readers(self.proxy)]
+        for load in self.loads:
+            load.start()
         self.writes = 0
 
     def direct(self, op, body):
@@ -111,8 +142,12 @@ class Scene:
             time.sleep(0.1)
 
     def write(self):
-        assert self.direct(wire.OP_SET_DATA, wire.set_data("/held/w", b"%d" % self.writes)).err == 0
+        for path in ("/held/w", "/held/kids/k"):
+            assert self.direct(wire.OP_SET_DATA, wire.set_data(path, b"%d" % self.writes)).err == 0
         self.writes += 1
+
+    def told(self, prefix):
+        return sum(x.startswith(prefix) for x in self.java.new())
 
     def figures(self):
         return self.proxy.mntr()
@@ -126,13 +161,30 @@ class Scene:
         self.write()
         rig.eventually(lambda: all(len(k.events) == self.writes for k in self.kazoos), 10,
                        f"{what}: each watch fires once")
-        rig.eventually(lambda: sum(x.startswith("event") for x in self.java.new()) == self.writes, 10,
-                       f"{what}: Java's watch fires once")
+        for heard in ("event", "cache node", "cache path CHILD_UPDATED", "cache tree NODE_UPDATED"):
+            rig.eventually(lambda: self.told(heard) == self.writes, 10, f"{what}: in Java, `{heard}` comes once")
+        assert self.told("cache") == 3 * self.writes, self.java.new()
         noticed = [k.states for k in self.kazoos if k.states]
         assert not noticed, f"{what}: kazoo noticed {noticed}"
-        told = [x for x in self.java.new() if not x.startswith(("event", "version"))]
+        told = [x for x in self.java.new() if not x.startswith(("event", "version", "cache"))]
         assert not told, f"{what}: Java noticed {told}"
-        assert self.beater.problem is None, f"{what}: a beat failed: {self.beater.problem}"
+        problems = [load.problem for load in self.loads if load.problem]
+        assert not problems, f"{what}: of those who ask all the while: {problems}"
+
+    def end(self):
+        """The latch has its leader still; says how much was asked meanwhile."""
+        assert self.java.end() == "end true false", self.java.new()
+        for load in self.loads:
+            load.end()
+        for k in self.kazoos:
+            k.client.stop()
+            k.client.close()
+        held = self.figures()
+        print(f"  {self.beater.answers} beats, the longest {self.beater.longest:.2f} s; "
+              f"{sum(x.answers for x in self.loads[1:])} reads, {max(x.longest for x in self.loads[1:]):.2f} s; "
+              f"{held['pk_holds']} held, {held['pk_attaches']} attached")
+        assert self.beater.longest < 4, self.beater.longest
+        assert self.proxy.stop() == 0
 
 
 def scene():
@@ -150,8 +202,7 @@ def expect_durations(s):
     assert 0 < total < 20 * count and s.figures()["pk_hold_time_p50_us"] > 0, (total, count)
 
 
-def test_rolling_restart():
-    s = scene()
+def rolling_restart(s):
     for server in s.ensemble.servers:
         server.stop()
         s.expect_unnoticed("a server stopped")
@@ -161,8 +212,7 @@ def test_rolling_restart():
     expect_durations(s)
 
 
-def test_leader_killed():
-    s = scene()
+def leader_killed(s):
     leader = s.ensemble.leader()
     leader.kill()
     s.expect_unnoticed("the leader killed")
@@ -170,25 +220,47 @@ def test_leader_killed():
     s.ensemble.wait_whole()
 
 
-def test_one_frozen():
-    s = scene()
-    server = s.ensemble.followers()[0]
-    server.freeze()
-    time.sleep(5)
-    server.thaw()
-    s.expect_unnoticed("a server frozen for 5 s")
+def frozen(s, servers, what):
+    for server in servers:
+        server.freeze()
+    time.sleep(FREEZE)
+    for server in servers:
+        server.thaw()
+    s.expect_unnoticed(f"{what} frozen for {FREEZE:g} s")
     s.ensemble.wait_whole(SETTLED)
+
+
+def test_rolling_restart():
+    rolling_restart(scene())
+
+
+def test_leader_killed():
+    leader_killed(scene())
+
+
+def test_one_frozen():
+    frozen(scene(), scene().ensemble.followers()[:1], "a server")
 
 
 def test_all_frozen():
-    s = scene()
-    for server in s.ensemble.servers:
-        server.freeze()
-    time.sleep(5)
-    for server in s.ensemble.servers:
-        server.thaw()
-    s.expect_unnoticed("all frozen for 5 s")
-    s.ensemble.wait_whole(SETTLED)
+    frozen(scene(), scene().ensemble.servers, "all")
+
+
+if os.environ.get("ZOOKEEPER_JARS"):
+    def test_other_releases():
+        """All of it with ensembles of other releases; by hand, since the jars are fetched."""
+        for release in sorted(os.listdir(os.environ["ZOOKEEPER_JARS"])):
+            s = Scene(os.path.join(os.environ["ZOOKEEPER_JARS"], release, "jars"))
+            said = [line for line in rig.words(s.ensemble.servers[0].addr, "srvr").splitlines() if "version" in line]
+            print(f"{release}: {said}", flush=True)
+            rolling_restart(s)
+            leader_killed(s)
+            frozen(s, s.ensemble.followers()[:1], "a server")
+            frozen(s, s.ensemble.servers, "all")
+            s.end()
+            s.ensemble.stop()
+
+    test_other_releases.limit = 1200
 
 
 SASL = """sasl: {{mechanisms: DIGEST-MD5, jaas: {jaas}}}
@@ -249,16 +321,12 @@ def test_who_has_proved_who_he_is_has_not_to_do_it_again():
 
 
 def test_leader_of_the_latch_stays():
-    s = scene()
-    assert s.java.end() == "end true false", s.java.new()
-    s.beater.stop.set()
-    s.beater.join(20)
-    assert s.beater.longest < 4, s.beater.longest
-    for k in s.kazoos:
-        k.client.stop()
-        k.client.close()
-    s.beater.conn.close_session()
-    assert s.proxy.stop() == 0
+    scene().end()
+
+
+for _name, _function in list(globals().items()):
+    if _name.startswith("test_"):
+        _function.limit = getattr(_function, "limit", int(120 + 4 * FREEZE))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 
 import rig
 import wire
+from relay import Relay
 from wire import Closed, Conn
 
 TIMEOUT = 15000
@@ -168,6 +169,29 @@ def test_without_it_a_killed_server_is_noticed():
         for w in watchers:
             w.conn.close()
     assert proxy.mntr()["pk_holds"] == 0
+    assert proxy.stop() == 0
+
+
+def test_a_server_that_was_lost_and_serves_again_has_let_nobody_go():
+    """It is silent, which somebody's question shows, then closes its connections, and serves when it is asked about that: as
+    after an election that nothing was written since. Whoever had asked nothing is held as well."""
+    ensemble, _ = both()
+    way = Relay(ensemble.servers[0].addr).start()
+    proxy = rig.Pacekeeper(way.connect_string, config="instances: none\n").start()
+    idle, asks = Conn(proxy.addr, TIMEOUT), Conn(proxy.addr, TIMEOUT)
+    for conn in (idle, asks):
+        assert conn.call(wire.OP_EXISTS, wire.exists("/w")).err == 0
+    way.stall()
+    asks.send(asks.next_xid(), wire.OP_EXISTS, wire.exists("/w"))
+    rig.said(proxy, "does not serve: connected, but no answer in time", 20)
+    assert proxy.mntr()["pk_held"] <= 1
+    way.cut()
+    assert asks.recv(15).err == 0
+    assert idle.call(wire.OP_EXISTS, wire.exists("/w"), timeout=15).err == 0
+    figures = proxy.mntr()
+    assert figures["pk_held_let_go"] == 0 and figures["pk_attaches"] == 2, figures
+    for conn in (idle, asks):
+        conn.close_session()
     assert proxy.stop() == 0
 
 

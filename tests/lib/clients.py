@@ -10,7 +10,7 @@ import shlex
 import subprocess
 
 from procs import need, temp_dir
-from zkserver import NETTY, java_classpath
+from zkserver import NETTY, java_classpath, java_of
 
 JARS = ("zookeeper", "slf4j-nop", "guava", "curator-client", "curator-framework", "curator-recipes")
 JVM = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.jmx.log4j.disable=true"]
@@ -55,14 +55,11 @@ def _of_release(program, jars):
 
 
 def java_argv(program, *args, jvm=(), netty=False, jars=None):
-    """netty: with what the client needs for TLS. jars: a folder with a client of another release, in place of Debian's; a
-    folder java beside it, if there is one, is the runtime that this release needs."""
-    runtime = os.path.join(os.path.dirname(jars or ""), "java", "bin", "java")
-    if not jars or not os.access(runtime, os.X_OK):
-        runtime = need("java", "default-jre-headless")
+    """netty: with what the client needs for TLS. jars: a folder with a client of another release, in place of Debian's
+    (java_of)."""
     path = f"{_of_release(program, jars)}:{jars}/*" if jars else \
         f"{java_classes()}:{java_classpath(*(JARS + NETTY if netty else JARS))}"
-    return [runtime] + JVM + list(jvm) + ["-cp", path, program] + list(args)
+    return [java_of(jars)] + JVM + list(jvm) + ["-cp", path, program] + list(args)
 
 
 def java(program, *args, jvm=(), timeout=60, netty=False, jars=None):

@@ -35,6 +35,13 @@ def java_classpath(*names):
     return ":".join(jars)
 
 
+def java_of(jars):
+    """The runtime for a folder with the jars of a release: in a folder java beside it, if it needs one of its own; else, and
+    for None, Debian's."""
+    own = os.path.join(os.path.dirname(jars or ""), "java", "bin", "java")
+    return own if jars and os.access(own, os.X_OK) else need("java", "default-jre-headless")
+
+
 def words(addr, word):
     """A four-letter word's answer, "" when nobody answers."""
     try:
@@ -44,10 +51,12 @@ def words(addr, word):
 
 
 class ZooKeeper(Served):
-    """One server. Standalone unless the ensemble's lines come in extra_cfg with a myid."""
+    """One server. Standalone unless the ensemble's lines come in extra_cfg with a myid. jars: a folder with another
+    release in place of Debian's (java_of)."""
 
     def __init__(self, dir=None, extra_cfg="", jvm=(), tick=2000, myid=None, port=None, client_port=True,
-                 host="127.0.0.1"):
+                 host="127.0.0.1", jars=None):
+        self.jars = jars
         self.dir = dir or temp_dir()
         self.extra_cfg = extra_cfg
         self.jvm = list(jvm)
@@ -82,9 +91,11 @@ class ZooKeeper(Served):
         if self.port is None:
             self.port = free_port()
         config = self._write_config()
-        argv = [need("java", "default-jre-headless")] + JVM + self.jvm
-        jars = NETTY if "secureClientPort" in self.extra_cfg else ()
-        argv += ["-cp", java_classpath("zookeeper", "slf4j-simple", *jars),
+        argv = [java_of(self.jars)] + JVM + self.jvm
+        more = NETTY if "secureClientPort" in self.extra_cfg else ()
+        path = f"{self.jars}/*:" + java_classpath("slf4j-simple") if self.jars else \
+            java_classpath("zookeeper", "slf4j-simple", *more)
+        argv += ["-cp", path,
                  "org.apache.zookeeper.server.quorum.QuorumPeerMain", config]
         self.process = Process(argv, os.path.join(self.dir, "log"), cwd=self.dir).start()
         return self
@@ -142,7 +153,7 @@ class Ensemble:
     clients' port is the same on 127.0.0.1, 127.0.0.2 ..., which is what Storm's configuration wants; {host} in extra_cfg
     is each server's own address."""
 
-    def __init__(self, n=3, extra_cfg="", jvm=(), tick=2000, dynamic=False, one_port=False):
+    def __init__(self, n=3, extra_cfg="", jvm=(), tick=2000, dynamic=False, one_port=False, jars=None):
         ports = free_ports(3 * n)
         self.servers = []
         lines = []
@@ -160,7 +171,7 @@ class Ensemble:
                 cfg += f"standaloneEnabled=false\nreconfigEnabled=true\ndynamicConfigFile={folder}/zoo.cfg.dynamic"
             else:
                 cfg += "\n".join(lines)
-            self.servers.append(ZooKeeper(folder, cfg, jvm, tick, i + 1, port, not dynamic, host))
+            self.servers.append(ZooKeeper(folder, cfg, jvm, tick, i + 1, port, not dynamic, host, jars))
 
     @property
     def connect_string(self):

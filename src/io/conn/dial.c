@@ -386,13 +386,24 @@ void pk_dial_open(struct pk_pair *pair)
     }
 }
 
+/* Its uplink has ended, and the server was lost after the last byte of it: that it serves again, after an election that
+ * nothing was written since, does not mean that it has let this session go. */
+static bool was_lost(const struct pk_pair *pair)
+{
+    struct core_conn_info info;
+    const struct pk_server *server = &pair->conns->upstream->servers[pair->server];
+    return pair->uplink.state != PK_SIDE_OPEN && core_conn_info(pair->conns->loop.core, pair->id, &info) &&
+           server->lost_us > info.server_us;
+}
+
 void pk_dial_go(struct pk_waiter *wait, bool turned_away)
 {
     struct pk_pair *pair = PK_CONTAINER(wait, struct pk_pair, wait);
     struct pk_pairs *conns = pair->conns;
     if (pair->asks && pair->state == PK_PAIR_KNOWN) {
         pair->asks = false;
-        pk_loop_server(&conns->loop, pair->id, turned_away ? PK_SERVER_LOST : PK_SERVER_SERVES,
+        bool lost = turned_away || was_lost(pair);
+        pk_loop_server(&conns->loop, pair->id, lost ? PK_SERVER_LOST : PK_SERVER_SERVES,
                        conns->upstream->servers[pair->server].zxid);
         return;
     }

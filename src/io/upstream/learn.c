@@ -153,6 +153,8 @@ void pk_server_probed(struct pk_server *server, enum pk_probe_result result, con
         pk_server_fail(server, text);
         break;
     }
+    if (result != PK_PROBE_CLOSED && !pk_server_serves(server) && begun_us > server->lost_us)
+        server->lost_us = begun_us;
     pk_waiters_call(&server->waiters, !pk_server_told(server));
     if (server->state == PK_SERVER_UP)
         pk_waiters_call(&server->upstream->unserved, false);

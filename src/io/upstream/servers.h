@@ -65,6 +65,7 @@ struct pk_server {
     int64_t patience_ms;           /* of the next question */
     int closed;                    /* so often it has closed instead of answering */
     int64_t served_us;             /* when the newest probe began by which it was found to serve */
+    int64_t lost_us;               /* when the newest began by which it was found not to */
     int64_t zxid;                  /* its newest one, 0 when it does not tell */
     int arriving;                  /* uplinks that connect, or have not heard from it yet */
     int wider;                     /* so many more of these than at first may be */

@@ -1,6 +1,12 @@
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
+import org.apache.curator.framework.recipes.cache.NodeCache;
+import org.apache.curator.framework.recipes.cache.PathChildrenCache;
+import org.apache.curator.framework.recipes.cache.PathChildrenCacheEvent;
+import org.apache.curator.framework.recipes.cache.TreeCache;
+import org.apache.curator.framework.recipes.cache.TreeCacheEvent;
 import org.apache.curator.framework.recipes.leader.LeaderLatch;
 import org.apache.curator.framework.recipes.leader.LeaderLatchListener;
 import org.apache.curator.retry.ExponentialBackoffRetry;
@@ -10,9 +16,10 @@ import org.apache.zookeeper.ZooKeeper;
 
 /**
  * Who notices that a server of the ensemble is lost: a session's watcher, a data watch that is left again with each event,
- * two leader latches and their connections. Says each thing as it happens, until its input ends. Arguments: connect string,
- * base, session timeout.
+ * two leader latches, their connections, and three caches: of base/w, of the children of base/kids, of the tree below it.
+ * Says each thing as it happens, until its input ends. Arguments: connect string, base, session timeout.
  */
+@SuppressWarnings("deprecation")
 public final class Held {
     private static synchronized void say(String what) {
         System.out.println(what);
@@ -44,6 +51,31 @@ public final class Held {
         return l;
     }
 
+    /** What they hold when this returns is what was there; each change is said, of their connections, too. */
+    private static void caches(CuratorFramework c, String base) throws Exception {
+        CountDownLatch filled = new CountDownLatch(2);
+        NodeCache node = new NodeCache(c, base + "/w");
+        node.getListenable().addListener(() -> say("cache node"));
+        node.start(true);
+        PathChildrenCache path = new PathChildrenCache(c, base + "/kids", true);
+        path.getListenable().addListener((client, e) -> {
+            say("cache path " + e.getType());
+            if (e.getType() == PathChildrenCacheEvent.Type.INITIALIZED) {
+                filled.countDown();
+            }
+        });
+        path.start(PathChildrenCache.StartMode.POST_INITIALIZED_EVENT);
+        TreeCache tree = new TreeCache(c, base + "/kids");
+        tree.getListenable().addListener((client, e) -> {
+            say("cache tree " + e.getType());
+            if (e.getType() == TreeCacheEvent.Type.INITIALIZED) {
+                filled.countDown();
+            }
+        });
+        tree.start();
+        filled.await();
+    }
+
     public static void main(String[] args) throws Exception {
         String base = args[1];
         int timeout = Integer.parseInt(args[2]);
@@ -73,6 +105,7 @@ public final class Held {
         while (first.getParticipants().size() < 2) {
             Thread.sleep(20);
         }
+        caches(a, base);
         say("ready");
         while (System.in.read() >= 0) {
             continue;
