@@ -119,4 +119,6 @@ def test_the_end():
 
 
 if __name__ == "__main__":
+    for test in [value for name, value in globals().items() if name.startswith("test_")]:
+        test.limit = 180
     rig.main(globals())

@@ -169,7 +169,7 @@ class Workers(threading.Thread):
 
     def begin(self):
         self.start()
-        self.beating(30 + len(self.sessions) / 50)
+        self.beating(60 + len(self.sessions) / 50)
         self.gaps()
         return self
 
@@ -184,7 +184,7 @@ class Workers(threading.Thread):
         self.spreads = True
         while self.spreads and self.failure is None:
             time.sleep(0.02)
-        self.beating(30 + len(self.sessions) / 50)
+        self.beating(60 + len(self.sessions) / 50)
         self.gaps()
 
     def go_home(self):
