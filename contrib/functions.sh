@@ -11,7 +11,8 @@ packages_tests=(chromium-headless-shell clang clang-format-14 default-jdk-headle
     openssl procps prometheus python3 python3-kazoo systemd xz-utils zookeeper)
 
 # shellcheck disable=SC2034
-packages_package=(adduser debhelper dpkg-dev git libcmocka-dev lintian python3 rpm)
+packages_package=(adduser autopkgtest debhelper dpkg-dev git libcmocka-dev libslf4j-java lintian mandoc
+    perl-base python3 rpm zookeeper)
 
 # shellcheck disable=SC2034
 packages_fuzz=(clang libclang-rt-14-dev libcmocka-dev python3)
