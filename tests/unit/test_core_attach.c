@@ -74,7 +74,7 @@ static void lost_again_at_every_byte(void **state)
 {
     int parts = 0; /* of an answer that is passing through when the server is lost */
     (void)state;
-    for (uint64_t at = 0; at < 400; at += at < 60 ? 1 : 7) {
+    for (uint64_t at = 0; at < 400; at++) {
         core_teardown(NULL);
         hold_setup(NULL);
         assert_int_equal(sim_direct_create(&s, "/a", ""), 0);
@@ -102,7 +102,7 @@ static void lost_again_at_every_byte(void **state)
         sim_expect_event(&s, c, PK_EVENT_DATA_CHANGED, "/a");
         expect_silence(c);
     }
-    assert_in_range(parts, 1, 20);
+    assert_in_range(parts, 1, 100);
 }
 
 /* Once that changes nothing: whoever cannot be held is closed, and nothing leaks. */

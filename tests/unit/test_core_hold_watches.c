@@ -119,7 +119,7 @@ static void its_own_setWatches_is_asked_again(void **state)
     expect_silence(c);
 }
 
-/* Each request type in flight: asked again, or the end. */
+/* A request of the type. */
 static void put_one(int op)
 {
     size_t mark;
@@ -176,31 +176,67 @@ static void put_one(int op)
     }
 }
 
-static void in_flight(int op, bool again, enum sim_loss how)
+/* When it is sent, and what has become of it when its server is lost. */
+enum moment { UNHEARD, EXECUTED, BEHIND_A_READ, IN_DOUBT, WHILE_HELD, WHILE_ATTACHED, MOMENTS };
+
+static void lose_in_flight(int op, enum moment when)
 {
-    struct sim_frame f;
-    core_teardown(NULL);
-    hold_setup(NULL);
     s.conns[c].hold = true;
+    if (when == BEHIND_A_READ)
+        wire_read(&b, 4, PK_OP_GET_DATA, "/storm", false);
     put_one(op);
     sim_go(&s, c, &b);
-    lose(c, how);
+    sim_lose(&s, c, when == EXECUTED, SIM_UNHEARD);
+    sim_pump(&s);
     s.conns[c].hold = false;
     sim_pump(&s);
-    if (!again) {
-        sim_expect_closed(&s, c, PK_CLOSE_NOT_HELD_WRITE);
-        assert_int_equal(st()->held_write, 1);
-        return;
-    }
+}
+
+static void ask_meanwhile(int op, enum moment when)
+{
+    s.server = when == IN_DOUBT ? SIM_QUIET : SIM_GONE;
+    s.none_serves = when == WHILE_HELD;
+    s.conns[c].mute = when == WHILE_ATTACHED;
+    lose(c, SIM_ANSWERED);
+    put_one(op);
+    sim_go(&s, c, &b);
+    expect_silence(c);
+    s.server = SIM_GONE;
+    s.none_serves = s.conns[c].mute = false;
+    sim_pump(&s);
+}
+
+static void expect_answered(void)
+{
+    struct sim_frame f;
     assert_false(s.conns[c].closed);
-    while (sim_frame(&s, c, &f) && f.xid == PK_XID_NOTIFICATION)
+    while (sim_frame(&s, c, &f) && (f.xid == PK_XID_NOTIFICATION || f.xid == 4))
         ;
     assert_int_equal(f.xid, 5);
     expect_silence(c);
     serves_on(c);
 }
 
-static void each_type_in_flight(void **state)
+static void at_each_moment(int op, bool again)
+{
+    for (enum moment when = UNHEARD; when < MOMENTS; when++) {
+        core_teardown(NULL);
+        hold_setup(NULL);
+        if (when < IN_DOUBT)
+            lose_in_flight(op, when);
+        else
+            ask_meanwhile(op, when);
+        if (again || when >= IN_DOUBT) {
+            expect_answered();
+            continue;
+        }
+        sim_expect_closed(&s, c, PK_CLOSE_NOT_HELD_WRITE);
+        assert_int_equal(st()->held_write, 1);
+    }
+}
+
+/* Asked again or the end, when it was in flight; asked once, when it came later. */
+static void each_type_at_each_moment(void **state)
 {
     static const int again[] = {PK_OP_EXISTS,         PK_OP_GET_DATA,      PK_OP_GET_CHILDREN,
                                 PK_OP_GET_CHILDREN2,  PK_OP_GET_ACL,       PK_OP_SYNC,
@@ -211,9 +247,9 @@ static void each_type_in_flight(void **state)
                                 PK_OP_SET_ACL, PK_OP_ADD_WATCH, PK_OP_RECONFIG};
     (void)state;
     for (size_t i = 0; i < sizeof again / sizeof again[0]; i++)
-        in_flight(again[i], true, SIM_UNHEARD);
+        at_each_moment(again[i], true);
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
-        in_flight(never[i], false, SIM_UNHEARD);
+        at_each_moment(never[i], false);
 }
 
 static void credentials_are_shown_again(void **state)
@@ -240,7 +276,7 @@ int main(void)
         HELD(what_was_removed_is_not_set),
         HELD(its_own_watches_stand_too),
         HELD(its_own_setWatches_is_asked_again),
-        HELD(each_type_in_flight),
+        HELD(each_type_at_each_moment),
         HELD(credentials_are_shown_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
