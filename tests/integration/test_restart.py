@@ -21,8 +21,11 @@ def watchers(port, name):
     folder = rig.temp_dir()
     made = {}
     for root in ("/r", "/m"):
-        for kind, argv in (("c", [clients.client_mt_path(), f"127.0.0.1:{port}", f"{root}/{name}", "watch"]),
-                           ("java", clients.java_argv("ZkWatch", f"127.0.0.1:{port}", f"{root}/{name}"))):
+        where = (f"127.0.0.1:{port}", f"{root}/{name}")
+        argvs = {"java": clients.java_argv("ZkWatch", *where)}
+        if clients.with_client_mt():
+            argvs["c"] = [clients.client_mt_path(), *where, "watch"]
+        for kind, argv in argvs.items():
             made[kind + root] = rig.Process(argv, f"{folder}/{kind}{root[1:]}").start()
     for what, process in made.items():
         rig.eventually(lambda: "watching 0 session" in process.log(), 20, f"{what} watching")

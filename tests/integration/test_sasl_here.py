@@ -241,7 +241,8 @@ def test_clients_without_sasl():
     conn = Conn(ours.addr)
     assert conn.call(wire.OP_CREATE, wire.create("/m/plain", b"x")).err == 0
     conn.close_session()
-    assert "FAILED" not in clients.client_mt(ours.connect_string, "/mt")
+    if clients.with_client_mt():
+        assert "FAILED" not in clients.client_mt(ours.connect_string, "/mt")
 
 
 def test_gssapi_by_kazoo():

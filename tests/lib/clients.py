@@ -73,6 +73,11 @@ def zkcli(connect, commands, timeout=60, jvm=(), netty=False):
                 "\n".join(commands + ["quit", ""]), True)
 
 
+def with_client_mt():
+    """False where configure was told --without-libzookeeper-mt."""
+    return os.environ.get("WITH_LIBZOOKEEPER_MT") != "no"
+
+
 def client_mt_path():
     """The compiled C client on libzookeeper_mt."""
     if "c" not in _built:
