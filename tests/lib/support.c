@@ -13,7 +13,55 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HEAD = 16 };
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, len)   ((void)(p), (void)(len))
+#define ASAN_UNPOISON_MEMORY_REGION(p, len) ((void)(p), (void)(len))
+#endif
+
+enum { HEAD = 16, LARGE = 64 * 1024, FILLED = 4096, IDLE = 4 };
+
+/* Large blocks that were given back, for the next ones of their sizes: a core has some, and fuzzing makes thousands of
+ * cores a second, for each of which the kernel would have to find pages. */
+static struct {
+    uint8_t *p;
+    size_t size;
+} idle[IDLE];
+
+static uint8_t *take_block(size_t size)
+{
+    for (int i = 0; size >= LARGE && i < IDLE; i++) {
+        uint8_t *p = idle[i].p;
+        if (p == NULL || idle[i].size != size)
+            continue;
+        ASAN_UNPOISON_MEMORY_REGION(p, HEAD + size);
+        idle[i].p = NULL;
+        return p;
+    }
+    return malloc(HEAD + size);
+}
+
+static void give_block(uint8_t *p, size_t size)
+{
+    for (int i = 0; size >= LARGE && i < IDLE; i++) {
+        if (idle[i].p != NULL)
+            continue;
+        idle[i].p = p;
+        idle[i].size = size;
+        ASAN_POISON_MEMORY_REGION(p, HEAD + size);
+        return;
+    }
+    free(p);
+}
+
+static void fill(uint8_t *p, uint8_t with, size_t size)
+{
+    memset(p, with, size < LARGE ? size : FILLED);
+}
 
 static void *seam_resize(void *ctx, void *p, size_t size)
 {
@@ -24,10 +72,10 @@ static void *seam_resize(void *ctx, void *p, size_t size)
         m->failed++;
         return NULL;
     }
-    uint8_t *fresh = malloc(HEAD + size);
+    uint8_t *fresh = take_block(size);
     assert_non_null(fresh);
     memcpy(fresh, &size, sizeof size);
-    memset(fresh + HEAD, 0xa5, size);
+    fill(fresh + HEAD, 0xa5, size);
     m->bytes += size;
     m->blocks++;
     if (p != NULL) {
@@ -36,7 +84,7 @@ static void *seam_resize(void *ctx, void *p, size_t size)
         memcpy(fresh + HEAD, p, old < size ? old : size);
         m->bytes -= old;
         m->blocks--;
-        free((uint8_t *)p - HEAD);
+        give_block((uint8_t *)p - HEAD, old);
     }
     return fresh + HEAD;
 }
@@ -46,10 +94,10 @@ static void seam_release(void *ctx, void *p)
     struct sup_mem *m = ctx;
     size_t old;
     memcpy(&old, (uint8_t *)p - HEAD, sizeof old);
-    memset(p, 0x5a, old);
+    fill(p, 0x5a, old);
     m->bytes -= old;
     m->blocks--;
-    free((uint8_t *)p - HEAD);
+    give_block((uint8_t *)p - HEAD, old);
 }
 
 void sup_mem_init(struct sup_mem *m)
