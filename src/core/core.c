@@ -33,6 +33,7 @@ _Static_assert(PK_CLIENT_SASL < PK_UPLINK_READY && PK_UPLINK_SENT < PK_CONTINUE,
                "step_conn tells them apart by order");
 
 enum { KEEP_PROMOTED_US = 60 * 1000 * 1000, WATCH_MEMORY = 16 << 20, HOLD_WATCHES = 1 << 20 };
+enum { STEP_WORK = 4 * PK_TURN_WORK /* a step's, of those who go on */ };
 
 static struct pk_limits limits_of(const struct core_config *config)
 {
@@ -221,13 +222,20 @@ static void wake_resting(struct core *core)
     }
 }
 
-/* Judges again those who are runnable now; who becomes so meanwhile has to wait for PK_CONTINUE. */
-static void run(struct core *core)
+/* Judges again those who are runnable now, from a place in their list on, for a few turns. Who is left, or becomes so
+ * meanwhile, waits for PK_CONTINUE: before that the driver looks who else has sent something. */
+static void run(struct core *core, const struct pk_list *from)
 {
-    struct pk_list now;
-    pk_list_take(&core->conns.runnable, &now);
-    while (!pk_list_empty(&now))
-        pk_client_run(core, PK_CONTAINER(now.next, struct pk_uplink, runnable)->client);
+    struct pk_conns *conns = &core->conns;
+    uint64_t until = conns->worked + STEP_WORK;
+    struct pk_list end;
+    pk_list_init(&end);
+    pk_list_add_tail(&conns->runnable, &end);
+    while (from->next != &end && conns->worked < until) {
+        pk_client_run(core, PK_CONTAINER(from->next, struct pk_uplink, runnable)->client);
+        pk_work(conns, PK_WORK_FRAME);
+    }
+    pk_list_del(&end);
     pk_lanes_collect(&core->pacemaker);
 }
 
@@ -315,12 +323,8 @@ static void step_conn(struct core *core, struct pk_id id, const struct pk_event 
         step_client(core, u->client, event);
 }
 
-void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
+static void take_in(struct core *core, struct pk_id id, const struct pk_event *event)
 {
-    if (event->now_us > core->conns.now_us)
-        core->conns.now_us = event->now_us;
-    if (event->wall_ms > 0)
-        core->conns.wall_ms = event->wall_ms;
     switch (event->type) {
     case PK_CONTINUE:
         wake_resting(core);
@@ -347,9 +351,26 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
         step_conn(core, id, event);
         break;
     }
+}
+
+void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
+{
+    struct pk_list *runnable = &core->conns.runnable, since;
+    if (event->now_us > core->conns.now_us)
+        core->conns.now_us = event->now_us;
+    if (event->wall_ms > 0)
+        core->conns.wall_ms = event->wall_ms;
+    pk_list_init(&since);
+    pk_list_add_tail(runnable, &since);
+    take_in(core, id, event);
     pk_lanes_collect(&core->pacemaker);
     pk_end_marked(core);
-    run(core);
+    if (event->type == PK_CONTINUE) {
+        pk_list_del(&since);
+        pk_list_add_head(runnable, &since);
+    }
+    run(core, &since);
+    pk_list_del(&since);
     if (core->conns.draining)
         pk_lanes_drain(&core->pacemaker);
     pk_flush_hurried(&core->sync);

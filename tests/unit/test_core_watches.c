@@ -91,6 +91,34 @@ static void a_huge_multi_tracks_little(void **state)
     assert_true(creates_locally(c, M "/b"));
 }
 
+/* Once each of the paths of a set of watches of a megabyte was tracked. */
+static void a_huge_set_of_watches_marks_the_mount(void **state)
+{
+    (void)state;
+    enum { PATHS = 2 * PK_INTENT_WATCHED };
+    char path[64];
+    size_t mark = wire_begin(&b, PK_XID_SET_WATCHES, PK_OP_SET_WATCHES);
+    sup_long(&b, 0);
+    sup_int(&b, PATHS);
+    for (int i = 0; i < PATHS; i++) {
+        snprintf(path, sizeof path, M "/%d", i);
+        sup_str(&b, path);
+    }
+    sup_int(&b, 0);
+    sup_int(&b, 0);
+    wire_end(&b, mark);
+    s.conns[other].deaf = true;
+    sim_go(&s, other, &b);
+    assert_in_range(st()->watched_paths, 1, PK_INTENT_WATCHED + 1);
+    assert_int_equal(st()->recursive_watches, 1);
+    assert_false(creates_locally(c, M "/a"));
+    s.conns[other].deaf = false;
+    sim_leave(&s, other);
+    sim_pump(&s);
+    assert_int_equal(st()->watch_bytes, 0);
+    assert_true(creates_locally(c, M "/b"));
+}
+
 /* The watch that found no room is a watch all the same. */
 static void an_untracked_watch_is_seen(void **state)
 {
@@ -148,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOUNDED(watches_are_bounded),
         CASE(a_huge_multi_tracks_little),
+        CASE(a_huge_set_of_watches_marks_the_mount),
         BOUNDED(an_untracked_watch_is_seen),
         BOUNDED(a_set_of_watches_is_bounded),
         BOUNDED(requests_under_way_are_bounded),

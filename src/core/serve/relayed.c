@@ -45,7 +45,7 @@ static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan)
     pk_store_walk_begin(j->sync->store);
     for (; err == PK_OK && pk_targets_next(&targets, &t); steps += PK_WORK_TARGET)
         err = pk_plan_add(j->sync->store, plan, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
-    pk_work(j->sync->conns, steps + plan->promote.n + plan->pairs.n + plan->cached.n);
+    pk_work(j->sync->conns, steps + plan->steps + plan->promote.n + plan->pairs.n + plan->cached.n);
     return err;
 }
 
@@ -204,8 +204,24 @@ static enum pk_err intend_below(struct pk_judged *j, struct pk_entry *e, struct 
     return PK_OK;
 }
 
+/* What is known of the targets so far. */
+struct aims {
+    size_t below;         /* how many are below mounts */
+    struct pk_bytes told; /* of those that were promoted the newest, */
+    int64_t told_zxid;    /* 0: none was */
+};
+
+static void note_told(struct aims *aims, const struct pk_znode *z, struct pk_bytes path)
+{
+    int64_t zxid = pk_znode_told_zxid(z);
+    if (zxid <= aims->told_zxid)
+        return;
+    aims->told_zxid = zxid;
+    aims->told = path;
+}
+
 static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct pk_request_target *target,
-                          size_t nth)
+                          struct aims *aims)
 {
     struct pk_store *store = j->sync->store;
     struct pk_target t = pk_store_target(store, target->path);
@@ -213,10 +229,11 @@ static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct 
         return target->intents & PK_INTENT_RECURSIVE ? intend_below(j, e, target->path) : PK_OK;
     e->below = true;
     if (t.znode != NULL)
-        pk_catch_up(j->sync->conns, &j->c->up, target->path, pk_znode_told_zxid(t.znode));
+        note_told(aims, t.znode, target->path);
     if (target->intents == 0)
         return PK_OK;
     bool full;
+    size_t nth = aims->below++;
     enum pk_err err =
         pk_intend(store, &j->c->watcher, &e->intents, &t, target->path, target->intents, nth, &full);
     if (full && !t.mount->watches_full_said)
@@ -232,10 +249,13 @@ static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
     struct pk_targets targets;
     struct pk_request_target t;
     enum pk_err err = PK_OK;
+    struct aims aims = {0};
     size_t n = 0;
     pk_targets_begin(&targets, j->req);
     for (; err == PK_OK && pk_targets_next(&targets, &t); n++)
-        err = intend(j, e, &t, n);
+        err = intend(j, e, &t, &aims);
+    if (aims.told_zxid > 0)
+        pk_catch_up(j->sync->conns, &j->c->up, aims.told, aims.told_zxid);
     pk_work(j->sync->conns, n * PK_WORK_TARGET);
     return err;
 }

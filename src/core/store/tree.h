@@ -64,5 +64,12 @@ static inline bool pk_store_met(const struct pk_store *store, const struct pk_zn
 {
     return z->map.mark == store->walk;
 }
+/* True the first time that the walk comes to this mark (pk_below.listed, pk_below.walked). */
+static inline bool pk_store_enters(const struct pk_store *store, uint32_t *mark)
+{
+    bool first = *mark != store->walk;
+    *mark = store->walk;
+    return first;
+}
 
 #endif

@@ -177,7 +177,8 @@ enum pk_err pk_intend(struct pk_store *store, struct pk_watcher *w, struct pk_in
     bool many = nth >= PK_INTENT_PATHS && (kinds & (PK_INTENT_WATCHES | PK_INTENT_TRANSIENT)) == 0;
     bool only_watches = (kinds & ~PK_INTENT_WATCHES) == 0;
     struct pk_znode *z = target->znode;
-    *full = (z == NULL || (only_watches && z->parent != NULL)) && !has_room(store, w, target, path);
+    *full = (only_watches && nth >= PK_INTENT_WATCHED) ||
+            ((z == NULL || (only_watches && z->parent != NULL)) && !has_room(store, w, target, path));
     if (*full || (many && z == NULL))
         return intend_anywhere(store, w, intents, target->mount, kinds);
     if (z == NULL)

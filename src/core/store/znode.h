@@ -79,6 +79,8 @@ struct pk_below {
     struct pk_znode *children;
     PK_APPLIED uint32_t held;   /* znodes below it that memory answers reads of */
     PK_APPLIED uint32_t moving; /* of all below it those whose state pk_znode_moves */
+    uint32_t listed,
+        walked; /* the walk (pk_store_walk_begin) that has been through the children, through all below */
 };
 
 /* Rare company of a znode. */

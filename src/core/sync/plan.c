@@ -58,16 +58,23 @@ static enum pk_err add_cached(struct pk_store *store, struct pk_plan *plan, stru
     return push(store, &plan->cached, z);
 }
 
-/* Everything from root down, local deletes and cached values included: what a recursive watch may see. */
+/* Everything from root down, local deletes and cached values included: what a recursive watch may see. However often a
+ * request names it, and what is above and below it, it is walked over once. */
 static enum pk_err add_subtree(struct pk_store *store, struct pk_plan *plan, struct pk_znode *root)
 {
     enum pk_err err = PK_OK;
-    for (struct pk_znode *z = root; z != NULL && err == PK_OK; z = pk_znode_walk(root, z)) {
+    struct pk_znode *z = root;
+    for (; z != NULL && err == PK_OK; plan->steps++) {
+        if (z->below != NULL && !pk_store_enters(store, &z->below->walked)) {
+            z = pk_znode_walk_past(root, z);
+            continue;
+        }
         err = add(store, plan, z);
         if (err == PK_OK)
             err = add_deletes(store, plan, z);
         if (err == PK_OK)
             err = add_cached(store, plan, z);
+        z = pk_znode_walk(root, z);
     }
     return err;
 }
@@ -75,8 +82,10 @@ static enum pk_err add_subtree(struct pk_store *store, struct pk_plan *plan, str
 static enum pk_err add_children(struct pk_store *store, struct pk_plan *plan, struct pk_znode *parent)
 {
     enum pk_err err = PK_OK;
-    struct pk_znode *first = parent->held.nlocal > 0 ? pk_znode_children(parent) : NULL;
-    for (struct pk_znode *z = first; z != NULL && err == PK_OK; z = z->next)
+    if (parent->held.nlocal == 0 || !pk_store_enters(store, &parent->below->listed))
+        return PK_OK;
+    for (struct pk_znode *z = pk_znode_children(parent); z != NULL && err == PK_OK;
+         z = z->next, plan->steps++)
         err = add(store, plan, z);
     return err;
 }

@@ -25,6 +25,7 @@ struct pk_plan {
     struct pk_znodes promote; /* local znodes, ancestors first */
     struct pk_znodes pairs;   /* upstream parents with local deletes */
     struct pk_znodes cached;  /* znodes whose cached values must be clean */
+    uint32_t steps;           /* of walks over znodes that this took */
 };
 
 /* Adds what the scope asks for at a path to a plan (zeroed before the first; pk_store_walk_begin was called then).
