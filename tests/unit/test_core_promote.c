@@ -1,4 +1,5 @@
 /* Promotion: counters replayed, others waiting, and everything that can go wrong in the middle. */
+#include "core/sync/batch.h"
 #include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
@@ -88,13 +89,13 @@ static void what_awaits_its_turn_is_not_busy(void **state)
     sim_local_create(&s, c, M "/t", "");
     for (int i = 0; i < 2; i++) {
         sim_local_create(&s, who[i], paths[i], "");
-        sim_beats(&s, who[i], paths[i], 300);
+        sim_beats(&s, who[i], paths[i], 60);
     }
     s.service_hold = true;
     wire_read(&b, 3, PK_OP_GET_CHILDREN, M "/t", true);
     sim_go(&s, c, &b);
     for (int i = 0; i < 2; i++) {
-        wire_set(&b, 9, paths[i], "newest", 300);
+        wire_set(&b, 9, paths[i], "newest", 60);
         sim_go(&s, who[i], &b);
         answered += sim_frame(&s, who[i], &f);
     }
@@ -102,7 +103,67 @@ static void what_awaits_its_turn_is_not_busy(void **state)
     serve(20);
     sim_expect(&s, c, 3, PK_Z_OK, NULL);
     for (int i = 0; i < 2; i++)
-        expect_upstream(paths[i], "newest", 301);
+        expect_upstream(paths[i], "newest", 61);
+}
+
+/* Sends one batch and says how many of them it is; the ensemble takes so long for it. */
+static int64_t batch(int64_t us)
+{
+    int64_t before = st()->znodes;
+    s.now_us += us;
+    serve(1);
+    return before - st()->znodes;
+}
+
+/* A beat in one of the znodes of a batch waits for it: once each was 500 operations, however long that took. */
+static void a_batch_is_what_is_answered_soon(void **state)
+{
+    (void)state;
+    enum { ZNODES = 3000 };
+    char path[64];
+    int64_t n = 0;
+    sim_local_create(&s, c, M "/t", "");
+    for (int i = 0; i < ZNODES; i++) {
+        snprintf(path, sizeof path, M "/t/%d", i);
+        sim_local_create(&s, c, path, "");
+    }
+    s.service_hold = true;
+    wire_add_watch(&b, 3, M "/t", PK_WATCH_PERSISTENT_RECURSIVE);
+    sim_go(&s, other, &b);
+    assert_in_range(batch(1000), 1, 100);
+    for (int i = 0; i < 4; i++)
+        n = batch(1000);
+    assert_int_equal(n, PK_BATCH_ZNODES);
+    for (int i = 0; i < 6; i++)
+        n = batch(100000);
+    assert_in_range(n, 1, 40);
+    for (int i = 0; i < 21; i++) /* however few they are, it takes as long: there is nothing to be had */
+        n = batch(400000);
+    assert_in_range(n, 100, PK_BATCH_ZNODES);
+    serve(20);
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
+}
+
+/* Once the server was asked to catch up for each of the znodes that a request names. */
+static void a_request_catches_up_once(void **state)
+{
+    (void)state;
+    enum { ZNODES = 200 };
+    char path[64];
+    sim_local_create(&s, c, M "/t", "");
+    for (int i = 0; i < ZNODES; i++) {
+        snprintf(path, sizeof path, M "/t/%d", i);
+        sim_local_create(&s, c, path, "");
+    }
+    uint64_t before = s.conns[other].requests;
+    size_t mark = wire_multi(&b, 3, PK_OP_MULTI);
+    for (int i = 0; i < ZNODES; i++) {
+        snprintf(path, sizeof path, M "/t/%d", i);
+        wire_multi_check(&b, path, -1);
+    }
+    wire_multi_end(&b, mark);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    assert_in_range(s.conns[other].requests - before, 2, 4);
 }
 
 /* Once a client whose server hung kept everybody's beats waiting, for as long as its own session lasted. */
@@ -268,6 +329,8 @@ int main(void)
         CASE(many_writes_are_cut),
         CASE(writes_wait_for_their_batch),
         CASE(what_awaits_its_turn_is_not_busy),
+        CASE(a_batch_is_what_is_answered_soon),
+        CASE(a_request_catches_up_once),
         CASE(who_asks_keeps_nobody_waiting),
         CASE(all_of_many_are_promoted_on_the_askers_uplink),
         CASE(promotion_cut_off),

@@ -1,7 +1,7 @@
 /*
  * The batch of a promotion: filled and sent.
  *
- * Happy path: some 500 operations from the head of what is wanted, a local parent before its children.
+ * Happy path: operations from the head of what is wanted, a local parent before its children: some 20 ms of them.
  * Failure modes: one znode that is larger than a batch goes alone, and so does one that an uplink did not survive; out
  * of memory marks the uplink to end, and nothing is sent.
  */
@@ -10,7 +10,7 @@
 #include "core/sync/promote.h"
 #include "core/sync/replay.h"
 
-enum { BATCH_OPS = 500 };
+enum { BATCH_LEAST = 20, BATCH_MOST = 500, BATCH_US = 20 * 1000 };
 
 static struct pk_bytes dummy(const struct pk_sync *sync)
 {
@@ -60,7 +60,7 @@ static bool put(struct pk_sync *sync, struct pk_batch *b, struct room *room, str
 void pk_batch_fill(struct pk_sync *sync, struct pk_batch *b)
 {
     struct pk_promoter *p = &sync->promoter;
-    struct room room = {BATCH_OPS, (int64_t)pk_multi_room(&sync->conns->limits)};
+    struct room room = {p->ops, (int64_t)pk_multi_room(&sync->conns->limits)};
     while (!pk_list_empty(&p->wanted)) {
         struct pk_znode *z = PK_CONTAINER(p->wanted.next, struct pk_tracking, wanted)->znode;
         if (z->held.state == PK_ZNODE_LOCAL) {
@@ -118,8 +118,8 @@ bool pk_batch_send(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b
 {
     uint8_t *p;
     if (b->parent != NULL) {
-        int32_t owed = b->parent->held.cversion;
-        b->pairs = owed < BATCH_OPS / 2 ? owed : BATCH_OPS / 2;
+        int32_t owed = b->parent->held.cversion, most = sync->promoter.ops / 2;
+        b->pairs = owed < most ? owed : most;
     }
     if (pk_send_internal_body(sync->conns, u, PK_ANSWER_PROMOTION, PK_OP_MULTI, batch_len(sync, b), b, &p) ==
         NULL)
@@ -136,4 +136,18 @@ bool pk_batch_send(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b
     b->since_us = sync->conns->now_us;
     b->zxid = sync->stats->newest_zxid;
     return true;
+}
+
+/* A batch that takes as long as any, however small it is, is not made smaller: that is the way to the ensemble, or its
+ * disk. */
+void pk_batch_answered(struct pk_sync *sync, const struct pk_batch *b)
+{
+    struct pk_promoter *p = &sync->promoter;
+    int64_t us = sync->conns->now_us - b->since_us;
+    p->quick_us = us < p->quick_us ? us : p->quick_us + (us - p->quick_us) / 8;
+    int64_t most_us = p->quick_us * 3 / 2 > BATCH_US ? p->quick_us * 3 / 2 : BATCH_US;
+    if (us > most_us)
+        p->ops = p->ops / 2 > BATCH_LEAST ? p->ops / 2 : BATCH_LEAST;
+    else if (us < most_us * 3 / 4)
+        p->ops = p->ops * 2 < BATCH_MOST ? p->ops * 2 : BATCH_MOST;
 }

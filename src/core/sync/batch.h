@@ -30,9 +30,15 @@ struct pk_batch {
     int64_t czxid;
 };
 
+/* Operations of the first one. Of those that follow as many as the ensemble takes in BATCH_US: who beats in one of its
+ * znodes waits for it. */
+enum { PK_BATCH_FIRST = 100 };
+
 /* Takes what it has room for out of what is wanted; it may stay empty. */
 void pk_batch_fill(struct pk_sync *sync, struct pk_batch *b);
 /* Sends the multi; false when the uplink is to end. */
 bool pk_batch_send(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b);
+/* Its multi has been answered: how much the next one may be. */
+void pk_batch_answered(struct pk_sync *sync, const struct pk_batch *b);
 
 #endif

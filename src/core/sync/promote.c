@@ -37,6 +37,8 @@ void pk_promoter_init(struct pk_sync *sync)
     struct pk_promoter *p = &sync->promoter;
     uint64_t seed = sync->conns->limits.hash_seed;
     pk_list_init(&p->wanted);
+    p->ops = PK_BATCH_FIRST;
+    p->quick_us = INT64_MAX;
     memcpy(p->dummy, start, sizeof start - 1);
     for (uint32_t i = 0; i < 16; i++)
         p->dummy[sizeof start - 1 + i] = hex[pk_hash(seed, &i, sizeof i) >> 20 & 15];
@@ -375,7 +377,10 @@ void pk_promote_answer(struct pk_sync *sync, struct pk_uplink *u, int part, cons
     struct pk_batch *b = sync->promoter.batch;
     if (part != 0) {
         verified(sync, u, b, part, r, body);
-    } else if (b->parent != NULL) {
+        return;
+    }
+    pk_batch_answered(sync, b);
+    if (b->parent != NULL) {
         pairs_answered(sync, b, r, body);
     } else if (pk_multi_succeeded(r, body)) {
         for (uint32_t i = 0; i < b->n; i++)

@@ -33,6 +33,8 @@ struct pk_promoter {
     struct pk_list wanted;  /* struct pk_tracking.wanted, first come first served, ancestors first */
     struct pk_batch *batch; /* the one under way, or to be verified; NULL */
     uint32_t refusals;      /* by the ensemble, so far */
+    int32_t ops;            /* operations of the next batch, as many as are answered soon (batch.h), */
+    int64_t quick_us;       /* and what a batch has taken lately when it was quick */
     char dummy[PK_DUMMY_LEN +
                1]; /* name of the child that stands for local deletes, a slash before it: nobody's guess */
 };
