@@ -353,7 +353,7 @@ void zk_feed(struct zk *zk, int link, const uint8_t *p, size_t len)
     r.op = (int)zk_in_int(&r.in);
     r.session = zk->links[link].session;
     struct zk_session *s = zk_session(zk, r.session);
-    if (r.in.bad || s == NULL) {
+    if (r.in.bad || s == NULL || (zk->max_frame > 0 && len > zk->max_frame)) {
         close_link(zk, link);
         return;
     }

@@ -41,6 +41,7 @@ struct zk {
     bool require_auth; /* everything but auth and SASL is refused and closes */
     bool refuse_auth;  /* addauth fails, which closes */
     bool read_only;
+    size_t max_frame;       /* jute.maxbuffer: what is longer closes its link; 0: any length */
     bool exists_needs_read; /* as from 3.8.4 on */
     bool forget_flushes;    /* defects: a multi of setData is answered, and forgotten; ACLs are */
     bool forget_acls;

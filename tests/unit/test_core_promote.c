@@ -1,8 +1,10 @@
 /* Promotion: counters replayed, others waiting, and everything that can go wrong in the middle. */
+#include "base/map.h"
 #include "core/sync/batch.h"
 #include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void counters_are_replayed(void **state)
 {
@@ -322,6 +324,93 @@ static void depth_is_bounded(void **state)
     assert_int_equal(st()->znodes, 0);
 }
 
+/* The child that stands for local deletes in a promotion (replay.h), as it would be called if a client could know. */
+static const char *dummy_below(const char *parent)
+{
+    static char path[256];
+    int len = snprintf(path, sizeof path, "%s/pacekeeper-", parent);
+    for (uint32_t i = 0; i < 16; i++)
+        path[len++] = "0123456789abcdef"[pk_hash(sim_default_config.hash_seed, &i, sizeof i) >> 20 & 15];
+    path[len] = '\0';
+    return path;
+}
+
+/* Once a child of that name made the heartbeats of others empty, or older. */
+static void a_child_named_like_a_dummy_spoils_no_beat(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t/w", "x");
+    sim_beats(&s, c, M "/t/w", 7);
+    sim_local_create(&s, c, M "/t/v", "");
+    wire_delete(&b, 9, M "/t/v", -1);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    sim_local_create(&s, other, dummy_below(M "/t"), "mine");
+    wire_add_watch(&b, 3, M "/t", PK_WATCH_PERSISTENT_RECURSIVE);
+    sim_go(&s, other, &b);
+    assert_true(sim_frame(&s, other, &f));
+    for (int i = 0; i < 2; i++) {
+        wire_read(&b, 4, PK_OP_GET_DATA, M "/t/w", false);
+        sim_call(&s, i == 0 ? c : other, &b, PK_Z_OK, &f);
+        sim_expect_data(&f, "beat 6");
+        assert_int_equal(sim_stat(&f).version, 7);
+        wire_read(&b, 5, PK_OP_GET_DATA, dummy_below(M "/t"), false);
+        sim_call(&s, i == 0 ? c : other, &b, PK_Z_OK, &f);
+        sim_expect_data(&f, "mine");
+    }
+    if (upstream(M "/t/w") != NULL)
+        expect_upstream(M "/t/w", "beat 6", 7);
+}
+
+/* A local znode with so much data, and somebody who asks for a watch of it; returns whether he is answered. */
+static bool is_answered(const char *path, size_t data)
+{
+    struct sim_frame f;
+    char *text = malloc(data + 1);
+    assert_non_null(text);
+    memset(text, 'x', data);
+    text[data] = '\0';
+    wire_create(&b, 1, path, text);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    free(text);
+    wire_read(&b, 3, PK_OP_GET_DATA, path, true);
+    sim_go(&s, other, &b);
+    sim_advance(&s, 8000000);
+    return sim_frame(&s, other, &f) && f.xid == 3 && !s.conns[other].closed;
+}
+
+/* Once a znode whose promotion is longer than what the ensemble takes closed each reader that asked for a watch. */
+static void what_the_ensemble_does_not_take_closes_nobody(void **state)
+{
+    (void)state;
+    enum { MOST = 3000, OURS = MOST + PK_LEN_WORD };
+    struct core_config config = sim_default_config;
+    struct core_log_event event;
+    char path[64];
+    bool said = false;
+    s.zk.max_frame = MOST;
+    assert_true(is_answered(M "/large", 2 * MOST));
+    assert_null(upstream(M "/large"));
+    while (core_take_log_event(s.core, &event))
+        said |= event.kind == PK_LOG_EVENT_PROMOTE_UNFIT;
+    assert_true(said);
+    assert_true(is_answered(M "/small", 10));
+    assert_non_null(upstream(M "/small"));
+    (void)core_teardown(NULL);
+    config.max_frame =
+        MOST; /* as much as the ensemble takes: what a client may send, a promotion may be too long for */
+    sim_init(&s, &config);
+    s.zk.max_frame = OURS;
+    c = sim_connect(&s, 30000);
+    other = sim_connect(&s, 30000);
+    for (int i = 0; i < 60; i += 6) {
+        const size_t frame = PK_REQUEST_HEADER + 4 + sizeof M "/00" - 1 + 4 + 31 + 4;
+        snprintf(path, sizeof path, M "/%02d", i);
+        assert_true(is_answered(path, MOST - frame - (size_t)i));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +426,8 @@ int main(void)
         CASE(foreign_create),
         CASE(parent_is_made_again),
         CASE(promotion_is_refused),
+        CASE(a_child_named_like_a_dummy_spoils_no_beat),
+        CASE(what_the_ensemble_does_not_take_closes_nobody),
         CASE(sequence_counts_local_creates),
         CASE(depth_is_bounded),
     };
