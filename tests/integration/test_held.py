@@ -1,6 +1,6 @@
-"""Held clients: servers of a real ensemble are restarted, killed and frozen under kazoo, the Java client's session watcher,
-Curator's leader latch and caches, and clients that beat and read all the while. None of them notices, each watch fires once,
-the latch keeps its leader, and beats go on.
+"""Held clients: servers of a real ensemble are restarted, killed and frozen under kazoo, the Java client's session
+watcher, Curator's leader latch and caches, and clients that beat and read all the while. None of them notices, each
+watch fires once, the latch keeps its leader, and beats go on.
 
 HELD_FREEZE=30   servers are frozen for so many seconds, 5 unless given; timeouts are such that the rules promise as much
 ZOOKEEPER_JARS=F the same with ensembles of other releases: folders F/RELEASE/jars
@@ -19,7 +19,7 @@ from adminside import Admin
 from wire import Closed, Conn
 
 FREEZE = float(os.environ.get("HELD_FREEZE", 5))
-T_MS = max(20000, int(2000 * FREEZE))
+T_MS = max(20000, int(4000 * FREEZE))  # who is idle may have heard nothing for a third of it when they freeze
 TICK_MS = T_MS // 20  # a server grants twenty of them
 SETTLED = 2.5 * TICK_MS / 1000  # after which what was frozen has elected
 CLIENTS = 8
