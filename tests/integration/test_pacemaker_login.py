@@ -1,5 +1,5 @@
 """Logins over Pacemaker's protocol: a raw client with DIGEST and, with a real KDC, with KERBEROS; right and wrong passwords,
-principals and orders. Real clients of Storm log in in tests/storm/pulses.py."""
+principals and orders. Real clients of Storm log in in tests/storm/logins.py."""
 import base64
 import hashlib
 import os

@@ -22,11 +22,13 @@ import faults
 import hosts
 import kills
 import migrate
+import pacemakers
 import pair
 import pulses
 import quiet
 import secure
 import security
+import stores
 import table
 import topologies
 from cluster import Cluster
@@ -38,10 +40,11 @@ from scenario import Notes, broken
 from watch import Episode
 
 SCENARIOS = [quiet.QUIET, quiet.FRESH, kills.KILLS, faults.SERVERS, faults.FREEZE, topologies.TOPOLOGIES, kills.PROXY,
-             migrate.MIGRATE, topologies.END, pair.PAIR, pulses.PULSES, *secure.SCENARIOS]
-PULSES = (("steady", "steady", 2),)
+             migrate.MIGRATE, topologies.END, pair.PAIR, *pulses.SCENARIOS, stores.STORES, *secure.SCENARIOS]
+KINDS = {**pulses.KINDS, stores.STORES.name: pacemakers.Pulsing, **secure.KINDS, pair.PAIR.name: pair.Pair}  # of clusters
+ON_DEMAND = {s.name for s in (*pulses.SCENARIOS, stores.STORES, *secure.ON_DEMAND)}
+NOT_ON = {"1.2": {s.name for s in secure.SCENARIOS} | {"pulse-kerberos"}, "2.8": set()}
 QUICK = ("quiet", "fresh", "proxy", "end")
-KINDS = {**secure.KINDS, pair.PAIR.name: pair.Pair}        # of clusters, by scenario
 PR_SET_CHILD_SUBREAPER = 36
 _started = time.monotonic()
 _print = threading.Lock()
@@ -54,8 +57,8 @@ def say(*words):
 
 
 def kind_of(scenario):
-    """Of the cluster that a scenario is measured on: whether its store is Pacemaker's, and what it is."""
-    return scenario is pulses.PULSES, KINDS.get(scenario.name, security.Plain)
+    """Of the cluster that a scenario is measured on."""
+    return KINDS.get(scenario.name, security.Plain)
 
 
 class Side:
@@ -71,20 +74,19 @@ class Side:
         return "through pacekeeper" if self.through else "directly"
 
     def _start(self, scenario):
-        pulsing, secured = kind_of(scenario)
-        self.cluster = Cluster(self.home, self.through, secured, pulsing)
+        kind = kind_of(scenario)
+        self.cluster = Cluster(self.home, self.through, kind)
         self.cluster.start()
         with Episode(self.cluster) as e:
-            for name, kind, workers in PULSES if pulsing else secured.TOPOLOGIES:
-                self.cluster.submit(name, kind, workers, secured.SECRETS.get(name, ""))
+            for name, what, workers in kind.TOPOLOGIES:
+                self.cluster.submit(name, what, workers, kind.SECRETS.get(name, ""))
             e.settle(stable=1)
         say(f"Storm {self.home.line.version} {self.name}: up, {len(self.cluster.expected)} topologies run")
 
     def _measure(self, scenario):
         notes = Notes()
         try:
-            kind = self.cluster and (self.cluster.pacemaker_port is not None, type(self.cluster.security))
-            if kind and kind != kind_of(scenario):
+            if self.cluster and type(self.cluster.security) is not kind_of(scenario):
                 self._stop()
             if self.cluster is None:
                 self._start(scenario)
@@ -179,12 +181,10 @@ def again(line, results, options, turn):
 
 
 def chosen(line, names, asked):
-    """The scenarios of a line. Secured clusters are of today's Storm, and all but one of them are run when they are asked
-    for by their names: they take minutes. So does, with the older line, the one on Pacemaker's store."""
-    asked = asked or ()
-    others = secure.SCENARIOS if pulses.PULSES.name in asked else (*secure.SCENARIOS, pulses.PULSES)
-    return [s for s in SCENARIOS if s.name in names and (s not in secure.ON_DEMAND or s.name in asked) and
-            (line != "1.2" or s not in others)]
+    """The scenarios of a line. Those on demand are run when they are asked for by their names: they take minutes. Secured
+    clusters are of today's Storm; the Java that the older one runs on has no Kerberos."""
+    without = NOT_ON[line] | ON_DEMAND - set(asked or ())
+    return [s for s in SCENARIOS if s.name in names and s.name not in without]
 
 
 def finish():

@@ -18,6 +18,7 @@ import security
 import txnlog
 from daemon import Pacekeeper
 from procs import eventually, free_ports
+from readers import PulseReader, ZnodeReader
 from relay import Relay
 from ui import Ui, quietly
 from wire import OP_AUTH, OP_EXISTS, OP_GET_CHILDREN2, Conn, auth, exists, get_children2, parse_reply
@@ -28,18 +29,17 @@ RIG = object()                   # in place of a secret: that of the rig itself
 
 
 class Cluster:
-    """secured: one of security's classes. pacemaker: Storm keeps its heartbeats in a Pacemaker, which is pacekeeper."""
+    """kind: security.Plain or a class of it. With a port of Pacemaker's Storm keeps its heartbeats there: in pacekeeper, or,
+    directly, in a JVM of its own."""
 
-    def __init__(self, home, through, secured=security.Plain, pacemaker=False):
+    def __init__(self, home, through, kind=security.Plain):
         self.home, self.line, self.through = home, home.line, through
         self.folder = rig.temp_dir()
         hosts.folders.append(self.folder)
-        self.security = secured(self.folder)
-        self.pacemaker_port = free_ports(1)[0] if pacemaker else None
-        self.settings = self.security.settings
-        if pacemaker:
-            self.settings += (f'storm.cluster.state.store: "{self.line.pacemaker_store}"\n'
-                              f'pacemaker.servers: ["127.0.0.1"]\npacemaker.port: {self.pacemaker_port}\n')
+        self.security = kind(self.folder)
+        self.pacemaker_port = self.security.pacemaker_port
+        self.store = f'storm.cluster.state.store: "{self.line.pacemaker_store}"\n' if self.pacemaker_port else ""
+        self.settings = self.security.settings + self.store
         self.ensemble = rig.Ensemble(3, self.security.server_cfg, self.security.server_jvm, one_port=True)
         self.zk_port = self.ensemble.servers[0].port
         self.proxies = {}                               # by address, those that should be running
@@ -52,6 +52,8 @@ class Cluster:
             next(ports) for _ in range(5))
         self.nimbus_ports = {"nimbus-1": next(ports), "nimbus-2": next(ports)}
         self.old_yaml = os.path.join(self.folder, "old-storm.yaml")
+        if self.pacemaker_port and not through:
+            self._host("pacemaker", "")
         for name, port in self.nimbus_ports.items():
             self._host(name, f"nimbus.thrift.port: {port}\n")
         slots = list(ports)
@@ -120,6 +122,12 @@ class Cluster:
             conn.close_session()
         return found
 
+    def beat_reader(self, addresses=None):
+        """Of all heartbeats, where Storm has them; with addresses as ZooKeeper's clients see them there."""
+        if self.pacemaker_port and not self.through and not addresses:
+            return PulseReader(self)
+        return ZnodeReader(self, addresses)
+
     # ---- pacekeeper --------------------------------------------------------------------------------------------
     def start_proxy(self, address="127.0.0.1", args=(), member=None):
         """One pacekeeper, as an operator starts it: with the storm.yaml that knows the ensemble. member: what makes it one
@@ -172,6 +180,12 @@ class Cluster:
         self.through = through
         for host in self.hosts.values():
             host.use(*self.addresses())
+
+    def use_store(self, name, pacemaker, through):
+        """From its next start on the host keeps heartbeats in Pacemaker's store or in ZooKeeper, which it finds there."""
+        host = self.hosts[name]
+        host.settings = host.settings.replace(self.store, "") + (self.store if pacemaker else "")
+        host.use(*(self.proxy_addresses() if through else self.direct_addresses()))
 
     # ---- Storm -------------------------------------------------------------------------------------------------
     def start(self):

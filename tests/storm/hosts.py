@@ -16,11 +16,11 @@ from procs import Process
 
 JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Djava.net.preferIPv4Stack=true"]
 HEAP = {"nimbus": "-Xmx320m", "supervisor": "-Xmx192m", "ui": "-Xmx192m", "logviewer": "-Xmx128m",
-        "operator": "-Xmx128m"}
+        "operator": "-Xmx128m", "pacemaker": "-Xmx1024m"}
 
 # A Nimbus is known by its host alone: two of one name would delete each other's znode.
 ADDRESSES = {"nimbus-1": "127.0.0.11", "nimbus-2": "127.0.0.12", "supervisor-1": "127.0.0.21",
-             "supervisor-2": "127.0.0.22", "ui": "127.0.0.31"}
+             "supervisor-2": "127.0.0.22", "ui": "127.0.0.31", "pacemaker": "127.0.0.41"}
 
 # A supervisor that was restarted sees the end of its workers only by their files: after 30 s by default, when Nimbus
 # 1.2 has missed their heartbeats for 30 s as well.

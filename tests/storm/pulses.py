@@ -1,118 +1,164 @@
-"""Clusters whose state store is Pacemaker's, with pacekeeper as that Pacemaker; and the two daemons side by side.
+"""Clusters whose state store is Pacemaker's, with pacekeeper as that Pacemaker, beside some on Storm's own, a JVM.
 
-Happy path: compare() sends the same script of random messages to both, and every reply of one is the other's but for the
-order of names in a list. What a difference is about is printed with the messages before it. Not sent is what the two are
-documented to answer differently (pacekeeper(8), PACEMAKER'S CLIENTS): bytes that end Storm's daemon, a path that is no
-whole name, a pulse outside workerbeats. The scenario then looks at a cluster: its beats, a kill, the clean-up.
-By hand: tests/run tests/storm/pulses.py FOLDER_OF_JARS SEEDS.
+They are quiet, lose their Pacemaker, and end; where Nimbus logs in there is no such column.
 """
-import os
-import random
-import sys
+import time
 
 import logins
 import pulse
-import rig
 import topologies
-from daemon import Pacekeeper
-from figures import by_class, rate, stretch
-from pulse import message, path_data, pulse_data
-from scenario import Scenario, must
+from cluster import RESTART_SECONDS
+from figures import Moment, by_class, rate, stretch
+from kills import NIMBUS_TURN
+from pacemakers import Pulsing, PulsingKerberos
+from procs import eventually
+from pulse import path_data
+from quiet import still_times
+from readers import PulseReader
+from replies import compare_daemons
+from scenario import Rule, Scenario, both, must, no_more
+from ui import quietly
 from watch import BEAT_SECONDS, Episode
 
-SECONDS = 12
-
-KINDS = ([pulse.SEND_PULSE] * 6 + [pulse.GET_PULSE] * 4 + [pulse.GET_ALL_NODES] * 3 + [pulse.EXISTS] * 2 +
-         [pulse.DELETE_PATH, pulse.DELETE_PULSE_ID, pulse.CREATE_PATH, pulse.GET_ALL_PULSE, 5, 18])
+SECONDS = 24                     # Nimbus 1.2 takes the beats in every 10 s
 
 
-def random_path(rng, leaf):
-    """A pulse's, or with leaf false also of what is above."""
-    depth = rng.choice([2, 2, 2, 3]) if leaf else rng.choice([0, 1, 1, 2, 2, 2, 3])
-    return "/workerbeats" + "".join("/" + rng.choice(["topo", "tick", "other"]) for _ in range(depth))
+def statistics(cluster):
+    """How much a topology has emitted, as Nimbus knows by its heartbeats."""
+    return cluster.ui.topology(cluster.ui.topologies()["steady"]["id"])["emitted"]
 
 
-def random_message(rng):
-    """(frame, kind, whether there is a reply)."""
-    kind = rng.choice(KINDS)
-    number = rng.choice([None, 0, rng.randrange(100), -1, 2 ** 31 - 1])
-    if kind == pulse.SEND_PULSE:
-        details = rng.randbytes(rng.choice([0, 1, 60, 700, 20000]))
-        return message(kind, pulse_data(random_path(rng, True), details), number), kind, True
-    path = random_path(rng, kind == pulse.DELETE_PULSE_ID)
-    if kind in (pulse.GET_ALL_NODES, pulse.DELETE_PATH) and rng.random() < 0.1:
-        path = rng.choice(["/", path + "/"]) if kind == pulse.GET_ALL_NODES else path + "/"
-    return message(kind, path_data(path), number), kind, kind not in (5, 18)
+def pacemaker_process(cluster):
+    return cluster.hosts["pacemaker"].processes["pacemaker"] if not cluster.through else next(iter(cluster.proxies.values()))
 
 
-def plain(payload):
-    """A reply's bytes; of a list, whose names have no order, what it says."""
-    reply = pulse.Reader(payload).struct()
-    if reply[1] != pulse.GET_ALL_NODES + 1:
-        return payload
-    reply[2][5][1].sort()
-    return reply
+def resident_mib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return round(next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) / 1024, 1)
 
-
-def exchange(conn, frames, replies):
-    conn.write(b"".join(frames))
-    return [plain(conn.read_raw()) for _ in range(replies)]
-
-
-def compare(theirs, ours, seed, rounds=150):
-    """theirs, ours: addresses. Returns how many messages were the same; a difference fails."""
-    rng = random.Random(seed)
-    sides = [pulse.PulseConn(theirs), pulse.PulseConn(ours)]
-    count = 0
-    for _ in range(rounds):
-        script = [random_message(rng) for _ in range(rng.choice([1, 1, 5, 40]))]
-        frames, replies = [f for f, _, _ in script], sum(answered for _, _, answered in script)
-        found = [exchange(conn, frames, replies) for conn in sides]
-        for i, (one, other) in enumerate(zip(*found)):
-            assert one == other, f"seed {seed}, reply {i} of {[f.hex() for f in frames]}:\n{one}\n{other}"
-        count += len(script)
-    for conn in sides:
-        conn.delete("/workerbeats")
-        assert conn.nodes("/workerbeats") == set()
-        conn.close()
-    return count
-
-
-def compare_daemons(jars, seeds, rounds=150):
-    """Storm's own Pacemaker beside a pacekeeper of its own; how many messages were answered the same."""
-    sys.path.insert(0, os.path.join(rig.top_srcdir(), "tests", "bench"))
-    from pacemaker import Pacemaker
-    zk = rig.zookeeper_with("/storm", "/storm/workerbeats")
-    daemon = Pacemaker(jars).start()
-    proxy = Pacekeeper(zk.connect_string, mounts=["/storm/workerbeats"], config="instances: none\n",
-                       args=["--pacemaker", "127.0.0.1:0"]).start()
-    try:
-        addresses = ("127.0.0.1", daemon.port), ("127.0.0.1", proxy.pacemaker_port)
-        return sum(compare(*addresses, seed, rounds) for seed in seeds)
-    finally:
-        daemon.stop()
-        proxy.stop()
-        zk.stop()
-
-
-# ---- a cluster whose state store is Pacemaker's -----------------------------------------------------------------
 
 def measure_pulses(cluster, note):
+    """Nothing happens but beats. Through pacekeeper they are seen by a client of ZooKeeper's, directly by one of Pacemaker's."""
+    with Episode(cluster) as e:
+        start, changes, figures = Moment(cluster), e.watch.changes, []
+        while time.monotonic() - start.time < SECONDS:
+            figures.append((time.monotonic(), statistics(cluster)))
+            e.hold(0.5)
+        end, changes = Moment(cluster), e.watch.changes - changes
+    seconds = end.time - start.time
+    note("beats/s", float(rate(changes, seconds)))
+    note("transactions/s workerbeats", float(rate(by_class(start, end)["workerbeats"], seconds)))
+    note("messages/s at pacekeeper", float(rate(end.proxies["pk_pulse_messages"] - start.proxies["pk_pulse_messages"], seconds)))
+    note("topology's figures stood still, s", round(still_times(figures), 1))
+    note("Pacemaker's memory, MiB", resident_mib(pacemaker_process(cluster).pid))
+
+
+def pulse_rules(_line):
+    return [
+        both("beats/s", lambda v: v >= 0.8 * 2 / BEAT_SECONDS, "both workers beat"),
+        both("transactions/s workerbeats", lambda v: v == 0, "no heartbeat reaches the ensemble"),
+        no_more("topology's figures stood still, s", BEAT_SECONDS + 1, "Nimbus reads the pulses, as fresh as from Storm's own"),
+        Rule("Pacemaker's memory, MiB", lambda d, t: t <= d / 10, "a tenth of a JVM's"),
+    ]
+
+
+def measure_logins(cluster, note):
+    """What needs no cluster: replies beside those of Storm's own, and Storm's own client with each way to log in."""
     if cluster.line.name == "2.8":
         note("messages answered as by Storm's Pacemaker", compare_daemons(cluster.home.root + "/lib", [1], 60))
+    logins.measure_logins(cluster.home, note)
+
+
+def login_rules(line):
+    same = [must("messages answered as by Storm's Pacemaker", lambda v: v > 100, "all of them")]
+    methods = ("NONE", "KERBEROS") + (("DIGEST",) if line.name == "1.2" else ())     # 2.8.3's DIGEST works nowhere
+    return (same if line.name == "2.8" else []) + [
+        must(f"Storm's client by {m}", lambda v: v == "works", "as at Storm's own Pacemaker") for m in methods]
+
+
+def end_pacemaker(cluster, kill):
+    process = pacemaker_process(cluster)
+    process.kill() if kill else process.stop()
+
+
+def begin_pacemaker(cluster):
+    """Returns when it listens."""
+    if cluster.through:
+        cluster.start_proxy()
+        return
+    cluster.hosts["pacemaker"].start("pacemaker")
+    eventually(lambda: quietly(lambda: pulse.PulseConn(("127.0.0.1", cluster.pacemaker_port))), 60, "Pacemaker", 0.05).close()
+
+
+def measure_restarts(cluster, note):
+    """kill -9, after which the pulses are gone and come again; and an orderly stop."""
+    for how, kill in (("killed", True), ("stopped", False)):
+        with Episode(cluster) as e:
+            reader = PulseReader(cluster)
+            end_pacemaker(cluster, kill)
+            time.sleep(RESTART_SECONDS)
+            begin_pacemaker(cluster)
+            note(f"{how} Pacemaker: beats that were there at once", len(reader.stamps(reader.paths())))
+            reader.close()
+            e.settle(stable=NIMBUS_TURN + 2)
+            note(f"{how} Pacemaker: whole again after, s", round(e.recovery, 1))
+            note(f"{how} Pacemaker: workers restarted", len(e.restarted))
+            note(f"{how} Pacemaker: daemons ended", ", ".join(e.exited) or 0)
+            note(f"{how} Pacemaker: longest gap in a beat, s", round(e.watch.gap, 1))
+
+
+def restarts_rules(_line):
+    return [must("stopped Pacemaker: beats that were there at once", lambda v: v == 2, "they are in the state file")] + [
+        rule for how in ("killed", "stopped") for rule in (
+            must(f"{how} Pacemaker: workers restarted", lambda v: v == 0, "no worker is restarted or reassigned"),
+            must(f"{how} Pacemaker: daemons ended", lambda v: v == 0, "every client reconnects"),
+            must(f"{how} Pacemaker: longest gap in a beat, s", lambda v: v < 25, "Nimbus gives a worker 30 s"))]
+
+
+def measure_clean_up(cluster, note):
+    topologies.measure_end(cluster, note)
+    reader = PulseReader(cluster)
+    note("pulses left", len(topologies.eventually_stable(reader.paths)))
+    reader.close()
+
+
+def clean_up_rules(_line):
+    return [both("pulses left", lambda v: v == 0, "Nimbus has cleaned up")] + [
+        must(label, lambda v: v == 0, "Nimbus has cleaned up") for label in (
+            "znodes left below workerbeats, as Storm sees it", "znodes left below workerbeats in the ensemble",
+            "znodes left in pacekeeper")]
+
+
+# ---- the same, where Nimbus logs in -----------------------------------------------------------------------------
+
+def measure_guarded(cluster, note):
+    """Nimbus reads, and nobody else does who has not logged in."""
     start, end, beaten = stretch(cluster, SECONDS)
     seconds = end.time - start.time
-    note("beats/s, as ZooKeeper's clients see them", float(rate(beaten, seconds)))
-    note("messages/s", float(rate(end.proxies["pk_pulse_messages"] - start.proxies["pk_pulse_messages"], seconds)))
+    note("beats/s", float(rate(beaten, seconds)))
     note("transactions/s workerbeats", float(rate(by_class(start, end)["workerbeats"], seconds)))
-    note("statistics that Nimbus has", int(cluster.ui.topology(cluster.ui.topologies()["steady"]["id"])["emitted"] > 0))
-    logins.measure_logins(cluster.home, note)
+    note("a stranger's list", strangers_list(cluster))
+    note_logins(cluster, note, "")
     measure_restart(cluster, note)
+    note_logins(cluster, note, ", after a kill of pacekeeper")
     topologies.measure_end(cluster, note)
 
 
+def note_logins(cluster, note, when):
+    note(f"statistics that Nimbus has{when}", int(statistics(cluster) > 0))
+    for label, key in (("logins", "pk_sasl_authenticated"), ("logins refused", "pk_sasl_refused")):
+        note(label + when, int(pacemaker_process(cluster).mntr()[key]))
+
+
+def strangers_list(cluster):
+    stranger = pulse.PulseConn(("127.0.0.1", cluster.pacemaker_port))
+    reply = stranger.call(pulse.GET_ALL_NODES, path_data("/workerbeats"))
+    stranger.close()
+    return "NOT_AUTHORIZED" if reply[1] == pulse.NOT_AUTHORIZED else reply[1]
+
+
 def measure_restart(cluster, note):
-    """kill -9: the pulses are gone with it, and come again."""
+    """kill -9 of pacekeeper: what was in its memory alone is gone with it, and comes again."""
     with Episode(cluster) as e:
         cluster.restart_proxy()
         e.settle(stable=5)
@@ -121,22 +167,28 @@ def measure_restart(cluster, note):
         note("killed pacekeeper: daemons ended", ", ".join(e.exited) or 0)
 
 
-def pulse_rules(line):
-    same = [must("messages answered as by Storm's Pacemaker", lambda v: v > 100, "all of them")]
-    methods = ("NONE", "KERBEROS") + (("DIGEST",) if line.name == "1.2" else ())     # 2.8.3's DIGEST works nowhere
-    same_client = [must(f"Storm's client by {m}", lambda v: v == "works", "as at Storm's own Pacemaker") for m in methods]
-    return (same if line.name == "2.8" else []) + same_client + [
-        must("beats/s, as ZooKeeper's clients see them", lambda v: v >= 0.8 * 2 / BEAT_SECONDS, "both workers beat"),
+def guarded_rules(_line):
+    logged_in = [rule for when in ("", ", after a kill of pacekeeper") for rule in (
+        must(f"statistics that Nimbus has{when}", lambda v: v == 1, "Nimbus reads the pulses"),
+        must(f"logins{when}", lambda v: v > 0, "Nimbus has logged in"),
+        must(f"logins refused{when}", lambda v: v == 0, "nobody had another secret"))]
+    return logged_in + [
+        must("beats/s", lambda v: v >= 0.8 * 2 / BEAT_SECONDS, "both workers beat"),
         must("transactions/s workerbeats", lambda v: v == 0, "no heartbeat reaches the ensemble"),
-        must("statistics that Nimbus has", lambda v: v == 1, "Nimbus reads the pulses"),
+        must("a stranger's list", lambda v: v == "NOT_AUTHORIZED", "reads are for who has logged in"),
         must("killed pacekeeper: workers restarted", lambda v: v == 0, "no worker is restarted or reassigned"),
         must("killed pacekeeper: daemons ended", lambda v: v == 0, "every client reconnects"),
-    ] + [must(label, lambda v: v == 0, "Nimbus has cleaned up") for label in (
-        "znodes left below workerbeats, as Storm sees it", "znodes left below workerbeats in the ensemble",
-        "znodes left in pacekeeper")]
+        must("znodes left in pacekeeper", lambda v: v == 0, "Nimbus has cleaned up"),
+    ]
 
 
-PULSES = Scenario("pulses", "Storm's state store is Pacemaker, which is pacekeeper", measure_pulses, pulse_rules, "through")
-
-if __name__ == "__main__":
-    print(compare_daemons(sys.argv[1], range(int(sys.argv[2]))), "messages, the same replies")
+SCENARIOS = [
+    Scenario("pulses", "A quiet cluster on Pacemaker's store", measure_pulses, pulse_rules, "both"),
+    Scenario("pulse-restarts", "The Pacemaker killed and stopped, and started after a second", measure_restarts, restarts_rules,
+             "both"),
+    Scenario("pulse-logins", "Storm's Pacemaker clients alone", measure_logins, login_rules, "through"),
+    Scenario("pulse-end", "All topologies killed on Pacemaker's store", measure_clean_up, clean_up_rules, "both", together=False),
+    Scenario("pulse-kerberos", "On Pacemaker's store with pacemaker.auth.method: KERBEROS", measure_guarded, guarded_rules,
+             "through"),
+]
+KINDS = {**dict.fromkeys([s.name for s in SCENARIOS], Pulsing), "pulse-kerberos": PulsingKerberos}

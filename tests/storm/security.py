@@ -36,6 +36,7 @@ class Plain:
     TOPOLOGIES = (("steady", "steady", 2), ("failing", "failing", 1), ("slow", "slow", 1))
     SECRETS = {}            # of topologies, with which their workers authenticate (addauth)
     tls = None              # an SSL context where Storm speaks TLS
+    pacemaker_port = None   # where Storm's state store is Pacemaker's
 
     def __init__(self, folder):
         self.folder = folder

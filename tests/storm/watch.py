@@ -10,42 +10,28 @@ import time
 
 import hosts
 from procs import eventually
+from readers import ROOT
 from ui import quietly
-from wire import OP_EXISTS, OP_GET_CHILDREN2, exists, get_children2, parse_reply
 
-ROOT = "/storm/workerbeats"
 BEAT_SECONDS = 3
 STRAY_AFTER = 40                 # seconds
 
 
 class Often(threading.Thread):
-    """Looks at a cluster twice a second with a session of its own, where Storm has its own, or at addresses."""
+    """Looks at something twice a second with a reader of its own."""
 
-    def __init__(self, cluster, addresses, look):
+    def __init__(self, reader, look):
         super().__init__(daemon=True)
-        self.cluster, self.addresses, self.look = cluster, addresses, look
+        self.reader, self.look = reader, look
         self.ending = threading.Event()
-        self.conn = None
 
     def run(self):
         while not self.ending.wait(0.5):
             try:
-                if self.conn is None:
-                    self.conn = self.cluster.conn(addresses=self.addresses)
-                self.look(self.conn)
+                self.look(self.reader)
             except (OSError, ValueError):
-                self._drop()
-        if self.conn:
-            try:
-                self.conn.close_session()
-            except (OSError, ValueError):
-                pass
-            self._drop()
-
-    def _drop(self):
-        if self.conn:
-            self.conn.sock.close()
-        self.conn = None
+                self.reader.drop()
+        self.reader.close()
 
     def stop(self):
         self.ending.set()
@@ -56,41 +42,32 @@ class BeatWatch:
     """Reads all heartbeats twice a second, where Storm reads them. To list them may take an answer of the ensemble, to ask
     for one that is known does not: each has a session, so that the watch sees what goes on while no server answers.
 
-    gap: the longest time between two changes of one beat, in seconds as seen here; back: how often a beat was older
-    than before; missing: how often one that had been there was not, while its worker lived."""
+    gap: the longest time between two changes of one beat, in seconds as seen here; changes: how many were seen; back: how
+    often a beat was older than before; missing: how often one that had been there was not, while its worker lived."""
 
     def __init__(self, cluster, addresses=None):
         self.cluster = cluster
-        self.threads = [Often(cluster, addresses, look) for look in (self._list, self._look)]
+        self.threads = [Often(cluster.beat_reader(addresses), look) for look in (self._list, self._look)]
         self.listed = set()              # paths
-        self.seen = {}                   # path: (mtime, when it was seen to change)
-        self.gap, self.back, self.missing = 0.0, 0, 0
+        self.seen = {}                   # path: (stamp, when it was seen to change)
+        self.gap, self.changes, self.back, self.missing = 0.0, 0, 0, 0
 
     def start(self):
         for thread in self.threads:
             thread.start()
 
-    @staticmethod
-    def _names(conn, path):
-        reply = conn.call(OP_GET_CHILDREN2, get_children2(path))
-        return parse_reply(OP_GET_CHILDREN2, reply.body)[0] if reply.err == 0 else []
-
-    def _list(self, conn):
+    def _list(self, reader):
         alive, known = self.cluster.workers(), set(self.seen)
-        self.listed = {f"{ROOT}/{top}/{leaf}" for top in self._names(conn, ROOT)
-                       for leaf in self._names(conn, f"{ROOT}/{top}")}
+        self.listed = reader.paths()
         self._absent(known - self.listed, alive)
 
-    def _look(self, conn):
+    def _look(self, reader):
         alive = self.cluster.workers()
         known = set(self.seen)
-        found = set()
-        for path in self.listed | known:
-            reply = conn.call(OP_EXISTS, exists(path))
-            if reply.err == 0:
-                found.add(path)
-                self._note(path, parse_reply(OP_EXISTS, reply.body).mtime, time.monotonic())
-        self._absent(known - found, alive)
+        found = reader.stamps(self.listed | known)
+        for path, (stamp, when) in found.items():
+            self._note(path, stamp, when)
+        self._absent(known - set(found), alive)
 
     def _absent(self, paths, alive):
         """Beats that were there before are not. alive: the workers that ran before the look."""
@@ -99,16 +76,17 @@ class BeatWatch:
             top, leaf = path[len(ROOT) + 1:].split("/")
             self.missing += (top, leaf.rsplit("-", 1)[1]) in running
 
-    def _note(self, path, mtime, now):
+    def _note(self, path, stamp, now):
         before = self.seen.get(path)
-        if before and mtime < before[0]:
+        if before and stamp < before[0]:
             self.back += 1
-        if before and mtime != before[0]:
+        if before and stamp != before[0]:
+            self.changes += 1
             self.gap = max(self.gap, now - before[1])
         if not before:                   # the first look comes somewhere between two beats
-            now -= min(BEAT_SECONDS, max(0.0, time.time() - mtime / 1000))
-        if not before or mtime != before[0]:
-            self.seen[path] = (mtime, now)
+            now -= min(BEAT_SECONDS, max(0.0, time.time() - stamp / 1000))
+        if not before or stamp != before[0]:
+            self.seen[path] = (stamp, now)
 
     def since(self, worker):
         """When the worker's last new beat was seen, 0 for never."""

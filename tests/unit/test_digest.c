@@ -28,7 +28,7 @@ static void without_a_password(void **state)
     expect_id("a:b:c", "a:cLzgnoJ6mP5qz3w+mwvPE2vDgu0=");
 }
 
-/* By Python's hashlib and base64; a Pacemaker's client of Storm 1.2.4 logs in with it (tests/storm/pulses.py). */
+/* By Python's hashlib and base64; a Pacemaker's client of Storm 1.2.4 logs in with it (tests/storm/logins.py). */
 static void pacemakers_secret(void **state)
 {
     static const char expected[] = "MTU3Yjg3MDBjMGI2ODg5NjlhN2M0NGRlMzJmNTFmODQ2OTBjNzM5OWMxNjgw"
