@@ -60,8 +60,9 @@ struct pk_watch {
 
 /* Ties a request to a path below a mount (target of pk_store_target): an intent is added to its own (*intents) and
  * counted at the znode, which is tracked from then on; without room for that the whole mount is marked instead (*full).
- * nth: which of the request's paths below mounts this is. Behind PK_INTENT_PATHS of them those that are not tracked, and
- * are not watched, are not tracked either: they have the mount marked until the request is over, which takes less time.
+ * nth: which of the request's paths below mounts this is. Behind PK_INTENT_PATHS of them those that are not tracked,
+ * and are not watched, are not tracked either: they have the mount marked until the request is over, which takes less
+ * time.
  * Behind PK_INTENT_WATCHED of them there is no room for watches.
  * PK_ENOMEM: nothing was added. */
 enum pk_err pk_intend(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
