@@ -63,6 +63,8 @@ enum pk_err core_new(struct core **out, const struct pk_mem *mem, const struct c
     pk_store_init(&core->store, mem, &core->stats, config->hash_seed, sizeof(struct pk_writeback));
     pk_conns_init(&core->conns, mem, &core->stats, &limits);
     core->conns.sasl_ended = config->sasl_ended;
+    if (config->secrets != NULL)
+        core->conns.secrets = config->secrets;
     pk_sync_init(&core->sync, &core->store, &core->conns);
     core->store.watch_memory = watch_memory(config);
     enum pk_err err = PK_OK;

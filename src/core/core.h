@@ -123,6 +123,7 @@ struct core_config {
     size_t hold_watches;           /* bytes of watches that one of them may have; 0 means 1 MiB */
     uint64_t hash_seed;            /* random */
     int64_t keep_promoted_us;      /* how long a promotion is remembered for servers that lag; 0 means 60 s */
+    const struct pk_mem *secrets;  /* where credentials are kept, as long as the core is there; NULL: mem */
     const struct core_auth *auths; /* copied */
     size_t nauths;
     const char *pacemaker; /* the mount whose znodes Pacemaker's clients see, NULL: there are none; copied */

@@ -18,7 +18,7 @@ enum { PATIENCE_US = 1000 * 1000 /* of others, with a server that owes an answer
 void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core_stats *stats,
                    const struct pk_limits *limits)
 {
-    *conns = (struct pk_conns){.mem = mem, .stats = stats, .limits = *limits};
+    *conns = (struct pk_conns){.mem = mem, .secrets = mem, .stats = stats, .limits = *limits};
     struct pk_list *lists[] = {&conns->changed,     &conns->runnable,    &conns->resting,
                                &conns->ending,      &conns->handshaking, &conns->connecting,
                                &conns->outstanding, &conns->closing,     &conns->held};

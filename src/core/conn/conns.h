@@ -29,6 +29,7 @@ enum pk_uplink_way { PK_WAY_ENSEMBLE, PK_WAY_PRIMARY, PK_WAY_NONE };
 
 struct pk_conns {
     const struct pk_mem *mem;
+    const struct pk_mem *secrets; /* for credentials */
     struct core_stats *stats;
     struct pk_limits limits;
     int64_t now_us, wall_ms; /* of the event that is being taken in */

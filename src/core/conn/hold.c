@@ -184,7 +184,7 @@ void pk_hold_wipe(struct pk_conns *conns, struct pk_client *c)
         return;
     for (uint32_t i = 0; i < a->n; i++) {
         pk_wipe(a->v[i]->bytes, a->v[i]->len);
-        pk_blob_unref(conns->mem, a->v[i]);
+        pk_blob_unref(conns->secrets, a->v[i]);
     }
     pk_free(conns->mem, a->v);
     pk_free(conns->mem, a);

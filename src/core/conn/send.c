@@ -60,6 +60,12 @@ struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum 
     return e;
 }
 
+/* Where the frame of such a request is kept. */
+static const struct pk_mem *mem_of(const struct pk_conns *conns, int op)
+{
+    return op == PK_OP_AUTH ? conns->secrets : conns->mem;
+}
+
 /* Credentials are wiped, unless they are kept for the session. */
 static void forget_request(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
 {
@@ -68,7 +74,7 @@ static void forget_request(struct pk_conns *conns, struct pk_client *c, struct p
     c->queue.kept_bytes -= e->request->len;
     if (e->op == PK_OP_AUTH && e->request->refs == 1)
         pk_wipe(e->request->bytes, e->request->len);
-    pk_blob_unref(conns->mem, e->request);
+    pk_blob_unref(mem_of(conns, e->op), e->request);
 }
 
 void pk_entry_free(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
@@ -170,7 +176,7 @@ static enum pk_depends internal_depends(enum pk_answer answer, int32_t op)
 void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, const struct pk_frame *f)
 {
     if (is_kept(conns, e->op)) {
-        e->request = pk_blob_new(conns->mem, f->p, f->len);
+        e->request = pk_blob_new(mem_of(conns, e->op), f->p, f->len);
         c->queue.kept_bytes += e->request != NULL ? f->len : 0;
         if (e->request == NULL)
             pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);

@@ -224,14 +224,14 @@ static void free_auths(struct pk_sync *sync, struct core_auth *auths, size_t n)
         if (auths[i].secret != NULL)
             pk_wipe((void *)(uintptr_t)auths[i].secret, auths[i].len);
         pk_free(sync->mem, (void *)(uintptr_t)auths[i].scheme);
-        pk_free(sync->mem, (void *)(uintptr_t)auths[i].secret);
+        pk_free(sync->conns->secrets, (void *)(uintptr_t)auths[i].secret);
     }
     pk_free(sync->mem, auths);
 }
 
-static void *copy(struct pk_sync *sync, const void *p, size_t len)
+static void *copy(const struct pk_mem *mem, const void *p, size_t len)
 {
-    uint8_t *to = pk_alloc(sync->mem, len > 0 ? len : 1);
+    uint8_t *to = pk_alloc(mem, len > 0 ? len : 1);
     if (to != NULL && len > 0)
         memcpy(to, p, len);
     return to;
@@ -243,8 +243,8 @@ enum pk_err pk_service_set_auths(struct pk_sync *sync, const struct core_auth *a
     if (n > 0 && fresh == NULL)
         return PK_ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        fresh[i].scheme = copy(sync, auths[i].scheme, strlen(auths[i].scheme) + 1);
-        fresh[i].secret = copy(sync, auths[i].secret, auths[i].len);
+        fresh[i].scheme = copy(sync->mem, auths[i].scheme, strlen(auths[i].scheme) + 1);
+        fresh[i].secret = copy(sync->conns->secrets, auths[i].secret, auths[i].len);
         fresh[i].len = auths[i].len;
         if (fresh[i].scheme == NULL || fresh[i].secret == NULL) {
             free_auths(sync, fresh, n);

@@ -55,6 +55,7 @@ static enum pk_err make_core(const struct pk_daemon *daemon, struct core **core)
         .nmounts = c->nmounts,
         PK_DAEMON_LIMITS(c),
         .hold = c->hold,
+        .secrets = &daemon->conns.loop.secrets.mem,
         .auths = auths,
         .nauths = pk_auth_view(&c->auth, auths),
         .pacemaker = pk_config_find_mount(c, c->pacemaker_mount) >= 0 ? c->pacemaker_mount : NULL,

@@ -15,6 +15,9 @@ enum pk_err pk_loop_init(struct pk_loop *loop)
     loop->plain = malloc(PK_PLAIN_BUFFER);
     if (loop->buffer == NULL || loop->plain == NULL || uv_loop_init(&loop->uv) != 0)
         return PK_ENOMEM;
+    pk_secret_undumped(loop->buffer, PK_READ_BUFFER); /* what clients show passes through both */
+    pk_secret_undumped(loop->plain, PK_PLAIN_BUFFER);
+    pk_secret_heap_init(&loop->secrets);
     pk_loop_clock(loop);
     loop->started_us = loop->now_us;
     return PK_OK;
@@ -23,6 +26,7 @@ enum pk_err pk_loop_init(struct pk_loop *loop)
 void pk_loop_free(struct pk_loop *loop)
 {
     core_free(loop->core);
+    pk_secret_heap_close(&loop->secrets);
     free(loop->buffer);
     free(loop->plain);
 }

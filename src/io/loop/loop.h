@@ -12,6 +12,7 @@
 
 #include "core/core.h"
 #include "io/loop/log.h"
+#include "io/loop/secret.h"
 
 /* PLAIN_BUFFER: more than what the bytes of one read decrypt to. */
 enum { PK_READ_BUFFER = 64 * 1024, PK_PLAIN_BUFFER = PK_READ_BUFFER + 20 * 1024, PK_INSTANCE_TEXT = 33 };
@@ -29,9 +30,10 @@ struct pk_loop {
     struct pk_log *log;
     const char *instance; /* random, in our own srvr */
 
-    uint8_t *buffer;         /* where every read goes */
-    uint8_t *plain;          /* where what is encrypted comes out */
-    int64_t now_us, wall_ms; /* of the newest read batch or timer */
+    uint8_t *buffer;               /* where every read goes */
+    uint8_t *plain;                /* where what is encrypted comes out */
+    struct pk_secret_heap secrets; /* of the core's */
+    int64_t now_us, wall_ms;       /* of the newest read batch or timer */
     int64_t started_us;
     uint64_t shake_round; /* the round, as uv_now, of which handshakes have taken */
     int64_t shake_us;     /* so much */
