@@ -135,8 +135,12 @@ static inline uint8_t *pk_put_int(uint8_t *p, int32_t v)
 
 static inline uint8_t *pk_put_long(uint8_t *p, int64_t v)
 {
-    pk_put32(p, (uint32_t)((uint64_t)v >> 32));
-    return pk_put32(p + 4, (uint32_t)(uint64_t)v);
+    uint64_t u = (uint64_t)v;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    u = __builtin_bswap64(u);
+#endif
+    memcpy(p, &u, sizeof u);
+    return p + 8;
 }
 
 static inline uint8_t *pk_put_bool(uint8_t *p, bool v)

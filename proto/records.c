@@ -7,25 +7,21 @@
  */
 #include "proto/records.h"
 
-static const struct pk_opcode table[] = {
-#define X(number, name, record, route) {number, PK_REC_##record, PK_ROUTE_##route, #name},
+/* The numbers lie close together: each has its place, those between them have no name. */
+enum { FIRST_OP = PK_OP_CLOSE_SESSION, LAST_OP = PK_OP_WHO_AM_I };
+
+static const struct pk_opcode table[LAST_OP - FIRST_OP + 1] = {
+#define X(number, name, record, route)                                                                       \
+    [(number)-FIRST_OP] = {number, PK_REC_##record, PK_ROUTE_##route, #name},
 #include "proto/opcodes.def"
 #undef X
 };
 
 const struct pk_opcode *pk_opcode(int32_t number)
 {
-    size_t low = 0, high = sizeof table / sizeof table[0];
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (table[mid].number == number)
-            return &table[mid];
-        if (table[mid].number < number)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
+    if (number < FIRST_OP || number > LAST_OP || table[number - FIRST_OP].name == NULL)
+        return NULL;
+    return &table[number - FIRST_OP];
 }
 
 void pk_stat_load(struct pk_stat *st, const uint8_t *p)
@@ -218,14 +214,6 @@ uint8_t *pk_put_open_acl(uint8_t *p)
     return p + sizeof open_acl;
 }
 
-uint8_t *pk_put_reply(uint8_t *p, size_t body, int32_t xid, int64_t zxid, int32_t err)
-{
-    p = pk_put32(p, (uint32_t)(PK_REPLY_HEADER + body));
-    p = pk_put_int(p, xid);
-    p = pk_put_long(p, zxid);
-    return pk_put_int(p, err);
-}
-
 uint8_t *pk_put_request(uint8_t *p, size_t body, int32_t xid, int32_t op)
 {
     p = pk_put32(p, (uint32_t)(PK_REQUEST_HEADER + body));
@@ -238,13 +226,6 @@ uint8_t *pk_put_multi(uint8_t *p, int32_t type, bool done, int32_t err)
     p = pk_put_int(p, type);
     p = pk_put_bool(p, done);
     return pk_put_int(p, err);
-}
-
-void pk_reply_load(struct pk_reply *r, const uint8_t *p)
-{
-    r->xid = (int32_t)pk_load32(p);
-    r->zxid = (int64_t)pk_load64(p + 4);
-    r->err = (int32_t)pk_load32(p + 12);
 }
 
 enum pk_err pk_connect_request_decode(const uint8_t *p, size_t len, struct pk_connect_request *c)

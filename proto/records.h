@@ -169,7 +169,13 @@ struct pk_bytes pk_open_acl(void);
 uint8_t *pk_put_open_acl(uint8_t *p);
 
 /* Writes the length word and a reply header; body is what follows the header in the frame. Returns the end. */
-uint8_t *pk_put_reply(uint8_t *p, size_t body, int32_t xid, int64_t zxid, int32_t err);
+static inline uint8_t *pk_put_reply(uint8_t *p, size_t body, int32_t xid, int64_t zxid, int32_t err)
+{
+    p = pk_put32(p, (uint32_t)(PK_REPLY_HEADER + body));
+    p = pk_put_int(p, xid);
+    p = pk_put_long(p, zxid);
+    return pk_put_int(p, err);
+}
 /* Writes the length word and a request header; body is what follows the header. Returns the end. */
 uint8_t *pk_put_request(uint8_t *p, size_t body, int32_t xid, int32_t op);
 /* Writes a MultiHeader, PK_MULTI_HEADER bytes. */
@@ -187,7 +193,12 @@ static inline bool pk_zxid_plausible(int64_t zxid)
 }
 
 /* p has PK_REPLY_HEADER bytes. */
-void pk_reply_load(struct pk_reply *r, const uint8_t *p);
+static inline void pk_reply_load(struct pk_reply *r, const uint8_t *p)
+{
+    r->xid = (int32_t)pk_load32(p);
+    r->zxid = (int64_t)pk_load64(p + 4);
+    r->err = (int32_t)pk_load32(p + 12);
+}
 
 /* ConnectRequest, 44 or 45 bytes with a password of 16 (protocol.md 2.1). */
 struct pk_connect_request {

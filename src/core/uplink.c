@@ -30,7 +30,7 @@ static void note_zxid(struct core *core, struct pk_uplink *u, int64_t zxid)
         core->stats.newest_zxid = zxid;
 }
 
-static void take_ping(struct core *core, struct pk_uplink *u, const struct pk_frame *f)
+static void take_ping(struct core *core, struct pk_uplink *u, const struct pk_answer_frame *a)
 {
     struct pk_client *c = u->client;
     int ours = pk_awaited_pong(&u->awaited);
@@ -41,13 +41,11 @@ static void take_ping(struct core *core, struct pk_uplink *u, const struct pk_fr
     if (c == NULL)
         return;
     if (ours == 0 && c->state != PK_CLIENT_GONE) {
-        struct pk_reply r;
-        pk_reply_load(&r, f->p + PK_LEN_WORD);
-        if (r.zxid > c->shown_zxid && pk_zxid_plausible(r.zxid))
-            c->shown_zxid = r.zxid;
+        if (a->header.zxid > c->shown_zxid && pk_zxid_plausible(a->header.zxid))
+            c->shown_zxid = a->header.zxid;
         c->sent++;
-        if (pk_out_copy(&core->conns.out, pk_client_out(&core->conns, c, PK_ON_NOTHING), f->p, f->len) !=
-            PK_OK)
+        if (pk_out_copy(&core->conns.out, pk_client_out(&core->conns, c, PK_ON_NOTHING), a->frame.p,
+                        a->frame.len) != PK_OK)
             pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
         pk_conn_changed(&core->conns, u);
     }
@@ -55,16 +53,18 @@ static void take_ping(struct core *core, struct pk_uplink *u, const struct pk_fr
         pk_client_wake(&core->conns, c);
 }
 
-static void take_whole(struct core *core, struct pk_uplink *u, struct pk_entry *e, const struct pk_frame *f)
+/* r: its header, but for a connect response, which has none. */
+static void take_whole(struct core *core, struct pk_uplink *u, struct pk_entry *e, const struct pk_frame *f,
+                       const struct pk_reply *r)
 {
     if (u->state == PK_UPLINK_HANDSHAKE) {
         pk_session_response(core, u, f);
         return;
     }
-    struct pk_answer_frame a = pk_answer_frame(*f);
-    if (a.header.xid == PK_XID_PING)
-        take_ping(core, u, f);
-    else if (a.header.xid != PK_XID_NOTIFICATION)
+    struct pk_answer_frame a = pk_answer_of(*f, r);
+    if (r->xid == PK_XID_PING)
+        take_ping(core, u, &a);
+    else if (r->xid != PK_XID_NOTIFICATION)
         pk_answer_arrived(&core->sync, u, e, &a);
     else if (u->client != NULL)
         pk_event_arrived(&core->sync, u->client, &a);
@@ -145,7 +145,10 @@ static void end(struct core *core, struct pk_uplink *u)
         return;
     }
     struct pk_frame f = {in.frame->bytes, in.frame->len, false};
-    take_whole(core, u, in.entry, &f);
+    struct pk_reply r = {0};
+    if (u->state != PK_UPLINK_HANDSHAKE)
+        pk_reply_load(&r, f.p + PK_LEN_WORD);
+    take_whole(core, u, in.entry, &f, &r);
     pk_blob_unref(core->mem, in.frame);
 }
 
@@ -224,11 +227,11 @@ static size_t take_in_place(struct core *core, struct pk_uplink *u, const uint8_
     size_t len = checked_len(core, u, p);
     if (len == 0 || n < len)
         return 0;
-    struct pk_reply r;
+    struct pk_reply r = {0};
     struct pk_entry *e;
     struct pk_frame f = {p, len, true};
     if (identify(core, u, p, len, &e, &r))
-        take_whole(core, u, e, &f);
+        take_whole(core, u, e, &f, &r);
     return len;
 }
 

@@ -20,13 +20,19 @@ struct pk_answer_frame {
     struct pk_bytes body; /* behind the header; empty while only the head is here */
 };
 
+/* f is whole, and r is its header. */
+static inline struct pk_answer_frame pk_answer_of(struct pk_frame f, const struct pk_reply *r)
+{
+    const uint32_t head = PK_LEN_WORD + PK_REPLY_HEADER;
+    return (struct pk_answer_frame){f, *r, {f.p + head, (uint32_t)f.len - head}};
+}
+
 /* f is whole. */
 static inline struct pk_answer_frame pk_answer_frame(struct pk_frame f)
 {
-    const uint32_t head = PK_LEN_WORD + PK_REPLY_HEADER;
-    struct pk_answer_frame a = {.frame = f, .body = {f.p + head, (uint32_t)f.len - head}};
-    pk_reply_load(&a.header, f.p + PK_LEN_WORD);
-    return a;
+    struct pk_reply r;
+    pk_reply_load(&r, f.p + PK_LEN_WORD);
+    return pk_answer_of(f, &r);
 }
 
 /* A fresh entry in no list, or NULL when u is to end for want of memory. path may be null; it is copied. */
