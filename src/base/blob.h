@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 
 struct pk_blob {
     uint32_t refs;
@@ -32,7 +32,25 @@ static inline struct pk_blob *pk_blob_ref(struct pk_blob *b)
 }
 
 /* Drops a reference; the last one frees. NULL is allowed. */
-void pk_blob_unref(const struct pk_mem *mem, struct pk_blob *b);
+static inline void pk_blob_unref(const struct pk_mem *mem, struct pk_blob *b)
+{
+    if (b != NULL && --b->refs == 0)
+        pk_free(mem, b);
+}
+
+/*
+ * Small ones that come and go with every request, in equal blocks that are used again: the pool's items, of any size
+ * beyond that of the struct. What does not fit into one is a blob as above. With pk_blob_unpool a block goes back into
+ * the pool, with pk_blob_unref to the allocator.
+ */
+struct pk_blob *pk_blob_pooled(struct pk_pool *pool, const void *p, size_t len) PK_NODISCARD;
+struct pk_blob *pk_blob_pooled_room(struct pk_pool *pool, size_t len) PK_NODISCARD;
+void pk_blob_unpool_last(struct pk_pool *pool, struct pk_blob *b);
+static inline void pk_blob_unpool(struct pk_pool *pool, struct pk_blob *b)
+{
+    if (b != NULL && --b->refs == 0)
+        pk_blob_unpool_last(pool, b);
+}
 
 /*
  * Replaces *slot by p[0..len). Overwrites in place when nobody else holds the blob and the size fits without

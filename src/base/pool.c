@@ -16,14 +16,21 @@ void pk_pool_init(struct pk_pool *pool, const struct pk_mem *mem, size_t size)
     *pool = (struct pk_pool){.mem = mem, .size = size};
 }
 
-void *pk_pool_get(struct pk_pool *pool)
+void *pk_pool_take(struct pk_pool *pool)
 {
     void *item = pool->free;
     if (item == NULL)
-        return pk_zalloc(pool->mem, pool->size);
+        return pk_alloc(pool->mem, pool->size);
     memcpy(&pool->free, item, sizeof pool->free);
     pool->nfree--;
-    memset(item, 0, pool->size);
+    return item;
+}
+
+void *pk_pool_get(struct pk_pool *pool)
+{
+    void *item = pk_pool_take(pool);
+    if (item != NULL)
+        memset(item, 0, pool->size);
     return item;
 }
 

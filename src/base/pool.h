@@ -19,6 +19,8 @@ struct pk_pool {
 void pk_pool_init(struct pk_pool *pool, const struct pk_mem *mem, size_t size);
 /* A zeroed item owned by the caller, or NULL when out of memory. */
 void *pk_pool_get(struct pk_pool *pool) PK_NODISCARD;
+/* The same, its bytes as they happen to be. */
+void *pk_pool_take(struct pk_pool *pool) PK_NODISCARD;
 /* Gives an item back; a bounded number is kept for the next pk_pool_get. */
 void pk_pool_put(struct pk_pool *pool, void *item);
 /* Frees what is kept. Items still in use stay their users'. */

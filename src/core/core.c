@@ -478,8 +478,7 @@ bool core_next(struct core *core, struct pk_id *id, struct pk_update *update)
     struct pk_conns *conns = &core->conns;
     finish_current(core);
     if (pk_list_empty(&conns->changed)) {
-        if (conns->gates != NULL)
-            pk_gates_keep(conns);
+        pk_out_drop(&conns->out, &conns->nowhere);
         pk_out_end_turn(&conns->out);
         return false;
     }

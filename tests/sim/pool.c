@@ -9,6 +9,11 @@ void pk_pool_init(struct pk_pool *pool, const struct pk_mem *mem, size_t size)
     *pool = (struct pk_pool){.mem = mem, .size = size};
 }
 
+void *pk_pool_take(struct pk_pool *pool)
+{
+    return pk_alloc(pool->mem, pool->size);
+}
+
 void *pk_pool_get(struct pk_pool *pool)
 {
     return pk_zalloc(pool->mem, pool->size);

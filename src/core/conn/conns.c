@@ -13,7 +13,10 @@
 #include "core/conn/gate.h"
 #include "core/store/stats.h"
 
-enum { PATIENCE_US = 1000 * 1000 /* of others, with a server that owes an answer */ };
+enum {
+    PATIENCE_US = 1000 * 1000, /* of others, with a server that owes an answer */
+    KEPT_BLOCK = 192,          /* most requests that are kept, and their paths, fit into one */
+};
 
 void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core_stats *stats,
                    const struct pk_limits *limits)
@@ -28,12 +31,16 @@ void pk_conns_init(struct pk_conns *conns, const struct pk_mem *mem, struct core
     pk_out_shared_init(&conns->out, mem);
     pk_pool_init(&conns->entries, mem, sizeof(struct pk_entry));
     pk_pool_init(&conns->pendings, mem, sizeof(struct pk_pending));
+    pk_pool_init(&conns->gate_pool, mem, sizeof(struct pk_gate));
+    pk_pool_init(&conns->kept, mem, KEPT_BLOCK);
 }
 
 void pk_conns_drop(struct pk_conns *conns)
 {
     pk_pool_drop(&conns->entries);
     pk_pool_drop(&conns->pendings);
+    pk_pool_drop(&conns->gate_pool);
+    pk_pool_drop(&conns->kept);
     pk_out_drop(&conns->out, &conns->nowhere);
     pk_out_shared_drop(&conns->out);
     pk_paths_drop(&conns->paths);
@@ -150,13 +157,6 @@ void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u)
     pk_free(conns->mem, c);
 }
 
-struct pk_uplink *pk_conns_find(const struct pk_conns *conns, struct pk_id id)
-{
-    if (id.slot >= conns->nslots || conns->slots[id.slot] == NULL || conns->gens[id.slot] != id.gen)
-        return NULL;
-    return conns->slots[id.slot];
-}
-
 #define BIT(machine, state) (1u << PK_##machine##_##state)
 
 void pk_uplink_move(struct pk_uplink *u, enum pk_uplink_state to)
@@ -201,14 +201,6 @@ void pk_client_note(const struct pk_conns *conns, struct pk_blob **to, struct pk
 {
     pk_blob_unref(conns->mem, *to);
     *to = pk_blob_new(conns->mem, path.p, path.len);
-}
-
-void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u)
-{
-    if (!u->marked) {
-        u->marked = true;
-        pk_list_add_tail(&conns->changed, &u->changed);
-    }
 }
 
 void pk_client_wake(struct pk_conns *conns, struct pk_client *c)

@@ -41,7 +41,8 @@ struct pk_conns {
     uint8_t way;            /* enum pk_uplink_way */
     struct pk_gates *gates; /* NULL: there is no group (gate.h) */
     struct pk_out nowhere;  /* what goes nowhere, as memory was short: emptied with the turn */
-    struct pk_pool entries, pendings;
+    struct pk_pool entries, pendings, gate_pool;
+    struct pk_pool kept;        /* requests and their paths, as long as they wait (pk_blob_pooled) */
     struct pk_list changed;     /* that core_next visits */
     struct pk_list runnable;    /* clients whose backlog may be judged again */
     struct pk_list resting;     /* the same, in their next turn */
@@ -81,7 +82,10 @@ struct pk_uplink *pk_uplink_new(struct pk_conns *conns) PK_NODISCARD;
 /* Frees a connection that holds nothing any more; its id is dead from here on. */
 void pk_conn_free(struct pk_conns *conns, struct pk_uplink *u);
 /* The connection of an id, NULL for a stale one. */
-struct pk_uplink *pk_conns_find(const struct pk_conns *conns, struct pk_id id);
+static inline struct pk_uplink *pk_conns_find(const struct pk_conns *conns, struct pk_id id)
+{
+    return id.slot < conns->nslots && conns->gens[id.slot] == id.gen ? conns->slots[id.slot] : NULL;
+}
 
 /*
  * A turn: what is done for one connection before others have theirs. Its work is counted in steps of a walk over
@@ -113,7 +117,13 @@ void pk_client_note(const struct pk_conns *conns, struct pk_blob **to, struct pk
 /* A connection to a server is wanted for an uplink that opens: now, or when there is a way. */
 void pk_uplink_want_open(struct pk_conns *conns, struct pk_uplink *u);
 /* The driver should look at this connection. */
-void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u);
+static inline void pk_conn_changed(struct pk_conns *conns, struct pk_uplink *u)
+{
+    if (u->marked)
+        return;
+    u->marked = true;
+    pk_list_add_tail(&conns->changed, &u->changed);
+}
 /* The client's backlog should be judged again within this step. */
 void pk_client_wake(struct pk_conns *conns, struct pk_client *c);
 /*

@@ -11,7 +11,11 @@ void pk_gates_init(struct pk_gates *gates)
 {
     *gates = (struct pk_gates){.acked = INT64_MAX};
     pk_list_init(&gates->waiting);
-    pk_list_init(&gates->touched);
+}
+
+static struct pk_gated nothing(void)
+{
+    return (struct pk_gated){.out = {.kept = true}, .position = -1};
 }
 
 bool pk_gate_copied(const struct pk_gates *gates, int64_t position)
@@ -47,26 +51,16 @@ static bool may_leave(struct pk_conns *conns, int64_t position, const struct pk_
 
 static struct pk_gate *gate_new(struct pk_conns *conns, struct pk_uplink *u, bool client)
 {
-    struct pk_gate *gate = pk_zalloc(conns->mem, sizeof *gate);
+    struct pk_gate *gate = pk_pool_take(&conns->gate_pool);
     if (gate == NULL) {
         pk_conn_close(conns, u, PK_CLOSE_NO_MEMORY);
         return NULL;
     }
-    gate->u = u;
-    gate->client = client;
-    gate->older.position = gate->newer.position = -1;
+    *gate = (struct pk_gate){.u = u, .client = client, .older = nothing(), .newer = nothing()};
     gate->older.since_us = conns->now_us;
     pk_list_add_tail(&conns->gates->waiting, &gate->list);
-    pk_list_init(&gate->touched);
     conns->gates->nwaiting++;
     return gate;
-}
-
-static struct pk_out *touch(struct pk_conns *conns, struct pk_gate *gate, struct pk_out *out)
-{
-    if (pk_list_empty(&gate->touched))
-        pk_list_add_tail(&conns->gates->touched, &gate->touched);
-    return out;
 }
 
 /* The chain behind the gate for what depends on memory as it is now, or on its predecessors alone. */
@@ -78,13 +72,13 @@ static struct pk_out *behind(struct pk_conns *conns, struct pk_gate *gate, enum 
     if (!has_newer && (on == PK_ON_ORDER || older->out.bytes == 0 || older->position == position)) {
         if (on == PK_ON_MEMORY)
             older->position = position;
-        return touch(conns, gate, &older->out);
+        return &older->out;
     }
     if (!has_newer)
         newer->since_us = conns->now_us;
     if (on == PK_ON_MEMORY)
         newer->position = position;
-    return touch(conns, gate, &newer->out);
+    return &newer->out;
 }
 
 static struct pk_out *out_of(struct pk_conns *conns, struct pk_uplink *u, struct pk_gate **gate,
@@ -139,7 +133,7 @@ static bool let_out(struct pk_conns *conns, struct pk_gate *gate)
     pk_histogram_add(&conns->gates->waits, conns->now_us - gate->older.since_us, 1);
     enum pk_err err = pk_out_join(&conns->out, out, &gate->older.out);
     gate->older = gate->newer;
-    gate->newer = (struct pk_gated){.position = -1};
+    gate->newer = nothing();
     if (!gate->client)
         requests_left(conns, gate->u);
     pk_conn_changed(conns, gate->u);
@@ -178,21 +172,6 @@ void pk_gates_open(struct pk_conns *conns)
         try_open(conns, PK_CONTAINER(at, struct pk_gate, list));
 }
 
-void pk_gates_keep(struct pk_conns *conns)
-{
-    pk_out_drop(&conns->out, &conns->nowhere);
-    PK_LIST_EACH(at, tmp, &conns->gates->touched) {
-        struct pk_gate *gate = PK_CONTAINER(at, struct pk_gate, touched);
-        pk_list_del(&gate->touched);
-        if (pk_out_keep(&conns->out, &gate->older.out) == PK_OK &&
-            pk_out_keep(&conns->out, &gate->newer.out) == PK_OK)
-            continue;
-        struct pk_uplink *u = gate->u;
-        pk_gate_drop(conns, gate->client ? &u->client->gate : &u->gate);
-        pk_conn_close(conns, u, PK_CLOSE_NO_MEMORY);
-    }
-}
-
 void pk_gate_drop(struct pk_conns *conns, struct pk_gate **gate)
 {
     struct pk_gate *g = *gate;
@@ -202,9 +181,8 @@ void pk_gate_drop(struct pk_conns *conns, struct pk_gate **gate)
     pk_out_drop(&conns->out, &g->older.out);
     pk_out_drop(&conns->out, &g->newer.out);
     pk_list_del(&g->list);
-    pk_list_del(&g->touched);
     conns->gates->nwaiting--;
-    pk_free(conns->mem, g);
+    pk_pool_put(&conns->gate_pool, g);
 }
 
 void pk_client_out_drop(struct pk_conns *conns, struct pk_client *c)

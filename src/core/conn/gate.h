@@ -39,19 +39,18 @@ struct pk_gates {
         uint32_t answered;
     } looked;                  /* as they were when every gate was looked at */
     struct pk_list waiting;    /* struct pk_gate.list */
-    struct pk_list touched;    /* of these, what was written to in this turn (struct pk_gate.touched) */
     uint64_t nwaiting;         /* gates */
     struct pk_histogram waits; /* of what waited, in microseconds */
 };
 
 struct pk_gated {
-    struct pk_out out;
-    int64_t position; /* must be acknowledged */
+    struct pk_out out; /* kept from the start: what is written here waits for another turn */
+    int64_t position;  /* must be acknowledged */
     int64_t since_us;
 };
 
 struct pk_gate {
-    struct pk_list list, touched;
+    struct pk_list list;
     struct pk_uplink *u;
     bool client; /* of the client's side, else the uplink's */
     struct pk_gated older, newer;
@@ -87,8 +86,6 @@ bool pk_gate_fresh(const struct pk_gates *gates, const struct pk_client *c);
 
 /* Lets out what may leave now; to be called when any of these may have changed. */
 void pk_gates_open(struct pk_conns *conns);
-/* End of the turn: what waits refers to nothing borrowed any more. */
-void pk_gates_keep(struct pk_conns *conns);
 
 /* Bytes that wait behind a gate; NULL is allowed. */
 static inline size_t pk_gate_bytes(const struct pk_gate *gate)

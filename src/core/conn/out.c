@@ -13,7 +13,9 @@ enum {
     CHUNK = 64 * 1024,     /* arena chunk */
     LARGE = 16 * 1024,     /* from here a reply gets a block of its own */
     SHARE = 2 * 1024,      /* data from here on is referred to, not copied */
-    KEPT_BLOCK = 4 * 1024, /* least size of a block for kept bytes */
+    KEPT_FIRST = 512,      /* a block for the first kept bytes of a chain, which are most often one reply, */
+    KEPT_BLOCK = 4 * 1024, /* and least size of those that follow, each twice as large as the one before, */
+    KEPT_MOST = 32 * 1024, /* up to this */
 };
 
 struct pk_arena_chunk {
@@ -25,6 +27,7 @@ void pk_out_shared_init(struct pk_out_shared *shared, const struct pk_mem *mem)
 {
     *shared = (struct pk_out_shared){.mem = mem, .arena = {.mem = mem}};
     pk_pool_init(&shared->segs, mem, sizeof(struct pk_seg));
+    pk_pool_init(&shared->blocks, mem, KEPT_FIRST);
 }
 
 void pk_out_shared_drop(struct pk_out_shared *shared)
@@ -35,34 +38,50 @@ void pk_out_shared_drop(struct pk_out_shared *shared)
     }
     shared->arena = (struct pk_arena){.mem = shared->mem};
     pk_pool_drop(&shared->segs);
+    pk_pool_drop(&shared->blocks);
+}
+
+static void begin_chunk(struct pk_arena *a, struct pk_arena_chunk *chunk)
+{
+    a->at = chunk;
+    a->p = chunk->bytes;
+    a->left = CHUNK;
 }
 
 void pk_out_end_turn(struct pk_out_shared *shared)
 {
-    shared->arena.at = shared->arena.first;
-    shared->arena.used = 0;
+    if (shared->arena.first != NULL)
+        begin_chunk(&shared->arena, shared->arena.first);
+}
+
+/* Room in the next chunk; NULL when out of memory. */
+static struct pk_arena_chunk *next_chunk(struct pk_arena *a)
+{
+    struct pk_arena_chunk *next = a->at != NULL ? a->at->next : a->first;
+    if (next != NULL)
+        return next;
+    next = pk_alloc(a->mem, sizeof *next);
+    if (next == NULL)
+        return NULL;
+    next->next = NULL;
+    if (a->at != NULL)
+        a->at->next = next;
+    else
+        a->first = next;
+    return next;
 }
 
 static uint8_t *arena_room(struct pk_arena *a, size_t len)
 {
-    if (a->at != NULL && CHUNK - a->used >= len) {
-        a->used += len;
-        return a->at->bytes + a->used - len;
-    }
-    struct pk_arena_chunk *next = a->at != NULL ? a->at->next : a->first;
-    if (next == NULL) {
-        next = pk_alloc(a->mem, sizeof *next);
+    if (a->left < len) {
+        struct pk_arena_chunk *next = next_chunk(a);
         if (next == NULL)
             return NULL;
-        next->next = NULL;
-        if (a->at != NULL)
-            a->at->next = next;
-        else
-            a->first = next;
+        begin_chunk(a, next);
     }
-    a->at = next;
-    a->used = len;
-    return next->bytes;
+    a->p += len;
+    a->left -= len;
+    return a->p - len;
 }
 
 static struct pk_seg *append(struct pk_out_shared *shared, struct pk_out *out, const uint8_t *p, size_t len,
@@ -98,26 +117,33 @@ static uint8_t *grow_block(struct pk_out *out, size_t len)
     return b->bytes + b->len - len;
 }
 
+static size_t block_size(const struct pk_out *out, size_t len)
+{
+    if (out->head == NULL && len <= KEPT_FIRST - sizeof(struct pk_blob))
+        return len;
+    bool ours = out->tail != NULL && out->tail->blob != NULL && out->tail->blob->refs == 1;
+    size_t size = ours ? 2 * (size_t)out->tail->blob->cap : 0;
+    size = size < KEPT_BLOCK ? KEPT_BLOCK : size > KEPT_MOST ? KEPT_MOST : size;
+    return size > len ? size : len;
+}
+
 static uint8_t *block_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
 {
     uint8_t *p = grow_block(out, len);
     if (p != NULL)
         return p;
-    size_t cap = len > KEPT_BLOCK ? len : KEPT_BLOCK;
-    struct pk_blob *b = pk_alloc(shared->mem, sizeof *b + cap);
+    struct pk_blob *b = pk_blob_pooled_room(&shared->blocks, block_size(out, len));
     if (b == NULL)
         return NULL;
-    b->refs = 1;
     b->len = (uint32_t)len;
-    b->cap = (uint32_t)cap;
     if (append(shared, out, b->bytes, len, b) == NULL) {
-        pk_blob_unref(shared->mem, b);
+        pk_blob_unpool(&shared->blocks, b);
         return NULL;
     }
     return b->bytes;
 }
 
-uint8_t *pk_out_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
+uint8_t *pk_out_new_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
 {
     if (out->kept || len >= LARGE)
         return block_room(shared, out, len);
@@ -161,10 +187,8 @@ enum pk_err pk_out_blob(struct pk_out_shared *shared, struct pk_out *out, struct
     return PK_ENOMEM;
 }
 
-enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out)
+enum pk_err pk_out_keep_all(struct pk_out_shared *shared, struct pk_out *out)
 {
-    if (out->head == NULL || out->kept)
-        return PK_OK;
     struct pk_seg *borrowed = out->head;
     *out = (struct pk_out){.kept = true};
     enum pk_err err = PK_OK;
@@ -212,7 +236,7 @@ void pk_out_sent(struct pk_out_shared *shared, struct pk_out *out, size_t n)
         }
         n -= seg->len;
         out->head = seg->next;
-        pk_blob_unref(shared->mem, seg->blob);
+        pk_blob_unpool(&shared->blocks, seg->blob);
         pk_pool_put(&shared->segs, seg);
     }
     if (out->head == NULL)

@@ -23,7 +23,8 @@
 struct pk_arena {
     const struct pk_mem *mem;
     struct pk_arena_chunk *first, *at;
-    size_t used; /* of the chunk `at` */
+    uint8_t *p;  /* where the room begins that is left in the chunk `at`, */
+    size_t left; /* and how much it is */
 };
 
 struct pk_seg {
@@ -37,6 +38,7 @@ struct pk_seg {
 struct pk_out_shared {
     const struct pk_mem *mem;
     struct pk_pool segs;
+    struct pk_pool blocks; /* for the first bytes of a chain that is kept (pk_blob_pooled) */
     struct pk_arena arena;
 };
 
@@ -52,7 +54,20 @@ void pk_out_shared_drop(struct pk_out_shared *shared);
 void pk_out_end_turn(struct pk_out_shared *shared);
 
 /* Appends len bytes that the caller fills in before anything else is appended. NULL when out of memory. */
-uint8_t *pk_out_room(struct pk_out_shared *shared, struct pk_out *out, size_t len) PK_NODISCARD;
+uint8_t *pk_out_new_room(struct pk_out_shared *shared, struct pk_out *out, size_t len) PK_NODISCARD;
+/* The same: most replies of a turn stand one behind the other. */
+static inline uint8_t *pk_out_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
+{
+    struct pk_arena *a = &shared->arena;
+    struct pk_seg *tail = out->tail;
+    if (tail == NULL || tail->blob != NULL || tail->p + tail->len != a->p || a->left < len)
+        return pk_out_new_room(shared, out, len);
+    tail->len += len;
+    out->bytes += len;
+    a->p += len;
+    a->left -= len;
+    return a->p - len;
+}
 /* Appends bytes that stay where they are until the end of the turn. */
 enum pk_err pk_out_borrow(struct pk_out_shared *shared, struct pk_out *out, const uint8_t *p,
                           size_t len) PK_NODISCARD;
@@ -62,7 +77,16 @@ enum pk_err pk_out_copy(struct pk_out_shared *shared, struct pk_out *out, const 
 /* Appends the whole blob; takes a reference of its own where copying would cost more. */
 enum pk_err pk_out_blob(struct pk_out_shared *shared, struct pk_out *out, struct pk_blob *blob) PK_NODISCARD;
 /* Copies what is borrowed. PK_ENOMEM: the chain must not be used any more but for pk_out_drop. */
-enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out) PK_NODISCARD;
+enum pk_err pk_out_keep_all(struct pk_out_shared *shared, struct pk_out *out) PK_NODISCARD;
+static inline enum pk_err pk_out_keep(struct pk_out_shared *shared, struct pk_out *out)
+{
+    return out->head == NULL || out->kept ? PK_OK : pk_out_keep_all(shared, out);
+}
+/* A chain that does not leave with the turn: what is appended is written where it stays. */
+static inline void pk_out_stays(struct pk_out *out)
+{
+    out->kept = out->kept || out->head == NULL;
+}
 /* Moves everything from one chain to the end of another; the first one is empty then. PK_ENOMEM: what could not be
  * moved is lost, and the second must not be used any more but for pk_out_drop. */
 enum pk_err pk_out_join(struct pk_out_shared *shared, struct pk_out *to, struct pk_out *from) PK_NODISCARD;

@@ -39,7 +39,7 @@ struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum 
 {
     struct pk_entry *e = pk_pool_get(&conns->entries);
     if (e != NULL && path.p != NULL) {
-        e->path = pk_blob_new(conns->mem, path.p, path.len);
+        e->path = pk_blob_pooled(&conns->kept, path.p, path.len);
         if (e->path == NULL) {
             pk_pool_put(&conns->entries, e);
             e = NULL;
@@ -60,10 +60,11 @@ struct pk_entry *pk_entry_new(struct pk_conns *conns, struct pk_uplink *u, enum 
     return e;
 }
 
-/* Where the frame of such a request is kept. */
-static const struct pk_mem *mem_of(const struct pk_conns *conns, int op)
+/* Credentials are kept where no core dump has them. */
+static struct pk_blob *keep(struct pk_conns *conns, int op, const struct pk_frame *f)
 {
-    return op == PK_OP_AUTH ? conns->secrets : conns->mem;
+    return op == PK_OP_AUTH ? pk_blob_new(conns->secrets, f->p, f->len)
+                            : pk_blob_pooled(&conns->kept, f->p, f->len);
 }
 
 /* Credentials are wiped, unless they are kept for the session. */
@@ -72,9 +73,13 @@ static void forget_request(struct pk_conns *conns, struct pk_client *c, struct p
     if (e->request == NULL)
         return;
     c->queue.kept_bytes -= e->request->len;
-    if (e->op == PK_OP_AUTH && e->request->refs == 1)
+    if (e->op != PK_OP_AUTH) {
+        pk_blob_unpool(&conns->kept, e->request);
+        return;
+    }
+    if (e->request->refs == 1)
         pk_wipe(e->request->bytes, e->request->len);
-    pk_blob_unref(mem_of(conns, e->op), e->request);
+    pk_blob_unref(conns->secrets, e->request);
 }
 
 void pk_entry_free(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e)
@@ -89,7 +94,7 @@ void pk_entry_free(struct pk_conns *conns, struct pk_client *c, struct pk_entry 
         c->queue.parked_bytes -= e->parked->len;
     pk_list_del(&e->client);
     pk_list_del(&e->uplink);
-    pk_blob_unref(conns->mem, e->path);
+    pk_blob_unpool(&conns->kept, e->path);
     pk_blob_unref(conns->mem, e->parked);
     pk_blob_unref(conns->mem, e->data);
     forget_request(conns, c, e);
@@ -176,7 +181,7 @@ static enum pk_depends internal_depends(enum pk_answer answer, int32_t op)
 void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, const struct pk_frame *f)
 {
     if (is_kept(conns, e->op)) {
-        e->request = pk_blob_new(mem_of(conns, e->op), f->p, f->len);
+        e->request = keep(conns, e->op, f);
         c->queue.kept_bytes += e->request != NULL ? f->len : 0;
         if (e->request == NULL)
             pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
