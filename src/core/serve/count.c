@@ -25,7 +25,7 @@ static struct pk_mount *mount_of(const struct pk_judged *j, bool *below)
 {
     struct pk_mount *mount = j->t.mount;
     enum pk_place place = j->t.place;
-    if (mount == NULL && j->req->path.p != NULL)
+    if (!j->looked && j->req->path.p != NULL)
         place = pk_store_place(j->sync->store, j->req->path, &mount);
     *below = place == PK_BELOW;
     return mount;

@@ -46,11 +46,9 @@ struct pk_pending *pk_pending_enter(struct pk_judged *j, enum pk_stage stage)
     return c->pending;
 }
 
-void pk_pending_drop(struct pk_sync *sync, struct pk_client *c)
+void pk_pending_free(struct pk_sync *sync, struct pk_client *c)
 {
     struct pk_pending *p = c->pending;
-    if (p == NULL)
-        return;
     pk_precheck_drop(sync, c);
     pk_writeback_release(sync, p);
     pk_list_del(&p->wait.list);

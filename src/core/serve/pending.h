@@ -23,14 +23,20 @@ struct pk_judged {
     struct pk_client *c;
     const struct pk_request *req;
     struct pk_frame f;
-    struct pk_target t; /* of its path, where its route looks at it */
+    struct pk_target t; /* of its path, */
+    bool looked;        /* where its route has looked at it */
 };
 
 /* Something is begun for the request: it becomes the client's pending one where it was not, and enters the stage. NULL
  * when the client is to end for want of memory. */
 struct pk_pending *pk_pending_enter(struct pk_judged *j, enum pk_stage stage);
-/* It has been taken, or never will be: what was begun for it is dropped. */
-void pk_pending_drop(struct pk_sync *sync, struct pk_client *c);
+/* It has been taken, or never will be: what was begun for it, if anything was, is dropped. */
+void pk_pending_free(struct pk_sync *sync, struct pk_client *c);
+static inline void pk_pending_drop(struct pk_sync *sync, struct pk_client *c)
+{
+    if (c->pending != NULL)
+        pk_pending_free(sync, c);
+}
 /* The pending request waits for the end of a znode's promotion, or of the replay below it. */
 void pk_pending_wait_for(struct pk_judged *j, struct pk_znode *z);
 

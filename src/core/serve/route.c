@@ -29,10 +29,10 @@
 
 static const struct pk_bytes no_path = {NULL, 0};
 
-/* Memory has answered it. */
+/* Memory, which has looked at its path, has answered it. */
 static enum pk_decision answered(struct pk_judged *j)
 {
-    pk_tally_answer(pk_count_tally(j), j->req->op, PK_OUTCOME_MEMORY);
+    pk_tally_answer(&j->t.mount->tally, j->req->op, PK_OUTCOME_MEMORY);
     pk_keepalive(j->sync, j->c);
     pk_pending_drop(j->sync, j->c);
     return PK_TAKEN;
@@ -41,6 +41,7 @@ static enum pk_decision answered(struct pk_judged *j)
 static void look_up(struct pk_judged *j)
 {
     j->t = pk_local_target(j->sync, j->c, j->req->path);
+    j->looked = true;
 }
 
 static enum pk_decision route_unusual(struct pk_judged *j)
@@ -375,12 +376,9 @@ static enum pk_decision route_guarded(struct pk_judged *j, bool well_formed)
                                                                                : pk_deny(j, &denial);
 }
 
-/* A queued local read that memory cannot answer any more (its znode was promoted or deleted meanwhile) is relayed when
- * its turn comes; nothing may be relayed past it, or it would see what was asked for after it. */
-static bool local_reads_stand(const struct pk_sync *sync, struct pk_client *c)
+/* Memory has changed since the local reads of the queue were looked at last. */
+static bool still_readable(const struct pk_sync *sync, struct pk_client *c)
 {
-    if (c->queue.locals == 0 || c->invalidations_seen == sync->store->invalidations)
-        return true;
     for (const struct pk_list *at = c->queue.entries.next; at != &c->queue.entries; at = at->next) {
         const struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, client);
         if (e->state != PK_ENTRY_LOCAL)
@@ -391,6 +389,14 @@ static bool local_reads_stand(const struct pk_sync *sync, struct pk_client *c)
     }
     c->invalidations_seen = sync->store->invalidations;
     return true;
+}
+
+/* A queued local read that memory cannot answer any more (its znode was promoted or deleted meanwhile) is relayed when
+ * its turn comes; nothing may be relayed past it, or it would see what was asked for after it. */
+static bool local_reads_stand(const struct pk_sync *sync, struct pk_client *c)
+{
+    return c->queue.locals == 0 || c->invalidations_seen == sync->store->invalidations ||
+           still_readable(sync, c);
 }
 
 static bool output_full(const struct pk_sync *sync, const struct pk_client *c)

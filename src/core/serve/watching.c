@@ -30,21 +30,25 @@ static bool sets_watches(int32_t op)
     return op == PK_OP_SET_WATCHES || op == PK_OP_SET_WATCHES2;
 }
 
-void pk_watching_asked(struct pk_conns *conns, struct pk_client *c, const struct pk_request *req)
+static void asked_in_bulk(struct pk_conns *conns, struct pk_client *c, const struct pk_request *req)
 {
     struct pk_watches lists;
     struct pk_bytes path;
-    if (!conns->limits.hold || req->info == NULL)
-        return;
-    c->sasl |= req->op == PK_OP_SASL;
-    if (!sets_watches(req->op) || req->body.p == NULL)
-        return;
     pk_watches_begin(&lists, req);
     while (!c->up.ending && pk_watches_next(&lists, &path)) {
         uint8_t kind = kind_of_list(lists.list);
         if (path.p != NULL)
             add(conns, c, path, kind == PK_STAND_LASTING ? kind : (uint8_t)(kind << PK_STAND_ASKED));
     }
+}
+
+void pk_watching_asked(struct pk_conns *conns, struct pk_client *c, const struct pk_request *req)
+{
+    if (!conns->limits.hold || req->info == NULL)
+        return;
+    c->sasl |= req->op == PK_OP_SASL;
+    if (sets_watches(req->op) && req->body.p != NULL)
+        asked_in_bulk(conns, c, req);
 }
 
 static void answered_in_bulk(struct pk_conns *conns, struct pk_client *c, const struct pk_request *req)
@@ -111,19 +115,22 @@ static bool concerns(const struct pk_entry *e)
            e->op == PK_OP_REMOVE_WATCHES;
 }
 
-void pk_watching_answered(struct pk_conns *conns, struct pk_client *c, const struct pk_entry *e, int32_t err)
+static void apply_answered(struct pk_conns *conns, struct pk_client *c, const struct pk_blob *f, int32_t err)
 {
     struct pk_request req;
     bool well_formed;
+    if (pk_request_decode(f->bytes + PK_LEN_WORD, f->len - PK_LEN_WORD, &req, &well_formed) == PK_OK)
+        apply(conns, c, &req, err);
+}
+
+void pk_watching_answered(struct pk_conns *conns, struct pk_client *c, const struct pk_entry *e, int32_t err)
+{
     if (e->request == NULL)
         return;
     if (e->op == PK_OP_AUTH && err == PK_Z_OK && pk_hold_keep_auth(conns, c, e->request) != PK_OK)
         c->may_hold = false;
-    if (!concerns(e) || c->state != PK_CLIENT_OPEN)
-        return;
-    const struct pk_blob *f = e->request;
-    if (pk_request_decode(f->bytes + PK_LEN_WORD, f->len - PK_LEN_WORD, &req, &well_formed) == PK_OK)
-        apply(conns, c, &req, err);
+    if (concerns(e) && c->state == PK_CLIENT_OPEN)
+        apply_answered(conns, c, e->request, err);
 }
 
 void pk_watching_told(struct pk_conns *conns, struct pk_client *c, const struct pk_watcher_event *event)

@@ -94,11 +94,6 @@ enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan)
     return PK_OK;
 }
 
-bool pk_promote_pending(const struct pk_sync *sync)
-{
-    return sync->promoter.batch != NULL || !pk_list_empty(&sync->promoter.wanted);
-}
-
 void pk_promote_wake(struct pk_sync *sync)
 {
     PK_LIST_EACH(at, tmp, &sync->promoter.wanted)

@@ -20,7 +20,10 @@ enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan) PK
 /* One local znode, or the local deletes below an upstream parent. PK_ENOMEM: nothing is. */
 enum pk_err pk_promote_want_one(struct pk_sync *sync, struct pk_znode *z) PK_NODISCARD;
 /* True when there is something for pk_promote_step. */
-bool pk_promote_pending(const struct pk_sync *sync);
+static inline bool pk_promote_pending(const struct pk_sync *sync)
+{
+    return sync->promoter.batch != NULL || !pk_list_empty(&sync->promoter.wanted);
+}
 /* Sends the next batch, or the questions about one that was not answered, on an uplink on which nothing internal is
  * awaited; false when there is nothing to send. */
 bool pk_promote_step(struct pk_sync *sync, struct pk_uplink *u);

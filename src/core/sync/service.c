@@ -27,10 +27,14 @@ enum {
 static bool has_work(const struct pk_sync *sync)
 {
     const struct pk_service *s = &sync->service;
-    if (sync->hook != NULL)
-        return !sync->conns->draining;
     return !pk_list_empty(&sync->orphans) || pk_promote_pending(sync) ||
            (!sync->conns->draining && (s->to_compare || s->to_hand_over));
+}
+
+/* In a group there always is to be one. */
+static bool is_wanted(const struct pk_sync *sync)
+{
+    return sync->hook != NULL ? !sync->conns->draining : has_work(sync);
 }
 
 static int32_t timeout_ms(const struct pk_sync *sync)
@@ -146,22 +150,21 @@ static bool may_leave(const struct pk_sync *sync)
     return sync->conns->draining || sync->conns->now_us - sync->service.worked_us > LINGER_US;
 }
 
-void pk_service_step(struct pk_sync *sync)
+static void go_on(struct pk_sync *sync, struct pk_uplink *u)
 {
-    struct pk_service *s = &sync->service;
-    struct pk_uplink *u = s->uplink;
-    int64_t now_us = sync->conns->now_us;
-    if (u == NULL) {
-        if (has_work(sync) && now_us >= s->next_us)
-            open_session(sync);
-        return;
-    }
-    if (!pk_uplink_usable(u) || pk_awaited_any(&u->awaited))
-        return;
-    if (work(sync, u))
-        s->worked_us = s->sent_us = now_us;
+    if (has_work(sync) && work(sync, u))
+        sync->service.worked_us = sync->service.sent_us = sync->conns->now_us;
     else if (may_leave(sync))
         pk_service_leave(sync);
+}
+
+void pk_service_step(struct pk_sync *sync)
+{
+    struct pk_uplink *u = sync->service.uplink;
+    if (u != NULL && pk_uplink_usable(u) && !pk_awaited_any(&u->awaited))
+        go_on(sync, u);
+    else if (u == NULL && is_wanted(sync) && sync->conns->now_us >= sync->service.next_us)
+        open_session(sync);
 }
 
 /* Somebody who waits for it is served where the session is not. */

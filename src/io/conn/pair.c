@@ -351,7 +351,7 @@ static void write_both(struct pk_pair *pair, const struct pk_update *update)
 {
     struct pk_loop *loop = &pair->conns->loop;
     int64_t client = -1, uplink = -1;
-    if ((update->flags & PK_CLIENT_OUT) && !pk_pump_later(pair))
+    if ((update->flags & PK_CLIENT_OUT) && !(pair->link && pk_pump_later(pair)))
         client = pk_side_write(&pair->client, update->client, update->nclient, written);
     if (update->flags & PK_UPLINK_OUT)
         uplink = pk_side_write(&pair->uplink, update->uplink, update->nuplink, written);

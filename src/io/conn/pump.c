@@ -53,7 +53,7 @@ static void links_leave(struct pk_linkout *out)
 bool pk_pump_later(struct pk_pair *pair)
 {
     struct pk_linkout *out = &pair->conns->linkout;
-    if (!pair->link || out->leaves || pk_pairs_closing(pair->conns))
+    if (out->leaves || pk_pairs_closing(pair->conns))
         return false;
     pk_linkout_wait(out, &pair->wait.list, links_leave);
     return true;

@@ -11,7 +11,7 @@ struct pk_pairs;
 
 /* Carries out what the core wants until it wants nothing more. Not to be called from within itself. */
 void pk_pump(struct pk_pairs *conns);
-/* True: what the core wants written to the pair's client, a link, leaves with the end of the round. */
+/* pair is a link to another member. True: what the core wants written there leaves with the end of the round. */
 bool pk_pump_later(struct pk_pair *pair);
 
 #endif

@@ -296,10 +296,8 @@ int64_t pk_side_written(struct pk_side *side, int status)
     return side->state == PK_SIDE_OPEN ? (int64_t)sent : -1;
 }
 
-void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read)
+void pk_side_turn(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read)
 {
-    if (side->state != PK_SIDE_OPEN || side->reading == want)
-        return;
     side->reading = want;
     if (!want)
         uv_read_stop((uv_stream_t *)&side->tcp);

@@ -109,7 +109,12 @@ bool pk_side_write_all(struct pk_side *side, char *bytes, size_t len, uv_write_c
 /* What to do first in the callback of an asynchronous write: returns the bytes to report, -1 for none. */
 int64_t pk_side_written(struct pk_side *side, int status);
 /* Starts or stops reading, where that changes anything. */
-void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read);
+void pk_side_turn(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read);
+static inline void pk_side_read(struct pk_side *side, bool want, uv_alloc_cb alloc, uv_read_cb read)
+{
+    if (side->state == PK_SIDE_OPEN && side->reading != want)
+        pk_side_turn(side, want, alloc, read);
+}
 /* Reads what comes before the protocol. False when that cannot be. */
 bool pk_side_listen(struct pk_side *side, uv_alloc_cb alloc, uv_read_cb read);
 
