@@ -252,10 +252,6 @@ static void answer_token(struct core *core, struct pk_client *c, const struct pk
 
 static void step_client(struct core *core, struct pk_client *c, const struct pk_event *event)
 {
-    if (event->type == PK_CLIENT_SENT) {
-        client_sent(core, c, event->len);
-        return;
-    }
     if (c->kind == PK_KIND_LINK)
         pk_group_link(core, c, event);
     else if (event->type == PK_CLIENT_EOF)
@@ -281,7 +277,7 @@ static void step_server(struct core *core, struct pk_client *c, const struct pk_
 
 static void step_uplink(struct core *core, struct pk_uplink *u, const struct pk_event *event)
 {
-    if (u->group && event->type != PK_UPLINK_SENT) {
+    if (u->group) {
         pk_group_uplink(core, u, event);
         pk_conn_changed(&core->conns, u);
         return;
@@ -307,25 +303,66 @@ static void step_uplink(struct core *core, struct pk_uplink *u, const struct pk_
             step_server(core, u->client, event);
         break;
     default:
-        uplink_sent(core, u, event->len);
-        return;
+        break;
     }
     pk_conn_changed(&core->conns, u);
 }
 
-static void step_conn(struct core *core, struct pk_id id, const struct pk_event *event)
+/* Output went out. True when somebody waited for that, as a copy does that is on its way to another member. */
+static bool step_sent(struct core *core, struct pk_uplink *u, const struct pk_event *event)
+{
+    struct pk_client *c = u->client;
+    bool copying = false;
+    if (event->type == PK_UPLINK_SENT) {
+        uplink_sent(core, u, event->len);
+    } else if (c != NULL) {
+        client_sent(core, c, event->len);
+        copying = c->kind == PK_KIND_LINK && pk_group_link_sent(core, c);
+    }
+    return copying || !pk_list_empty(&core->conns.ending);
+}
+
+/* False when nothing has happened that anybody else should hear of. */
+static bool step_conn(struct core *core, struct pk_id id, const struct pk_event *event)
 {
     struct pk_uplink *u = pk_conns_find(&core->conns, id);
     if (u == NULL)
-        return;
+        return false;
     core->conns.work = 0;
+    if (event->type == PK_CLIENT_SENT || event->type == PK_UPLINK_SENT)
+        return step_sent(core, u, event);
     if (event->type >= PK_UPLINK_READY)
         step_uplink(core, u, event);
     else if (u->client != NULL)
         step_client(core, u->client, event);
+    return true;
 }
 
-static void take_in(struct core *core, struct pk_id id, const struct pk_event *event)
+/* Whoever was woken since goes on, who is to end ends, and what is asked on nobody's behalf is asked. */
+static void settle(struct core *core, struct pk_list *since, bool others)
+{
+    struct pk_list *runnable = &core->conns.runnable;
+    pk_lanes_collect(&core->pacemaker);
+    pk_end_marked(core);
+    if (others) {
+        pk_list_del(since);
+        pk_list_add_head(runnable, since);
+    }
+    run(core, since);
+    if (core->conns.draining)
+        pk_lanes_drain(&core->pacemaker);
+    pk_flush_hurried(&core->sync);
+    pk_end_marked(core);
+    if (core->member != NULL)
+        pk_group_step(core);
+    pk_lanes_collect(&core->pacemaker); /* what the gate has let out */
+    pk_end_marked(core);
+    pk_service_step(&core->sync);
+    pk_end_marked(core);
+}
+
+/* False when nothing has happened that anybody else should hear of. */
+static bool take_in(struct core *core, struct pk_id id, const struct pk_event *event)
 {
     switch (event->type) {
     case PK_CONTINUE:
@@ -350,9 +387,9 @@ static void take_in(struct core *core, struct pk_id id, const struct pk_event *e
             pk_member_hand_over(core->member);
         break;
     default:
-        step_conn(core, id, event);
-        break;
+        return step_conn(core, id, event);
     }
+    return true;
 }
 
 void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
@@ -364,24 +401,10 @@ void core_step(struct core *core, struct pk_id id, const struct pk_event *event)
         core->conns.wall_ms = event->wall_ms;
     pk_list_init(&since);
     pk_list_add_tail(runnable, &since);
-    take_in(core, id, event);
-    pk_lanes_collect(&core->pacemaker);
-    pk_end_marked(core);
-    if (event->type == PK_CONTINUE) {
-        pk_list_del(&since);
-        pk_list_add_head(runnable, &since);
-    }
-    run(core, &since);
+    bool happened = take_in(core, id, event);
+    if (happened || since.next != runnable)
+        settle(core, &since, event->type == PK_CONTINUE);
     pk_list_del(&since);
-    if (core->conns.draining)
-        pk_lanes_drain(&core->pacemaker);
-    pk_flush_hurried(&core->sync);
-    pk_end_marked(core);
-    pk_group_step(core);
-    pk_lanes_collect(&core->pacemaker); /* what the gate has let out */
-    pk_end_marked(core);
-    pk_service_step(&core->sync);
-    pk_end_marked(core);
 }
 
 /* The driver is done with the update before: what it did not send is kept, what ended is freed. */

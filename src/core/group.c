@@ -111,8 +111,6 @@ static void carry_out(struct core *core, unsigned wishes)
 void pk_group_step(struct core *core)
 {
     struct pk_member *m = core->member;
-    if (m == NULL)
-        return;
     if (core->conns.draining) {
         pk_link_close(m);
         pk_ender_stop(m);
@@ -133,7 +131,10 @@ static void give_up(struct core *core, struct pk_client *c)
 
 void pk_group_tick(struct core *core)
 {
-    if (core->member != NULL && core->conns.way == PK_WAY_NONE)
+    if (core->member == NULL)
+        return;
+    core->member->stirred = true;
+    if (core->conns.way == PK_WAY_NONE)
         each_client(core, give_up);
 }
 
@@ -202,6 +203,13 @@ void pk_group_link(struct core *core, struct pk_client *c, const struct pk_event
         pk_copies_bytes(core->member, c->link, event->bytes, event->len);
     else if (event->type == PK_CLIENT_EOF)
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_LINK_LOST);
+}
+
+bool pk_group_link_sent(struct core *core, const struct pk_client *c)
+{
+    bool copying = c->link != NULL && c->link->state == PK_LINK_COPYING;
+    core->member->stirred |= copying;
+    return copying;
 }
 
 enum pk_err core_open_link(struct core *core, int64_t now_us, struct pk_id *out)

@@ -9,6 +9,8 @@
 
 /* Once per step: the role machine, and what it wishes. */
 void pk_group_step(struct core *core);
+/* Output to a standby went out. True while its copy is on its way. */
+bool pk_group_link_sent(struct core *core, const struct pk_client *c);
 /* Time has passed: clients that wait for a way are closed. */
 void pk_group_tick(struct core *core);
 

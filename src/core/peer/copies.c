@@ -28,6 +28,7 @@ enum pk_err pk_copies_open(struct pk_member *m, struct pk_client *c)
     l->heard_us = pk_member_now(m);
     pk_list_init(&l->cursor.list);
     pk_list_add_tail(&m->links, &l->list);
+    m->stirred = true;
     c->link = l;
     return PK_OK;
 }
@@ -163,15 +164,17 @@ static bool acknowledged(struct pk_member *m, struct pk_link *l, struct pk_bytes
         mate->waited_from = m->gates.position;
     }
     if (!mate->listed && pk_rule_may_list(l))
-        mate->wanted = true;
+        mate->wanted = m->stirred = true;
     count_acked(m);
     return true;
 }
 
 static bool take(struct pk_member *m, struct pk_link *l, int kind, struct pk_bytes body)
 {
-    if (kind == PK_FRAME_HELLO)
+    if (kind == PK_FRAME_HELLO) {
+        m->stirred = true;
         return greeted(m, l, body);
+    }
     return kind != PK_FRAME_ACK || acknowledged(m, l, body);
 }
 
@@ -180,14 +183,17 @@ void pk_copies_bytes(struct pk_member *m, struct pk_link *l, const uint8_t *p, s
     int64_t before = l->question;
     if (!pk_link_frames(m, l, p, n, take))
         pk_conn_close(m->sync->conns, l->u, PK_CLOSE_LINK_LOST);
-    if (l->question != before)
-        l->beat_us = 0; /* it is answered at once */
+    if (l->question == before)
+        return;
+    l->beat_us = 0; /* it is answered at once */
+    m->stirred = true;
 }
 
 void pk_copies_link_ended(struct pk_member *m, struct pk_link *l)
 {
     if (l->mate != NULL && l->mate->link == l)
         l->mate->link = NULL;
+    m->stirred = true;
     pk_cursor_end(&l->cursor);
     pk_list_del(&l->list);
     pk_backlog_drop(m->sync->mem, &l->in);
@@ -204,9 +210,29 @@ static void send_record(struct pk_member *m, struct pk_link *l, const struct pk_
     l->sent_bytes += l->state == PK_LINK_COPYING ? len : 0;
 }
 
+/* When a position was reached, for a while, coarsely. */
+static void mark(struct pk_member *m)
+{
+    struct pk_marks *k = &m->marks;
+    int64_t position = m->gates.position;
+    if (k->n > 0) {
+        uint32_t last = (k->first + k->n - 1) % PK_MARKS;
+        if (k->v[last].position >= position || pk_member_now(m) - k->v[last].at_us < PK_MARK_US)
+            return;
+    }
+    if (k->n == PK_MARKS)
+        k->first = (k->first + 1) % PK_MARKS;
+    else
+        k->n++;
+    uint32_t at = (k->first + k->n - 1) % PK_MARKS;
+    k->v[at].position = position;
+    k->v[at].at_us = pk_member_now(m);
+}
+
 void pk_copies_hear(void *member, const struct pk_change_record *record)
 {
     struct pk_member *m = member;
+    mark(m);
     for (struct pk_list *at = m->links.next; at != &m->links; at = at->next) {
         struct pk_link *l = PK_CONTAINER(at, struct pk_link, list);
         if (l->state < PK_LINK_COPYING || l->u->ending)
@@ -264,25 +290,6 @@ static void step_link(struct pk_member *m, struct pk_link *l)
         send_piece(m, l);
     if (l->state >= PK_LINK_RELAYING && pk_member_now(m) - l->beat_us >= PK_HEARTBEAT_US)
         send_heartbeat(m, l);
-}
-
-/* When a position was reached, for a while, coarsely. */
-static void mark(struct pk_member *m)
-{
-    struct pk_marks *k = &m->marks;
-    int64_t position = m->gates.position;
-    if (k->n > 0) {
-        uint32_t last = (k->first + k->n - 1) % PK_MARKS;
-        if (k->v[last].position >= position || pk_member_now(m) - k->v[last].at_us < PK_MARK_US)
-            return;
-    }
-    if (k->n == PK_MARKS)
-        k->first = (k->first + 1) % PK_MARKS;
-    else
-        k->n++;
-    uint32_t at = (k->first + k->n - 1) % PK_MARKS;
-    k->v[at].position = position;
-    k->v[at].at_us = pk_member_now(m);
 }
 
 /* Its link begins anew, with a new snapshot; one that has not come to its end goes on. */

@@ -18,6 +18,8 @@ uint8_t *pk_link_room(struct pk_member *m, struct pk_link *l, size_t len)
 {
     struct pk_conns *conns = m->sync->conns;
     struct pk_out *out = l->u->client != NULL ? &l->u->client->out : &l->u->out;
+    if (l->u->client != NULL)
+        pk_out_stays(out); /* until the end of the round */
     uint8_t *p = !l->u->ending ? pk_out_room(&conns->out, out, len) : NULL;
     if (p == NULL)
         pk_conn_close(conns, l->u, PK_CLOSE_NO_MEMORY);

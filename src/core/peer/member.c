@@ -22,6 +22,7 @@
 enum {
     TIMEOUT_MS = 4000,
     LAG_BYTES = 64 << 20,
+    STEP_US = 1000,
     LOOK_US = 50 * 1000, /* how often it is read who is primary while that is not known from a link */
 };
 
@@ -281,7 +282,7 @@ void pk_member_listen(struct pk_member *m)
     m->sync->store->tap.hear = pk_list_empty(&m->links) ? NULL : pk_copies_hear;
 }
 
-void pk_member_step(struct pk_member *m)
+static void step_role(struct pk_member *m)
 {
     switch ((enum pk_role)m->role) {
     case PK_ROLE_LOOKING:
@@ -309,9 +310,25 @@ void pk_member_step(struct pk_member *m)
     default:
         break;
     }
-    pk_ender_step(m);
-    pk_member_listen(m);
-    m->gates.apply = is_elected(m) || m->election.remade;
+}
+
+/* What a primary does since time has passed is done once a millisecond, and not with each request of a client. */
+static bool is_due(const struct pk_member *m)
+{
+    return m->stirred || m->role != PK_ROLE_PRIMARY || m->gates.wants_answer ||
+           pk_member_now(m) - m->stepped_us >= STEP_US;
+}
+
+void pk_member_step(struct pk_member *m)
+{
+    if (is_due(m)) {
+        m->stirred = false;
+        m->stepped_us = pk_member_now(m);
+        step_role(m);
+        pk_ender_step(m);
+        pk_member_listen(m);
+        m->gates.apply = is_elected(m) || m->election.remade;
+    }
     if (m->gates.apply) /* else those who have something waiting are closed */
         pk_gates_open(m->sync->conns);
 }
@@ -392,6 +409,7 @@ static void take_news(struct pk_member *m, enum pk_news news)
 static void answered(void *member, const struct pk_entry *e, const struct pk_reply *r, struct pk_bytes body)
 {
     struct pk_member *m = member;
+    m->stirred = true;
     if (r == NULL)
         unanswered(m, e);
     else if (e->part == PK_PART_REIGN)
@@ -413,6 +431,7 @@ static void forget_asked(struct pk_member *m)
 static void session_ended(void *member, bool over)
 {
     struct pk_member *m = member;
+    m->stirred = true;
     forget_asked(m);
     if (!over)
         return;

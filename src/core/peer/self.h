@@ -157,7 +157,9 @@ struct pk_member {
     int32_t timeout_ms; /* asked for */
     size_t lag_bytes;
 
-    uint8_t role; /* enum pk_role */
+    uint8_t role;       /* enum pk_role */
+    bool stirred;       /* something has happened in the group: the next step looks at everything */
+    int64_t stepped_us; /* when that was done last */
     unsigned wishes;
     int64_t epoch;      /* our own, as primary */
     int64_t role_us;    /* since when we have this role */
