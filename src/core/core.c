@@ -90,7 +90,7 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
-    core->store.tap = (struct pk_tap){NULL};
+    core->store.tap = (struct pk_tap){.hear = NULL};
     pk_lanes_drop(&core->pacemaker);
     for (uint32_t i = 0; i < core->conns.nslots; i++)
         if (core->conns.slots[i] != NULL)

@@ -6,6 +6,7 @@ import subprocess
 
 import rig
 import wire
+from adminside import Admin
 from test_sasl import BOB, PROVIDER, digest_jaas, kazoo
 from wire import Conn
 
@@ -166,6 +167,20 @@ def test_words_tell_nothing():
                  "wchp", "wchs"):
         told = wire.four_letter(proxy().addr, word)
         assert "worker" not in told and "/words" not in told and "secret" not in told, (word, told)
+
+
+def test_the_admin_side_tells_nothing_of_what_is_held():
+    """An operator sees which paths there are; what a worker wrote, and what proves who Nimbus is, nobody is shown."""
+    ours = start(args=["--admin", "127.0.0.1:0"])
+    admin = Admin(ours)
+    path = beat(ours.addr, "/m/admin")
+    pages = ["/", "/metrics", "/live", "/ready"] + [f"/api/v1/{name}" for name in (
+        "servers", "clients", "mounts", "paths", "late", "config", "group", "savings", "top", f"explain?path={path}")]
+    for page in pages:
+        status, told = admin.get(page)
+        assert status == 200 and told, (page, status)
+        assert BEAT.decode() not in told and "n secret" not in told and NIMBUS_ID[8:] not in told, (page, told)
+    assert ours.stop() == 0
 
 
 def test_over_a_restart_and_a_reload():

@@ -249,7 +249,7 @@ static void drop_tree(struct pk_store *store, struct pk_znode *root)
 
 void pk_store_drop(struct pk_store *store)
 {
-    store->tap = (struct pk_tap){NULL};
+    store->tap = (struct pk_tap){.hear = NULL};
     for (size_t i = 0; i < store->nmounts; i++) {
         drop_tree(store, store->mounts[i].root);
         pk_policy_free(store->mem, store->mounts[i].policy);
