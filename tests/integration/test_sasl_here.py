@@ -287,6 +287,32 @@ if os.environ.get("ZOOKEEPER_JARS"):
     test_java_of_other_releases.limit = 300
 
 
+if os.environ.get("ZOOKEEPER_CLI"):
+    def test_the_c_client():
+        """ZooKeeper's own program, by both mechanisms; by hand, since Debian's is built without SASL."""
+        def read(ours, host, *options):
+            argv = [os.environ["ZOOKEEPER_CLI"], *options, "-h", f"{host}:{ours.port}", "-c", "get /m"]
+            with subprocess.Popen(argv, env=dict(os.environ, **kdc().env, KRB5CCNAME=kdc().ccache), text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as popen:
+                try:
+                    return "rc = 0" in popen.communicate(timeout=10)[0]
+                except subprocess.TimeoutExpired:  # what it does when it is refused, at a ZooKeeper, too
+                    popen.kill()
+                    return False
+
+        def by_digest(password):
+            return read(digest, "127.0.0.1", "--mechlist", "DIGEST-MD5", "--user", "bob", "--password-file",
+                        secret_file(password, f"of-{password}"), "--server-fqdn", "zk-sasl-md5")
+        digest, kerberos = with_digest(), with_kerberos()
+        count = digest.mntr()["pk_sasl_authenticated"]
+        assert by_digest("bobsecret") and digest.mntr()["pk_sasl_authenticated"] == count + 1, digest.log()[-2000:]
+        assert not by_digest("wrong") and digest.mntr()["pk_sasl_authenticated"] == count + 1, digest.log()[-2000:]
+        count = kerberos.mntr()["pk_sasl_authenticated"]
+        assert read(kerberos, "localhost", "--mechlist", "GSSAPI", "--user", "alice", "--realm", "LAB.LOCAL",
+                    "--server-fqdn", "localhost")
+        assert kerberos.mntr()["pk_sasl_authenticated"] == count + 1, kerberos.log()[-2000:]
+
+
 def test_a_ticket_for_another_service_is_refused():
     both = with_kerberos()
     jvm = alices(["-Dzookeeper.server.principal=zookeeper/other@LAB.LOCAL"])
