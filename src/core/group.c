@@ -285,8 +285,7 @@ static void describe(const struct pk_member *m, const struct pk_link *l, struct 
         return;
     info->lag_records = (uint64_t)(m->gates.position - mate->acked);
     info->lag_bytes = l->u->client->out.bytes;
-    int64_t behind_us = pk_rule_behind_us(m, mate);
-    info->lag_us = behind_us > 0 ? m->sync->conns->now_us - behind_us : 0;
+    info->lag_us = pk_rule_behind_since_us(m, mate);
 }
 
 bool core_group_member(const struct core *core, size_t i, struct core_member_info *info)

@@ -92,15 +92,16 @@ static int64_t passed_us(const struct pk_marks *marks, int64_t position)
     return at_us;
 }
 
-int64_t pk_rule_behind_us(const struct pk_member *m, const struct pk_mate *mate)
+int64_t pk_rule_behind_since_us(const struct pk_member *m, const struct pk_mate *mate)
 {
     int64_t since_us = mate->acked < m->gates.position ? passed_us(&m->marks, mate->acked) : INT64_MAX;
-    return since_us != INT64_MAX ? pk_member_now(m) - since_us : 0;
+    return since_us != INT64_MAX ? since_us : 0;
 }
 
 bool pk_rule_too_slow(const struct pk_member *m, const struct pk_mate *mate)
 {
-    return mate->link == NULL || pk_rule_behind_us(m, mate) >= PK_COPY_PATIENCE_US;
+    int64_t since_us = pk_rule_behind_since_us(m, mate);
+    return mate->link == NULL || (since_us != 0 && pk_member_now(m) - since_us >= PK_COPY_PATIENCE_US);
 }
 
 bool pk_rule_takes_relayed(const struct pk_member *m, int64_t epoch)

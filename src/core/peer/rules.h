@@ -35,8 +35,8 @@ bool pk_rule_may_list(const struct pk_link *link);
  * gone, or needs a new snapshot anyway. */
 bool pk_rule_too_slow(const struct pk_member *m, const struct pk_mate *mate);
 
-/* For how long a copy has been behind, 0: it is not known to be. */
-int64_t pk_rule_behind_us(const struct pk_member *m, const struct pk_mate *mate);
+/* Since when a copy has been behind, 0: it is not known to be. */
+int64_t pk_rule_behind_since_us(const struct pk_member *m, const struct pk_mate *mate);
 /* A relayed client of this epoch is taken. */
 bool pk_rule_takes_relayed(const struct pk_member *m, int64_t epoch);
 /* What a relayed client sends now is a sign of life; up_us: when its session was confirmed. */

@@ -39,6 +39,11 @@ void pk_admin_uplinks(const struct pk_admin *admin, int64_t at[PK_MAX_ADDRESSES]
     }
 }
 
+int64_t pk_admin_since_us(const struct pk_admin *admin, int64_t us)
+{
+    return us != 0 ? admin->conns->loop.now_us - us : 0;
+}
+
 int64_t pk_admin_open_files(const struct pk_admin *admin)
 {
     int64_t visitors = pk_http_figures(admin->http).visitors;

@@ -54,6 +54,8 @@ void pk_admin_version(const struct pk_admin *admin, char *out, size_t size);
 int64_t pk_admin_spared(const struct pk_admin *admin);
 /* How many uplinks are at each server. */
 void pk_admin_uplinks(const struct pk_admin *admin, int64_t at[PK_MAX_ADDRESSES]);
+/* How long it has been since then; 0 for 0, never. */
+int64_t pk_admin_since_us(const struct pk_admin *admin, int64_t us);
 /* File descriptors that are open. */
 int64_t pk_admin_open_files(const struct pk_admin *admin);
 /* A tick has come, which was expected so long after the one before. */

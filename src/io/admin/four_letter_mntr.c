@@ -113,7 +113,7 @@ static void copy_figures(const struct pk_admin *admin, struct pk_text *out)
     (void)pk_group_slowest(admin, &slowest);
     number(out, "pk_group_lag_records", (int64_t)slowest.lag_records);
     number(out, "pk_group_lag_bytes", (int64_t)slowest.lag_bytes);
-    number(out, "pk_group_lag_ms", slowest.lag_us != 0 ? (loop->now_us - slowest.lag_us) / 1000 : 0);
+    number(out, "pk_group_lag_ms", pk_admin_since_us(admin, slowest.lag_us) / 1000);
     number(out, "pk_group_copy_wait_p50_us", core_copy_wait(loop->core, 0.5));
     number(out, "pk_group_copy_wait_p99_us", core_copy_wait(loop->core, 0.99));
     number(out, "pk_group_copy_wait_p999_us", core_copy_wait(loop->core, 0.999));
@@ -134,8 +134,7 @@ static void member_figures(const struct pk_admin *admin, struct pk_text *out)
                     "pk_group_member_%zu\t%s listed=%d link_version=%" PRIu32 " lag_records=%" PRIu64
                     " lag_bytes=%" PRIu64 " lag_ms=%" PRId64 " snapshot_bytes=%" PRIu64 "/%" PRIu64 "\n",
                     i, m.address[0] != '\0' ? m.address : "unknown", m.listed, m.version, m.lag_records,
-                    m.lag_bytes, m.lag_us != 0 ? (loop->now_us - m.lag_us) / 1000 : 0, m.snapshot_bytes,
-                    m.snapshot_of);
+                    m.lag_bytes, pk_admin_since_us(admin, m.lag_us) / 1000, m.snapshot_bytes, m.snapshot_of);
 }
 
 static void group_figures(const struct pk_admin *admin, struct pk_text *out)
@@ -151,7 +150,7 @@ static void group_figures(const struct pk_admin *admin, struct pk_text *out)
     number(out, "pk_group_listed", info.listed);
     number(out, "pk_group_copies", info.copies);
     number(out, "pk_group_waiting", (int64_t)info.waiting);
-    number(out, "pk_group_refused_ms", info.refused_us != 0 ? (loop->now_us - info.refused_us) / 1000 : 0);
+    number(out, "pk_group_refused_ms", pk_admin_since_us(admin, info.refused_us) / 1000);
     number(out, "pk_group_snapshot_bytes", (int64_t)info.snapshot_bytes);
     number(out, "pk_group_snapshot_of", (int64_t)info.snapshot_of);
     copy_figures(admin, out);

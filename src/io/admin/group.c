@@ -76,8 +76,8 @@ static int percent(const struct core_member_info *m)
     return m->snapshot_bytes < m->snapshot_of ? (int)(100 * m->snapshot_bytes / m->snapshot_of) : 99;
 }
 
-static void member_row(struct pk_table *table, const struct core_group_info *ours,
-                       const struct core_member_info *m, int64_t now_us)
+static void member_row(const struct pk_admin *admin, struct pk_table *table,
+                       const struct core_group_info *ours, const struct core_member_info *m)
 {
     pk_table_text(table, "%s", m->address[0] != '\0' ? m->address : "?");
     pk_table_text(table, "%s", m->incarnation);
@@ -91,7 +91,7 @@ static void member_row(struct pk_table *table, const struct core_group_info *our
     pk_table_number(table, m->version);
     pk_table_number(table, (int64_t)m->lag_records);
     pk_table_number(table, (int64_t)m->lag_bytes);
-    pk_table_number(table, m->lag_us != 0 ? (now_us - m->lag_us) / 1000 : 0);
+    pk_table_number(table, pk_admin_since_us(admin, m->lag_us) / 1000);
 }
 
 void pk_list_group(struct pk_admin *admin, struct pk_table *table, size_t most)
@@ -116,5 +116,5 @@ void pk_list_group(struct pk_admin *admin, struct pk_table *table, size_t most)
         return;
     own_row(admin, table, &info);
     for (size_t i = 0; i + 1 < most && core_group_member(loop->core, i, &m); i++)
-        member_row(table, &info, &m, loop->now_us);
+        member_row(admin, table, &info, &m);
 }

@@ -314,16 +314,11 @@ GROUP_GAUGE(group_listed, listed)
 GROUP_GAUGE(group_copies, copies)
 GROUP_GAUGE(group_waiting, waiting)
 
-static double seconds_since(const struct pk_admin *admin, int64_t us)
-{
-    return us != 0 ? (double)(admin->conns->loop.now_us - us) / 1e6 : 0;
-}
-
 static void group_refused(struct pk_admin *admin, struct pk_prom *p)
 {
     struct core_group_info info;
     if (core_group_info(core_of(admin), &info))
-        pk_prom_real(p, NULL, 0, seconds_since(admin, info.refused_us));
+        pk_prom_real(p, NULL, 0, (double)pk_admin_since_us(admin, info.refused_us) / 1e6);
 }
 
 #define MEMBER_GAUGE(function, show, value)                                                                  \
@@ -336,7 +331,7 @@ static void group_refused(struct pk_admin *admin, struct pk_prom *p)
 
 MEMBER_GAUGE(group_lag, pk_prom_number, (int64_t)m.lag_bytes)
 MEMBER_GAUGE(group_lag_records, pk_prom_number, (int64_t)m.lag_records)
-MEMBER_GAUGE(group_lag_seconds, pk_prom_real, seconds_since(admin, m.lag_us))
+MEMBER_GAUGE(group_lag_seconds, pk_prom_real, (double)pk_admin_since_us(admin, m.lag_us) / 1e6)
 
 static void group_copy_wait(struct pk_admin *admin, struct pk_prom *p)
 {
