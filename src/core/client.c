@@ -53,16 +53,24 @@ static uint32_t longest(const struct core *core, const struct pk_client *c)
     return c->state == PK_CLIENT_HANDSHAKE ? CONNECT_REQUEST - PK_LEN_WORD : core->conns.limits.max_frame;
 }
 
+/* Bytes of a frame with this length word, which is one of them; 0: none has it. */
+static size_t frame_of(const struct core *core, const struct pk_client *c, uint32_t word)
+{
+    if (word <= longest(core, c))
+        return PK_LEN_WORD + (size_t)word;
+    if (pk_vouch_is(c, word) && pk_vouch_len(word) <= PK_IDENTITY_LEN)
+        return PK_LEN_WORD + (size_t)pk_vouch_len(word);
+    return 0;
+}
+
 /* Length of the frame at p with its length word; 0 when the word itself is incomplete, or after closing. */
 static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     if (n < PK_LEN_WORD)
         return 0;
-    uint32_t len = pk_load32(p);
-    if (len <= longest(core, c))
-        return PK_LEN_WORD + (size_t)len;
-    if (pk_vouch_is(c, len) && pk_vouch_len(len) <= PK_IDENTITY_LEN)
-        return PK_LEN_WORD + (size_t)pk_vouch_len(len);
+    size_t len = frame_of(core, c, pk_load32(p));
+    if (len > 0)
+        return len;
     if (c->kind == PK_KIND_ZOOKEEPER && c->state == PK_CLIENT_HANDSHAKE && is_word(p)) {
         memcpy(c->four_letter, p, 4);
         pk_conn_close(&core->conns, &c->up, PK_CLOSE_FOUR_LETTER);
@@ -235,8 +243,8 @@ static bool has_whole_frame(const struct core *core, const struct pk_client *c)
     const struct pk_backlog *b = &c->backlog;
     if (pk_backlog_waiting(b) < PK_LEN_WORD)
         return false;
-    uint32_t len = pk_load32(b->p + b->off);
-    return len <= longest(core, c) && pk_backlog_waiting(b) >= PK_LEN_WORD + (size_t)len;
+    size_t len = frame_of(core, c, pk_load32(b->p + b->off));
+    return len > 0 && pk_backlog_waiting(b) >= len;
 }
 
 struct pk_client *pk_client_open(struct core *core, int64_t now_us, enum pk_client_kind kind)

@@ -8,13 +8,11 @@
 
 static enum pk_err send(struct pk_conns *conns, struct pk_uplink *u, const struct pk_blob *identity)
 {
-    struct pk_blob *frame = pk_blob_room(conns->mem, PK_LEN_WORD + (size_t)identity->len);
-    if (frame == NULL)
+    uint8_t *p = pk_out_room(&conns->out, &u->out, PK_LEN_WORD + (size_t)identity->len);
+    if (p == NULL)
         return PK_ENOMEM;
-    memcpy(pk_put32(frame->bytes, PK_MEMBER_VOUCHES | identity->len), identity->bytes, identity->len);
-    enum pk_err err = pk_out_blob(&conns->out, &u->out, frame);
-    pk_blob_unref(conns->mem, frame);
-    return err;
+    memcpy(pk_put32(p, PK_MEMBER_VOUCHES | identity->len), identity->bytes, identity->len);
+    return PK_OK;
 }
 
 enum pk_err pk_vouch_all(struct pk_conns *conns, struct pk_uplink *u)

@@ -32,9 +32,8 @@ enum pk_intent_kind {
 
 enum {
     PK_WATCH_MOUNT = 16,
-    PK_INTENT_PATHS = 1000, /* of one request, pk_intend */
-    PK_INTENT_WATCHED =
-        4000, /* the same of those that it watches: clients split what is longer than 128 KiB */
+    PK_INTENT_PATHS = 1000,   /* of one request, pk_intend; */
+    PK_INTENT_WATCHED = 4000, /* of those that it watches: clients split what is longer than 128 KiB */
 };
 
 struct pk_intent {
@@ -62,8 +61,7 @@ struct pk_watch {
  * counted at the znode, which is tracked from then on; without room for that the whole mount is marked instead (*full).
  * nth: which of the request's paths below mounts this is. Behind PK_INTENT_PATHS of them those that are not tracked,
  * and are not watched, are not tracked either: they have the mount marked until the request is over, which takes less
- * time.
- * Behind PK_INTENT_WATCHED of them there is no room for watches.
+ * time. Behind PK_INTENT_WATCHED of them there is no room for watches.
  * PK_ENOMEM: nothing was added. */
 enum pk_err pk_intend(struct pk_store *store, struct pk_watcher *w, struct pk_intent **intents,
                       const struct pk_target *target, struct pk_bytes path, uint8_t kinds, size_t nth,
