@@ -20,6 +20,7 @@
 #include "io/conn/pair.h"
 #include "io/conn/pairs.h"
 #include "io/conn/pump.h"
+#include "io/tls/send.h"
 #include "io/tls/tls.h"
 #include "io/upstream/probe.h"
 #include "proto/member.h"
@@ -82,28 +83,14 @@ static void turn_away(struct pk_guest *g, bool wrong, const char *why)
     end(g);
 }
 
-static bool send_all(struct pk_guest *g, const uint8_t *p, size_t len)
-{
-    return send(g->fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
-}
-
-/* Sends what TLS has to say. */
-static bool flush(struct pk_guest *g)
-{
-    size_t len = 0;
-    const uint8_t *p = pk_tls_output(g->tls, &len);
-    bool sent = p == NULL || send_all(g, p, len);
-    pk_tls_drop_output(g->tls);
-    return sent;
-}
-
 static bool say(struct pk_guest *g, struct pk_bytes what)
 {
     size_t taken = 0;
     struct pk_iov plain = {what.p, what.len};
     if (g->tls == NULL)
-        return send_all(g, what.p, what.len);
-    return pk_tls_put(g->tls, &plain, 1, &taken) == PK_TLS_FINE && taken == what.len && flush(g);
+        return send(g->fd, what.p, what.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)what.len;
+    return pk_tls_put(g->tls, &plain, 1, &taken) == PK_TLS_FINE && taken == what.len &&
+           pk_tls_send(g->tls, g->fd, MSG_DONTWAIT);
 }
 
 /* ---- one that has proved it ---- */
@@ -172,7 +159,7 @@ static void decrypt(struct pk_guest *g, const uint8_t *p, size_t n)
     enum pk_tls_result result = pk_tls_take(g->tls, p, n, loop->plain, PK_PLAIN_BUFFER, &len);
     if (shakes)
         pk_loop_shook(loop, (int64_t)(uv_hrtime() - begun_ns) / 1000);
-    bool sent = flush(g), greets = shakes && pk_tls_open(g->tls);
+    bool sent = pk_tls_send(g->tls, g->fd, MSG_DONTWAIT), greets = shakes && pk_tls_open(g->tls);
     if (result == PK_TLS_FAILED) {
         snprintf(why, sizeof why, "TLS: %.200s", pk_tls_why(g->tls));
         turn_away(g, false, why);

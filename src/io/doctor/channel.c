@@ -13,25 +13,11 @@
 #include <unistd.h>
 
 #include "io/config/ask.h"
+#include "io/tls/send.h"
 #include "io/tls/tls.h"
 
 /* SHAKE_S: a ZooKeeper's first handshake takes seconds. */
 enum { PIECE = 16 * 1024, CAME = PIECE + PK_TLS_RECORD, SHAKE_S = 5 };
-
-static bool send_plain(int fd, const void *bytes, size_t len)
-{
-    return send(fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len;
-}
-
-/* Sends what TLS has to say. */
-static bool flush(struct pk_channel *c)
-{
-    size_t len = 0;
-    const uint8_t *p = pk_tls_output(c->tls, &len);
-    bool sent = p == NULL || send_plain(c->fd, p, len);
-    pk_tls_drop_output(c->tls);
-    return sent;
-}
 
 /* Has TLS take another piece of the network: as recv(2), and EPROTO. */
 static ssize_t take(struct pk_channel *c)
@@ -42,7 +28,7 @@ static ssize_t take(struct pk_channel *c)
     if (got <= 0)
         return got;
     enum pk_tls_result result = pk_tls_take(c->tls, piece, (size_t)got, c->came, CAME, &c->n);
-    bool sent = flush(c);
+    bool sent = pk_tls_send(c->tls, c->fd, 0);
     c->ended = result == PK_TLS_ENDED || !sent;
     if (result != PK_TLS_FAILED)
         return got;
@@ -55,7 +41,8 @@ static bool shake(struct pk_channel *c, const struct pk_channel_to *to, char why
     ssize_t got = 1;
     c->tls = pk_tls_new(to->tls, to->name);
     c->came = malloc(CAME);
-    bool going = c->tls != NULL && c->came != NULL && pk_tls_begin(c->tls) == PK_TLS_FINE && flush(c);
+    bool going = c->tls != NULL && c->came != NULL && pk_tls_begin(c->tls) == PK_TLS_FINE &&
+                 pk_tls_send(c->tls, c->fd, 0);
     while (going && !pk_tls_open(c->tls)) {
         got = take(c);
         going = got > 0 && !c->ended;
@@ -95,10 +82,10 @@ bool pk_channel_open(struct pk_channel *c, const struct pk_channel_to *to, char 
 bool pk_channel_send(struct pk_channel *c, const void *bytes, size_t len)
 {
     if (c->tls == NULL)
-        return send_plain(c->fd, bytes, len);
+        return send(c->fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len;
     for (size_t off = 0, some = 0; off < len; off += some) {
         struct pk_iov rest = {(const uint8_t *)bytes + off, len - off};
-        if (pk_tls_put(c->tls, &rest, 1, &some) != PK_TLS_FINE || !flush(c))
+        if (pk_tls_put(c->tls, &rest, 1, &some) != PK_TLS_FINE || !pk_tls_send(c->tls, c->fd, 0))
             return false;
     }
     return true;
@@ -130,7 +117,7 @@ void pk_channel_close(struct pk_channel *c)
 {
     if (c->tls != NULL) {
         pk_tls_close(c->tls);
-        (void)flush(c);
+        (void)pk_tls_send(c->tls, c->fd, 0);
     }
     drop(c);
 }
