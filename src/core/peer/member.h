@@ -19,6 +19,8 @@
 /* PK_ENOMEM; PK_EINVAL: a path or an address that may not be one. */
 enum pk_err pk_member_new(struct pk_member **out, struct pk_sync *sync,
                           const struct core_group *group) PK_NODISCARD;
+/* What the service session hears from here on is the member's. */
+void pk_member_hook(struct pk_member *m);
 /* Connections have been freed before. */
 void pk_member_free(struct pk_member *m);
 
