@@ -153,6 +153,15 @@ def test_bytes_that_are_no_message_end_their_connection_alone():
     bystander.delete("/workerbeats/top-7")
 
 
+def expect_too_big(c, path, size):
+    """A pulse of that size ends the connection."""
+    try:
+        c.write(message(pulse.SEND_PULSE, pulse_data(path, b"z" * size), 1))
+    except ConnectionError:
+        pass
+    assert c.ended()
+
+
 def test_a_big_message_and_one_that_is_too_big():
     proxy = start_proxy(world()[0], config=CONFIG + "pacemaker: {max-message: 2MiB}\n")
     c = conn(proxy)
@@ -162,11 +171,7 @@ def test_a_big_message_and_one_that_is_too_big():
     assert c.call(pulse.SEND_PULSE, pulse_data("/workerbeats/top-8/n", b"y" * 1_500_000))[1] == pulse.NOT_AUTHORIZED
     assert c.get("/workerbeats/top-8/n") == big
     c.delete("/workerbeats/top-8")
-    try:
-        c.write(message(pulse.SEND_PULSE, pulse_data("/workerbeats/top-8/n", b"z" * 3_000_000), 1))
-    except ConnectionError:
-        pass
-    assert c.ended()
+    expect_too_big(c, "/workerbeats/top-8/n", 3_000_000)
     assert proxy.stop() == 0
 
 
@@ -264,11 +269,7 @@ def test_a_reload_moves_the_listener():
     except ConnectionRefusedError:
         pass
     new.delete("/workerbeats/top-13")
-    try:
-        old.write(message(pulse.SEND_PULSE, pulse_data("/workerbeats/top-13/n", b"z" * 200_000), 1))
-    except ConnectionError:
-        pass
-    assert old.ended()
+    expect_too_big(old, "/workerbeats/top-13/n", 200_000)
     assert proxy.stop() == 0
 
 

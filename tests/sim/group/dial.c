@@ -47,9 +47,7 @@ static void fail_later(struct world *w, int place, int64_t gen)
     struct pair *p = still(w, place, gen);
     if (p == NULL || p->dial != DIAL_CONNECTING || p->uplink.end >= 0)
         return;
-    if (!world_runs(w, place / PAIRS))
-        world_at(w, w->hosts[place / PAIRS].paused_until, fail_later, place, gen);
-    else
+    if (world_runs_now(w, place / PAIRS, fail_later, place, gen))
         failed(w, place / PAIRS, p, false);
 }
 
@@ -198,10 +196,8 @@ static void answered(struct world *w, int place, int64_t gen)
     int m = place / PAIRS;
     if (p == NULL || !p->known)
         return;
-    if (!world_runs(w, m)) {
-        world_at(w, w->hosts[m].paused_until, answered, place, gen);
+    if (!world_runs_now(w, m, answered, place, gen))
         return;
-    }
     int host = host_server(p->server);
     int64_t zxid = net_is_cut(w, m, host) ? -1 : ensemble_srvr(w, p->server);
     struct pk_event e = {.type = zxid >= 0 ? PK_SERVER_SERVES : PK_SERVER_LOST, .zxid = zxid > 0 ? zxid : 0};

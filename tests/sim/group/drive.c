@@ -220,10 +220,8 @@ static void go_on(struct world *w, int m, int64_t boot)
 {
     if (w->hosts[m].boot != (uint32_t)boot || !w->hosts[m].alive)
         return;
-    if (!world_runs(w, m)) {
-        world_at(w, w->hosts[m].paused_until, go_on, m, boot);
+    if (!world_runs_now(w, m, go_on, m, boot))
         return;
-    }
     w->members[m].continues = false;
     drive_step(w, m, NULL, (struct pk_event){.type = PK_CONTINUE});
 }

@@ -201,10 +201,8 @@ static void tick(struct world *w, int m, int64_t boot)
 {
     if (w->hosts[m].boot != (uint32_t)boot || !w->hosts[m].alive)
         return;
-    if (!world_runs(w, m)) {
-        world_at(w, w->hosts[m].paused_until, tick, m, boot);
+    if (!world_runs_now(w, m, tick, m, boot))
         return;
-    }
     drive_step(w, m, NULL, (struct pk_event){.type = PK_TICK});
     dial_tick(w, m);
     if (w->members[m].leaves_us != 0)

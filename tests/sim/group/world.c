@@ -83,6 +83,14 @@ bool world_runs(const struct world *w, int host)
     return h->alive && !h->lost && h->paused_until <= w->now_us;
 }
 
+bool world_runs_now(struct world *w, int host, world_go *go, int a, int64_t b)
+{
+    bool runs = world_runs(w, host);
+    if (!runs)
+        world_at(w, w->hosts[host].paused_until, go, a, b);
+    return runs;
+}
+
 int64_t world_wall_ms(const struct world *w)
 {
     return 1000000 + w->now_us / 1000;

@@ -100,6 +100,8 @@ int64_t world_between(struct world *w, int64_t from, int64_t to);
 /* True once in n times. */
 bool world_chance(struct world *w, uint32_t n);
 bool world_runs(const struct world *w, int host);
+/* The same; where the process is stopped, what calls this is to be called again when it goes on. */
+bool world_runs_now(struct world *w, int host, world_go *go, int a, int64_t b);
 /* Unix time, ms. */
 int64_t world_wall_ms(const struct world *w);
 void world_trace(const struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
