@@ -15,6 +15,7 @@ import sys
 import time
 
 import beats
+import beside
 import ensemble
 import pair
 import relays
@@ -29,7 +30,7 @@ from table import Table
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
     store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, pair.pair,
-    scrape.scrape, scrape.attacked, replay.replay, replay.pulses)}
+    scrape.scrape, scrape.attacked, beside.beside, replay.replay, replay.pulses)}
 ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
 
 
