@@ -78,48 +78,48 @@ struct pk_client {
     bool resting;     /* its turn was over before its work was: it is runnable, and goes on in the next one */
     bool sasl;        /* it has shown its server SASL tokens */
     bool may_hold;    /* what takes its session up elsewhere is known: id, password, credentials */
+    bool relayed; /* it is a standby's client: what it sends in the first moment after up_us is sent again */
+    bool judged;  /* it is a lane of a standby's, which has judged what comes over it */
+    bool token_wanted; /* an update with token that the driver has not taken yet */
+    uint8_t login;     /* of a Pacemaker's client: enum pk_login_state */
+    char four_letter[5];
+    int32_t refusal; /* error to answer the request that waits with, 0 none */
+    int32_t last_xid, last_op;
+    uint32_t came;  /* questions about the reign that had been asked when its session was confirmed */
+    uint32_t beats; /* whose replies are not out yet */
+    uint32_t last_freed_epoch; /* `last` is valid while the store's counter is this */
+    uint32_t
+        invalidations_seen; /* pk_store.invalidations when all queued local reads could still be answered */
     struct pk_out out;
     struct pk_gate *gate; /* NULL: nothing waits there (gate.h) */
-    uint32_t came;        /* questions about the reign that had been asked when its session was confirmed */
     struct pk_queue queue;
     struct pk_backlog backlog;
     struct pk_pending *pending; /* NULL: the oldest request not taken, if any, is in the backlog */
-    int32_t refusal;            /* error to answer the request that waits with, 0 none */
     struct pk_list permits;     /* struct pk_permit.of_client */
     struct pk_list dirty;       /* struct pk_writeback.of_writer */
-    struct pk_znode *last;      /* the znode of the newest local request, */
-    uint32_t last_freed_epoch;  /* valid while the store's counter is this */
-    uint32_t
-        invalidations_seen; /* pk_store.invalidations when all queued local reads could still be answered */
-    uint32_t beats;
-    int64_t beats_us;     /* arrival of the oldest beat whose reply is not out yet */
-    int64_t emitted_zxid; /* highest header zxid of the answers sent to the client */
-    int64_t shown_zxid;   /* the same of everything sent to it, and what it said that it had seen */
+    struct pk_znode *last;      /* the znode of the newest local request, where last_freed_epoch says so */
+    int64_t beats_us;           /* arrival of the oldest of `beats` */
+    int64_t emitted_zxid;       /* highest header zxid of the answers sent to the client */
+    int64_t shown_zxid;         /* the same of everything sent to it, and what it said that it had seen */
     int64_t heard_us;
     int64_t blocked_us; /* since when the backlog has held a whole frame */
     uint64_t received, sent, local;
-    int32_t last_xid, last_op;
 
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;
     struct pk_job *job; /* of a Pacemaker's client: the message for which the ensemble is asked; NULL none */
     struct pk_link *link;  /* of one that is another member */
-    bool relayed;          /* it is a standby's client: what it sends in the first moment is sent again, */
-    int64_t up_us;         /* after its session was confirmed; */
-    bool judged;           /* or a lane of a standby's */
-    uint8_t login;         /* of the same: enum pk_login_state */
-    bool token_wanted;     /* an update with token that the driver has not taken yet */
+    int64_t up_us;         /* when its session was confirmed */
     struct pk_blob *token; /* of its login, while the driver finds out the answer; NULL none */
     struct pk_lane *lane;  /* what a lane has beside its uplink */
     struct pk_identities identities;
-    struct pk_blob *writes,
-        *holds; /* what it was seen to write (the newest local create, else the first), to create as ephemeral; or
-        * NULL */
+    struct pk_blob
+        *writes;           /* what it was seen to write: its newest local create, else the first; NULL none */
+    struct pk_blob *holds; /* the same of what it created as ephemeral */
     struct pk_standing *standing; /* its watches; NULL none */
     struct pk_hold *hold;         /* NULL: nothing is the matter with its server */
     struct pk_shown_auths *auths; /* NULL none */
     uint8_t passwd[PK_PASSWD_LEN];
-    char four_letter[5];
 };
 
 static inline bool pk_client_is_head(const struct pk_client *c)

@@ -18,8 +18,8 @@ static void sample(struct pk_pair *pair, const struct core_conn_info *info, int6
     int64_t since = pair->sampled_us > 0 ? pair->sampled_us : info->opened_us;
     if (now_us - since < SAMPLE_US)
         return;
-    pair->rate = (float)((double)(info->received - pair->sampled) * 1e6 / (double)(now_us - since));
-    pair->sampled = info->received;
+    pair->rate = (float)((double)(uint32_t)(info->received - pair->sampled) * 1e6 / (double)(now_us - since));
+    pair->sampled = (uint32_t)info->received;
     pair->sampled_us = now_us;
 }
 

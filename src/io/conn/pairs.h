@@ -90,13 +90,13 @@ struct pk_pair {
     struct pk_opening *opening; /* until the PROXY header is whole, where one is expected */
     int64_t session;            /* for the log, 0 before there is one */
     union pk_address peer;
+    float rate;            /* requests a second, between the two newest looks of an operator */
     struct pk_place place; /* among those of its address */
+    int64_t sampled_us;    /* the newest look, 0 none, */
+    uint32_t sampled;      /* and the requests until then, modulo 2^32 */
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */
     uint8_t state;         /* enum pk_pair_state */
     uint8_t crowded;       /* how often a server that lives had no room for its connection */
-    float rate;            /* requests a second, between the two newest looks of an operator */
-    uint64_t sampled;      /* requests at the newest, */
-    int64_t sampled_us;    /* and when it was; 0 none */
     bool service : 1;      /* no client's: a session of the core's own, or a link */
     bool link : 1;         /* to or from another member */
     bool pacemaker : 1;    /* the client speaks Pacemaker's protocol: there is no uplink */

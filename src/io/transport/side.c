@@ -32,30 +32,34 @@ void pk_side_begin(struct pk_side *side, uv_loop_t *loop, void *owner, enum pk_s
     move(side, state);
     side->output = PK_OUTPUT_FREE;
     side->reading = false;
-    side->inflight = 0;
     side->tls = NULL;
-    side->encrypted = NULL;
     uv_tcp_init(loop, &side->tcp);
     side->tcp.data = owner;
 }
 
-union pk_side_request {
-    uv_connect_t connect;
-    uv_write_t write;
+struct pk_side_request {
+    union {
+        uv_connect_t connect;
+        uv_write_t write;
+    } uv;
+    size_t plain;       /* bytes to report as sent when the write has ended */
+    uint8_t *encrypted; /* what it sends over TLS, NULL: the core's own bytes */
 };
 
 static void drop_request(struct pk_side *side)
 {
+    if (side->request != NULL)
+        free(side->request->encrypted);
     free(side->request);
     side->request = NULL;
 }
 
 int pk_side_connect(struct pk_side *side, const struct sockaddr *to, uv_connect_cb connected)
 {
-    side->request = malloc(sizeof side->request->connect);
+    side->request = calloc(1, sizeof *side->request);
     if (side->request == NULL)
         return UV_ENOMEM;
-    int err = uv_tcp_connect(&side->request->connect, &side->tcp, to, connected);
+    int err = uv_tcp_connect(&side->request->uv.connect, &side->tcp, to, connected);
     if (err != 0)
         drop_request(side);
     return err;
@@ -64,12 +68,6 @@ int pk_side_connect(struct pk_side *side, const struct sockaddr *to, uv_connect_
 void pk_side_tried(struct pk_side *side)
 {
     drop_request(side);
-}
-
-static void drop_encrypted(struct pk_side *side)
-{
-    free(side->encrypted);
-    side->encrypted = NULL;
 }
 
 void pk_side_opened(struct pk_side *side)
@@ -116,7 +114,6 @@ void pk_side_ended(struct pk_side *side)
 void pk_side_closed(struct pk_side *side)
 {
     pk_tls_free(side->tls);
-    drop_encrypted(side);
     drop_request(side);
     side->tls = NULL;
     move(side, PK_SIDE_NONE);
@@ -130,34 +127,33 @@ static size_t total(const struct pk_iov *iov, int n)
     return sum;
 }
 
-static int64_t write_later(struct pk_side *side, const uv_buf_t *bufs, int n, size_t len, uv_write_cb written)
+/* encrypted, or NULL, is the write's from here on, also when there is none. */
+static int64_t write_later(struct pk_side *side, const uv_buf_t *bufs, int n, size_t plain,
+                           uint8_t *encrypted, uv_write_cb written)
 {
-    side->request = malloc(sizeof *side->request);
     int err = UV_ENOMEM;
-    if (side->request != NULL)
-        err = uv_write(&side->request->write, (uv_stream_t *)&side->tcp, bufs, (unsigned)n, written);
+    side->request = calloc(1, sizeof *side->request);
+    if (side->request == NULL) {
+        free(encrypted);
+    } else {
+        side->request->plain = plain;
+        side->request->encrypted = encrypted;
+        err = uv_write(&side->request->uv.write, (uv_stream_t *)&side->tcp, bufs, (unsigned)n, written);
+    }
     if (err != 0)
         drop_request(side);
     side->output = err != 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_WRITING;
-    side->inflight = len;
-    return err != 0 ? (int64_t)len : -1;
+    return err != 0 ? (int64_t)plain : -1;
 }
 
 /* ---- TLS ---- */
 
-static void broken(struct pk_side *side)
-{
-    side->output = PK_OUTPUT_BROKEN;
-    drop_encrypted(side);
-}
-
 /* Hands what is encrypted, but for the first `sent` bytes, to an asynchronous write. */
 static void send_later(struct pk_side *side, size_t sent, size_t len, uv_write_cb written)
 {
-    side->encrypted = pk_tls_keep_output(side->tls);
-    uv_buf_t buf = uv_buf_init((char *)side->encrypted + sent, (unsigned)(len - sent));
-    if (write_later(side, &buf, 1, 0, written) >= 0)
-        broken(side);
+    uint8_t *encrypted = pk_tls_keep_output(side->tls);
+    uv_buf_t buf = uv_buf_init((char *)encrypted + sent, (unsigned)(len - sent));
+    (void)write_later(side, &buf, 1, 0, encrypted, written);
 }
 
 /* Sends what TLS has to say. Meanwhile made output waits for the end of a write that is under way. */
@@ -172,7 +168,7 @@ static void send_encrypted(struct pk_side *side, uv_write_cb written)
     if (taken == UV_EAGAIN)
         taken = 0;
     if (taken < 0)
-        broken(side);
+        side->output = PK_OUTPUT_BROKEN;
     else if ((size_t)taken < len)
         send_later(side, (size_t)taken, len, written);
     else
@@ -183,12 +179,14 @@ static int64_t write_encrypted(struct pk_side *side, const struct pk_iov *iov, i
 {
     size_t taken = 0;
     if (pk_tls_put(side->tls, iov, n, &taken) != PK_TLS_FINE)
-        broken(side);
+        side->output = PK_OUTPUT_BROKEN;
     send_encrypted(side, written);
-    side->inflight = side->output == PK_OUTPUT_WRITING ? taken : 0;
     if (side->output == PK_OUTPUT_BROKEN)
         return (int64_t)total(iov, n);
-    return side->output == PK_OUTPUT_WRITING ? -1 : (int64_t)taken;
+    if (side->output != PK_OUTPUT_WRITING)
+        return (int64_t)taken;
+    side->request->plain = taken;
+    return -1;
 }
 
 static bool write_all_encrypted(struct pk_side *side, const char *bytes, size_t len, uv_write_cb written)
@@ -201,8 +199,10 @@ static bool write_all_encrypted(struct pk_side *side, const char *bytes, size_t 
     }
     (void)pk_tls_output(side->tls, &output);
     send_later(side, 0, output, written);
-    side->inflight = len;
-    return side->output == PK_OUTPUT_WRITING;
+    if (side->output != PK_OUTPUT_WRITING)
+        return false;
+    side->request->plain = len;
+    return true;
 }
 
 bool pk_side_secure(struct pk_side *side, struct pk_tls_context *context, const char *name,
@@ -261,7 +261,7 @@ int64_t pk_side_write(struct pk_side *side, const struct pk_iov *iov, int n, uv_
     if (side->tls != NULL)
         return write_encrypted(side, iov, n, written);
     if (side->output == PK_OUTPUT_CUT)
-        return write_later(side, bufs, n, len, written);
+        return write_later(side, bufs, n, len, NULL, written);
     int taken = uv_try_write((uv_stream_t *)&side->tcp, bufs, (unsigned)n);
     if (taken == UV_EAGAIN)
         taken = 0;
@@ -280,17 +280,15 @@ bool pk_side_write_all(struct pk_side *side, char *bytes, size_t len, uv_write_c
     bool able = side->state == PK_SIDE_OPEN && side->output != PK_OUTPUT_WRITING && len > 0;
     if (able && side->tls != NULL)
         return write_all_encrypted(side, bytes, len, written);
-    return able && write_later(side, &buf, 1, len, written) < 0;
+    return able && write_later(side, &buf, 1, len, NULL, written) < 0;
 }
 
 int64_t pk_side_written(struct pk_side *side, int status)
 {
-    size_t sent = side->inflight;
-    uv_write_cb written = side->request->write.cb;
+    size_t sent = side->request->plain;
+    uv_write_cb written = side->request->uv.write.cb;
     drop_request(side);
-    drop_encrypted(side);
     side->output = status < 0 ? PK_OUTPUT_BROKEN : PK_OUTPUT_FREE;
-    side->inflight = 0;
     if (side->tls != NULL && (side->state == PK_SIDE_OPENING || side->state == PK_SIDE_OPEN))
         send_encrypted(side, written);
     return side->state == PK_SIDE_OPEN ? (int64_t)sent : -1;

@@ -8,7 +8,7 @@
  * output until reading tells the end, so that a peer's last words are still heard.
  *
  * With TLS the same holds of plain bytes: they are sent when the kernel has all that they became. What is encrypted and
- * not taken is the side's own, until an asynchronous write has ended.
+ * not taken is the asynchronous write's, until that has ended.
  */
 #ifndef PK_IO_TRANSPORT_SIDE_H
 #define PK_IO_TRANSPORT_SIDE_H
@@ -38,14 +38,12 @@ enum pk_output {
 };
 
 struct pk_side {
-    size_t inflight;    /* bytes of the asynchronous write */
     struct pk_tls *tls; /* NULL: plain */
-    uint8_t *encrypted; /* what an asynchronous write of TLS sends */
     uint8_t state;      /* enum pk_side_state */
     uint8_t output;     /* enum pk_output */
     bool reading;
     uv_tcp_t tcp;
-    union pk_side_request *request; /* while it connects or an asynchronous write is under way, else NULL */
+    struct pk_side_request *request; /* while it connects or an asynchronous write is under way, else NULL */
 };
 
 /*
