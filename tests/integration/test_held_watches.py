@@ -3,6 +3,7 @@ each kind and beating ones: the same connections, every watch once, beats answer
 killed server is noticed.
 """
 import contextlib
+import re
 import threading
 import time
 
@@ -192,6 +193,34 @@ def test_a_server_that_was_lost_and_serves_again_has_let_nobody_go():
     assert figures["pk_held_let_go"] == 0 and figures["pk_attaches"] == 2, figures
     for conn in (idle, asks):
         conn.close_session()
+    assert proxy.stop() == 0
+
+
+def received(server):
+    return int(re.search(r"^Received: (\d+)", rig.words(server.addr, "srvr"), re.M).group(1))
+
+
+def test_an_election_that_is_over_before_the_question_has_let_nobody_go():
+    """Who answers the question serves, and knows no newer epoch, but has counted less than before: no session of those who
+    were there has ended by that."""
+    ensemble, _ = both()
+    many, few = ensemble.servers[:2]
+    direct = Conn(many.addr)
+    while received(many) < received(few) + 500:
+        assert direct.call(wire.OP_EXISTS, wire.exists("/w")).err == 0
+    direct.close_session()
+    way = Relay(many.addr).start()
+    proxy = rig.Pacekeeper(way.connect_string, config="instances: none\nstatus-interval: 500ms\n").start()
+    conn = Conn(proxy.addr, TIMEOUT)
+    assert conn.call(wire.OP_EXISTS, wire.exists("/w")).err == 0
+    asked = len(way.pairs)
+    rig.eventually(lambda: len(way.pairs) >= asked + 2, 20, "it is asked, and asked again")
+    way.target = few.addr
+    way.cut()
+    assert conn.call(wire.OP_EXISTS, wire.exists("/w"), timeout=15).err == 0
+    figures = proxy.mntr()
+    assert figures["pk_held_let_go"] == 0 and figures["pk_attaches"] == 1, figures
+    conn.close_session()
     assert proxy.stop() == 0
 
 

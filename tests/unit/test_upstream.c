@@ -162,6 +162,60 @@ static void answers_to_srvr(void **state)
     assert_true(pk_server_told(&s[0]) && pk_server_told(&s[1]));
 }
 
+static bool was_lost(int64_t answered_us)
+{
+    return pk_server_was_lost(&upstream->servers[0], answered_us, INT64_MAX);
+}
+
+/* What srvr says when it is asked now, and has counted so many packets. */
+static void counts(int64_t begun_us, int received)
+{
+    char text[200];
+    snprintf(text, sizeof text,
+             "Zookeeper version: 3.8.0-1, built on 2024-12-29 17:54 UTC\nLatency min/avg/max: 0/0.0/0\n"
+             "Received: %d\nSent: 7\nZxid: 0x200000001\nMode: follower\n",
+             received);
+    pk_server_probed(&upstream->servers[0], PK_PROBE_TEXT, text, begun_us);
+}
+
+/* An election that nothing was written since was over before the first question, and whoever had been there was closed
+ * as if its session had ended. */
+static void who_counts_anew_has_let_nobody_go(void **state)
+{
+    int64_t first_us = loop.now_us, second_us = first_us + 10000;
+    (void)state;
+    counts(first_us, 500);
+    loop.now_us = second_us;
+    counts(second_us, 900);
+    assert_false(was_lost(0));
+    loop.now_us += 10000;
+    counts(loop.now_us, 3);
+    assert_true(was_lost(first_us - 1));
+    assert_true(was_lost(second_us - 1));
+    /* Who was answered after that question began may have been answered since. */
+    assert_false(was_lost(second_us));
+    loop.now_us += 10000;
+    counts(loop.now_us, 4);
+    assert_true(was_lost(first_us));
+    assert_false(was_lost(second_us));
+}
+
+/* Of two questions at a time the answers may change places; one that does not tell is none that counts less. */
+static void answers_that_changed_places_say_nothing(void **state)
+{
+    int64_t first_us = loop.now_us;
+    (void)state;
+    loop.now_us += 10000;
+    counts(loop.now_us - 5000, 501);
+    counts(first_us, 500);
+    assert_false(was_lost(0));
+    loop.now_us += 10000;
+    pk_server_probed(&upstream->servers[0], PK_PROBE_TEXT, "srvr is not in the whitelist.\n", loop.now_us);
+    pk_server_probed(&upstream->servers[0], PK_PROBE_CLOSED, "", loop.now_us);
+    counts(loop.now_us, 502);
+    assert_false(was_lost(0));
+}
+
 /* Whoever waits: how often it went on, and how often it was turned away. */
 struct waiter {
     struct pk_waiter wait;
@@ -416,6 +470,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(back_off_doubles_to_a_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_client_waits_for, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_counts_anew_has_let_nobody_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_that_changed_places_say_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(few_arrive_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_deadline_is_first, setup, teardown),
         cmocka_unit_test_setup_teardown(the_window_grows_with_the_answers, setup, teardown),

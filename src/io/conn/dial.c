@@ -36,7 +36,10 @@ static void arrived(struct pk_pair *pair, bool answered)
 
 void pk_dial_heard(struct pk_pair *pair)
 {
-    arrived(pair, true);
+    if (pair->arriving) {
+        arrived(pair, true);
+        pair->begun_us = pair->conns->loop.now_us;
+    }
 }
 
 static void uplink_closed(uv_handle_t *handle)
@@ -386,14 +389,13 @@ void pk_dial_open(struct pk_pair *pair)
     }
 }
 
-/* Its uplink has ended, and the server was lost after the last byte of it: that it serves again, after an election that
- * nothing was written since, does not mean that it has let this session go. */
+/* Its uplink has ended, and the server was lost since: that it serves again, after an election that nothing was written
+ * since, does not mean that it has let this session go. */
 static bool was_lost(const struct pk_pair *pair)
 {
     struct core_conn_info info;
-    const struct pk_server *server = &pair->conns->upstream->servers[pair->server];
     return pair->uplink.state != PK_SIDE_OPEN && core_conn_info(pair->conns->loop.core, pair->id, &info) &&
-           server->lost_us > info.server_us;
+           pk_server_was_lost(&pair->conns->upstream->servers[pair->server], pair->begun_us, info.server_us);
 }
 
 void pk_dial_go(struct pk_waiter *wait, bool turned_away)

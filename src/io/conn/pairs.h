@@ -80,7 +80,8 @@ struct pk_pair {
     struct pk_list all;    /* conns->pairs */
     struct pk_waiter wait; /* in conns->connecting or .answering, or in one of the upstream's lists */
     int64_t deadline_us;   /* of what it waits for */
-    int64_t begun_us;      /* when it took its place among those on their way to the server */
+    int64_t
+        begun_us; /* when it took its place among those on their way to the server, then: when that answered */
     int64_t held_us; /* since when it has waited for a server that serves, or its own was lost; 0: never */
     int64_t due_us;  /* with attach: when its client is closed, if no server takes the session up */
     uint64_t tried;  /* bit i: server i has been tried for this client */

@@ -12,7 +12,7 @@
 #include "io/loop/loop.h"
 #include "io/loop/wait.h"
 
-enum { ASK_AGAIN_US = 1000000, PROBES_MAX = 10, ZXID_TEXT = 20 };
+enum { ASK_AGAIN_US = 1000000, PROBES_MAX = 10, ZXID_TEXT = 20, COUNT_TEXT = 24 };
 
 static void probed(void *owner, enum pk_probe_result result, const char *text, int64_t begun_us)
 {
@@ -96,8 +96,24 @@ static uint16_t release_of(const char *version)
     return (uint16_t)(major << 8 | minor);
 }
 
+/* A server counts from its start on, or since the election after which it serves. So one that has counted less than
+ * before has let go of everybody who was there. Answers that may have changed places say nothing. */
+static void learn_count(struct pk_server *server, const char *text, int64_t begun_us)
+{
+    char count[COUNT_TEXT];
+    field(text, "\nReceived: ", "\n", count, sizeof count);
+    int64_t received = (int64_t)strtoull(count, NULL, 10);
+    if (received == 0 || begun_us <= server->told_us)
+        return;
+    if (received < server->received)
+        server->anew_us = server->counted_us;
+    server->received = received;
+    server->counted_us = begun_us;
+    server->told_us = server->upstream->loop->now_us;
+}
+
 /* Reads an answer to srvr. */
-static void learn(struct pk_server *server, const char *text)
+static void learn(struct pk_server *server, const char *text, int64_t begun_us)
 {
     char zxid[ZXID_TEXT], instance[PK_INSTANCE_TEXT], what[PK_VERSION_TEXT + PK_STATE_TEXT + 64];
     field(text, "Zookeeper version: ", "-, \n", server->version, sizeof server->version);
@@ -112,6 +128,7 @@ static void learn(struct pk_server *server, const char *text)
     learn_mode(server, text);
     field(text, "Zxid: 0x", "\n", zxid, sizeof zxid);
     server->zxid = (int64_t)strtoull(zxid, NULL, 16);
+    learn_count(server, text, begun_us);
     if (strstr(text, "not currently serving requests") != NULL) {
         pk_server_move(server, PK_SERVER_DOWN, "it says that it serves no requests now");
         pk_server_back_off(server);
@@ -130,13 +147,18 @@ bool pk_server_serves(const struct pk_server *server)
     return server->state == PK_SERVER_UP && strcmp(server->mode, "read-only") != 0;
 }
 
+bool pk_server_was_lost(const struct pk_server *server, int64_t answered_us, int64_t heard_us)
+{
+    return server->lost_us > heard_us || server->anew_us > answered_us;
+}
+
 void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text,
                       int64_t begun_us)
 {
     static const char stopping[] = "it closes connections at once (stopping, or maxClientCnxns reached)";
     switch (result) {
     case PK_PROBE_TEXT:
-        learn(server, text);
+        learn(server, text, begun_us);
         if (pk_server_serves(server) && begun_us > server->served_us)
             server->served_us = begun_us;
         break;

@@ -12,6 +12,9 @@ void pk_server_probe(struct pk_server *server);
 void pk_server_probe_again(struct pk_server *server);
 /* It takes sessions, and writes, as far as its newest answer says. */
 bool pk_server_serves(const struct pk_server *server);
+/* An uplink to it has ended that was answered first at answered_us and last at heard_us: was it lost in between (found
+ * not to serve, or begun anew), so that the end says nothing of the session? */
+bool pk_server_was_lost(const struct pk_server *server, int64_t answered_us, int64_t heard_us);
 /* What a probe that began at begun_us found: the server's state changes, and those that waited for it go on or are
  * turned away. */
 void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text,

@@ -67,10 +67,14 @@ struct pk_server {
     int64_t served_us;             /* when the newest probe began by which it was found to serve */
     int64_t lost_us;               /* when the newest began by which it was found not to */
     int64_t zxid;                  /* its newest one, 0 when it does not tell */
-    int arriving;                  /* uplinks that connect, or have not heard from it yet */
-    int wider;                     /* so many more of these than at first may be */
-    int64_t least_us;              /* the quickest answer that one of them had */
-    int begun;                     /* of these since begun_us */
+    int64_t received;   /* packets, as it counted when it was asked last; 0 when it does not tell */
+    int64_t counted_us; /* when that question began, */
+    int64_t told_us;    /* and when it was answered */
+    int64_t anew_us;    /* it has begun anew since, and nobody who came earlier is there */
+    int arriving;       /* uplinks that connect, or have not heard from it yet */
+    int wider;          /* so many more of these than at first may be */
+    int64_t least_us;   /* the quickest answer that one of them had */
+    int begun;          /* of these since begun_us */
     int64_t begun_us;
     int64_t heard_us; /* when one of them had its answer last */
 };
