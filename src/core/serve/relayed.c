@@ -211,13 +211,21 @@ struct aims {
     int64_t told_zxid;    /* 0: none was */
 };
 
-static void note_told(struct aims *aims, const struct pk_znode *z, struct pk_bytes path)
+static void note_zxid(struct aims *aims, int64_t zxid, struct pk_bytes path)
 {
-    int64_t zxid = pk_znode_told_zxid(z);
     if (zxid <= aims->told_zxid)
         return;
     aims->told_zxid = zxid;
     aims->told = path;
+}
+
+/* Who watches what is below a znode is told of nothing that was there before. Which promotion was the newest there
+ * nobody keeps: the newest of all. */
+static void note_below(struct aims *aims, const struct pk_store *store, const struct pk_request_target *t)
+{
+    if ((t->intents & (PK_INTENT_CHILD | PK_INTENT_PERSISTENT | PK_INTENT_RECURSIVE)) != 0 &&
+        !pk_list_empty(&store->recent))
+        note_zxid(aims, store->recent_zxid, t->path);
 }
 
 static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct pk_request_target *target,
@@ -225,11 +233,14 @@ static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct 
 {
     struct pk_store *store = j->sync->store;
     struct pk_target t = pk_store_target(store, target->path);
-    if (t.place == PK_OUTSIDE)
-        return target->intents & PK_INTENT_RECURSIVE ? intend_below(j, e, target->path) : PK_OK;
-    e->below = true;
+    bool recursive = (target->intents & PK_INTENT_RECURSIVE) != 0;
     if (t.znode != NULL)
-        note_told(aims, t.znode, target->path);
+        note_zxid(aims, pk_znode_told_zxid(t.znode), target->path);
+    if (t.znode != NULL || recursive)
+        note_below(aims, store, target);
+    if (t.place == PK_OUTSIDE)
+        return recursive ? intend_below(j, e, target->path) : PK_OK;
+    e->below = true;
     if (target->intents == 0)
         return PK_OK;
     bool full;

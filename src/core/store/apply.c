@@ -155,7 +155,7 @@ static void stale(struct pk_store *store, struct pk_znode *z, int64_t zxid)
 static enum pk_err promoted(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode;
-    if (pk_store_remember(store, z, c->now_us) != PK_OK)
+    if (pk_store_remember(store, z, c->zxid, c->now_us) != PK_OK)
         return PK_ENOMEM;
     let_go(store, z, PK_ZNODE_PROMOTED);
     z->held.czxid = z->held.mzxid = c->zxid;
@@ -169,7 +169,7 @@ static void pairs_replayed(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode;
     z->held.cversion = z->held.cversion > c->pairs ? z->held.cversion - c->pairs : 0;
-    if (pk_store_remember(store, z, c->now_us) != PK_OK)
+    if (pk_store_remember(store, z, c->zxid, c->now_us) != PK_OK)
         return;
     /* One replay is remembered: what a server shows that has not seen those before is asked again. */
     if (z->tracking->replayed_pairs > 0 && z->tracking->floor_zxid < z->tracking->replayed_zxid)
@@ -199,7 +199,7 @@ static enum pk_err remembered(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode;
     const struct pk_stat *base = &z->cached->value.base;
-    if (pk_store_remember(store, z, c->now_us) != PK_OK)
+    if (pk_store_remember(store, z, base->mzxid, c->now_us) != PK_OK)
         return PK_ENOMEM;
     share_seen(z, base->czxid);
     move(z, PK_ZNODE_PROMOTED);

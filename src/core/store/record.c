@@ -73,9 +73,11 @@ static enum pk_err replay_parent(struct pk_store *store, struct pk_znode *up,
 /* What is remembered for servers that lag. */
 static enum pk_err replay_lag(struct pk_store *store, struct pk_znode *z, const struct pk_change_record *r)
 {
-    bool remembers = r->replayed_pairs > 0 || r->floor_zxid > 0 || r->held->state == PK_ZNODE_PROMOTED;
+    bool is_promoted = r->held->state == PK_ZNODE_PROMOTED;
+    bool remembers = r->replayed_pairs > 0 || r->floor_zxid > 0 || is_promoted;
+    int64_t zxid = is_promoted && r->held->mzxid > r->replayed_zxid ? r->held->mzxid : r->replayed_zxid;
     z->uncertain = r->uncertain;
-    if (remembers && pk_store_remember(store, z, r->now_us) != PK_OK)
+    if (remembers && pk_store_remember(store, z, zxid, r->now_us) != PK_OK)
         return PK_ENOMEM;
     if (z->tracking == NULL)
         return PK_OK;

@@ -367,12 +367,14 @@ void pk_store_tidy(struct pk_store *store, struct pk_znode *z)
     }
 }
 
-enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t now_us)
+enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t zxid, int64_t now_us)
 {
     struct pk_tracking *t = pk_store_tracking(store, z);
     if (t == NULL)
         return PK_ENOMEM;
     t->recent_us = now_us;
+    if (zxid > store->recent_zxid)
+        store->recent_zxid = zxid;
     pk_list_del(&t->recent);
     pk_list_add_tail(&store->recent, &t->recent);
     return PK_OK;

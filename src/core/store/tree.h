@@ -31,7 +31,8 @@ struct pk_store {
     uint32_t invalidations; /* grows whenever a read may have to be relayed that memory could answer before */
     bool asleep;            /* another process holds memory: mounts are watched, nothing is absorbed */
     uint32_t walk;          /* of the newest walk (pk_store_walk_begin) */
-    struct pk_list recent;  /* pk_tracking.recent, oldest first */
+    struct pk_list recent;  /* pk_tracking.recent, oldest first, */
+    int64_t recent_zxid;    /* and the newest zxid that any of them had there */
     struct pk_list cursors; /* struct pk_cursor.list */
     struct pk_list listings; /* pk_listing.all, least recently asked for first */
     uint8_t *scratch;        /* room for the longest path known */

@@ -295,7 +295,7 @@ void pk_cached_end(struct pk_sync *sync, struct pk_znode *z, enum pk_cached_end 
         (void)!change(sync, z, PK_CHANGE_RETIRED); /* cannot fail */
         return;
     }
-    if (pk_store_remember(sync->store, z, sync->conns->now_us) == PK_OK)
+    if (pk_store_remember(sync->store, z, sync->stats->newest_zxid, sync->conns->now_us) == PK_OK)
         z->tracking->floor_zxid = sync->stats->newest_zxid;
     remove_cached(sync, z);
 }
