@@ -106,13 +106,16 @@ static void notes(void **state)
     assert_non_null(strstr(text, "/m/a (-102)\n"));
 }
 
-/* The end of a session is said at the level info, whatever it was; a connection that had none is not. */
+/* The end of a session is said at the level info, whatever it was, but for those that a lost server brings about; a
+ * connection that had none is not. */
 static void ends_of_sessions(void **state)
 {
     (void)state;
     struct pk_log_who who = {7, "10.0.0.7:40122"};
     begin(PK_LOG_INFO);
     pk_log_close(&log_, &who, PK_CLOSE_CLIENT_LEFT, "server 10.0.0.1:2181, after 1.0 s");
+    for (enum pk_close why = PK_CLOSE_HOLD_DEADLINE; why <= PK_CLOSE_NOT_HELD_UNKNOWN; why++)
+        pk_log_close(&log_, &who, why, ""); /* which are in a sum */
     who.session = 0;
     pk_log_close(&log_, &who, PK_CLOSE_CLIENT_LEFT, "");
     end();

@@ -6,38 +6,48 @@
 
 #include <inttypes.h>
 
+/* Clients of lost servers so far that could not be held. */
+static int64_t not_held(const struct core_stats *s)
+{
+    return s->held_write + s->held_sasl + s->held_read_only + s->held_lasting + s->held_watches +
+           s->held_other;
+}
+
 static void begin(struct pk_holds *h, int64_t now_us)
 {
     h->since_us = now_us;
     h->held = h->seen;
     h->attached = h->attaches;
+    h->closed = h->closes;
     h->said = false;
 }
 
 static void over(struct pk_holds *h, const struct pk_loop *loop, const struct core_stats *s)
 {
     int64_t held = s->holds - h->held, attached = s->attaches - h->attached;
+    int64_t closed = not_held(s) - h->closed;
     attached = attached < held ? attached : held;
     if (h->said)
         pk_log(loop->log, PK_LOG_INFO, PK_LOG_UPSTREAM, NULL,
                "nobody is held any more after %.1f s: of %" PRId64 " clients %" PRId64
-               " are at other servers, %" PRId64 " have ended",
-               (double)(loop->now_us - h->since_us) / 1e6, held, attached, held - attached);
+               " are at other servers, %" PRId64 " have ended; %" PRId64 " could not be held",
+               (double)(loop->now_us - h->since_us) / 1e6, held, attached, held - attached, closed);
     else
         pk_log(loop->log, PK_LOG_WARN, PK_LOG_UPSTREAM, NULL,
                "a server was lost: of %" PRId64 " clients that were held %" PRId64
-               " are at other servers, %" PRId64 " have ended",
-               held, attached, held - attached);
+               " are at other servers, %" PRId64 " have ended; %" PRId64 " could not be held",
+               held, attached, held - attached, closed);
     h->since_us = 0;
 }
 
 void pk_holds_tick(struct pk_holds *h, struct pk_loop *loop)
 {
     const struct core_stats *s = core_stats(loop->core);
-    if (h->since_us == 0 && s->holds > h->seen)
+    if (h->since_us == 0 && (s->holds > h->seen || not_held(s) > h->closes))
         begin(h, loop->now_us);
     h->seen = s->holds;
     h->attaches = s->attaches;
+    h->closes = not_held(s);
     if (h->since_us == 0)
         return;
     if (s->held == 0) {

@@ -10,9 +10,9 @@
 #include "io/loop/loop.h"
 
 struct pk_holds {
-    int64_t seen, attaches; /* clients held and attached so far, with the newest tick */
-    int64_t since_us;       /* of what is not over: about when it began; 0: nobody is held */
-    int64_t held, attached; /* figures when it began */
+    int64_t seen, attaches, closes; /* clients held, attached, closed unheld so far, with the newest tick */
+    int64_t since_us;               /* of what is not over: about when it began; 0: nobody is held */
+    int64_t held, attached, closed; /* figures when it began */
     bool said;
 };
 

@@ -238,10 +238,30 @@ void pk_log_flush(struct pk_log *log, bool force)
             say_suppressed(log, (enum pk_log_kind)kind, now);
 }
 
+/* Of the clients of a lost server the log has a sum (io/conn/holds.h), and no line each. */
+static bool is_summed_up(enum pk_close why)
+{
+    switch (why) {
+    case PK_CLOSE_HOLD_DEADLINE:
+    case PK_CLOSE_HOLD_TIMEOUT:
+    case PK_CLOSE_HOLD_AUTH:
+    case PK_CLOSE_NOT_HELD_WRITE:
+    case PK_CLOSE_NOT_HELD_PART:
+    case PK_CLOSE_NOT_HELD_SASL:
+    case PK_CLOSE_NOT_HELD_READ_ONLY:
+    case PK_CLOSE_NOT_HELD_LASTING:
+    case PK_CLOSE_NOT_HELD_WATCHES:
+    case PK_CLOSE_NOT_HELD_UNKNOWN:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *details)
 {
     enum pk_log_level level = closes[why].level;
-    if (who != NULL && who->session != 0 && level < PK_LOG_INFO)
+    if (who != NULL && who->session != 0 && level < PK_LOG_INFO && !is_summed_up(why))
         level = PK_LOG_INFO;
     pk_log(log, level, (enum pk_log_kind)why, who, "%s%s%s%s", closes[why].text,
            details[0] != '\0' ? " (" : "", details, details[0] != '\0' ? ")" : "");

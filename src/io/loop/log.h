@@ -75,7 +75,8 @@ void pk_log_flush(struct pk_log *log, bool force);
 
 /*
  * How a connection ended, and what the core noted: levels and texts of close.def and log_events.def. A session's end is
- * worth at least INFO. details: what is known of the connection, "" for nothing.
+ * worth at least INFO, but for those of a lost server's clients. details: what is known of the connection, "" for
+ * nothing.
  */
 void pk_log_close(struct pk_log *log, const struct pk_log_who *who, enum pk_close why, const char *details);
 void pk_log_event(struct pk_log *log, const struct pk_log_who *who, const struct core_log_event *note);
