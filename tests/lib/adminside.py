@@ -26,16 +26,19 @@ class _Unix(http.client.HTTPConnection):
 
 
 class Admin:
-    def __init__(self, proxy, timeout=10.0, token=None):
+    def __init__(self, proxy, timeout=10.0, token=None, tls=None):
+        """tls: a context of ssl's, for an address where TLS is spoken."""
         names = eventually(lambda: re.findall(r"admin side at (\S+)", proxy.log()), 5, "an admin side in the log")
         self.paths = [n[5:] for n in names if n.startswith("unix:")]
         self.addrs = [(n.rsplit(":", 1)[0], int(n.rsplit(":", 1)[1])) for n in names if not n.startswith("unix:")]
-        self.timeout, self.token = timeout, token
+        self.timeout, self.token, self.tls = timeout, token, tls
 
     def connection(self, unix=None):
         """An HTTP connection: over the socket file where there is one, unless unix says otherwise."""
         if unix or (unix is None and self.paths):
             return _Unix(self.paths[0], self.timeout)
+        if self.tls:
+            return http.client.HTTPSConnection(*self.addrs[0], timeout=self.timeout, context=self.tls)
         return http.client.HTTPConnection(*self.addrs[0], timeout=self.timeout)
 
     def ask(self, method, path, headers=None, unix=None, body=None):

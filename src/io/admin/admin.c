@@ -46,7 +46,7 @@ int64_t pk_admin_since_us(const struct pk_admin *admin, int64_t us)
 
 int64_t pk_admin_open_files(const struct pk_admin *admin)
 {
-    int64_t visitors = pk_http_figures(admin->http).visitors;
+    int64_t visitors = pk_http_figures(admin->http).files;
     return admin->limits->files + visitors + (int64_t)pk_pairs_clients(admin->conns) +
            core_stats(admin->conns->loop.core)->uplinks;
 }

@@ -368,6 +368,7 @@ static void admin_ended(struct pk_admin *admin, struct pk_prom *p)
     struct pk_http_figures f = pk_http_figures(admin->http);
     pk_prom_number(p, PK_PROM_LABELS(L("reason", "slow")), f.timed_out);
     pk_prom_number(p, PK_PROM_LABELS(L("reason", "made_room")), f.made_room);
+    pk_prom_number(p, PK_PROM_LABELS(L("reason", "tls")), f.tls_failed);
 }
 
 static void process_cpu(struct pk_admin *admin, struct pk_prom *p)

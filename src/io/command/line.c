@@ -11,19 +11,29 @@
 
 #include "io/config/readfile.h"
 
-enum { ADMIN = 256, TOKEN, JSON, STAT, RATE, LIVE };
+enum { ADMIN = 256, TOKEN, CA, CERTIFICATE, KEY, JSON, STAT, RATE, LIVE };
 
 static const struct option longs[] = {
-    {"admin", required_argument, NULL, ADMIN}, {"token-file", required_argument, NULL, TOKEN},
-    {"json", no_argument, NULL, JSON},         {"stat", no_argument, NULL, STAT},
-    {"rate", required_argument, NULL, RATE},   {"live", no_argument, NULL, LIVE},
-    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    {"admin", required_argument, NULL, ADMIN},
+    {"token-file", required_argument, NULL, TOKEN},
+    {"ca", required_argument, NULL, CA},
+    {"certificate", required_argument, NULL, CERTIFICATE},
+    {"key", required_argument, NULL, KEY},
+    {"json", no_argument, NULL, JSON},
+    {"stat", no_argument, NULL, STAT},
+    {"rate", required_argument, NULL, RATE},
+    {"live", no_argument, NULL, LIVE},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
-static const char common[] = "  --admin ADDRESS     where its admin side is: unix:/PATH or HOST:PORT\n"
-                             "                      (" PK_COMMAND_SOCKET ")\n"
-                             "  --token-file FILE   the token, for HOST:PORT\n"
-                             "  -h, --help          print this and exit\n";
+static const char common[] =
+    "  --admin ADDRESS     where its admin side is: unix:/PATH, HOST:PORT or tls:HOST:PORT\n"
+    "                      (" PK_COMMAND_SOCKET ")\n"
+    "  --token-file FILE   the token, for HOST:PORT\n"
+    "  --ca FILE           for tls: the authority of its certificate\n"
+    "  --certificate FILE, --key FILE   ours, where it asks for one\n"
+    "  -h, --help          print this and exit\n";
 
 static bool wrong(struct pk_line *line, const char *command, const char *why)
 {
@@ -41,6 +51,19 @@ static unsigned needed(int c)
                        : PK_LINE_NOTHING;
 }
 
+/* Options that are where the daemon is, and files for TLS. */
+static bool take_file(struct pk_talk *talk, int c)
+{
+    const char **where = c == ADMIN         ? &talk->address
+                         : c == CA          ? &talk->ca
+                         : c == CERTIFICATE ? &talk->certificate
+                         : c == KEY         ? &talk->key
+                                            : NULL;
+    if (where != NULL)
+        *where = optarg;
+    return where != NULL;
+}
+
 static bool take(struct pk_line *line, int c, unsigned takes, const char *command, const char *usage)
 {
     struct pk_config_error error;
@@ -52,10 +75,10 @@ static bool take(struct pk_line *line, int c, unsigned takes, const char *comman
         line->status = 0;
         return false;
     }
-    if (c == ADMIN)
-        line->talk.address = optarg;
-    else if (c == RATE)
+    if (c == RATE)
         line->rate = optarg;
+    if (take_file(&line->talk, c))
+        return true;
     line->json |= c == JSON;
     line->stat |= c == STAT;
     if (c != TOKEN ||
@@ -77,6 +100,10 @@ bool pk_line_read(struct pk_line *line, int argc, char **argv, unsigned takes, c
             return false;
     if (pk_admin_address(line->talk.address, &why) != PK_OK)
         return wrong(line, argv[0], why);
+    if (pk_admin_is_tls(line->talk.address) && line->talk.ca == NULL)
+        return wrong(line, argv[0], "tls: takes --ca FILE, the authority of the daemon's certificate");
+    if ((line->talk.certificate == NULL) != (line->talk.key == NULL))
+        return wrong(line, argv[0], "a certificate and its key need each other");
     if (takes & PK_LINE_ARGUMENT) {
         if (optind + 1 != argc)
             return wrong(line, argv[0], "one argument is expected");

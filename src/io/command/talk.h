@@ -10,8 +10,10 @@
 #define PK_COMMAND_SOCKET "unix:/run/pacekeeper/admin.sock"
 
 struct pk_talk {
-    const char *address;        /* HOST:PORT or unix:/PATH */
+    const char *address;        /* HOST:PORT, tls:HOST:PORT or unix:/PATH */
     char token[PK_ADMIN_TOKEN]; /* "" for none */
+    /* With TLS, files in PEM, NULL for none: who its certificate must be of, and what it is shown. */
+    const char *ca, *certificate, *key;
 };
 
 /*

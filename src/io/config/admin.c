@@ -15,13 +15,25 @@ const char *pk_admin_path(const char *text)
     return strncmp(text, "unix:", 5) == 0 ? text + 5 : NULL;
 }
 
+static const char tls[] = "tls:";
+
+bool pk_admin_is_tls(const char *text)
+{
+    return strncmp(text, tls, sizeof tls - 1) == 0;
+}
+
+const char *pk_admin_bare(const char *text)
+{
+    return pk_admin_is_tls(text) ? text + sizeof tls - 1 : text;
+}
+
 bool pk_admin_is_near(const char *text)
 {
     struct pk_hostport where;
-    const char *why = NULL;
+    const char *why = NULL, *bare = pk_admin_bare(text);
     if (pk_admin_path(text) != NULL)
         return true;
-    if (pk_hostport_parse(&where, text, strlen(text), -1, &why) != PK_OK)
+    if (pk_hostport_parse(&where, bare, strlen(bare), -1, &why) != PK_OK)
         return false;
     return strncmp(where.host, "127.", 4) == 0 || strcmp(where.host, "::1") == 0 ||
            strcmp(where.host, "localhost") == 0;
@@ -38,9 +50,12 @@ static enum pk_err check_path(const char *path, const char **why)
 enum pk_err pk_admin_address(const char *text, const char **why)
 {
     struct pk_hostport where;
-    const char *path = pk_admin_path(text);
+    const char *path = pk_admin_path(text), *bare = pk_admin_bare(text);
     *why = "the name is too long";
     if (strlen(text) >= PK_ADMIN_LISTEN)
         return PK_EINVAL;
-    return path != NULL ? check_path(path, why) : pk_hostport_parse(&where, text, strlen(text), -1, why);
+    if (path != NULL)
+        return check_path(path, why);
+    *why = "TLS is for HOST:PORT: a socket file has none";
+    return pk_admin_path(bare) == NULL ? pk_hostport_parse(&where, bare, strlen(bare), -1, why) : PK_EINVAL;
 }

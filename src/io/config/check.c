@@ -77,17 +77,17 @@ static void note_supervisors(struct pk_config *config)
     }
 }
 
-/* An address that others reach needs a token, or the word that it needs none. */
+/* An address that others reach needs TLS or a token, or the word that it needs neither. */
 static enum pk_err check_admin(const struct pk_config *config, struct pk_config_error *error)
 {
     for (size_t i = 0; i < config->nadmin_listens; i++)
-        if (!pk_admin_is_near(config->admin_listens[i]) && config->admin_token_file[0] == '\0' &&
-            !config->admin_unprotected)
+        if (!pk_admin_is_near(config->admin_listens[i]) && !pk_admin_is_tls(config->admin_listens[i]) &&
+            config->admin_token_file[0] == '\0' && !config->admin_unprotected)
             return pk_config_fail(
                 error, NULL, 0,
-                "admin.listen: others than this machine reach %.200s: give admin.token-file, or "
-                "say admin.unprotected: true",
-                config->admin_listens[i]);
+                "admin.listen: others than this machine reach %.150s: write tls:%.150s, give "
+                "admin.token-file, or say admin.unprotected: true",
+                config->admin_listens[i], config->admin_listens[i]);
     return PK_OK;
 }
 

@@ -86,7 +86,7 @@ struct pk_config {
     struct pk_config_mount mounts[PK_MAX_MOUNTS];
     size_t nmounts;
     struct pk_auth auth;                                       /* what auth_file holds */
-    char admin_listens[PK_MAX_ADMIN_LISTENS][PK_ADMIN_LISTEN]; /* HOST:PORT or unix:/PATH */
+    char admin_listens[PK_MAX_ADMIN_LISTENS][PK_ADMIN_LISTEN]; /* HOST:PORT, tls:HOST:PORT or unix:/PATH */
     size_t nadmin_listens;
     char admin_token[PK_ADMIN_TOKEN];   /* what admin_token_file holds, empty for none */
     char group_secret[PK_GROUP_SECRET]; /* what group.secret-file holds, empty without a group */
@@ -120,7 +120,7 @@ enum pk_err pk_config_set(struct pk_config *config, const char *key, const char 
 /* Each adds one entry; clear the count first to replace. PK_EINVAL with the reason in error. */
 enum pk_err pk_config_add_listen(struct pk_config *config, const char *text,
                                  struct pk_config_error *error) PK_NODISCARD;
-/* HOST:PORT or unix:/PATH for the admin side. */
+/* HOST:PORT, tls:HOST:PORT or unix:/PATH for the admin side. */
 enum pk_err pk_config_add_admin(struct pk_config *config, const char *text,
                                 struct pk_config_error *error) PK_NODISCARD;
 /* The same for Pacemaker's clients; a missing port is Pacemaker's own, "none" is no address. */

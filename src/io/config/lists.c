@@ -19,7 +19,7 @@ static enum pk_err add_servers(struct pk_config *config, const char *text, struc
 static const struct pk_config_list lists[] = {
     {"listen", offsetof(struct pk_config, nlistens), "HOST:PORT", pk_config_add_listen},
     {"upstream", offsetof(struct pk_config, nservers), "HOST:PORT", add_servers},
-    {"admin.listen", offsetof(struct pk_config, nadmin_listens), "HOST:PORT or unix:/PATH",
+    {"admin.listen", offsetof(struct pk_config, nadmin_listens), "HOST:PORT, tls:HOST:PORT or unix:/PATH",
      pk_config_add_admin},
     {"pacemaker.listen", offsetof(struct pk_config, npacemaker_listens), "HOST:PORT",
      pk_config_add_pacemaker},

@@ -28,6 +28,15 @@ static enum pk_err read_one(struct pk_tls_context **out, const struct pk_tls_set
     return pk_config_fail(error, NULL, 0, "%s: %s", section, why);
 }
 
+/* Somewhere TLS is spoken with who comes. */
+static bool is_spoken(const struct pk_config *config)
+{
+    bool spoken = config->ntls_listens > 0;
+    for (size_t i = 0; i < config->nadmin_listens; i++)
+        spoken |= pk_admin_is_tls(config->admin_listens[i]);
+    return spoken;
+}
+
 static enum pk_err read_ours(struct pk_config *config, struct pk_config_error *error)
 {
     struct pk_tls_settings settings = {
@@ -38,12 +47,15 @@ static enum pk_err read_ours(struct pk_config *config, struct pk_config_error *e
         .client = (enum pk_tls_client)config->tls_client,
         .least = (enum pk_tls_version)config->tls_min_version,
     };
-    if (config->ntls_listens == 0 && (settings.certificate[0] != '\0' || settings.key[0] != '\0'))
-        return pk_config_fail(error, NULL, 0, "tls: no address is given where TLS is spoken (tls.listen)");
-    if (config->ntls_listens == 0)
+    if (!is_spoken(config) && (settings.certificate[0] != '\0' || settings.key[0] != '\0'))
+        return pk_config_fail(error, NULL, 0,
+                              "tls: no address is given where TLS is spoken (tls.listen, or tls:HOST:PORT of "
+                              "admin.listen)");
+    if (!is_spoken(config))
         return PK_OK;
     if (settings.certificate[0] == '\0' || settings.key[0] == '\0')
-        return pk_config_fail(error, NULL, 0, "tls: needs both certificate and key");
+        return pk_config_fail(error, NULL, 0, "tls: needs both certificate and key%s",
+                              config->ntls_listens == 0 ? ", which admin.listen shows at tls:HOST:PORT" : "");
     if (settings.client != PK_TLS_CLIENT_NONE && settings.ca[0] == '\0')
         return pk_config_fail(error, NULL, 0, "tls: to verify certificates of clients it needs ca");
     if (read_one(&config->tls, &settings, "tls", error) != PK_OK)
@@ -109,7 +121,7 @@ static void note_storm(struct pk_config *config)
     static const char key[] = "storm.zookeeper.ssl.enable";
     if (!config->storm_tls)
         return;
-    if (config->tls == NULL)
+    if (config->ntls_listens == 0)
         pk_config_note(config, true, NULL, 0,
                        "%s: Storm will speak TLS: give it an address for that (tls), to be named by its "
                        "storm.zookeeper.port",
@@ -164,7 +176,7 @@ static void swap(struct pk_tls_context **a, struct pk_tls_context **b)
 bool pk_tlsfiles_take(struct pk_config *config, struct pk_config *again)
 {
     bool something = again->tls != NULL || again->upstream_tls != NULL || again->group_tls != NULL;
-    if (config->ntls_listens > 0 && again->tls != NULL)
+    if (again->tls != NULL)
         swap(&config->tls, &again->tls);
     swap(&config->upstream_tls, &again->upstream_tls);
     swap(&config->group_tls, &again->group_tls);

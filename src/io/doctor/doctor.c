@@ -44,8 +44,10 @@ static socklen_t length(const union pk_address *a)
 /* The server may not have noticed yet that what probed it is gone. */
 static bool open_session(struct pk_doctor *d, struct pk_session *s)
 {
-    const struct pk_channel_to to = {&d->serving.any, length(&d->serving), d->config->upstream_tls,
-                                     d->serving_name};
+    const struct pk_channel_to to = {.address = &d->serving.any,
+                                     .len = length(&d->serving),
+                                     .tls = d->config->upstream_tls,
+                                     .name = d->serving_name};
     bool open = false;
     for (int i = 0; i < ATTEMPTS && !open; i++) {
         if (i > 0)

@@ -18,7 +18,7 @@
 #include "io/config/ask.h"
 #include "io/doctor/checks.h"
 
-enum { ANSWER = 16384, ROOM_MIB = 64, KEPT_BACK = 64 };
+enum { ANSWER = 16384, ROOM_MIB = 64, KEPT_BACK = 96 };
 
 /* Copies the word behind label; "" when it is not there. */
 static void word_behind(const char *text, const char *label, char *out, size_t size)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "io/config/ask.h"
-#include "io/doctor/channel.h"
+#include "io/config/channel.h"
 #include "io/doctor/checks.h"
 #include "proto/jute.h"
 
@@ -222,7 +222,11 @@ static void check_name(struct pk_doctor *d, const struct pk_hostport *where, str
         return;
     }
     for (struct addrinfo *a = found; a != NULL; a = a->ai_next) {
-        *s = (struct server){.d = d, .to = {a->ai_addr, a->ai_addrlen, d->config->upstream_tls, where->host}};
+        *s = (struct server){.d = d,
+                             .to = {.address = a->ai_addr,
+                                    .len = a->ai_addrlen,
+                                    .tls = d->config->upstream_tls,
+                                    .name = where->host}};
         const char *number = pk_address_text(a->ai_addr, text);
         bool same = strncmp(number, where->host, strlen(where->host)) == 0;
         if (same)

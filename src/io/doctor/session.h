@@ -5,7 +5,7 @@
 #define PK_IO_DOCTOR_SESSION_H
 
 #include "io/config/auth.h"
-#include "io/doctor/channel.h"
+#include "io/config/channel.h"
 #include "proto/records.h"
 
 enum {

@@ -90,3 +90,13 @@ enum pk_http_access pk_http_access(const struct pk_http_caller *caller)
         return PK_ACCESS_FORBIDDEN;
     return get ? PK_ACCESS_READ : PK_ACCESS_FORBIDDEN;
 }
+
+const char *pk_http_refusal(enum pk_http_access access, int *status)
+{
+    *status = access == PK_ACCESS_LOGIN ? 401 : 403;
+    return access == PK_ACCESS_LOGIN
+               ? "the token of admin.token-file is needed: Authorization: Bearer TOKEN, or as a password"
+               : "not from here: what changes anything takes the Unix socket or the token of "
+                 "admin.token-file, and "
+                 "an address of this machine is called by its number";
+}

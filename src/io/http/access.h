@@ -28,5 +28,7 @@ enum pk_http_access {
  * set reading, from this machine by address and not by some name that leads here (a page of another site).
  */
 enum pk_http_access pk_http_access(const struct pk_http_caller *caller);
+/* What LOGIN and FORBIDDEN are told, and with which status. */
+const char *pk_http_refusal(enum pk_http_access access, int *status);
 
 #endif

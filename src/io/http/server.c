@@ -2,7 +2,7 @@
  * The HTTP server. Happy path: libmicrohttpd's descriptor becomes readable, it runs, the handler fills an answer in
  * memory, and libmicrohttpd writes it as the visitor takes it. Failure modes: a visitor that is slow, silent or one too
  * many has its socket shut down, which libmicrohttpd then meets as its end; a request larger than the bounds is
- * refused.
+ * refused; what is no TLS at a door for that ends in the visitor's tunnel.
  */
 #include "io/http/server.h"
 
@@ -14,7 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/config/admin.h"
+#include "io/config/config.h"
 #include "io/http/access.h"
+#include "io/http/exchange.h"
+#include "io/http/tunnel.h"
 #include "io/http/visitors.h"
 #include "io/loop/secret.h"
 
@@ -32,6 +36,7 @@ struct pk_http {
     struct pk_visitors visitors;
     struct pk_visitor *arriving; /* being given to libmicrohttpd */
     struct pk_http_figures figures;
+    int64_t tunnels;
     bool handles; /* poll and timer are there */
     bool closed;
 };
@@ -52,9 +57,12 @@ static void end_door(struct pk_door *door)
     free(door);
 }
 
+/* The visitor leaves when neither libmicrohttpd nor a tunnel has him any more. */
 static void leave(struct pk_http *http, struct pk_visitor *visitor)
 {
     struct pk_door *door = visitor->door;
+    if (visitor->fd >= 0 || visitor->tunnel != NULL)
+        return;
     pk_visitor_leave(&http->visitors, visitor);
     end_door(door);
 }
@@ -77,8 +85,10 @@ static void notify(void *owner, struct MHD_Connection *connection, void **contex
         *context = http->arriving;
         http->arriving = NULL;
     } else if (*context != NULL) {
-        leave(http, *context);
+        struct pk_visitor *visitor = *context;
         *context = NULL;
+        visitor->fd = -1;
+        leave(http, visitor);
     }
 }
 
@@ -93,75 +103,13 @@ static void completed(void *owner, struct MHD_Connection *connection, void **req
         pk_visitor_again(&http->visitors, visitor, pk_loop_now());
 }
 
-static const char *header(struct MHD_Connection *connection, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-    return value != NULL ? value : "";
-}
-
-const char *pk_http_argument(const struct pk_http_request *request, const char *name)
-{
-    const char *value = NULL;
-    struct MHD_Connection *connection = request->connection;
-    if (MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value, NULL) !=
-        MHD_YES)
-        return NULL;
-    return value != NULL ? value : "";
-}
-
-static void add_headers(struct MHD_Response *response, const struct pk_http_answer *answer)
-{
-    MHD_add_response_header(response, "Content-Type", answer->type);
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "X-Frame-Options", "DENY");
-    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    MHD_add_response_header(
-        response, "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'");
-    if (answer->status == MHD_HTTP_UNAUTHORIZED)
-        MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"pacekeeper\"");
-    if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, "Allow", "GET, HEAD, POST");
-}
-
-/* Takes the answer's text over. */
-static enum MHD_Result send_answer(struct MHD_Connection *connection, struct pk_http_answer *answer)
-{
-    if (answer->out.failed || answer->out.p == NULL) {
-        free(answer->out.p);
-        answer->out = (struct pk_text){.p = strdup(""), .len = 0};
-        answer->status = answer->status == MHD_HTTP_OK ? MHD_HTTP_SERVICE_UNAVAILABLE : answer->status;
-    }
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(answer->out.len, answer->out.p, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        free(answer->out.p);
-        return MHD_NO;
-    }
-    add_headers(response, answer);
-    enum MHD_Result queued = MHD_queue_response(connection, (unsigned)answer->status, response);
-    MHD_destroy_response(response);
-    return queued;
-}
-
 static enum MHD_Result refuse(struct pk_http *http, struct MHD_Connection *connection, int status,
                               const char *why)
 {
     struct pk_http_answer answer = {.status = status, .type = "text/plain; charset=utf-8"};
     http->figures.refused++;
     pk_text_add(&answer.out, "%s\n", why);
-    return send_answer(connection, &answer);
-}
-
-static const char *refusal(enum pk_http_access access, int *status)
-{
-    *status = access == PK_ACCESS_LOGIN ? MHD_HTTP_UNAUTHORIZED : MHD_HTTP_FORBIDDEN;
-    return access == PK_ACCESS_LOGIN
-               ? "the token of admin.token-file is needed: Authorization: Bearer TOKEN, or as a password"
-               : "not from here: what changes anything takes the Unix socket or the token of "
-                 "admin.token-file, and "
-                 "an address of this machine is called by its number";
+    return pk_http_respond(connection, &answer);
 }
 
 static enum MHD_Result answer_request(struct pk_http *http, struct MHD_Connection *connection,
@@ -175,23 +123,23 @@ static enum MHD_Result answer_request(struct pk_http *http, struct MHD_Connectio
     http->figures.requests++;
     struct pk_http_caller caller = {.door = visitor->door,
                                     .token = http->token,
-                                    .authorization = header(connection, "Authorization"),
-                                    .host = header(connection, "Host"),
+                                    .authorization = pk_http_header(connection, "Authorization"),
+                                    .host = pk_http_header(connection, "Host"),
                                     .method = method,
                                     .path = path};
     enum pk_http_access access = pk_http_access(&caller);
     if (access == PK_ACCESS_LOGIN || access == PK_ACCESS_FORBIDDEN) {
-        const char *why = refusal(access, &status);
+        const char *why = pk_http_refusal(access, &status);
         return refuse(http, connection, status, why);
     }
     struct pk_http_request request = {.method = strcmp(method, "HEAD") == 0 ? "GET" : method,
                                       .path = path,
-                                      .accept = header(connection, "Accept"),
+                                      .accept = pk_http_header(connection, "Accept"),
                                       .trusted = access == PK_ACCESS_CHANGE,
                                       .connection = connection};
     pk_loop_clock(http->loop);
     http->config.handler(http->config.owner, &request, &answer);
-    return send_answer(connection, &answer);
+    return pk_http_respond(connection, &answer);
 }
 
 /* Called once when the headers are here, for each piece of a body, and at its end. */
@@ -207,7 +155,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         return MHD_NO;
     if (*request == NULL) {
         *request = visitor;
-        visitor->body = strtoull(header(connection, "Content-Length"), NULL, 10);
+        visitor->body = strtoull(pk_http_header(connection, "Content-Length"), NULL, 10);
         return visitor->body <= MAX_BODY ? MHD_YES
                                          : refuse(http, connection, MHD_HTTP_CONTENT_TOO_LARGE,
                                                   "no request here has a body of that size");
@@ -221,39 +169,88 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
 
 /* ---- the loop's side ---- */
 
-/* Shuts those down whose time is over; libmicrohttpd meets the end of their stream. */
+/* libmicrohttpd meets the end of his stream. */
+static void dismiss(struct pk_visitor *visitor)
+{
+    pk_visitor_dismiss(visitor);
+    if (visitor->tunnel != NULL)
+        pk_tunnel_cut(visitor->tunnel);
+}
+
+/* Sends those away whose time is over. */
 static void sweep(struct pk_http *http)
 {
     int64_t now = pk_loop_now();
     struct pk_visitor *visitor = NULL;
     while ((visitor = pk_visitors_late(&http->visitors, now)) != NULL) {
         http->figures.timed_out++;
-        pk_visitor_dismiss(visitor);
+        dismiss(visitor);
     }
+}
+
+static void on_tunnel_over(void *owner, const char *why)
+{
+    struct pk_visitor *visitor = owner;
+    struct pk_http *http = visitor->door->owner;
+    http->tunnels--;
+    visitor->tunnel = NULL;
+    if (why != NULL) {
+        char address[PK_ADDRESS_TEXT];
+        struct pk_log_who who = {.address = address};
+        http->figures.tls_failed++;
+        pk_address_text(&visitor->from.any, address);
+        pk_log(http->loop->log, PK_LOG_INFO, PK_LOG_VISITOR, &who, "closed at the admin side's %s: %s",
+               visitor->door->name, why);
+    }
+    leave(http, visitor);
+}
+
+/* Where libmicrohttpd takes the visitor's bytes: his own socket, or behind a tunnel. -1: he cannot be taken. */
+static int socket_for(struct pk_http *http, struct pk_visitor *visitor, int fd)
+{
+    int inner = -1;
+    if (!visitor->door->tls)
+        return fd;
+    visitor->tunnel =
+        pk_tunnel_open(http->loop, http->loop->config->tls, fd, &inner, on_tunnel_over, visitor);
+    http->tunnels += visitor->tunnel != NULL;
+    return inner;
+}
+
+/* Gives him to libmicrohttpd, which closes the socket when it cannot take him. */
+static void introduce(struct pk_http *http, struct pk_visitor *visitor)
+{
+    const struct sockaddr nowhere = {.sa_family = AF_UNIX};
+    http->arriving = visitor;
+    (void)MHD_add_connection(http->mhd, visitor->fd, &nowhere, sizeof nowhere.sa_family);
+    if (http->arriving != visitor)
+        return;
+    http->arriving = NULL;
+    visitor->fd = -1;
+    if (visitor->tunnel != NULL)
+        pk_tunnel_cut(visitor->tunnel);
+    else
+        leave(http, visitor);
 }
 
 static void accept_from(struct pk_http *http, struct pk_door *door)
 {
-    union {
-        union pk_address ip;
-        struct sockaddr any;
-        char path[PK_DOOR_PATH + 16];
-    } from;
+    union pk_address from = {.any = {0}};
     socklen_t len = sizeof from;
     int fd = accept4(door->fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    http->arriving = pk_visitor_come(&http->visitors, door, fd, pk_loop_now());
-    if (http->arriving == NULL) {
+    struct pk_visitor *visitor = pk_visitor_come(&http->visitors, door, pk_loop_now());
+    if (visitor == NULL) {
         close(fd);
         return;
     }
-    struct pk_visitor *visitor = http->arriving;
-    (void)MHD_add_connection(http->mhd, fd, &from.any, len); /* closes the socket when it fails */
-    if (http->arriving == visitor) {
-        http->arriving = NULL;
+    visitor->from = from;
+    visitor->fd = socket_for(http, visitor, fd);
+    if (visitor->fd >= 0)
+        introduce(http, visitor);
+    else
         leave(http, visitor);
-    }
 }
 
 static void on_door(uv_poll_t *poll, int status, int events)
@@ -280,7 +277,7 @@ static void mind_doors(struct pk_http *http)
             pk_visitors_oldest(&http->visitors, door, pk_loop_now() - CROWD_MS * 1000);
         if (oldest != NULL) {
             http->figures.made_room++;
-            pk_visitor_dismiss(oldest);
+            dismiss(oldest);
         }
     }
 }
@@ -375,8 +372,9 @@ static void close_door(struct pk_door *door)
     uv_close((uv_handle_t *)&door->poll, on_door_closed);
 }
 
-static enum pk_err open_door(struct pk_http *http, const char *text)
+static enum pk_err open_door(struct pk_http *http, const char *listen)
 {
+    const char *text = pk_admin_bare(listen);
     struct pk_door *door = calloc(1, sizeof *door);
     if (door != NULL)
         door->text = strdup(text);
@@ -387,6 +385,7 @@ static enum pk_err open_door(struct pk_http *http, const char *text)
         free(door);
         return memory ? PK_EINVAL : PK_ENOMEM;
     }
+    door->tls = pk_admin_is_tls(listen);
     door->owner = http;
     uv_poll_init(&http->loop->uv, &door->poll, door->fd);
     door->poll.data = door;
@@ -394,18 +393,19 @@ static enum pk_err open_door(struct pk_http *http, const char *text)
     return PK_OK;
 }
 
-static bool is_open(const struct pk_http *http, const char *text)
+static bool is_open(const struct pk_http *http, const char *listen)
 {
     PK_LIST_EACH(node, tmp, &http->doors)
-        if (strcmp(door_at(node)->text, text) == 0)
+        if (strcmp(door_at(node)->text, pk_admin_bare(listen)) == 0)
             return true;
     return false;
 }
 
-static bool is_named(const struct pk_door *door, const char *const *listen, size_t n)
+/* Whether the list has this door's address, with TLS or without. */
+static bool is_named(const struct pk_door *door, bool tls, const char *const *listen, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (strcmp(door->text, listen[i]) == 0)
+        if (pk_admin_is_tls(listen[i]) == tls && strcmp(door->text, pk_admin_bare(listen[i])) == 0)
             return true;
     return false;
 }
@@ -427,16 +427,29 @@ enum pk_err pk_http_prepare(struct pk_http *http, const char *const *listen, siz
     return err;
 }
 
+static void say_door(const struct pk_http *http, const struct pk_door *door)
+{
+    pk_log(http->loop->log, PK_LOG_INFO, PK_LOG_START, NULL, "admin side at %s%s%s",
+           door->local ? "unix:" : "", door->name, door->tls ? " with TLS" : "");
+}
+
 void pk_http_change(struct pk_http *http, const char *const *listen, size_t n)
 {
-    PK_LIST_EACH(node, tmp, &http->doors)
-        if (!is_named(door_at(node), listen, n))
-            close_door(door_at(node));
+    PK_LIST_EACH(node, tmp, &http->doors) {
+        struct pk_door *door = door_at(node);
+        if (is_named(door, door->tls, listen, n))
+            continue;
+        if (!is_named(door, !door->tls, listen, n)) {
+            close_door(door);
+            continue;
+        }
+        door->tls = !door->tls;
+        say_door(http, door);
+    }
     PK_LIST_EACH(node, tmp, &http->fresh) {
         pk_list_del(node);
         pk_list_add_tail(&http->doors, node);
-        pk_log(http->loop->log, PK_LOG_INFO, PK_LOG_START, NULL, "admin side at %s%s",
-               door_at(node)->local ? "unix:" : "", door_at(node)->name);
+        say_door(http, door_at(node));
     }
     mind_doors(http);
 }
@@ -451,6 +464,7 @@ struct pk_http_figures pk_http_figures(const struct pk_http *http)
 {
     struct pk_http_figures figures = http->figures;
     figures.visitors = (int64_t)http->visitors.n;
+    figures.files = figures.visitors + PK_TUNNEL_FILES * http->tunnels;
     return figures;
 }
 
@@ -465,6 +479,11 @@ void pk_http_close(struct pk_http *http)
     if (http->handles) {
         uv_close((uv_handle_t *)&http->poll, NULL);
         uv_close((uv_handle_t *)&http->timer, NULL);
+    }
+    PK_LIST_EACH(node, tmp, &http->visitors.all) {
+        struct pk_visitor *visitor = PK_CONTAINER(node, struct pk_visitor, all);
+        if (visitor->tunnel != NULL)
+            pk_tunnel_cut(visitor->tunnel);
     }
     if (http->mhd != NULL)
         MHD_stop_daemon(http->mhd);

@@ -2,7 +2,9 @@
  * HTTP on the loop: libmicrohttpd parses and writes, we accept, bound and time out; no thread, nothing that waits.
  *
  *   door ──accept──► visitor ──bytes──► libmicrohttpd ──request──► handler ──answer──► libmicrohttpd ──► visitor
+ *                            (tunnel)                                                             (tunnel)
  *
+ * At some doors TLS is spoken, by the certificate of the configuration in use (tls): through a tunnel each.
  * A visitor has a share of the time (PK_HTTP_PATIENCE_MS for each request); when all places are taken the oldest one
  * that has had a moment makes room.
  */
@@ -29,18 +31,22 @@ struct pk_http_config {
 };
 
 struct pk_http_figures {
-    int64_t visitors, requests, refused, timed_out, made_room;
+    int64_t visitors, requests, refused, timed_out, made_room, tls_failed;
+    int64_t files; /* open for visitors */
 };
 
 /* A server without a door. PK_ENOMEM: pk_http_close and pk_http_free are due nonetheless, where *out is not NULL. */
 enum pk_err pk_http_open(struct pk_http **out, struct pk_loop *loop,
                          const struct pk_http_config *config) PK_NODISCARD;
 /*
- * Opens a door for each of these (HOST:PORT or unix:/PATH) that is not open yet. PK_EINVAL and PK_ENOMEM, said in the
- * log: nothing is changed. pk_http_change is due after success, before the loop goes on.
+ * Opens a door for each of these (HOST:PORT, tls:HOST:PORT or unix:/PATH) that is not open yet. PK_EINVAL and
+ * PK_ENOMEM, said in the log: nothing is changed. pk_http_change is due after success, before the loop goes on.
  */
 enum pk_err pk_http_prepare(struct pk_http *http, const char *const *listen, size_t n) PK_NODISCARD;
-/* Accepts at these, and says where; other doors close, and who came through them has his answer yet. */
+/*
+ * Accepts at these, and says where; TLS begins or ends for who comes from now on. Other doors close, and who came
+ * through them has his answer yet.
+ */
 void pk_http_change(struct pk_http *http, const char *const *listen, size_t n);
 /* Another token from the next request on. */
 void pk_http_set_token(struct pk_http *http, const char *token);

@@ -28,12 +28,12 @@ bool pk_visitors_full(const struct pk_visitors *visitors)
     return taken(visitors, true) >= visitors->places || taken(visitors, false) >= visitors->places;
 }
 
-struct pk_visitor *pk_visitor_come(struct pk_visitors *visitors, struct pk_door *door, int fd, int64_t now_us)
+struct pk_visitor *pk_visitor_come(struct pk_visitors *visitors, struct pk_door *door, int64_t now_us)
 {
     struct pk_visitor *visitor = calloc(1, sizeof *visitor);
     if (visitor == NULL)
         return NULL;
-    *visitor = (struct pk_visitor){.door = door, .fd = fd, .since_us = now_us};
+    *visitor = (struct pk_visitor){.door = door, .fd = -1, .since_us = now_us};
     pk_list_add_tail(&visitors->all, &visitor->all);
     visitors->n++;
     visitors->at_paths += door->local;
@@ -52,7 +52,8 @@ void pk_visitor_again(struct pk_visitors *visitors, struct pk_visitor *visitor, 
 void pk_visitor_dismiss(struct pk_visitor *visitor)
 {
     visitor->dismissed = true;
-    shutdown(visitor->fd, SHUT_RDWR);
+    if (visitor->fd >= 0)
+        shutdown(visitor->fd, SHUT_RDWR);
 }
 
 void pk_visitor_leave(struct pk_visitors *visitors, struct pk_visitor *visitor)

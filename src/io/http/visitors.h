@@ -7,14 +7,18 @@
 
 #include "io/http/door.h"
 
+struct pk_tunnel;
+
 struct pk_visitor {
     struct pk_list all; /* pk_visitors.all: whose time is over first stands first */
     struct pk_door *door;
-    int fd;
-    int64_t since_us;  /* when it came, or had its newest answer */
-    bool dismissed;    /* its socket is shut down */
-    uint64_t body;     /* bytes that its request announces */
-    uint64_t received; /* and brought so far */
+    struct pk_tunnel *tunnel; /* with TLS, until it is over; else NULL */
+    int fd;                   /* libmicrohttpd's, -1 when it has closed that */
+    union pk_address from;    /* with TCP */
+    int64_t since_us;         /* when it came, or had its newest answer */
+    bool dismissed;           /* its socket is shut down */
+    uint64_t body;            /* bytes that its request announces */
+    uint64_t received;        /* and brought so far */
 };
 
 struct pk_visitors {
@@ -29,12 +33,11 @@ void pk_visitors_init(struct pk_visitors *visitors, size_t places, int64_t patie
 bool pk_visitors_room(const struct pk_visitors *visitors, const struct pk_door *door);
 /* A share is full. */
 bool pk_visitors_full(const struct pk_visitors *visitors);
-/* Comes, with a socket that stays the caller's; NULL when memory is short. */
-struct pk_visitor *pk_visitor_come(struct pk_visitors *visitors, struct pk_door *door, int fd,
-                                   int64_t now_us);
+/* Comes; NULL when memory is short. fd, which stays the caller's, and tunnel are to be set. */
+struct pk_visitor *pk_visitor_come(struct pk_visitors *visitors, struct pk_door *door, int64_t now_us);
 /* Has its answer: its time begins anew. */
 void pk_visitor_again(struct pk_visitors *visitors, struct pk_visitor *visitor, int64_t now_us);
-/* Its socket is shut down; it stays until its owner has met the end. */
+/* libmicrohttpd's socket is shut down; it stays until its owner has met the end. */
 void pk_visitor_dismiss(struct pk_visitor *visitor);
 /* Frees it. */
 void pk_visitor_leave(struct pk_visitors *visitors, struct pk_visitor *visitor);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { KEPT_BACK = 64 };
+enum { KEPT_BACK = 96 };
 
 void pk_file_limits_count(struct pk_file_limits *limits)
 {

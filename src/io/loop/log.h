@@ -34,6 +34,7 @@ enum pk_log_kind {
 #undef X
     PK_LOG_START,     /* start, stop and configuration: never limited */
     PK_LOG_ACCEPT,    /* clients that could not be accepted */
+    PK_LOG_VISITOR,   /* visitors of the admin side */
     PK_LOG_CLIENT,    /* clients that come */
     PK_LOG_SASL,      /* clients that are authenticated here, or are not */
     PK_LOG_UPSTREAM,  /* servers of the ensemble that come, go or are refused */

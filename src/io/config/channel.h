@@ -1,8 +1,8 @@
 /*
- * A connection to a server for a command, plain or TLS: it waits.
+ * A connection for a command, plain or TLS: it waits.
  */
-#ifndef PK_IO_DOCTOR_CHANNEL_H
-#define PK_IO_DOCTOR_CHANNEL_H
+#ifndef PK_IO_CONFIG_CHANNEL_H
+#define PK_IO_CONFIG_CHANNEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +18,7 @@ struct pk_channel_to {
     socklen_t len;
     struct pk_tls_context *tls; /* NULL: plain */
     const char *name;           /* its own, for its certificate */
+    int patience_s;             /* with each read and write; 0: as with a server of the ensemble */
 };
 
 struct pk_channel {

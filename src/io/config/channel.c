@@ -3,7 +3,7 @@
  * connection, silence for longer than its socket's patience, an end in the middle of the handshake, a certificate that
  * is refused, by us or by the server: each in words, and nothing more is sent.
  */
-#include "io/doctor/channel.h"
+#include "io/config/channel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,8 +67,9 @@ static void drop(struct pk_channel *c)
 
 bool pk_channel_open(struct pk_channel *c, const struct pk_channel_to *to, char why[PK_CHANNEL_WHY])
 {
+    int patience_s = to->tls != NULL ? SHAKE_S : PK_ASK_S;
     *c = (struct pk_channel){0};
-    c->fd = pk_ask_connect(to->address, to->len, to->tls != NULL ? SHAKE_S : PK_ASK_S);
+    c->fd = pk_ask_connect(to->address, to->len, to->patience_s > 0 ? to->patience_s : patience_s);
     if (c->fd < 0) {
         snprintf(why, PK_CHANNEL_WHY, "%s", strerror(errno));
         return false;
