@@ -88,6 +88,13 @@ static enum pk_decision judge(struct core *core, struct pk_client *c, const stru
     return c->up.state == PK_UPLINK_UP || c->hold != NULL ? pk_route_frame(&core->sync, c, f) : PK_WAITS;
 }
 
+/* A request is counted when it is taken. */
+static void received(struct pk_client *c)
+{
+    c->received++;
+    c->written += pk_op_writes(c->last_op);
+}
+
 static enum pk_decision take(struct core *core, struct pk_client *c, const struct pk_frame *f)
 {
     if (pk_vouch_is(c, pk_load32(f->p))) {
@@ -100,7 +107,7 @@ static enum pk_decision take(struct core *core, struct pk_client *c, const struc
     }
     enum pk_decision decision = judge(core, c, f);
     if (decision == PK_TAKEN)
-        c->received++;
+        received(c);
     return decision;
 }
 
@@ -206,7 +213,7 @@ static void go_on(struct core *core, struct pk_client *c)
     if (c->pending != NULL)
         pk_work(&core->conns, work_of(c, c->pending->frame->len));
     if (c->pending != NULL && pk_route_pending(&core->sync, c) == PK_TAKEN)
-        c->received++;
+        received(c);
     if (c->pending != NULL || c->up.ending)
         return;
     judge_backlog(core, c);

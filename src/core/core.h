@@ -269,6 +269,7 @@ struct core_conn_info {
     int32_t timeout_ms;          /* negotiated */
     uint64_t received, sent;     /* frames */
     uint64_t local;              /* of these answered from memory */
+    uint64_t written;            /* of those received the ones that write */
     uint32_t queued;             /* requests without an answer yet */
     int32_t last_xid, last_op;   /* of the newest request */
     int64_t last_zxid;           /* header zxid of the newest answer */

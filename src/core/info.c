@@ -125,7 +125,7 @@ bool core_mount_next(const struct core *core, size_t *i, struct core_mount_info 
 /* What it was seen to write; of one that has only refreshed what was there, the znode of its newest request. */
 static struct pk_bytes writes(struct core *core, const struct pk_client *c)
 {
-    bool known = c->last != NULL && c->last_freed_epoch == core->store.freed_epoch && c->local > 0;
+    bool known = c->last != NULL && c->last_freed_epoch == core->store.freed_epoch && c->written > 0;
     return c->writes != NULL || !known ? pk_blob_view(c->writes) : pk_store_path(&core->store, c->last);
 }
 
@@ -141,6 +141,7 @@ bool core_conn_info(struct core *core, struct pk_id id, struct core_conn_info *i
         .received = c->received,
         .sent = c->sent,
         .local = c->local,
+        .written = c->written,
         .queued = c->queue.depth,
         .last_xid = c->last_xid,
         .last_op = c->last_op,

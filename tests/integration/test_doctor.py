@@ -155,6 +155,17 @@ def test_addresses_that_are_taken():
     assert find(checks, "listen", "cannot listen there")["verdict"] == "FAIL"
 
 
+def test_the_admin_side():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        checks = doctor("--upstream", "127.0.0.1:1", "--admin",
+                        f"127.0.0.1:{taken.getsockname()[1]},listen=127.0.0.1:0,listen=unix:{rig.temp_dir()}/a.sock,"
+                        "listen=unix:/nonexistent/a.sock")
+    assert find(checks, "listen 127.0.0.1", "somebody listens there already")["verdict"] == "warn"
+    assert find(checks, "listen 127.0.0.1:0 for the admin side", "free")["verdict"] == "ok"
+    assert find(checks, "listen unix:", "can be written to")["verdict"] == "ok"
+    assert find(checks, "listen unix:/nonexistent", "No such file")["verdict"] == "warn"
+
+
 def test_few_descriptors_for_many_workers():
     zk = shared_storm()
     conn = Conn(zk.addr)

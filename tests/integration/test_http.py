@@ -125,6 +125,7 @@ def test_why_the_ensemble_was_asked():
     ok(conn, wire.OP_SET_DATA, wire.set_data("/m/watched", b"y"))
     ok(conn, wire.OP_CREATE, wire.create("/m/big", b"x" * 200))
     ok(conn, wire.OP_CREATE, wire.create("/m/ephemeral", b"", flags=1))
+    ok(conn, wire.OP_CREATE, wire.create("/m/closed", b"", acl=[(31, "world", "anyone"), (1, "ip", "192.0.2.1")]))
     ok(conn, wire.OP_CREATE, wire.create("/w/z", b"x"))
     ok(conn, wire.OP_SET_DATA, wire.set_data("/w/z", b"y"))
     ok(conn, wire.OP_SET_DATA, wire.set_data("/w/z", b"z"))
@@ -133,7 +134,7 @@ def test_why_the_ensemble_was_asked():
         return admin.value("pacekeeper_requests_unabsorbed_total", mount=mount, reason=reason)
 
     assert why("/m", "watch") == 1, admin.get("/metrics")
-    assert why("/m", "bound") == 1 and why("/m", "unusual") == 1
+    assert why("/m", "bound") == 1 and why("/m", "unusual") == 1 and why("/m", "acl") == 1
     assert why("/w", "upstream") == 1, "a create in the mode write-behind is the ensemble's"
     assert why("/w", "first") == 1, "the first write shows that the ensemble lets it, the second is absorbed"
     assert why("/m", "first") == 1, "the znode that was promoted for its watch"

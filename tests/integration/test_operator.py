@@ -65,6 +65,7 @@ def test_show_as_text_and_as_json():
     assert servers[0]["connections"] >= 3 and servers[0]["version"], servers
     mounts = {m["mount"]: m for m in admin.json("/api/v1/mounts")}
     assert mounts["/storm/workerbeats"]["znodes"] == 2 and mounts["/storm/workerbeats"]["mode"] == "pacemaker", mounts
+    assert mounts["outside"]["relayed"] >= 1 and mounts["outside"]["znodes"] is None, mounts
     paths = {p["path"]: p for p in admin.json("/api/v1/paths?mount=/storm/workerbeats")}
     beat = paths["/storm/workerbeats/t-1/node7-6700"]
     assert beat["held"] == "local" and beat["bytes"] == 4 and beat["age_seconds"] < 30, paths
@@ -85,18 +86,30 @@ def test_clients_have_storms_names():
         ok(again, wire.OP_SET_DATA, wire.set_data("/storm/workerbeats/t-1/node7-6700", b"beat"))
     found = [c for c in admin.json("/api/v1/clients") if c["name"] == "worker node7-6700 of t-1"]
     assert len(found) == 2, "one that came back and only refreshes is known, too"
-    for conn in (*conns, again):
+    reader = Conn(proxy.addr)
+    ok(reader, wire.OP_GET_DATA, wire.get_data("/storm/leader-lock"))
+    for _ in range(5):
+        ok(reader, wire.OP_GET_DATA, wire.get_data("/storm/workerbeats/t-1/node7-6700"))
+    row = next(c for c in admin.json("/api/v1/clients") if c["address"].endswith(f":{reader.sock.getsockname()[1]}"))
+    assert row["name"] is None and row["writes"] is None and row["from_memory"] == 5, "who only reads beats is no worker"
+    time.sleep(1)
+    rig.eventually(lambda: [c for c in admin.json("/api/v1/clients") if c["writes_per_second"] > 0], 5, "a rate of writes")
+    text = run(admin, "top", "--json")[1]
+    assert "worker node7-6700 of t-1" in text, text
+    for conn in (*conns, again, reader):
         conn.close_session()
     assert proxy.stop() == 0
 
 
 def test_the_configuration_in_force_and_where_it_comes_from():
-    proxy, admin = started(config="max-connections: 77\nflush: 5s\n", args=["--log-level", "debug"])
+    proxy, admin = started(config="max-connections: 77\nflush: 5s\nproxy-protocol: [192.0.2.0/24, 'fd00::7']\n",
+                           args=["--log-level", "debug"])
     rows = admin.json("/api/v1/config")
     found = {r["key"]: (r["value"], r["origin"]) for r in rows}
     assert found["max-connections"] == ("77", "file") and found["log-level"] == ("debug", "flag"), found
     assert found["status-interval"] == ("10s", "default") and found["mounts"] == ("/m=pacemaker", "flag"), found
     assert found["upstream"] == (zookeeper().connect_string, "flag"), found
+    assert [r["value"] for r in rows if r["key"] == "proxy-protocol"] == ["192.0.2.0/24", "fd00::7/128"], rows
     assert proxy.stop() == 0
 
 
@@ -289,8 +302,11 @@ def test_top_in_a_pipe_and_on_a_terminal():
         rig.eventually(lambda: "worker node7-6700" in screen() and "spared" in screen(), 10, "the view on the screen")
         shown = screen()
         assert "mounts" in shown and "servers" in shown and max(map(len, shown.splitlines())) <= 100, shown
+        assert "busiest writers" in shown, shown
         subprocess.run([*tmux, "send-keys", "q"], check=True)
         rig.eventually(lambda: "spared" not in screen(), 10, "q ends it")
+        subprocess.run([*tmux, "new-window", " ".join(argv) + " --stat"], check=True)
+        rig.eventually(lambda: screen().count("memory/s=") >= 2, 10, "a line a second on a terminal, too")
     finally:
         subprocess.run([*tmux, "kill-server"], check=False)
     status, text, _ = run(admin, "top", "--json")

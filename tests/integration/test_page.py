@@ -60,7 +60,8 @@ def test_what_it_shows():
     done = browser(admin, "--dump-dom")
     dom = done.stdout
     for text in (">ready<", "transactions spared", "spared today", "<h2>Mounts</h2>", "/storm/workerbeats", "pacemaker",
-                 "<h2>Servers</h2>", rig.shared("zookeeper", None).connect_string, "<h2>Busiest clients</h2>",
+                 "<h2>Servers</h2>", rig.shared("zookeeper", None).connect_string, "<h2>Busiest writers</h2>",
+                 "<h2>Busiest readers</h2>",
                  "worker node7-6700 of t&lt;script&gt;1"):
         assert text in dom, (text, dom, done.stderr[-500:])
     assert "<script" not in dom and "http://" not in dom and "https://" not in dom, "nothing runs, nothing is from elsewhere"

@@ -7,6 +7,7 @@ import socket
 import group
 import rig
 import wire
+from adminside import Admin
 from names import Names
 from relay import Relay
 from wire import Conn, four_letter
@@ -29,7 +30,7 @@ class Cut:
         for i, ways in enumerate(self.ways):
             names = Names(**{f"member{k}": "127.0.0.1" if k == i else f"127.0.1.{k + 1}" for k in range(2)})
             member = group.Member(",".join(w.connect_string for w in ways), secret, host=f"member{i}", env=names.env,
-                                  mounts=("/m=pacemaker", "/outlast=pacemaker"))
+                                  mounts=("/m=pacemaker", "/outlast=pacemaker"), args=("--admin", "127.0.0.1:0"))
             self.links.append(Relay(member.member_addr, listen=(f"127.0.1.{i + 1}", member.member_port)).start())
             members.append(member)
         self.group = group.Group(None, members=members).start()
@@ -74,6 +75,9 @@ def alone(how, fail):
     assert all(s.at % 2 == c.members.index(primary) for s in c.workers.sessions), "all are at the primary"
     rig.eventually(lambda: "NOBODY IS SERVED" in standby.group_line(), 10, "srvr says that nobody is served")
     assert refused(standby)
+    assert Admin(standby).get("/ready") == (503, "no primary of its group is reached\n")
+    assert Admin(standby).value("pacekeeper_group_role", role="standby") == 1
+    assert Admin(standby).value("pacekeeper_group_refused_seconds") > 0 and Admin(primary).get("/ready")[0] == 200
     assert standby.log().count("no link to the primary") == said + 1, "one line"
     assert standby.role() == "standby" and primary.figures()["pk_group_epoch"] == epoch
     c.link_to(primary).allow()

@@ -14,6 +14,7 @@ import digestmd5
 import dumped
 import rig
 import wire
+from test_doctor import doctor, find
 from test_sasl import BOB, PROVIDER, digest_jaas, jaas_file
 from wire import Conn
 
@@ -375,6 +376,19 @@ def refused_start(rest, mechanisms="DIGEST-MD5"):
     status, output = rig.Pacekeeper("127.0.0.1:1", config=config, args=["-t"]).run()
     assert status == 1, output
     return output
+
+
+def test_doctor_looks_into_the_keytab():
+    """Of the principal that is configured, of another one, and a file that is none."""
+    os.chmod(kdc().service_keytab, 0o600)
+    other = secret_file("no keytab at all")
+    for principal, keytab, verdict, said in (
+            ("zookeeper/localhost", kdc().service_keytab, "ok", "has a key of zookeeper/localhost@LAB.LOCAL"),
+            ("zookeeper/elsewhere", kdc().service_keytab, "FAIL", "but one of zookeeper/localhost@LAB.LOCAL"),
+            ("zookeeper/localhost", other, "FAIL", "is no keytab")):
+        path = secret_file(CONFIG.format(mechanisms="GSSAPI", rest=f"  keytab: {keytab}\n  principal: {principal}@LAB.LOCAL\n"))
+        found = find(doctor("-c", path, "--upstream", "127.0.0.1:1"), "sasl.keytab", said)
+        assert found["verdict"] == verdict, found
 
 
 def test_mistakes_are_said():

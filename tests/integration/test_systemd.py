@@ -198,6 +198,22 @@ def test_one_line_for_the_end_of_a_session():
     assert proxy.stop() == 0
 
 
+def test_lines_for_the_journal_have_priorities():
+    """Where stderr is the journal's, which the manager says by device and inode."""
+    proxy = rig.Pacekeeper(f"127.0.0.1:{rig.free_port()}", config="log-level: debug\n")
+    with open(proxy.process.log_path, "wb") as f:
+        file = os.fstat(f.fileno())
+    proxy.process.env = dict(os.environ, JOURNAL_STREAM=f"{file.st_dev}:{file.st_ino}")
+    proxy.start()
+    rig.said(proxy, r"(?m)^<4>warn server \S+ does not serve")
+    rig.said(proxy, r"(?m)^<6>info listening on ")
+    conn = Conn(proxy.addr, connect=False)
+    conn.close()
+    assert proxy.stop() == 0
+    lines = proxy.log().splitlines()
+    assert all(re.match(r"<(3>error|4>warn|6>info|7>debug) ", line) for line in lines) and not re.search(r"\d{4}-\d\d-\d\dT", proxy.log()), lines
+
+
 def test_json():
     proxy = rig.Pacekeeper(upstream().connect_string, config="log-format: json\nlog-level: debug\n")
     proxy.process.start()
@@ -212,6 +228,8 @@ def test_json():
     assert all(set(line) >= {"time", "level", "message"} for line in lines)
     ends = [line for line in lines if "of them from memory" in line["message"]]
     assert ends[0]["session"].startswith("0x") and ends[0]["client"].startswith("127.0.0.1:"), ends
+    opened = [line for line in lines if line["message"].startswith("has a session at server")]
+    assert opened[0]["level"] == "debug" and opened[0]["session"] == ends[0]["session"], opened
 
 
 if __name__ == "__main__":

@@ -279,6 +279,7 @@ def test_doctor_asks_servers_with_tls():
     find(checks, "upstream", "maxClientCnxns is 0")
     find(checks, "ensemble", "1 of 1 servers serve")
     assert find(checks, "mount /m", "everybody may create")["verdict"] == "ok"
+    assert find(checks, "upstream-tls.certificate", "it is valid for")["verdict"] == "ok"
     assert find(checks, "instances", "in the mode pacemaker too")["verdict"] == "FAIL"
 
 

@@ -104,6 +104,7 @@ struct pk_client {
     int64_t heard_us;
     int64_t blocked_us; /* since when the backlog has held a whole frame */
     uint64_t received, sent, local;
+    uint64_t written; /* of those received the ones that write */
 
     struct pk_wait answer_wait; /* the head's answer waits for a promotion that it may or may not show */
     struct pk_watcher watcher;

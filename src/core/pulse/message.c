@@ -198,5 +198,6 @@ enum pk_decision pk_message_judge(struct pk_pacemaker *pm, struct pk_client *c, 
         decision = judge(&j);
     }
     pm->sync->stats->pulse_messages += decision == PK_TAKEN;
+    c->written += decision == PK_TAKEN && (perms_of(m.type) & (PK_PERM_WRITE | PK_PERM_DELETE)) != 0;
     return decision;
 }

@@ -4,7 +4,10 @@
 #ifndef PK_CORE_STORE_TALLY_H
 #define PK_CORE_STORE_TALLY_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "proto/records.h"
 
 enum pk_operation {
 #define X(name, label) PK_OPERATION_##name,
@@ -34,6 +37,14 @@ struct pk_tally {
 
 /* The kind of a request type. */
 enum pk_operation pk_operation_of(int32_t op);
+/* True of a type that changes znodes. */
+static inline bool pk_op_writes(int32_t op)
+{
+    const uint32_t writes = 1u << PK_OP_CREATE | 1u << PK_OP_DELETE | 1u << PK_OP_SET_DATA |
+                            1u << PK_OP_SET_ACL | 1u << PK_OP_MULTI | 1u << PK_OP_CREATE2 |
+                            1u << PK_OP_CREATE_CONTAINER | 1u << PK_OP_CREATE_TTL;
+    return op >= 0 && op < 32 && (writes >> op & 1) != 0;
+}
 /* The word for it. */
 const char *pk_operation_label(enum pk_operation operation);
 

@@ -107,6 +107,21 @@ static void mount_row(struct pk_admin *admin, struct pk_table *table, size_t i,
         pk_table_none(table);
 }
 
+/* What is below no mount: requests alone. */
+static void outside_row(const struct pk_admin *admin, struct pk_table *table)
+{
+    enum { HELD = 4, AGES = 2 }; /* columns */
+    const struct pk_tally *tally = core_tally(admin->conns->loop.core, SIZE_MAX);
+    pk_table_text(table, "outside");
+    pk_table_text(table, "relay");
+    for (int i = 0; i < HELD; i++)
+        pk_table_none(table);
+    for (unsigned outcome = 0; outcome < PK_OUTCOMES; outcome++)
+        pk_table_number(table, answered(tally, (enum pk_outcome)outcome));
+    for (int i = 0; i < AGES; i++)
+        pk_table_none(table);
+}
+
 void pk_list_mounts(struct pk_admin *admin, struct pk_table *table, size_t most)
 {
     static const struct pk_column columns[] = {{"mount", "MOUNT"},
@@ -125,6 +140,8 @@ void pk_list_mounts(struct pk_admin *admin, struct pk_table *table, size_t most)
     pk_table_init(table, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < most && core_mount_next(admin->conns->loop.core, &i, &info); i++)
         mount_row(admin, table, i, &info);
+    if (table->n < most)
+        outside_row(admin, table);
 }
 
 static void config_row(struct pk_table *table, const char *name, const char *value, enum pk_origin origin)
@@ -147,6 +164,10 @@ static void config_lists(const struct pk_config *config, struct pk_table *table)
     char text[PK_VALUE_TEXT + PK_HOST_MAX];
     for (size_t i = 0; i < config->nlistens; i++)
         listen_row(table, "listen", &config->listens[i], config->listens_from);
+    for (size_t i = 0; i < config->ntls_listens; i++)
+        listen_row(table, "tls.listen", &config->tls_listens[i], config->tls_listens_from);
+    for (size_t i = 0; i < config->nproxies; i++)
+        config_row(table, "proxy-protocol", pk_network_text(&config->proxies[i], text), config->proxies_from);
     for (size_t i = 0; i < config->npacemaker_listens; i++)
         listen_row(table, "pacemaker.listen", &config->pacemaker_listens[i], config->pacemaker_listens_from);
     for (size_t i = 0; i < config->nservers; i++) {

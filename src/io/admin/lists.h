@@ -13,6 +13,9 @@ enum { PK_LIST_ROWS = 1000 };
 void pk_list_servers(struct pk_admin *admin, struct pk_table *table, size_t most);
 /* Those with the most requests a second since the newest look first. */
 void pk_list_clients(struct pk_admin *admin, struct pk_table *table, size_t most);
+/* Of these who has written anything, and who has read, those first that do so most. */
+void pk_list_writers(struct pk_admin *admin, struct pk_table *table, size_t most);
+void pk_list_readers(struct pk_admin *admin, struct pk_table *table, size_t most);
 void pk_list_mounts(struct pk_admin *admin, struct pk_table *table, size_t most);
 /* Of one mount, or of all (NULL). */
 void pk_list_paths(struct pk_admin *admin, const char *mount, struct pk_table *table, size_t most);

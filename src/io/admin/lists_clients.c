@@ -16,22 +16,55 @@ enum { SAMPLE_US = 900000, PATHS_MOST = 200000 };
 static void sample(struct pk_pair *pair, const struct core_conn_info *info, int64_t now_us)
 {
     int64_t since = pair->sampled_us > 0 ? pair->sampled_us : info->opened_us;
+    double seconds = (double)(now_us - since) / 1e6;
     if (now_us - since < SAMPLE_US)
         return;
-    pair->rate = (float)((double)(uint32_t)(info->received - pair->sampled) * 1e6 / (double)(now_us - since));
+    pair->rate = (float)((double)(uint32_t)(info->received - pair->sampled) / seconds);
+    pair->writes = (float)((double)(uint32_t)(info->written - pair->written) / seconds);
     pair->sampled = (uint32_t)info->received;
+    pair->written = (uint32_t)info->written;
     pair->sampled_us = now_us;
+}
+
+/* Of whom a list is, and who comes first: of all who asks most, or who writes most, or who reads most. */
+enum which { ALL, WRITERS, READERS, KINDS };
+
+static float talk(const struct pk_pair *pair, enum which which)
+{
+    return which == ALL ? pair->rate : which == WRITERS ? pair->writes : pair->rate - pair->writes;
+}
+
+static int compare(const void *a, const void *b, enum which which)
+{
+    float x = talk(*(const struct pk_pair *const *)a, which),
+          y = talk(*(const struct pk_pair *const *)b, which);
+    return x > y ? -1 : x < y;
 }
 
 static int by_rate(const void *a, const void *b)
 {
-    const struct pk_pair *const *x = a, *const *y = b;
-    return (*x)->rate > (*y)->rate ? -1 : (*x)->rate < (*y)->rate;
+    return compare(a, b, ALL);
 }
 
-/* All clients that the core knows, the busiest first; the caller frees. */
-static struct pk_pair **busiest(const struct pk_pairs *conns, size_t *n)
+static int by_writes(const void *a, const void *b)
 {
+    return compare(a, b, WRITERS);
+}
+
+static int by_reads(const void *a, const void *b)
+{
+    return compare(a, b, READERS);
+}
+
+static bool is_one(const struct core_conn_info *info, enum which which)
+{
+    return which == ALL || (which == WRITERS ? info->written > 0 : info->received > info->written);
+}
+
+/* The clients that the core knows and that are of the list, its first ones first; the caller frees. */
+static struct pk_pair **busiest(const struct pk_pairs *conns, enum which which, size_t *n)
+{
+    static int (*const orders[KINDS])(const void *, const void *) = {by_rate, by_writes, by_reads};
     struct core_conn_info info;
     struct pk_pair **found = malloc((conns->npairs + 1) * sizeof *found);
     *n = 0;
@@ -41,10 +74,11 @@ static struct pk_pair **busiest(const struct pk_pairs *conns, size_t *n)
             !core_conn_info(conns->loop.core, pair->id, &info))
             continue;
         sample(pair, &info, conns->loop.now_us);
-        found[(*n)++] = pair;
+        if (is_one(&info, which))
+            found[(*n)++] = pair;
     }
     if (*n > 1)
-        qsort(found, *n, sizeof *found, by_rate);
+        qsort(found, *n, sizeof *found, orders[which]);
     return found;
 }
 
@@ -74,6 +108,7 @@ static void client_row(const struct pk_pairs *conns, struct pk_table *table, con
         pk_table_none(table);
     pk_table_number(table, (conns->loop.now_us - info.opened_us) / 1000000);
     pk_table_real(table, (double)pair->rate);
+    pk_table_real(table, (double)pair->writes);
     pk_table_number(table, (int64_t)info.received);
     pk_table_number(table, (int64_t)info.local);
     pk_table_number(table, info.queued);
@@ -82,19 +117,42 @@ static void client_row(const struct pk_pairs *conns, struct pk_table *table, con
     path_or_none(table, info.holds);
 }
 
-void pk_list_clients(struct pk_admin *admin, struct pk_table *table, size_t most)
+static void list(const struct pk_admin *admin, enum which which, struct pk_table *table, size_t most)
 {
-    static const struct pk_column columns[] = {
-        {"client", "CLIENT"},       {"address", "ADDRESS"},         {"name", "NAME"},
-        {"server", "SERVER"},       {"age_seconds", "AGE"},         {"requests_per_second", "REQ/S"},
-        {"requests", "REQUESTS"},   {"from_memory", "FROM MEMORY"}, {"queued", "QUEUED"},
-        {"heard_seconds", "HEARD"}, {"writes", "WRITES"},           {"holds", "HOLDS"}};
+    static const struct pk_column columns[] = {{"client", "CLIENT"},
+                                               {"address", "ADDRESS"},
+                                               {"name", "NAME"},
+                                               {"server", "SERVER"},
+                                               {"age_seconds", "AGE"},
+                                               {"requests_per_second", "REQ/S"},
+                                               {"writes_per_second", "WRITES/S"},
+                                               {"requests", "REQUESTS"},
+                                               {"from_memory", "FROM MEMORY"},
+                                               {"queued", "QUEUED"},
+                                               {"heard_seconds", "HEARD"},
+                                               {"writes", "WRITES"},
+                                               {"holds", "HOLDS"}};
     size_t n = 0;
-    struct pk_pair **found = busiest(admin->conns, &n);
+    struct pk_pair **found = busiest(admin->conns, which, &n);
     pk_table_init(table, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < n && i < most; i++)
         client_row(admin->conns, table, found[i]);
     free(found);
+}
+
+void pk_list_clients(struct pk_admin *admin, struct pk_table *table, size_t most)
+{
+    list(admin, ALL, table, most);
+}
+
+void pk_list_writers(struct pk_admin *admin, struct pk_table *table, size_t most)
+{
+    list(admin, WRITERS, table, most);
+}
+
+void pk_list_readers(struct pk_admin *admin, struct pk_table *table, size_t most)
+{
+    list(admin, READERS, table, most);
 }
 
 struct paths {

@@ -136,11 +136,12 @@ static void state(struct pk_admin *admin, struct pk_text *out)
 
 void pk_page(struct pk_admin *admin, struct pk_text *out)
 {
-    struct pk_table mounts, servers, clients, late, group;
+    struct pk_table mounts, servers, writers, readers, late, group;
     pk_list_group(admin, &group, MEMBERS);
     pk_list_mounts(admin, &mounts, PK_MAX_MOUNTS);
     pk_list_servers(admin, &servers, PK_MAX_ADDRESSES);
-    pk_list_clients(admin, &clients, TALKERS);
+    pk_list_writers(admin, &writers, TALKERS);
+    pk_list_readers(admin, &readers, TALKERS);
     pk_list_late(admin, &late, PK_LATE_SHOWN);
     pk_text_add(out, "%s", head);
     state(admin, out);
@@ -149,7 +150,8 @@ void pk_page(struct pk_admin *admin, struct pk_text *out)
     section(out, "Group", &group);
     section(out, "Mounts", &mounts);
     section(out, "Servers", &servers);
-    section(out, "Busiest clients", &clients);
+    section(out, "Busiest writers", &writers);
+    section(out, "Busiest readers", &readers);
     section(out, "Late beats", &late);
     pk_text_add(out, "<p><a href=\"/metrics\">/metrics</a> <a href=\"/ready\">/ready</a> "
                      "<a href=\"/api/v1/config?format=text\">configuration</a></p></body></html>\n");

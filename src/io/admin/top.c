@@ -11,7 +11,7 @@
 #include "io/admin/lists.h"
 #include "io/conn/pairs.h"
 
-enum { RATE_SECONDS = 5, TALKERS = 10, LATE = 5 };
+enum { RATE_SECONDS = 5, TALKERS = 10, SHOWN = 5, LATE = 5 };
 
 struct now {
     struct pk_rate rate;
@@ -61,12 +61,14 @@ static void section(struct pk_text *out, const char *title, struct pk_table *tab
     pk_table_free(table);
 }
 
-/* The busiest clients in few columns. */
 static void talkers(struct pk_admin *admin, struct pk_text *out)
 {
     struct pk_table table = {0};
-    pk_list_clients(admin, &table, TALKERS);
-    section(out, "busiest clients", &table);
+    pk_list_writers(admin, &table, SHOWN);
+    section(out, "busiest writers", &table);
+    table = (struct pk_table){0};
+    pk_list_readers(admin, &table, SHOWN);
+    section(out, "busiest readers", &table);
 }
 
 void pk_top_text(struct pk_admin *admin, struct pk_text *out)

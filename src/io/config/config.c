@@ -136,6 +136,7 @@ enum pk_err pk_config_add_listen(struct pk_config *config, const char *text, str
 enum pk_err pk_config_add_tls_listen(struct pk_config *config, const char *text,
                                      struct pk_config_error *error)
 {
+    config->tls_listens_from = config->source;
     return add_listen(config->tls_listens, &config->ntls_listens, text, -1, error);
 }
 
@@ -148,6 +149,7 @@ enum pk_err pk_config_add_proxy(struct pk_config *config, const char *text, stru
     if (pk_network_parse(network, text, &why) != PK_OK)
         return pk_config_fail(error, NULL, 0, "\"%.100s\": %s", text, why);
     config->nproxies++;
+    config->proxies_from = config->source;
     return PK_OK;
 }
 

@@ -69,7 +69,8 @@ struct pk_tls_context;
 struct pk_config {
     enum pk_origin source; /* of what is set now */
     uint8_t origins[PK_KEYS];
-    enum pk_origin listens_from, pacemaker_listens_from, servers_from, mounts_from, admin_listens_from;
+    enum pk_origin listens_from, tls_listens_from, pacemaker_listens_from, proxies_from, servers_from,
+        mounts_from, admin_listens_from;
 #define X(field, key, type, def, min, max, when, help) PK_KEEP_##type(field)
 #include "io/config/config.def"
 #undef X

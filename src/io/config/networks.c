@@ -5,14 +5,16 @@
 #include "io/config/networks.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAPPED = 96 };
 
+static const uint8_t front[12] = {[10] = 0xff, [11] = 0xff};
+
 static void map_ipv4(uint8_t out[16], const void *four)
 {
-    static const uint8_t front[12] = {[10] = 0xff, [11] = 0xff};
     memcpy(out, front, sizeof front);
     memcpy(out + sizeof front, four, 4);
 }
@@ -87,4 +89,14 @@ bool pk_networks_have(const struct pk_network *networks, size_t n, const union p
         if (has(&networks[i], plain))
             return true;
     return false;
+}
+
+const char *pk_network_text(const struct pk_network *network, char text[PK_NETWORK_TEXT])
+{
+    bool four = network->bits >= MAPPED && memcmp(network->address, front, sizeof front) == 0;
+    char address[INET6_ADDRSTRLEN] = "";
+    inet_ntop(four ? AF_INET : AF_INET6, network->address + (four ? sizeof front : 0), address,
+              sizeof address);
+    snprintf(text, PK_NETWORK_TEXT, "%s/%d", address, network->bits - (four ? MAPPED : 0));
+    return text;
 }

@@ -16,6 +16,9 @@ struct pk_network {
 
 enum { PK_NETWORK_TEXT = 64 };
 
+/* As people write it. Returns text. */
+const char *pk_network_text(const struct pk_network *network, char text[PK_NETWORK_TEXT]);
+
 /* Reads an address, or one with /BITS; bits behind those may be set. False when it is neither. */
 bool pk_network_read(struct pk_network *out, const char *text);
 /* The same for a network, which has no such bits. PK_EINVAL, and *why says what is wrong. */

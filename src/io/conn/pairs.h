@@ -91,10 +91,11 @@ struct pk_pair {
     struct pk_opening *opening; /* until the PROXY header is whole, where one is expected */
     int64_t session;            /* for the log, 0 before there is one */
     union pk_address peer;
-    float rate;            /* requests a second, between the two newest looks of an operator */
+    float rate, writes;    /* requests a second, and of them writes, between an operator's two newest looks */
     struct pk_place place; /* among those of its address */
     int64_t sampled_us;    /* the newest look, 0 none, */
-    uint32_t sampled;      /* and the requests until then, modulo 2^32 */
+    uint32_t sampled;      /* and the requests until then, modulo 2^32, */
+    uint32_t written;      /* and the writes */
     int8_t server;         /* the uplink's, or the one it waits for; -1 none */
     uint8_t state;         /* enum pk_pair_state */
     uint8_t crowded;       /* how often a server that lives had no room for its connection */

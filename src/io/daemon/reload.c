@@ -163,6 +163,7 @@ static void proxies(struct reload *r)
     pk_reload_done(r, "proxy-protocol", "%zu networks instead of %zu", r->new->nproxies, r->old->nproxies);
     memcpy(r->old->proxies, r->new->proxies, len);
     r->old->nproxies = r->new->nproxies;
+    r->old->proxies_from = r->new->proxies_from;
 }
 
 static void apply(struct reload *r)

@@ -132,6 +132,7 @@ void pk_reload_places(struct reload *r)
     for (int i = 0; i < LISTS; i++)
         take_list(r, &lists[i]);
     r->old->listens_from = r->new->listens_from;
+    r->old->tls_listens_from = r->new->tls_listens_from;
     r->old->pacemaker_listens_from = r->new->pacemaker_listens_from;
     if (!r->daemon->drain.on)
         pk_listeners_change(&r->daemon->listeners, r->old);

@@ -26,6 +26,8 @@ struct pk_doctor {
 
 /* The addresses that we listen on, the folder of the state file, the clock (host.c). */
 void pk_doctor_listens(struct pk_doctor *d);
+/* Our certificates and keytabs (secrets.c). */
+void pk_doctor_secrets(struct pk_doctor *d);
 void pk_doctor_state_file(struct pk_doctor *d);
 void pk_doctor_clock(struct pk_doctor *d);
 /* Descriptors against the clients that were counted (host.c). */

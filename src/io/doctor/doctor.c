@@ -79,6 +79,7 @@ static int examine(struct pk_config *config, bool json)
                           .report = {.json = json, .colours = !json && isatty(STDOUT_FILENO) == 1}};
     notes(&d);
     pk_doctor_listens(&d);
+    pk_doctor_secrets(&d);
     pk_doctor_state_file(&d);
     pk_doctor_clock(&d);
     pk_doctor_servers(&d);

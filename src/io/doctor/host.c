@@ -47,7 +47,7 @@ static void say_taken(struct pk_doctor *d, const char *what, const struct sockad
     pk_report_say(&d->report, PK_FINE, what, NULL, "a pacekeeper runs there (%s)", d->instance);
 }
 
-/* The same, where no word is answered that doctor could ask: with TLS, and in Pacemaker's protocol. */
+/* The same, where no word is answered that doctor could ask: with TLS, in Pacemaker's protocol, over HTTP. */
 static void say_taken_unasked(struct pk_doctor *d, const char *what)
 {
     if (d->running)
@@ -100,12 +100,37 @@ static void check_listens(struct pk_doctor *d, const struct pk_hostport *listens
     }
 }
 
+/* Where operators and scrapers come. */
+static void check_admin(struct pk_doctor *d, const char *text)
+{
+    struct pk_hostport where;
+    const char *why = NULL, *path = pk_admin_path(text), *bare = pk_admin_bare(text);
+    char what[PK_ADMIN_LISTEN + 16], folder[PK_ADMIN_LISTEN];
+    if (path == NULL) {
+        if (pk_hostport_parse(&where, bare, strlen(bare), -1, &why) == PK_OK)
+            check_listens(d, &where, 1, false,
+                          pk_admin_is_tls(text) ? " for the admin side, with TLS" : " for the admin side");
+        return;
+    }
+    snprintf(what, sizeof what, "listen %s", text);
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    slash[slash == folder] = '\0';
+    if (access(folder, W_OK) != 0)
+        pk_report_say(&d->report, PK_WARN, what, "run doctor as the daemon's user, or give it that folder",
+                      "this user cannot make a socket in %.200s: %s", folder, strerror(errno));
+    else
+        pk_report_say(&d->report, PK_FINE, what, NULL, "its folder can be written to");
+}
+
 void pk_doctor_listens(struct pk_doctor *d)
 {
     const struct pk_config *c = d->config;
     check_listens(d, c->listens, c->nlistens, true, "");
     check_listens(d, c->tls_listens, c->ntls_listens, false, " with TLS");
     check_listens(d, c->pacemaker_listens, c->npacemaker_listens, false, " for Pacemaker's clients");
+    for (size_t i = 0; i < c->nadmin_listens; i++)
+        check_admin(d, c->admin_listens[i]);
 }
 
 static void say_folder(struct pk_doctor *d, const char *folder)
