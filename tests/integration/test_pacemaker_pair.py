@@ -62,17 +62,17 @@ class Workers(threading.Thread):
         super().__init__(daemon=True)
         self.addrs = [port(m) for m in members]
         self.conns = [None] * WORKERS
-        self.number, self.acked, self.moves = 0, [-1] * WORKERS, 0
+        self.number, self.acked, self.moves = 0, [-1] * WORKERS, [0] * WORKERS
         self.over = threading.Event()
 
     def beat(self, i):
         try:
-            self.conns[i] = self.conns[i] or PulseConn(self.addrs[(i + self.moves) % len(self.addrs)])
+            self.conns[i] = self.conns[i] or PulseConn(self.addrs[(i + self.moves[i]) % len(self.addrs)])
             self.conns[i].send(f"/workerbeats/t-{i % 2}/n-{i}", b"%d" % self.number)
             self.acked[i] = self.number
         except OSError:
             self.conns[i] = None
-            self.moves += 1
+            self.moves[i] += 1
 
     def run(self):
         while not self.over.wait(0.05):
