@@ -132,11 +132,14 @@ def test_chaos():
     time.sleep(5)
     empty(conn, "/m")
     assert names(conn) == [] and names(direct) == [], (names(conn), names(direct))
+    conn.close_session()
+    direct.close_session()
     # What an ended writer had cached stays for a minute, for answers of servers that lag: an ephemeral znode's too.
     rig.eventually(lambda: proxy.mntr()["pk_cached_znodes"] == 0, 75, "no value is kept for answers that lag")
     figures = proxy.mntr()
     left = {k: figures["pk_" + k] for k in ("znodes", "bytes", "queue_depth", "watched_paths", "recursive_watches")}
     assert not any(left.values()), f"left over: {left}"
+    conn, direct = Conn(proxy.addr, 20000), Conn(zk.addr, 20000)
     for path in dict.fromkeys(PATHS):
         assert conn.call(wire.OP_CREATE, wire.create(path, b"again")).err == 0, path
     # A path whose relayed delete was cut off counts as promoted for a while: its next create is relayed.
