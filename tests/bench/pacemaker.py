@@ -1,8 +1,8 @@
-"""Storm's Pacemaker daemon as a process, from the jars of a Storm home.
+"""Storm's Pacemaker daemon as a process, from the jars of a Storm home, of 2.x or of 1.x.
 
-Happy path: Pacemaker(jars).start() writes a storm.yaml into a scratch folder and runs org.apache.storm.pacemaker.
-Pacemaker with the heap that Storm gives it by default, until its port answers. Failure modes: no jars: jars() is None;
-a daemon that ends at its start fails with the end of its log.
+Happy path: Pacemaker(jars).start() writes a storm.yaml into a scratch folder and runs the daemon's main class, with the heap
+that Storm gives it by default, until its port answers. Failure modes: no jars: jars() is None; a daemon that ends at its
+start fails with the end of its log.
 """
 import glob
 import os
@@ -27,7 +27,10 @@ def jars():
 
 
 class Pacemaker:
-    def __init__(self, lib):
+    """java: the program, this machine's unless given."""
+
+    def __init__(self, lib, java=None):
+        self.is_2x = bool(glob.glob(lib + "/storm-server-*.jar"))
         self.dir = rig.temp_dir()
         self.port = rig.free_port()
         for name, text in (("conf/storm.yaml", f'pacemaker.port: {self.port}\nstorm.local.dir: "{self.dir}/data"\n'),
@@ -35,10 +38,10 @@ class Pacemaker:
             os.makedirs(os.path.dirname(os.path.join(self.dir, name)), exist_ok=True)
             with open(os.path.join(self.dir, name), "w") as f:
                 f.write(text)
-        argv = [rig.need("java", "default-jre-headless"), "-server", "-Xmx1024m", f"-Dstorm.home={self.dir}",
+        argv = [java or rig.need("java", "default-jre-headless"), "-server", "-Xmx1024m", f"-Dstorm.home={self.dir}",
                 f"-Dstorm.log.dir={self.dir}", "-Dstorm.options=", "-Dstorm.conf.file=", "-Dlogfile.name=pacemaker.log",
                 f"-Dlog4j.configurationFile={self.dir}/log4j2/cluster.xml", "-cp", f"{self.dir}/conf:{lib}/*",
-                "org.apache.storm.pacemaker.Pacemaker"]
+                "org.apache.storm.pacemaker." + ("Pacemaker" if self.is_2x else "pacemaker")]
         self.process = rig.Process(argv, os.path.join(self.dir, "log"), cwd=self.dir)
 
     @property

@@ -1,17 +1,14 @@
 """Logins over Pacemaker's protocol: a raw client with DIGEST and, with a real KDC, with KERBEROS; right and wrong passwords,
 principals and orders. Real clients of Storm log in in tests/storm/logins.py."""
 import base64
-import hashlib
 import os
 import signal
 
-import digestmd5
 import pulse
 import rig
-from pulse import PulseConn, control, message, path_data, pulse_data, token
+from pulse import ASK, COMPLETE, PulseConn, answer, control, derived, message, path_data, pulse_data, token
 
 M = "/storm/workerbeats"
-ASK, COMPLETE = -202, -203
 LEAF = "/workerbeats/t/n"
 
 
@@ -39,24 +36,6 @@ def conn(proxy):
     return PulseConn(("127.0.0.1", proxy.pacemaker_port))
 
 
-def derived(user, password):
-    """What Storm makes of the two."""
-    return base64.b64encode(hashlib.sha512(f"{user}:{password}".encode()).hexdigest().encode()).decode()
-
-
-def answer(challenge, secret, **fields):
-    """As Storm's client, which calls itself by its topology's name."""
-    wanted = {"realm": b"default", "uri": b"null/default", **fields}
-    return digestmd5.respond(challenge, base64.b64encode(b"my-topo").decode(), secret, **wanted)
-
-
-def log_in(c, secret, **fields):
-    c.write(control(ASK))
-    c.write(token(answer(c.read_token(), secret, **fields)))
-    assert c.read_token().startswith(b"rspauth=")
-    c.read_complete()
-
-
 def refused(c, secret, **fields):
     c.write(control(ASK))
     c.write(token(answer(c.read_token(), secret, **fields)))
@@ -75,7 +54,7 @@ def test_digest():
     worker, nimbus = conn(proxy), conn(proxy)
     worker.send(LEAF, b"beat")
     expect_nothing_to_read(worker)
-    log_in(nimbus, secret)
+    nimbus.log_in(secret)
     assert nimbus.get(LEAF) == b"beat" and nimbus.exists(LEAF) and nimbus.nodes("/workerbeats") == {"t"}
     nimbus.send(LEAF, b"by Nimbus")
     for wrong in (dict(secret=derived("nimbus", "another")), dict(secret="a secret"), dict(secret=""),
@@ -93,7 +72,7 @@ def test_digest():
     os.kill(proxy.pid, signal.SIGHUP)
     rig.eventually(lambda: "another user or password of PacemakerDigest" in proxy.log(), 10, "the reload")
     assert refused(conn(proxy), secret)
-    log_in(conn(proxy), derived("nimbus", "a new one"))
+    conn(proxy).log_in(derived("nimbus", "a new one"))
     assert nimbus.nodes("/workerbeats") == set()
     assert proxy.stop() == 0
 
@@ -120,7 +99,7 @@ def test_the_first_beat_may_stand_behind_the_response():
 def test_what_is_out_of_place_ends_its_connection_alone():
     proxy = start(f"jaas: {secret_file(digest_jaas('p'))}\nauth: digest\n")
     bystander, secret = conn(proxy), derived("nimbus", "p")
-    log_in(bystander, secret)
+    bystander.log_in(secret)
     for wrong in (token(b""), control(COMPLETE), control(-100), control(99), message(16, pulse.blob_data(b"\xff")),
                   control(ASK) + token(b"garbage"), control(ASK) + control(ASK),
                   message(17, pulse.blob_data(b"\xfe\x0c\x7f\xff\xff\xff")),
@@ -146,7 +125,7 @@ def test_writers():
     worker, nimbus = conn(proxy), conn(proxy)
     for kind, data in ((pulse.SEND_PULSE, pulse_data(LEAF, b"x")), (pulse.DELETE_PATH, path_data(LEAF))):
         assert worker.call(kind, data)[1] == pulse.NOT_AUTHORIZED
-    log_in(nimbus, derived("nimbus", "p"))
+    nimbus.log_in(derived("nimbus", "p"))
     nimbus.send(LEAF, b"x")
     nimbus.delete("/workerbeats/t")
     assert proxy.stop() == 0

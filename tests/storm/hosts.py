@@ -45,7 +45,7 @@ class Host:
 
     def __init__(self, name, home, folder, settings="", jvm=(), env=None):
         self.name, self.home, self.folder = name, home, folder
-        self.settings = COMMON.format(folder=folder, address=ADDRESSES[name], jvm=" ".join(JVM))
+        self.settings = COMMON.format(folder=folder, address=ADDRESSES[name], jvm=" ".join(JVM + home.jvm))
         self.settings += home.line.settings + settings
         self.jvm = list(jvm)
         self.env = dict(env or {})
@@ -65,7 +65,7 @@ class Host:
         return f"storm.zookeeper.servers: [{names}]\nstorm.zookeeper.port: {port}\n{self.settings}"
 
     def java(self, *options):
-        return [self.home.java] + JVM + self.jvm + [
+        return [self.home.java] + JVM + self.home.jvm + self.jvm + [
             f"-Dstorm.home={self.folder}", f"-Dstorm.log.dir={self.folder}/logs",
             f"-Djava.io.tmpdir={self.folder}/data", "-Dstorm.options=", "-Dstorm.conf.file="] + list(options)
 

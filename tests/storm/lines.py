@@ -6,7 +6,7 @@ Storm, whose liveness is RPC; in 1.2 a worker lives as long as its heartbeat in 
 from collections import namedtuple
 
 Line = namedtuple("Line", "name version pom worker_lib release nimbus supervisor ui logviewer worker heartbeats "
-                          "settings liveness pacemaker_store pacemaker")
+                          "settings liveness pacemaker_store pacemaker pacemaker_spellings")
 
 # Defaults poll every 100 us and flush every 1 ms: idle workers would take a fifth of a core each.
 CHEAP_2 = """executor.metrics.frequency.secs: 3
@@ -32,7 +32,7 @@ LINES = {
         worker="org.apache.storm.daemon.worker.Worker", heartbeats="org.apache.storm.command.Heartbeats",
         settings=CHEAP_2, liveness="RPC",
         pacemaker_store="org.apache.storm.cluster.PaceMakerStateStorageFactory",
-        pacemaker="org.apache.storm.pacemaker.Pacemaker"),
+        pacemaker="org.apache.storm.pacemaker.Pacemaker", pacemaker_spellings=1),
     "1.2": Line(
         name="1.2", version="1.2.4", pom="home-1.2.xml", worker_lib="lib", release="8",
         nimbus="org.apache.storm.daemon.nimbus", supervisor="org.apache.storm.daemon.supervisor.Supervisor",
@@ -40,5 +40,6 @@ LINES = {
         worker="org.apache.storm.daemon.worker", heartbeats="org.apache.storm.command.heartbeats",
         settings=CHEAP_1, liveness="heartbeats",
         pacemaker_store="org.apache.storm.pacemaker.pacemaker_state_factory",
-        pacemaker="org.apache.storm.pacemaker.pacemaker"),
+        # Its Nimbus does not wait for its login: it tries eleven times at once, over all servers that it has, and halts.
+        pacemaker="org.apache.storm.pacemaker.pacemaker", pacemaker_spellings=25),
 }

@@ -13,7 +13,8 @@ from daemon import Pacekeeper
 from home import Home
 from lines import LINES
 
-DIGEST_JAAS = """PacemakerDigest { org.apache.storm.Unused required username="nimbus" password="a secret"; };
+USER, PASSWORD = "nimbus", "a secret"
+DIGEST_JAAS = f"""PacemakerDigest {{ org.apache.storm.Unused required username="{USER}" password="{PASSWORD}"; }};
 """
 KERBEROS_JAAS = """PacemakerServer { com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true
   useTicketCache=false keyTab="KEYTAB" principal="nimbus/localhost@LAB.LOCAL"; };

@@ -1,16 +1,17 @@
 """Clusters whose state store is Pacemaker's, with pacekeeper as that Pacemaker, beside some on Storm's own, a JVM.
 
-They are quiet, lose their Pacemaker, and end; where Nimbus logs in there is no such column.
+They are quiet, lose processes of Storm, lose their Pacemaker, and end; and once more where Nimbus logs in.
 """
 import time
 
+import kills
 import logins
 import pulse
 import topologies
 from cluster import RESTART_SECONDS
-from figures import Moment, by_class, rate, stretch
+from figures import Moment, by_class, rate
 from kills import NIMBUS_TURN
-from pacemakers import Pulsing, PulsingKerberos
+from pacemakers import Pulsing, PulsingDigest, PulsingKerberos
 from procs import eventually
 from pulse import path_data
 from quiet import still_times
@@ -64,15 +65,14 @@ def pulse_rules(_line):
 
 def measure_logins(cluster, note):
     """What needs no cluster: replies beside those of Storm's own, and Storm's own client with each way to log in."""
-    if cluster.line.name == "2.8":
-        note("messages answered as by Storm's Pacemaker", compare_daemons(cluster.home.root + "/lib", [1], 60))
-    logins.measure_logins(cluster.home, note)
+    home = cluster.home
+    note("messages answered as by Storm's Pacemaker", compare_daemons(home.root + "/lib", [1], 60, home.java))
+    logins.measure_logins(home, note)
 
 
 def login_rules(line):
-    same = [must("messages answered as by Storm's Pacemaker", lambda v: v > 100, "all of them")]
     methods = ("NONE", "KERBEROS") + (("DIGEST",) if line.name == "1.2" else ())     # 2.8.3's DIGEST works nowhere
-    return (same if line.name == "2.8" else []) + [
+    return [must("messages answered as by Storm's Pacemaker", lambda v: v > 100, "all of them")] + [
         must(f"Storm's client by {m}", lambda v: v == "works", "as at Storm's own Pacemaker") for m in methods]
 
 
@@ -133,21 +133,18 @@ def clean_up_rules(_line):
 
 def measure_guarded(cluster, note):
     """Nimbus reads, and nobody else does who has not logged in."""
-    start, end, beaten = stretch(cluster, SECONDS)
-    seconds = end.time - start.time
-    note("beats/s", float(rate(beaten, seconds)))
-    note("transactions/s workerbeats", float(rate(by_class(start, end)["workerbeats"], seconds)))
+    measure_pulses(cluster, note)
     note("a stranger's list", strangers_list(cluster))
     note_logins(cluster, note, "")
-    measure_restart(cluster, note)
-    note_logins(cluster, note, ", after a kill of pacekeeper")
+    measure_restart(cluster, note, "Pacemaker")
+    note_logins(cluster, note, ", after its kill")
     topologies.measure_end(cluster, note)
 
 
 def note_logins(cluster, note, when):
     note(f"statistics that Nimbus has{when}", int(statistics(cluster) > 0))
     for label, key in (("logins", "pk_sasl_authenticated"), ("logins refused", "pk_sasl_refused")):
-        note(label + when, int(pacemaker_process(cluster).mntr()[key]))
+        note(label + when, int(pacemaker_process(cluster).mntr()[key]) if cluster.through else "-")
 
 
 def strangers_list(cluster):
@@ -157,18 +154,27 @@ def strangers_list(cluster):
     return "NOT_AUTHORIZED" if reply[1] == pulse.NOT_AUTHORIZED else reply[1]
 
 
-def measure_restart(cluster, note):
-    """kill -9 of pacekeeper: what was in its memory alone is gone with it, and comes again."""
-    with Episode(cluster) as e:
+def restart(cluster):
+    if cluster.through:
         cluster.restart_proxy()
-        e.settle(stable=5)
-        note("killed pacekeeper: whole again after, s", round(e.recovery, 1))
-        note("killed pacekeeper: workers restarted", len(e.restarted))
-        note("killed pacekeeper: daemons ended", ", ".join(e.exited) or 0)
+        return
+    end_pacemaker(cluster, kill=True)
+    time.sleep(RESTART_SECONDS)
+    begin_pacemaker(cluster)
+
+
+def measure_restart(cluster, note, what="pacekeeper"):
+    """kill -9: what was in its memory alone is gone with it, and comes again."""
+    with Episode(cluster) as e:
+        restart(cluster)
+        e.settle(stable=NIMBUS_TURN + 2)
+        note(f"killed {what}: whole again after, s", round(e.recovery, 1))
+        note(f"killed {what}: workers restarted", len(e.restarted))
+        note(f"killed {what}: daemons ended", ", ".join(e.exited) or 0)
 
 
 def guarded_rules(_line):
-    logged_in = [rule for when in ("", ", after a kill of pacekeeper") for rule in (
+    logged_in = [rule for when in ("", ", after its kill") for rule in (
         must(f"statistics that Nimbus has{when}", lambda v: v == 1, "Nimbus reads the pulses"),
         must(f"logins{when}", lambda v: v > 0, "Nimbus has logged in"),
         must(f"logins refused{when}", lambda v: v == 0, "nobody had another secret"))]
@@ -176,19 +182,23 @@ def guarded_rules(_line):
         must("beats/s", lambda v: v >= 0.8 * 2 / BEAT_SECONDS, "both workers beat"),
         must("transactions/s workerbeats", lambda v: v == 0, "no heartbeat reaches the ensemble"),
         must("a stranger's list", lambda v: v == "NOT_AUTHORIZED", "reads are for who has logged in"),
-        must("killed pacekeeper: workers restarted", lambda v: v == 0, "no worker is restarted or reassigned"),
-        must("killed pacekeeper: daemons ended", lambda v: v == 0, "every client reconnects"),
+        must("killed Pacemaker: workers restarted", lambda v: v == 0, "no worker is restarted or reassigned"),
+        must("killed Pacemaker: daemons ended", lambda v: v == 0, "every client reconnects"),
         must("znodes left in pacekeeper", lambda v: v == 0, "Nimbus has cleaned up"),
     ]
 
 
 SCENARIOS = [
     Scenario("pulses", "A quiet cluster on Pacemaker's store", measure_pulses, pulse_rules, "both"),
+    Scenario("pulse-kills", "kill -9 of one process of Storm on Pacemaker's store", kills.measure_kills, kills.kill_rules, "both"),
     Scenario("pulse-restarts", "The Pacemaker killed and stopped, and started after a second", measure_restarts, restarts_rules,
              "both"),
     Scenario("pulse-logins", "Storm's Pacemaker clients alone", measure_logins, login_rules, "through"),
     Scenario("pulse-end", "All topologies killed on Pacemaker's store", measure_clean_up, clean_up_rules, "both", together=False),
+    Scenario("pulse-digest", "On Pacemaker's store with pacemaker.auth.method: DIGEST", measure_guarded, guarded_rules,
+             "both"),
     Scenario("pulse-kerberos", "On Pacemaker's store with pacemaker.auth.method: KERBEROS", measure_guarded, guarded_rules,
              "through"),
 ]
-KINDS = {**dict.fromkeys([s.name for s in SCENARIOS], Pulsing), "pulse-kerberos": PulsingKerberos}
+KINDS = {**dict.fromkeys([s.name for s in SCENARIOS], Pulsing), "pulse-digest": PulsingDigest,
+         "pulse-kerberos": PulsingKerberos}

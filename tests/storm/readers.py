@@ -55,10 +55,12 @@ class ZnodeReader:
 
 
 class PulseReader:
-    """At a Pacemaker that wants no login. A pulse has no times: its stamp is when its bytes were first seen, milliseconds."""
+    """At a Pacemaker, where it logs in with the cluster's secret if there is one. A pulse has no times: its stamp is when its
+    bytes were first seen, milliseconds."""
 
     def __init__(self, cluster):
         self.addr = ("127.0.0.1", cluster.pacemaker_port)
+        self.secret = cluster.security.PULSE_SECRET
         self._conn = None
         self.first = {}                  # (path, details): stamp
 
@@ -66,6 +68,8 @@ class PulseReader:
     def conn(self):
         if self._conn is None:
             self._conn = PulseConn(self.addr)
+            if self.secret:
+                self._conn.log_in(self.secret)
         return self._conn
 
     def paths(self):

@@ -37,6 +37,12 @@ class Plain:
     SECRETS = {}            # of topologies, with which their workers authenticate (addauth)
     tls = None              # an SSL context where Storm speaks TLS
     pacemaker_port = None   # where Storm's state store is Pacemaker's
+    FIRST_TURN = 0          # seconds after which a Nimbus that was going to end has ended, and been started again
+
+    @staticmethod
+    def home_for(home):
+        """The home of Storm that such a cluster runs from."""
+        return home
 
     def __init__(self, folder):
         self.folder = folder
@@ -47,6 +53,10 @@ class Plain:
         self.old_settings = ""          # more of the storm.yaml that pacekeeper is given
         self.config = None              # pacekeeper's own
         self.env = {}                   # of pacekeeper
+
+    def settings_of(self, _name, _line):
+        """More of the storm.yaml of one host."""
+        return ""
 
     def file(self, name, text):
         """Its path; only its owner can read it."""
