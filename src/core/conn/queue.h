@@ -77,8 +77,8 @@ struct pk_queue {
     struct pk_list entries;
     uint32_t depth;  /* entries */
     uint32_t locals; /* of these PK_ENTRY_LOCAL */
-    size_t parked_bytes;
-    size_t kept_bytes; /* of requests that may be asked again */
+    uint32_t parked_bytes;
+    uint32_t kept_bytes; /* of requests that may be asked again */
 };
 
 /* The uplink's side. */

@@ -182,7 +182,7 @@ void pk_relay(struct pk_conns *conns, struct pk_client *c, struct pk_entry *e, c
 {
     if (is_kept(conns, e->op)) {
         e->request = keep(conns, e->op, f);
-        c->queue.kept_bytes += e->request != NULL ? f->len : 0;
+        c->queue.kept_bytes += e->request != NULL ? (uint32_t)f->len : 0;
         if (e->request == NULL)
             pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
     }

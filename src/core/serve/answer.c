@@ -215,7 +215,7 @@ static void park(struct pk_sync *sync, struct pk_client *c, struct pk_entry *e, 
         return;
     }
     e->state = PK_ENTRY_PARKED;
-    c->queue.parked_bytes += f->len;
+    c->queue.parked_bytes += (uint32_t)f->len;
     if (c->queue.parked_bytes > sync->conns->limits.max_parked && !c->resting)
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_PARKED_TOO_MUCH);
 }
