@@ -4,6 +4,7 @@
     diff.py --steps 1000000 --seed 7           as many steps as asked for, profiles in turn
     diff.py --profile beats|behind|cached|mix|pipeline      one profile only
     diff.py --replay FILE [--times N]          a script that an earlier run printed; shortened if that was not done
+    diff.py --kill 3 [--steps N --seed 7]      a server of three behind the proxy is killed every so many seconds (killed.py)
     diff.py --selftest                         two servers, no proxy (must be equal), then faults (must be noticed)
 
 By hand: tests/run tests/diff/diff.py. A difference is shortened to its smallest script, printed, and kept in --save
@@ -23,6 +24,7 @@ import rig
 from daemon import check_all
 from faults import FAULTS, Faults
 from gen import Episode
+from killed import KilledRunner, Killer
 from relay import Relay
 from runner import Difference, Runner, mounts, prepare
 from script import SUPER, load, render
@@ -33,6 +35,9 @@ PROFILES = ("mix", "beats", "behind", "cached", "pipeline")
 CHECK_SEEDS = (1, 2, 3)
 CHECK_STEPS = 12000                   # in `make check`, over all profiles
 CHECK_SELFTEST = 1200
+CHECK_KILL = 1.0
+KILL_STEPS = 400                      # in `make check`, and so often until somebody was held and attached
+KILL_CAMPAIGNS = 20
 PRINTED = 8000                        # characters of a script on the terminal
 LENGTH = {"mix": 250, "beats": 300, "behind": 300, "cached": 300, "pipeline": 60}
 MEASURED = ("beats", "behind", "cached")
@@ -168,11 +173,11 @@ def servers():
 class Daemon:
     """pacekeeper before one server; start() again makes a new one."""
 
-    def __init__(self, server):
-        self.server, self.process = server, None
+    def __init__(self, server, config=""):
+        self.server, self.process, self.config = server, None, "instances: none\n" + config
 
     def start(self):
-        self.process = rig.Pacekeeper(self.server.connect_string, mounts=mounts(), config="instances: none\n").start()
+        self.process = rig.Pacekeeper(self.server.connect_string, mounts=mounts(), config=self.config).start()
         return self.process.addr
 
     def running(self):
@@ -211,6 +216,30 @@ def campaign_of(options, one, other):
     return Campaign(Runner(one.addr, daemon.start(), other.addr), options, daemon)
 
 
+def kill(options, seconds):
+    """Equal while servers are killed every so many seconds, but for what is uncertain."""
+    options.no_shrink = True          # when a server dies is not part of a script
+    one, ensemble = rig.ZooKeeper(jvm=SERVER_JVM).start(), rig.Ensemble(3, jvm=SERVER_JVM).start()
+    for server in (one, ensemble.servers[0]):
+        prepare(server.addr)
+    daemon, killer = Daemon(ensemble, "log-level: debug\n"), Killer(ensemble, seconds)
+    runner = KilledRunner(one.addr, daemon.start(), killer)
+    killer.start()
+    campaign, seed, equal = Campaign(runner, options, daemon, absorbs=False), options.seed or 1, True
+    for more in range(KILL_CAMPAIGNS):
+        equal = equal and campaign.run((seed + more,), options.steps or KILL_STEPS)
+        if not equal or mntr(runner.sides[1].addr)["pk_attaches"] > 0:
+            break
+    killer.over.set()
+    if not equal:
+        print("the end of the daemon's log:\n" + daemon.log()[-3000:])
+    figures = mntr(runner.sides[1].addr)
+    print(f"{killer.kills} servers killed, {figures['pk_holds']} clients held, {figures['pk_attaches']} attached; "
+          f"episodes cut short: {runner.cuts or 'none'}; closed: "
+          f"{ {k: v for k, v in figures.items() if k.startswith('pk_held_') and v} }")
+    return equal and killer.kills > 0 and figures["pk_attaches"] > 0 and not _complaints()
+
+
 def replay(campaign, options):
     with open(options.replay, encoding="utf-8") as f:
         script = load(f.read())
@@ -236,12 +265,15 @@ def arguments():
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--proxy", metavar="DIRECT,PROXY,UPSTREAM")
     parser.add_argument("--quiet", action="store_true", help="print no scripts")
+    parser.add_argument("--kill", type=float, metavar="SECONDS", help="how often a server behind the proxy is killed")
     parser.add_argument("--selftest", action="store_true")
     return parser.parse_args()
 
 
 def main():
     options = arguments()
+    if options.kill:
+        return kill(options, options.kill)
     one, other = (None, None) if options.proxy else servers()
     if options.selftest:
         return selftest(one, other, options, options.steps or CHECK_SELFTEST)
@@ -251,7 +283,11 @@ def main():
     if options.replay:
         return replay(campaign, options)
     seeds = CHECK_SEEDS if options.seed is None else (options.seed,)
-    return campaign.run(seeds, options.steps or CHECK_STEPS) and not _complaints()
+    equal = campaign.run(seeds, options.steps or CHECK_STEPS) and not _complaints()
+    if len(sys.argv) > 1 or not equal:
+        return equal
+    options.profile = "mix"
+    return kill(options, CHECK_KILL)
 
 
 def _complaints():

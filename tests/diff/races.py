@@ -3,7 +3,8 @@
 Several sessions, each on another server where that is possible, work on the same znodes through the proxy at the
 same time; what every linearizable store of znodes guarantees must hold. Below a mount in mode pacemaker, and some below
 one in write-behind, with flushes between. RACES_SECONDS (default 3) is how long each test runs; RACES_DIRECT=1 runs
-them on the bare ensemble, which proves the invariants themselves.
+them on the bare ensemble, which proves the invariants themselves. With RACES_KILL=3 a server is killed every 3 seconds: who had
+a write under way there is closed, and the test begins anew; nobody else is.
 """
 import functools
 import os
@@ -13,13 +14,17 @@ import time
 
 import rig
 import wire
+from killed import Killer
 
 SECONDS = float(os.environ.get("RACES_SECONDS", "3"))
 DIRECT = bool(os.environ.get("RACES_DIRECT"))
+KILL = float(os.environ.get("RACES_KILL", "0"))
+ATTEMPTS = 20                     # of a test that kills cut short
 OK, NONODE, NODEEXISTS, NOTEMPTY, BADVERSION = (wire.ERR[n] for n in
                                                 ("OK", "NONODE", "NODEEXISTS", "NOTEMPTY", "BADVERSION"))
 _serial = [0]
 _mount = ["/m"]
+_opened = []                      # by the newest call of sessions()
 
 
 def _world():
@@ -28,10 +33,12 @@ def _world():
     for mount in ("/m", "/b"):
         assert conn.call(wire.OP_CREATE, wire.create(mount)).err == OK
     conn.close_session()
+    if KILL:
+        Killer(ensemble, KILL).start()
     if DIRECT:
         return ensemble, None
-    return ensemble, rig.Pacekeeper(ensemble.connect_string,
-                                    mounts=["/m=pacemaker", "/b=write-behind,flush=100ms"]).start()
+    return ensemble, rig.Pacekeeper(ensemble.connect_string, mounts=["/m=pacemaker", "/b=write-behind,flush=100ms"],
+                                    config="log-level: debug\n" if KILL else "").start()
 
 
 def sessions(n):
@@ -39,7 +46,7 @@ def sessions(n):
     ensemble, proxy = rig.shared("world", _world)
     if DIRECT:
         return [wire.Conn(ensemble.servers[i % 3].addr, 20000) for i in range(n)]
-    found = [wire.Conn(proxy.addr, 20000) for _ in range(n + 6)]
+    _opened[:] = found = [wire.Conn(proxy.addr, 20000) for _ in range(n + 6)]
     found.sort(key=lambda c: c.session >> 56)
     spread = [found[i * len(found) // n] for i in range(n)]
     for conn in found:
@@ -107,11 +114,18 @@ def create_call(conn, op, path, data, **more):
     return lambda: conn.call(op, encode(path, data, **more)).err
 
 
+def connections_of(server):
+    try:
+        return wire.four_letter(server.addr, "cons")
+    except OSError:                                   # it has been killed
+        return ""
+
+
 def owed():
     """Sessions that the ensemble itself owes an answer."""
     found = set()
     for server in rig.shared("world", _world)[0].servers:
-        for line in wire.four_letter(server.addr, "cons").splitlines():
+        for line in connections_of(server).splitlines():
             if "sid=" in line:
                 counts = dict(part.split("=") for part in line.split("(")[1].rstrip(")").split(",") if "=" in part)
                 if int(counts["recved"]) > int(counts["sent"]):
@@ -134,6 +148,30 @@ def spared(function):
                 raise
             print(f"  a server lost a sync of {', '.join(sorted(lost))}")
     return run
+
+
+def among_kills(function):
+    """Cut short by the end of a connection, whose write may have been carried out or not, it begins anew. Nobody is left who
+    is silent: of such a one held clients would not be known to live."""
+    @functools.wraps(function)
+    def run():
+        for _ in range(ATTEMPTS):
+            try:
+                return function()
+            except wire.Closed:
+                print("  cut short", flush=True)
+                for conn in _opened:
+                    conn.close()
+                rig.shared("world", _world)[0].wait_whole()
+    return run
+
+
+def who_was_closed():
+    """Clients that were held, and nobody but who had a write under way was closed."""
+    figures = wire.mntr(rig.shared("world", _world)[1].addr)
+    closed = {name: n for name, n in figures.items() if name.startswith("pk_held_") and n and name != "pk_held_events"}
+    print(f"  {figures['pk_holds']} held, {figures['pk_attaches']} attached, closed: {closed}")
+    assert figures["pk_holds"] > 0 and not closed.keys() - {"pk_held_write"}, closed
 
 
 def _one_wins(maker):
@@ -208,10 +246,12 @@ def test_lists_during_promotions():
         done = threading.Event()
 
         def promotion():
-            random.shuffle(order := list(names))
-            for name in order:
-                assert promoter.call(wire.OP_GET_DATA, wire.get_data(root + "/" + name, True)).err == OK
-            done.set()
+            try:
+                random.shuffle(order := list(names))
+                for name in order:
+                    assert promoter.call(wire.OP_GET_DATA, wire.get_data(root + "/" + name, True)).err == OK
+            finally:
+                done.set()
 
         def come_and_go():
             while not done.is_set():
@@ -298,12 +338,14 @@ def test_reads_never_go_back():
         done = threading.Event()
 
         def write():
-            for k in range(20, 60):
-                reply = writer.call(wire.OP_SET_DATA, wire.set_data(path, b"%d" % k))
-                assert reply.err == OK, reply.err
-                version = wire.parse_reply(wire.OP_SET_DATA, reply.body).version
-                assert version == k, f"write {k} made version {version}"
-            done.set()
+            try:
+                for k in range(20, 60):
+                    reply = writer.call(wire.OP_SET_DATA, wire.set_data(path, b"%d" % k))
+                    assert reply.err == OK, reply.err
+                    version = wire.parse_reply(wire.OP_SET_DATA, reply.body).version
+                    assert version == k, f"write {k} made version {version}"
+            finally:
+                done.set()
 
         def promotion():
             time.sleep(random.random() * 0.01)
@@ -445,4 +487,8 @@ def test_a_watch_misses_nothing_in_write_behind():
 if __name__ == "__main__":
     for _name in [name for name in globals() if name.startswith("test_")]:
         globals()[_name] = spared(globals()[_name])
-    rig.main(globals(), limit=60 + int(SECONDS * 2))
+        if KILL:
+            globals()[_name] = among_kills(globals()[_name])
+    if KILL and not DIRECT:
+        test_who_was_closed = who_was_closed
+    rig.main(globals(), limit=60 + int(SECONDS * 2) * (ATTEMPTS if KILL else 1))

@@ -51,6 +51,8 @@ def prepare(addr):
 
 
 class Runner:
+    BARRIER = ("ping", ())       # when it is answered, the events of what was written before have come
+
     def __init__(self, direct, proxied, upstream, timeout=10.0):
         """Addresses: the direct server, the proxy, and the server behind the proxy (which may be the proxy's
         own address when two servers are compared without one)."""
@@ -150,6 +152,7 @@ class Runner:
         """{path: everything about it} of both bases, by a super user; with remove, the tree is deleted."""
         conn = wire.Conn(addr or side.addr)
         conn.call(wire.OP_AUTH, wire.auth("digest", script.SUPER))
+        conn.call(wire.OP_SYNC, wire.sync("/"))
         found, queue = {}, [self.base, script.outside(self.base)]
         while queue:
             path = queue.pop()
@@ -274,7 +277,7 @@ class Runner:
                     events[c] = True
         for c in clients:
             if events.get(c):
-                ping = [side.send(c, [("ping", ())], self.base) for side in self.sides]
+                ping = [side.send(c, [self.BARRIER], self.base) for side in self.sides]
                 for i, side in enumerate(self.sides):
                     got[c][i] += side.collect(c, ping[i])
             self._compare(c, batches[c], sent[c], got[c], free=True)
@@ -292,9 +295,9 @@ class Runner:
         client = self.sides[0].clients.get(index)
         if client is None or client.conn is None or not client.may_watch:
             return
-        sent = [side.send(index, [("ping", ())], self.base) for side in self.sides]
+        sent = [side.send(index, [self.BARRIER], self.base) for side in self.sides]
         got = [side.collect(index, s) for side, s in zip(self.sides, sent)]
-        self._compare(index, [("ping", ())], sent, got, free)
+        self._compare(index, [self.BARRIER], sent, got, free)
 
     def _step_bytes(self, index, data):
         self._up(index)
