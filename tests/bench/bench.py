@@ -30,15 +30,15 @@ from table import Table
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
     store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, pair.pair,
-    scrape.scrape, scrape.attacked, beside.beside, replay.replay, replay.pulses)}
-ON_DEMAND = ("replay", "pulses")    # whole clusters: minutes each
+    scrape.scrape, scrape.attacked, scrape.counted, beside.beside, replay.replay, replay.pulses)}
+ON_DEMAND = ("counted", "replay", "pulses")    # valgrind, and whole clusters: minutes each
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="about two minutes")
     parser.add_argument("--only", default=",".join(s for s in SECTIONS if s not in ON_DEMAND),
-                        help=f"some of {', '.join(SECTIONS)} (the last two are not run unless named)")
+                        help=f"some of {', '.join(SECTIONS)} ({', '.join(ON_DEMAND)} are not run unless named)")
     parser.add_argument("--without", default="", help="servers left out")
     parser.add_argument("--against", metavar="PROGRAM", help="another pacekeeper, measured in the same turns")
     args = parser.parse_args()

@@ -1,15 +1,18 @@
-"""Sections of `make bench`: what the admin side costs beats: a scrape each second, and visitors who mean no good.
+"""Sections of `make bench`: what the admin side costs beats: a scrape each second, visitors who mean no good, and accounting.
 
 Happy path: the same load on one daemon with and without, in turns that follow each other, and the median of the pairs'
 ratios, since what else the machine does hits both of a pair. What one scrape a second costs is less than the noise of such
 pairs: so DOSE a second are asked for, and of what those cost the DOSEth part is one's. Some of a scrape's work is done once in
 four seconds at most, and would be missed there: that is in what one scrape takes of the daemon's CPU when they are a second
-apart, in front of the same sessions that hardly beat, less what the daemon takes without. Failure modes: a scraper that gets no answers, visitors that are all refused: noted as
+apart, in front of the same sessions that hardly beat, less what the daemon takes without. `counted` counts instructions
+(valgrind), which know no noise. Failure modes: a scraper that gets no answers, visitors that are all refused: noted as
 problems.
 """
+import os
 import re
 import socket
 import statistics
+import subprocess
 import threading
 import time
 
@@ -207,4 +210,87 @@ def attacked(bench):
                       _median(pairs, which, "it_cpu_s"))
     bench.expect("visitors: the p99 of beats, of that alone, by pairs", _ratio(pairs, "op_p99_us"), 1.5, at_least=False)
     daemon.stop()
+    table.print()
+
+
+# ---- instructions ----
+
+# What of the core accounts: lines with this pattern, and these files. Busiest clients are told by counters of each.
+ACCOUNTS = {"busiest clients": (r"->(received|sent|local)\+\+|->written \+=", ()),
+            "mount, operation and answer": (r"pk_tally_answer\(|pk_count_\w+\(", ("tally.h", "tally.c", "count.c"))}
+COUNTED_BEATS = 20000
+
+
+def _lines(pattern, files):
+    """(file, line) of what accounts."""
+    found = set()
+    for folder, _, names in os.walk(os.path.join(rig.top_srcdir(), "src", "core")):
+        for name in names:
+            if name.endswith((".c", ".h")):
+                with open(os.path.join(folder, name), encoding="utf-8") as f:
+                    found |= {(name, n) for n, line in enumerate(f, 1) if name in files or re.search(pattern, line)}
+    return found
+
+
+def _read(path):
+    """What callgrind has written: instructions by (file, line), calls left out, and all together."""
+    by_line, names, file, line, total, call = {}, {}, "", 0, 0, False
+    with open(path, encoding="utf-8") as f:
+        for text in f:
+            named = re.match(r"(?:fl|fi|fe)=\((\d+)\)(?: (.*))?", text)
+            if named:
+                if named.group(2):
+                    names[named.group(1)] = os.path.basename(named.group(2).strip())
+                file = names[named.group(1)]
+            elif text.startswith("calls="):
+                call = True
+            elif re.match(r"[+\-*\d]", text):
+                at, cost = text.split()
+                line = line if at == "*" else line + int(at) if at[0] in "+-" else int(at)
+                if not call:
+                    by_line[file, line] = by_line.get((file, line), 0) + int(cost)
+                    total += int(cost)
+                call = False
+    return by_line, total
+
+
+def counted(bench):
+    """Of the daemon's instructions for beats those that account, and what a scrape takes of those of a second of them."""
+    tool = rig.need("/usr/bin/valgrind", "valgrind")
+    out = os.path.join(rig.temp_dir(), "callgrind")
+    daemon = bench.new_daemon(args=["--admin", "127.0.0.1:0"], config="max-znodes: 100000\n",
+                              wrapper=(tool, "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"))
+
+    def mark(*what):
+        subprocess.run(["callgrind_control", *what, str(daemon.pid)], check=True, capture_output=True, timeout=60)
+
+    def load(**options):
+        return bench.run("pacekeeper", "load", server=daemon, op="beat", root=UNDER, sessions=100, **options)
+
+    admin, answered = Admin(daemon, timeout=60), "pacekeeper_requests_total"
+    load(seconds=1)
+    before = admin.value(answered)
+    mark("--zero")
+    load(seconds=20, rate=COUNTED_BEATS / 20)
+    mark("--dump")
+    requests = admin.value(answered) - before
+    scraper = Scraper(admin)
+    mark("--zero")
+    for _ in range(SCRAPES):
+        scraper.ask()
+    mark("--dump")
+    scraper.connection.close()
+    daemon.stop()
+    by_line, total = _read(out + ".1")
+    _, scrapes = _read(out + ".2")
+    native = bench.run("pacekeeper", "load", op="beat", root=UNDER, sessions=100, seconds=2)["it_req_per_cpu_s"]
+    table = Table(f"instructions of {requests:.0f} requests of beats in the daemon", ["what", "instructions", "a request", "share"])
+    table.row("all", total, total / requests, 1)
+    for what, where in ACCOUNTS.items():
+        here = sum(by_line.get(at, 0) for at in _lines(*where))
+        table.row(what, here, here / requests, here / total)
+        bench.expect(f"accounting, {what}: share of a beat's instructions", here / total, 0.01, at_least=False)
+    one, second = scrapes / SCRAPES, native * total / requests
+    table.row("one scrape, of those of a CPU-second of beats", one, "", one / second)
+    bench.expect("a scrape, of the instructions of a CPU-second of beats", one / second, 0.01, at_least=False)
     table.print()
