@@ -40,9 +40,10 @@ from scenario import Notes, broken
 from watch import Episode
 
 SCENARIOS = [quiet.QUIET, quiet.FRESH, kills.KILLS, faults.SERVERS, faults.FREEZE, topologies.TOPOLOGIES, kills.PROXY,
-             migrate.MIGRATE, topologies.END, pair.PAIR, *pulses.SCENARIOS, stores.STORES, *secure.SCENARIOS]
-KINDS = {**pulses.KINDS, stores.STORES.name: pacemakers.Pulsing, **secure.KINDS, pair.PAIR.name: pair.Pair}  # of clusters
-ON_DEMAND = {s.name for s in (*pulses.SCENARIOS, stores.STORES, *secure.ON_DEMAND)}
+             migrate.MIGRATE, pair.PAIR_MIGRATE, topologies.END, pair.PAIR, *pulses.SCENARIOS, stores.STORES, *secure.SCENARIOS]
+KINDS = {**pulses.KINDS, stores.STORES.name: pacemakers.Pulsing, **secure.KINDS, pair.PAIR.name: pair.Pair,
+         pair.PAIR_MIGRATE.name: pair.Pair}     # of clusters
+ON_DEMAND = {s.name for s in (*pulses.SCENARIOS, stores.STORES, pair.PAIR_MIGRATE, *secure.ON_DEMAND)}
 NOT_ON = {"1.2": {s.name for s in secure.SCENARIOS}, "2.8": {"pulse-digest"}}
 QUICK = ("quiet", "fresh", "proxy", "end")
 PR_SET_CHILD_SUBREAPER = 36

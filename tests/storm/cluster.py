@@ -130,7 +130,7 @@ class Cluster:
         return ZnodeReader(self, addresses)
 
     # ---- pacekeeper --------------------------------------------------------------------------------------------
-    def start_proxy(self, address="127.0.0.1", args=(), member=None):
+    def start_proxy(self, address="127.0.0.1", args=(), config=None, member=None):
         """One pacekeeper, as an operator starts it: with the storm.yaml that knows the ensemble. member: what makes it one
         of a group, (its port for the others, the file with their secret)."""
         names, port = self.direct_addresses()
@@ -138,11 +138,11 @@ class Cluster:
             port = self.security.ensemble_port
         with open(self.old_yaml, "w") as f:
             f.write(self.hosts["nimbus-1"].storm_yaml_with(names, port) + self.security.old_settings)
-        self.given[address] = args, member
+        self.given[address] = args, config, member
         args = ["--storm-yaml", self.old_yaml, *args]
         if self.pacemaker_port and "--pacemaker" not in args:       # by itself it would listen on every address
             args += ["--pacemaker", f"127.0.0.1:{self.pacemaker_port}"]
-        options = {"args": args, "config": self.security.config, "listen": f"{address}:{self.proxy_port}",
+        options = {"args": args, "config": config or self.security.config, "listen": f"{address}:{self.proxy_port}",
                    "env": self.security.env}
         if member:
             self.proxies[address] = group.Member(None, member[1], None, port=member[0], **options).start()
@@ -160,10 +160,10 @@ class Cluster:
         else:
             self.start_group(addresses)
 
-    def start_group(self, addresses):
+    def start_group(self, addresses, config=None):
         secret = group.secret_file()
         for address in addresses:
-            self.start_proxy(address, member=(free_ports(1)[0], secret))
+            self.start_proxy(address, config=config, member=(free_ports(1)[0], secret))
         self.group.whole(60)
 
     @property
