@@ -1,4 +1,7 @@
-"""pacekeeper savings on logs that a real ZooKeeper has written for kazoo, beside a reader of its own (txnlog)."""
+"""pacekeeper savings on logs that a real ZooKeeper has written for kazoo, beside a reader of its own (txnlog).
+
+ZOOKEEPER_JARS=F also on logs of other releases: folders F/RELEASE/jars.
+"""
 import collections
 import json
 import os
@@ -13,10 +16,10 @@ kazoo_client = rig.need_module("kazoo.client", "python3-kazoo")
 BEATS, ROUNDS = 20, 15
 
 
-def written():
-    """A server's dataLogDir after a Storm-like day: a supervisor, workers, a multi, a refused request."""
+def written(jars=None):
+    """A server's dataLogDir after a Storm-like day: a supervisor, workers, a multi, a refused request. jars: of a release."""
     def make():
-        zk = rig.ZooKeeper().start()
+        zk = rig.ZooKeeper(jars=jars).start()
         client = kazoo_client.KazooClient(hosts=zk.connect_string)
         client.start(timeout=20)
         for path in ("/storm/workerbeats/t-1", "/storm/supervisors", "/storm/assignments"):
@@ -43,7 +46,7 @@ def written():
         zk.restart()  # another log file
         zk.stop()
         return os.path.dirname(zk.txnlog_dir)
-    return rig.shared("log", make)
+    return rig.shared(("log", jars), make)
 
 
 def savings(*args):
@@ -57,8 +60,7 @@ def figures(*args):
     return json.loads(out)
 
 
-def test_counts_are_those_of_another_reader():
-    folder = written()
+def same_counts(folder):
     said = figures(folder)
     txns = txnlog.read(os.path.join(folder, "version-2"))
     assert said["transactions"] == len(txns) > BEATS * ROUNDS
@@ -74,6 +76,10 @@ def test_counts_are_those_of_another_reader():
             expected["/".join(t.paths[0].split("/")[:3])] += 1
     assert {p["path"]: p["today"]["transactions"] for p in said["paths"]} == expected, said["paths"]
     assert sum(p["today"]["bytes"] for p in said["paths"]) == said["ways"]["today"]["bytes"]
+
+
+def test_counts_are_those_of_another_reader():
+    same_counts(written())
 
 
 def test_what_is_spared():
@@ -143,6 +149,16 @@ def test_gigabytes_in_bounded_memory_with_progress():
     os.close(main)
     assert process.returncode == 0 and json.loads(out)["transactions"] == 30000, shown
     assert "% of 288 MiB" in shown, shown
+
+
+if os.environ.get("ZOOKEEPER_JARS"):
+    def test_other_releases():
+        """By hand, since the jars are fetched."""
+        for release in sorted(os.listdir(os.environ["ZOOKEEPER_JARS"])):
+            same_counts(written(os.path.join(os.environ["ZOOKEEPER_JARS"], release, "jars")))
+            print(f"{release}: the same", flush=True)
+
+    test_other_releases.limit = 300
 
 
 if __name__ == "__main__":
