@@ -83,6 +83,8 @@ static size_t frame_len(struct core *core, struct pk_client *c, const uint8_t *p
 
 static enum pk_decision judge(struct core *core, struct pk_client *c, const struct pk_frame *f)
 {
+    if (core->sync.restoring)
+        return PK_WAITS;
     if (c->kind == PK_KIND_PACEMAKER)
         return pk_message_judge(&core->pacemaker, c, f);
     return c->up.state == PK_UPLINK_UP || c->hold != NULL ? pk_route_frame(&core->sync, c, f) : PK_WAITS;
@@ -280,6 +282,8 @@ void pk_client_run(struct core *core, struct pk_client *c)
     core->conns.work = 0;
     c->resting = false;
     pk_list_del(&c->up.runnable);
+    if (core->sync.restoring) /* woken again behind that */
+        return;
     pk_answers_advance(&core->sync, c);
     if (c->up.ending || c->resting)
         return;

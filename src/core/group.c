@@ -83,6 +83,7 @@ static void open_way(struct core *core, struct pk_client *c)
 {
     if (c->up.waits_way && !c->up.ending)
         pk_uplink_want_open(&core->conns, &c->up);
+    pk_client_wake(&core->conns, c); /* whatever it was to do while memory was restored */
 }
 
 static void carry_out(struct core *core, unsigned wishes)

@@ -238,6 +238,8 @@ void sim_step(struct sim *s, int c, enum pk_event_type type, const uint8_t *p, s
               (struct pk_event){.type = type, .bytes = exact, .len = len});
     drain(s);
     free(exact);
+    if (s->stepped != NULL)
+        s->stepped(s);
 }
 
 void sim_token(struct sim *s, int c, enum core_sasl how, const char *token)

@@ -120,6 +120,7 @@ struct sim {
         struct sup_buf got;
     } direct; /* somebody who bypasses the proxy */
     struct sup_buf scratch;
+    void (*stepped)(const struct sim *); /* hears of each sim_step; NULL: nobody */
     struct zk zk;
 };
 

@@ -243,19 +243,31 @@ void expect_taken_over(void)
 
 /* ---- both ---- */
 
-static void talk(void)
+static void exchange(bool recorded)
 {
     for (bool any = true; any;) {
         struct pk_bytes up = from_standby();
-        say('>', up.p, up.len);
+        if (recorded)
+            say('>', up.p, up.len);
         if (up.len > 0)
             to_primary(up.p, up.len);
         struct pk_bytes down = from_primary();
-        say('<', down.p, down.len);
+        if (recorded)
+            say('<', down.p, down.len);
         if (down.len > 0)
             to_standby(down.p, down.len);
         any = up.len > 0 || down.len > 0;
     }
+}
+
+static void talk(void)
+{
+    exchange(true);
+}
+
+void carry(void)
+{
+    exchange(false);
 }
 
 static void time_passes(int64_t us)

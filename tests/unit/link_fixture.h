@@ -52,6 +52,8 @@ void expect_taken_over(void);
 
 /* Both, until the copy is listed. */
 void converse_until_listed(void);
+/* Between the two, until nobody has anything to say; it is not recorded. */
+void carry(void);
 /* A copy is made and kept; the primary hands over. */
 void converse(void);
 

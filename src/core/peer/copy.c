@@ -145,6 +145,7 @@ static enum pk_err restore_one(struct pk_copy *copy, struct pk_sync *sync, const
 {
     struct pk_change_record r = pk_store_record(&copy->store, from);
     r.now_us = sync->conns->now_us;
+    r.shared = from->data;
     enum pk_err err = pk_store_replay(sync->store, &r);
     struct pk_znode *z = err == PK_OK ? pk_store_find(sync->store, r.path) : NULL;
     if (z == NULL)
@@ -159,17 +160,25 @@ static enum pk_err restore_one(struct pk_copy *copy, struct pk_sync *sync, const
     return err;
 }
 
-enum pk_err pk_copy_restore(struct pk_copy *copy, struct pk_sync *sync)
+void pk_copy_restore_begin(struct pk_copy *copy, struct pk_sync *sync, struct pk_cursor *cursor)
 {
-    enum pk_err err = PK_OK;
     if (copy->stats.newest_zxid > sync->stats->newest_zxid)
         sync->stats->newest_zxid = copy->stats.newest_zxid;
-    for (size_t i = 0; i < copy->store.nmounts && err == PK_OK; i++) {
-        struct pk_znode *root = copy->store.mounts[i].root;
-        for (struct pk_znode *z = root; z != NULL && err == PK_OK; z = pk_znode_walk(root, z))
-            if (pk_record_due(z))
-                err = restore_one(copy, sync, z);
+    pk_cursor_begin(&copy->store, cursor);
+}
+
+enum pk_err pk_copy_restore(struct pk_copy *copy, struct pk_sync *sync, struct pk_cursor *cursor, int most,
+                            bool *whole)
+{
+    enum pk_err err = PK_OK;
+    struct pk_znode *z = NULL;
+    for (int n = 0; err == PK_OK && n < most; n++) {
+        z = pk_cursor_next(&copy->store, cursor);
+        if (z == NULL)
+            break;
+        if (pk_record_due(z))
+            err = restore_one(copy, sync, z);
     }
-    sync->store->invalidations++;
+    *whole = err == PK_OK && z == NULL;
     return err;
 }

@@ -26,7 +26,10 @@ enum pk_err pk_copy_apply(struct pk_copy *copy, const struct pk_link_record *r) 
 struct pk_adopted pk_copy_adopted(struct pk_copy *copy, const struct pk_znode *z);
 
 /* Puts what a copy has into the store of a core that holds nothing: as from a state file, but for what was under way.
- * PK_ENOMEM: some of it is there. */
-enum pk_err pk_copy_restore(struct pk_copy *copy, struct pk_sync *sync) PK_NODISCARD;
+ * The store takes part in the copy's data. */
+void pk_copy_restore_begin(struct pk_copy *copy, struct pk_sync *sync, struct pk_cursor *cursor);
+/* The next piece, so many znodes at most; *whole: it was the last one. PK_ENOMEM: some of it is there. */
+enum pk_err pk_copy_restore(struct pk_copy *copy, struct pk_sync *sync, struct pk_cursor *cursor, int most,
+                            bool *whole) PK_NODISCARD;
 
 #endif

@@ -21,7 +21,8 @@
 
 enum {
     STEP_US = 1000,
-    LOOK_US = 50 * 1000, /* how often it is read who is primary while that is not known from a link */
+    LOOK_US = 50 * 1000, /* how often it is read who is primary while that is not known from a link, */
+    LOOK_SOON_US = 500,  /* and while one hands over */
 };
 
 #define BIT(role) (1u << PK_ROLE_##role)
@@ -55,6 +56,11 @@ static bool is_elected(const struct pk_member *m)
 static bool stands(const struct pk_member *m)
 {
     return m->role == PK_ROLE_PRIMARY || m->role == PK_ROLE_HANDING;
+}
+
+bool pk_member_pending(const struct pk_member *m)
+{
+    return pk_memory_restoring(m);
 }
 
 bool pk_member_serves(const struct pk_member *m)
@@ -221,6 +227,8 @@ static void looked(struct pk_member *m)
 /* How often it is read who is primary. */
 static int64_t look_every(const struct pk_member *m)
 {
+    if (m->goodbye && (m->link != NULL || pk_member_now(m) - m->lost_us < PK_LINK_SILENT_US))
+        return LOOK_SOON_US;
     return m->role == PK_ROLE_STANDBY && pk_rule_hears_reign(m) ? pk_rule_question_us(pk_member_timeout_us(m))
                                                                 : LOOK_US;
 }
@@ -290,7 +298,8 @@ static void step_role(struct pk_member *m)
         break;
     case PK_ROLE_TAKING:
         pk_reign_step(m);
-        take(m);
+        if (pk_memory_restore(m))
+            take(m);
         note_refused(m);
         break;
     case PK_ROLE_PRIMARY:

@@ -26,6 +26,8 @@ void pk_member_free(struct pk_member *m);
 
 /* Once per step, behind everything else but the service session's work. */
 void pk_member_step(struct pk_member *m);
+/* It has something to do that needs no event. */
+bool pk_member_pending(const struct pk_member *m);
 /* A link has come: it is told of every change from now on. */
 void pk_member_listen(struct pk_member *m);
 /* Another member is to be primary. */

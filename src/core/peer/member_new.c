@@ -53,6 +53,7 @@ enum pk_err pk_member_new(struct pk_member **out, struct pk_sync *sync, const st
     pk_gates_init(&m->gates);
     pk_list_init(&m->links);
     pk_list_init(&m->mates);
+    pk_list_init(&m->restored.list);
     *out = m;
     enum pk_err err = configure(m, group);
     pk_member_hook(m);
@@ -70,6 +71,7 @@ void pk_member_free(struct pk_member *m)
     const struct pk_mem *mem = m->sync->mem;
     m->sync->hook = NULL;
     pk_copies_end(m);
+    pk_cursor_end(&m->restored);
     pk_copy_drop(&m->copy);
     pk_copy_drop(&m->next);
     pk_wipe(m->ender.passwd, sizeof m->ender.passwd);

@@ -1,7 +1,7 @@
 /*
  * Memory and the role.
  *
- * Happy path: a listed copy becomes the store, and what was under way is looked at.
+ * Happy path: a listed copy becomes the store, piece by piece, and what was under way is looked at.
  * Failure modes: no copy: what only the primary before had is gone, which is counted and said. Memory short: the same.
  * A session that expires while nobody else is there costs nothing: our own memory is the copy that we take over.
  */
@@ -9,6 +9,8 @@
 
 #include "core/sync/handover.h"
 #include "core/sync/promote.h"
+
+enum { PIECE = 500 /* znodes that are restored in one step: half a millisecond */ };
 
 void pk_memory_sleep(struct pk_member *m)
 {
@@ -30,15 +32,41 @@ static void wake(struct pk_member *m)
     store->invalidations++;
 }
 
+/* Whatever has been restored is memory's, or is dropped. */
+static void end_restoring(struct pk_member *m)
+{
+    pk_cursor_end(&m->restored);
+    m->whole = m->sync->restoring = false;
+}
+
+bool pk_memory_restoring(const struct pk_member *m)
+{
+    return m->sync->restoring && !m->whole;
+}
+
+bool pk_memory_restore(struct pk_member *m)
+{
+    if (m->whole || m->holds || !m->election.listed || m->copy == NULL)
+        return true;
+    if (!m->sync->restoring) {
+        m->sync->restoring = true;
+        wake(m);
+        pk_copy_restore_begin(m->copy, m->sync, &m->restored);
+    }
+    if (pk_copy_restore(m->copy, m->sync, &m->restored, PIECE, &m->whole) == PK_OK)
+        return m->whole;
+    pk_memory_drop(m);
+    pk_copy_drop(&m->copy);
+    return true;
+}
+
 void pk_memory_take_over(struct pk_member *m)
 {
-    bool kept = m->holds, whole = false;
-    wake(m);
-    if (!kept && m->election.listed && m->copy != NULL) {
-        whole = pk_copy_restore(m->copy, m->sync) == PK_OK;
-        if (!whole)
-            pk_memory_drop(m);
-    }
+    bool kept = m->holds, whole = m->whole;
+    if (!whole)
+        wake(m);
+    end_restoring(m);
+    m->sync->store->invalidations++;
     m->holds = true;
     pk_copy_drop(&m->copy);
     if (whole)
@@ -131,6 +159,7 @@ void pk_memory_keep(struct pk_member *m)
 void pk_memory_drop(struct pk_member *m)
 {
     struct pk_sync *sync = m->sync;
+    end_restoring(m);
     m->holds = false;
     pk_promote_forget(sync);
     for (size_t i = 0; i < sync->store->nmounts; i++)

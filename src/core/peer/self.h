@@ -165,9 +165,11 @@ struct pk_member {
     int64_t role_us;    /* since when we have this role */
     int64_t refused_us; /* since when nobody is served; 0: they are */
     struct pk_election election;
-    int64_t asked_us; /* the newest question about the reign */
-    bool reigned;     /* as said in the log */
-    bool holds;       /* memory is ours: it was taken over, or begun */
+    int64_t asked_us;          /* the newest question about the reign */
+    bool reigned;              /* as said in the log */
+    bool holds;                /* memory is ours: it was taken over, or begun */
+    struct pk_cursor restored; /* how far the copy has become memory, */
+    bool whole;                /* and that all of it has */
 
     /* A primary's. */
     struct pk_list links, mates;

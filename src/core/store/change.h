@@ -62,7 +62,8 @@ struct pk_change_record {
     enum pk_change_kind kind;
     struct pk_bytes path;
     const struct pk_znode *znode; /* the one that was changed; NULL: of another process */
-    struct pk_bytes data;         /* of a held znode */
+    struct pk_bytes data;         /* of a held znode, */
+    struct pk_blob *shared;       /* which a store of the same process may share; NULL: it copies it */
     const struct pk_held *held;
     const struct pk_held *parent; /* NULL for a mount's root */
     struct pk_bytes

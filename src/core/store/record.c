@@ -16,7 +16,7 @@ static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const
     bool holds = to >= PK_ZNODE_LOCAL && to <= PK_ZNODE_PROMOTING;
     struct pk_blob *data = NULL;
     if (holds && r->data.p != NULL) {
-        data = pk_blob_new(store->mem, r->data.p, r->data.len);
+        data = r->shared != NULL ? pk_blob_ref(r->shared) : pk_blob_new(store->mem, r->data.p, r->data.len);
         if (data == NULL)
             return PK_ENOMEM;
     }

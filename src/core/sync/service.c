@@ -27,6 +27,8 @@ enum {
 static bool has_work(const struct pk_sync *sync)
 {
     const struct pk_service *s = &sync->service;
+    if (sync->restoring)
+        return false;
     return !pk_list_empty(&sync->orphans) || pk_promote_pending(sync) ||
            (!sync->conns->draining && (s->to_compare || s->to_hand_over));
 }
