@@ -156,32 +156,33 @@ uint32_t sup_below(struct sup_rng *r, uint32_t n)
     return (uint32_t)(sup_rand(r) >> 32) % n;
 }
 
-void sup_raw(struct sup_buf *b, const void *p, size_t len)
+/* Room for so many bytes more, which are b's from here on. */
+static uint8_t *grow(struct sup_buf *b, size_t len)
 {
     if (b->len + len > b->cap) {
         b->cap = (b->len + len) * 2 > 256 ? (b->len + len) * 2 : 256;
         b->p = realloc(b->p, b->cap);
         assert_non_null(b->p);
     }
-    if (len > 0)
-        memcpy(b->p + b->len, p, len);
     b->len += len;
+    return b->p + b->len - len;
 }
 
-static void big_endian(struct sup_buf *b, uint64_t v, int bytes)
+void sup_raw(struct sup_buf *b, const void *p, size_t len)
 {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-        sup_byte(b, (int)(v >> shift & 0xff));
+    uint8_t *to = grow(b, len);
+    if (len > 0)
+        memcpy(to, p, len);
 }
 
 void sup_int(struct sup_buf *b, int64_t v)
 {
-    big_endian(b, (uint64_t)v, 4);
+    (void)pk_put32(grow(b, 4), (uint32_t)v);
 }
 
 void sup_long(struct sup_buf *b, int64_t v)
 {
-    big_endian(b, (uint64_t)v, 8);
+    (void)pk_put_long(grow(b, 8), v);
 }
 
 void sup_byte(struct sup_buf *b, int v)

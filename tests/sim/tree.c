@@ -31,6 +31,7 @@ static struct tree_node *add(struct tree *t, const char *path, const struct tree
     const uint8_t *acl = what->acl_len > 0 ? what->acl : open_acl;
     int acl_len = what->acl_len > 0 ? what->acl_len : (int)sizeof open_acl;
     *z = (struct tree_node){.path = copy(path, (int)strlen(path) + 1), .len = what->len, .acl_len = acl_len};
+    z->above = (size_t)(strrchr(path, '/') - path);
     z->data = copy(what->data, what->len);
     z->acl = copy(acl, acl_len);
     z->czxid = z->mzxid = z->pzxid = t->zxid;
@@ -90,9 +91,8 @@ static const char *child_name(const struct tree_node *z, const char *path)
 {
     size_t n = strlen(path);
     n -= n > 0 && path[n - 1] == '/';
-    if (strncmp(z->path, path, n) != 0 || z->path[n] != '/' || z->path[n + 1] == 0)
-        return NULL;
-    return strchr(z->path + n + 1, '/') == NULL ? z->path + n + 1 : NULL;
+    bool below = z->above == n && memcmp(z->path, path, n) == 0 && z->path[n + 1] != 0;
+    return below ? z->path + n + 1 : NULL;
 }
 
 int tree_children(const struct tree *t, const char *path, const char **names, int max)
@@ -115,8 +115,10 @@ static void changed(struct tree *t, int type, const char *path)
         assert_non_null(t->changes);
     }
     struct tree_change *c = &t->changes[t->nchanges++];
+    size_t len = strlen(path);
+    assert_true(len < sizeof c->path);
     c->type = type;
-    snprintf(c->path, sizeof c->path, "%s", path);
+    memcpy(c->path, path, len + 1);
 }
 
 static bool legal(const char *path)
@@ -137,9 +139,10 @@ static bool parent_of(const char *path, char out[256])
     const char *slash = strrchr(path, '/');
     if (slash == NULL)
         return false;
-    snprintf(out, 256, "%.*s", (int)(slash - path), path);
-    if (slash == path)
-        strcpy(out, "/");
+    size_t len = slash == path ? 1 : (size_t)(slash - path);
+    assert_true(len < 256);
+    memcpy(out, path, len);
+    out[len] = 0;
     return true;
 }
 

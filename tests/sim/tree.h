@@ -23,6 +23,7 @@ enum {
 
 struct tree_node {
     char *path;
+    size_t above; /* length of its parent's, without a slash at the end */
     uint8_t *data;
     int len; /* -1 is null data */
     uint8_t *acl;

@@ -111,6 +111,14 @@ static bool fires(const struct zk_watch *w, const struct tree_change *c)
     }
 }
 
+static bool fires_any(const struct zk *zk, const struct tree_change *c)
+{
+    for (int i = 0; i < zk->nwatches; i++)
+        if (zk->watches[i].link != -1 && fires(&zk->watches[i], c))
+            return true;
+    return false;
+}
+
 void zk_fire(struct zk *zk)
 {
     bool any = false;
@@ -121,6 +129,8 @@ void zk_fire(struct zk *zk)
     zk->event_zxid = zk->events_tell ? zk->tree.zxid : 0;
     for (int k = 0; any && k < zk->tree.nchanges; k++) {
         const struct tree_change c = zk->tree.changes[k];
+        if (!fires_any(zk, &c))
+            continue;
         for (int link = 0; link < ZK_LINKS; link++) {
             bool told = false;
             for (int i = 0; i < zk->nwatches; i++) {

@@ -7,6 +7,7 @@
 #include "zk_in.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int64_t zk_in_long(struct zk_in *in)
 {
@@ -52,7 +53,9 @@ bool zk_in_str(struct zk_in *in, char *room, size_t size)
         room[0] = 0;
         return false;
     }
-    snprintf(room, size, "%.*s", len, (const char *)p);
+    if (len > 0)
+        memcpy(room, p, (size_t)len);
+    room[len] = 0;
     return true;
 }
 

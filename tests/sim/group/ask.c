@@ -140,12 +140,25 @@ static void lock(struct world *w, struct client *c, struct sup_buf *b)
     }
 }
 
+/* Until the next requests. Who is no worker asks less often than those beat. */
+static int64_t pause_us(struct world *w, const struct client *c)
+{
+    int64_t beat_us = c->role == WORKER ? w->beat_us : 2 * w->beat_us;
+    return beat_us > 0 ? world_between(w, beat_us / 4 * 3, beat_us / 4 * 5)
+                       : world_between(w, 150000, 1300000);
+}
+
+bool ask_ready(const struct client *c)
+{
+    return c->last - c->first <= WINDOW;
+}
+
 void ask_something(struct world *w, struct client *c)
 {
     struct sup_buf b = {0};
-    if (w->now_us < c->act_us || c->last - c->first > WINDOW)
+    if (w->now_us < c->act_us || !ask_ready(c))
         return;
-    c->act_us = w->now_us + world_between(w, 150000, 1300000);
+    c->act_us = w->now_us + pause_us(w, c);
     if (world_chance(w, 40))
         c->act_us += 6000000; /* long enough for pings */
     switch (c->role) {
@@ -178,9 +191,10 @@ static int stat_version(const uint8_t *stat)
 
 static int number_in(const uint8_t *p, size_t len)
 {
-    char room[16];
-    snprintf(room, sizeof room, "%.*s", (int)(len < 12 ? len : 12), (const char *)p);
-    return (int)strtol(room, NULL, 10);
+    int n = 0;
+    for (size_t i = 0; i < len && i < 9 && p[i] >= '0' && p[i] <= '9'; i++)
+        n = n * 10 + p[i] - '0';
+    return n;
 }
 
 static struct watched *watched_at(struct client *c, int path)
@@ -223,13 +237,13 @@ static bool names(const uint8_t *body, size_t len, const char *name)
     return false;
 }
 
-/* Counters of one znode do not go back, but for memory that went. */
-static void counters_came(struct world *w, struct client *c, uint32_t era, const uint8_t *stat)
+/* Counters of one znode do not go back, but for memory that went since the answer before was asked for. */
+static void counters_came(struct world *w, struct client *c, uint32_t asked_era, const uint8_t *stat)
 {
-    struct counters now = {era, (int64_t)sup_be64(stat), (int64_t)sup_be64(stat + 60),
+    struct counters now = {asked_era, (int64_t)sup_be64(stat), (int64_t)sup_be64(stat + 60),
                            (int)sup_be32(stat + 36)};
     const struct counters *was = &c->counters;
-    bool same = was->era == era && was->czxid == now.czxid;
+    bool same = was->era == oracle_floor(w, 0, c->number).era && was->czxid == now.czxid;
     if (same && (now.cversion < was->cversion || now.pzxid < was->pzxid))
         world_wrong(w, "(h) client %d: cversion %d and pzxid %#llx of %s, had %d and %#llx", c->number,
                     now.cversion, (unsigned long long)now.pzxid, parent, was->cversion,

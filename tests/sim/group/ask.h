@@ -6,7 +6,9 @@
 
 #include "client.h"
 
-/* The client asks for something when it is time to. */
+/* The client may ask for something, when it is time to. */
+bool ask_ready(const struct client *c);
+/* It asks when it is. */
 void ask_something(struct world *w, struct client *c);
 /* An answer or an event, header and all. */
 void ask_answered(struct world *w, struct client *c, int xid, const uint8_t *p, size_t len);

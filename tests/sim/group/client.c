@@ -12,7 +12,7 @@
 #include "tests/sim/wire.h"
 #include "watchdog.h"
 
-enum { TICK_US = 100000, BACK_US = 1000000, SESSION_OVER_US = 22000000 };
+enum { TICK_US = 100000, LOOK_US = 1000000, BACK_US = 1000000, SESSION_OVER_US = 22000000 };
 
 static struct client *client_at(const struct world *w, int c)
 {
@@ -117,6 +117,8 @@ static void frame(struct world *w, struct client *c, const uint8_t *p, size_t le
     }
 }
 
+static void plan(struct world *w, struct client *c);
+
 void client_hears(struct world *w, int number, const struct net_news *news)
 {
     struct client *c = client_at(w, number);
@@ -141,6 +143,7 @@ void client_hears(struct world *w, int number, const struct net_news *news)
             c->in.len -= at;
         }
     }
+    plan(w, c);
 }
 
 static void look_at_time(struct world *w, struct client *c)
@@ -167,19 +170,46 @@ void client_write(struct world *w, struct client *c, const struct sup_buf *b)
     net_write(w, c->end, b->p, b->len);
 }
 
+/* When there is something to do next, if nothing comes before. */
+static int64_t due(const struct world *w, const struct client *c)
+{
+    int64_t t = CLIENT_TIMEOUT_MS * 1000, due_us = w->now_us + LOOK_US;
+    if (c->state == AWAY)
+        return c->again_us < due_us ? c->again_us : due_us;
+    int64_t patience_us = c->state == CONNECTING ? c->state_us + t / w->nmembers : c->heard_us + t * 2 / 3;
+    due_us = patience_us < due_us ? patience_us + 1 : due_us;
+    if (c->state != ON)
+        return due_us;
+    due_us = c->wrote_us + t / 3 < due_us ? c->wrote_us + t / 3 + 1 : due_us;
+    return ask_ready(c) && c->act_us < due_us ? c->act_us : due_us;
+}
+
 static void tick(struct world *w, int number, int64_t boot)
 {
     struct client *c = client_at(w, number);
     const struct host *h = &w->hosts[host_client(number)];
-    if (!h->alive || h->boot != (uint32_t)boot)
+    if (!h->alive || h->boot != (uint32_t)boot || w->now_us != c->tick_us)
         return;
+    c->tick_us = INT64_MAX;
     if (world_runs(w, host_client(number))) {
         look_at_time(w, c);
         if (c->state == ON)
             ask_something(w, c);
         watchdog_client(w, c);
     }
-    world_at(w, w->now_us + TICK_US, tick, number, boot);
+    plan(w, c);
+}
+
+/* Ticks are tenths of a second apart; those in which nothing would be done are left out. */
+static void plan(struct world *w, struct client *c)
+{
+    int64_t ticks = (due(w, c) - c->begun_us + TICK_US - 1) / TICK_US;
+    int64_t next = (w->now_us - c->begun_us) / TICK_US + 1;
+    int64_t at = c->begun_us + (ticks > next ? ticks : next) * TICK_US;
+    if (at >= c->tick_us)
+        return;
+    c->tick_us = at;
+    world_at(w, at, tick, c->number, w->hosts[host_client(c->number)].boot);
 }
 
 static void begin(struct world *w, int number)
@@ -193,7 +223,8 @@ static void begin(struct world *w, int number)
     c->next_member = (int)sup_below(&w->rng, (uint32_t)w->nmembers);
     c->again_us = w->now_us + world_between(w, 0, 500000);
     c->answered_us = w->now_us;
-    world_at(w, c->again_us, tick, number, h->boot);
+    c->begun_us = c->tick_us = c->again_us;
+    world_at(w, c->tick_us, tick, number, h->boot);
 }
 
 static void come_back(struct world *w, int number, int64_t boot)

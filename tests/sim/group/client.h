@@ -55,6 +55,7 @@ struct client {
     int pings;
     enum absence absent;
     int64_t state_us, heard_us, wrote_us, act_us, answered_us, again_us;
+    int64_t begun_us, tick_us; /* the next tick, which is some tenths of a second after its begin */
     int first, last;
     struct request requests[REQUESTS];
     struct watched watched[WATCHED];

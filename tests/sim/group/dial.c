@@ -151,6 +151,7 @@ static void member_port_says(struct world *w, int m, struct pair *p, const struc
         return;
     }
     sup_raw(&p->uplink.in, news->p + 1, news->len - 1);
+    drive_hungry(&w->members[m], p);
     ready(w, m, p);
 }
 

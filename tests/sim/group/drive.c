@@ -31,10 +31,21 @@ void drive_event(struct world *w, int m, struct pk_id id, struct pk_event e)
 
 static struct pair *pair_of(struct member *me, struct pk_id id)
 {
-    for (int i = 0; i < me->top; i++)
-        if (me->pairs[i].known && me->pairs[i].id.slot == id.slot && me->pairs[i].id.gen == id.gen)
-            return &me->pairs[i];
-    return NULL;
+    struct pair *p = id.slot < SLOTS ? &me->pairs[me->by_slot[id.slot]] : NULL;
+    return p != NULL && p->known && p->id.slot == id.slot && p->id.gen == id.gen ? p : NULL;
+}
+
+void drive_known(struct member *me, struct pair *p)
+{
+    assert_true(p->id.slot < SLOTS);
+    p->known = true;
+    me->by_slot[p->id.slot] = (uint8_t)(p - me->pairs);
+}
+
+void drive_hungry(struct member *me, const struct pair *p)
+{
+    size_t i = (size_t)(p - me->pairs);
+    me->hungry[i / 64] |= UINT64_C(1) << i % 64;
 }
 
 struct pair *drive_new_pair(struct member *me)
@@ -71,6 +82,10 @@ size_t drive_write(struct world *w, struct member_side *side, const struct pk_io
 {
     struct sup_buf all = {0};
     size_t room = net_room(w, side->end);
+    if (n == 1 && iov[0].len <= room) {
+        net_write(w, side->end, iov[0].base, iov[0].len);
+        return iov[0].len;
+    }
     for (int i = 0; i < n; i++)
         sup_raw(&all, iov[i].base, iov[i].len);
     size_t len = all.len < room ? all.len : room;
@@ -151,8 +166,9 @@ void drive_drain(struct world *w, int m)
         if (p == NULL) {
             assert_true(u.service);
             p = drive_new_pair(me);
-            p->known = p->service = true;
+            p->service = true;
             p->id = id;
+            drive_known(me, p);
         }
         carry_out(w, m, p, &u, &partly[p - me->pairs]);
     }
@@ -191,20 +207,39 @@ static bool feed_side(struct world *w, int m, struct pair *p, bool client)
     return false;
 }
 
+static bool is_hungry(const struct member_side *side)
+{
+    return side->in.len > 0 || side->ended;
+}
+
 static bool feed_pair(struct world *w, int m, struct pair *p)
 {
     bool uplink = feed_side(w, m, p, false);
     return feed_side(w, m, p, true) || uplink;
 }
 
-void drive_feed(struct world *w, int m)
+/* Each of 64 pairs that has something. */
+static bool feed_some(struct world *w, int m, int word)
 {
     struct member *me = &w->members[m];
+    bool any = false;
+    for (uint64_t left = me->hungry[word]; left != 0 && me->core != NULL; left &= left - 1) {
+        int bit = __builtin_ctzll(left);
+        struct pair *p = &me->pairs[word * 64 + bit];
+        any |= p->used && feed_pair(w, m, p);
+        if (!p->used || (!is_hungry(&p->client) && !is_hungry(&p->uplink)))
+            me->hungry[word] &= ~(UINT64_C(1) << bit);
+    }
+    return any;
+}
+
+void drive_feed(struct world *w, int m)
+{
+    const struct member *me = &w->members[m];
     for (bool any = true; any && me->core != NULL;) {
         any = false;
-        for (int i = 0; i < me->top; i++)
-            if (me->pairs[i].used)
-                any |= feed_pair(w, m, &me->pairs[i]);
+        for (int word = 0; word < PAIRS / 64; word++)
+            any |= feed_some(w, m, word);
     }
 }
 

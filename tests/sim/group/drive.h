@@ -18,6 +18,10 @@ void drive_feed(struct world *w, int m);
 size_t drive_write(struct world *w, struct member_side *side, const struct pk_iov *iov, int n);
 
 struct pair *drive_new_pair(struct member *me);
+/* The core has it, by p->id. */
+void drive_known(struct member *me, struct pair *p);
+/* It has something for the core. */
+void drive_hungry(struct member *me, const struct pair *p);
 void drive_drop_pair(struct world *w, struct pair *p);
 void drive_drop_side(struct world *w, struct member_side *side);
 

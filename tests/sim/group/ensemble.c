@@ -103,15 +103,22 @@ bool ensemble_session(const struct world *w, int64_t session)
     return s != NULL && s->alive && !s->closing;
 }
 
-int64_t ensemble_leaderless_us(const struct world *w)
+int64_t ensemble_leaderless_us(const struct world *w, int64_t since_us)
 {
     const struct ensemble *e = w->ensemble;
-    return e->leaderless_us + (e->leader < 0 ? w->now_us - e->leaderless_since : 0);
+    int64_t sum_us = e->leader < 0 ? w->now_us - e->leaderless_since : 0;
+    for (int i = e->elections - 1; i >= 0 && e->elected[i].at_us >= since_us; i--)
+        sum_us += e->elected[i].leaderless_us;
+    return sum_us;
 }
 
-int ensemble_elections(const struct world *w)
+int ensemble_elections(const struct world *w, int64_t since_us)
 {
-    return w->ensemble->elections;
+    const struct ensemble *e = w->ensemble;
+    int n = 0;
+    while (n < e->elections && e->elected[e->elections - 1 - n].at_us >= since_us)
+        n++;
+    return n;
 }
 
 uint64_t ensemble_writes(const struct world *w)

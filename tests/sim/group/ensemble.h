@@ -34,9 +34,9 @@ const struct tree *ensemble_tree(const struct world *w);
 int64_t ensemble_srvr(const struct world *w, int server);
 /* True while the session is valid. */
 bool ensemble_session(const struct world *w, int64_t session);
-/* How long there was no leader so far, and how often one was elected after the first. */
-int64_t ensemble_leaderless_us(const struct world *w);
-int ensemble_elections(const struct world *w);
+/* How long there was no leader since a time, and how often one was elected. */
+int64_t ensemble_leaderless_us(const struct world *w, int64_t since_us);
+int ensemble_elections(const struct world *w, int64_t since_us);
 /* Write transactions of clients so far. */
 uint64_t ensemble_writes(const struct world *w);
 

@@ -6,7 +6,7 @@
 #include "ensemble.h"
 #include "tests/sim/zk_ops.h"
 
-enum { SESSIONS = 1024, PASSWD = 16 };
+enum { SESSIONS = 1024, ELECTIONS = 256, PASSWD = 16 };
 
 /* A request of a connection that waits for its turn at the server. */
 struct ask {
@@ -81,8 +81,11 @@ struct ensemble {
     size_t nlog, cap, committed, seen; /* seen: entries that the watchdog has been shown */
     int leader;                        /* the one that can commit, -1 none */
     int64_t epoch, counter, patience_us;
-    int64_t leaderless_since, leaderless_us, ready_since, ready_after;
-    int elections;
+    int64_t leaderless_since, ready_since, ready_after;
+    int elections; /* after the first */
+    struct {
+        int64_t at_us, leaderless_us;
+    } elected[ELECTIONS];
     uint64_t writes;
     int nsessions;
     struct session sessions[SESSIONS];

@@ -29,17 +29,27 @@ struct faults {
     struct fault list[FAULTS_MAX];
     int n;
     bool armed[FAULTS_MAX];
+    int narmed;
     int passed[FAULTS_MAX];
-    int64_t begin_us, over_us, delay_us, refused_until[MEMBERS_MAX];
+    int64_t begin_us, over_us, refused_until[MEMBERS_MAX];
+    struct {
+        const struct fault *fault;
+        int64_t from_us, until_us;
+    } done[FAULTS_MAX]; /* in the order of their begin */
+    int ndone;
 };
+
+enum { SETTLED_US = 60000000 /* after a fault's end: nothing that happens then comes from it */ };
 
 /* ---- what each does -------------------------------------------------------------------------------------- */
 
-static void over(struct world *w, int64_t until_us)
+static void note(struct world *w, const struct fault *fault, int64_t until_us)
 {
     struct faults *f = w->faults;
     f->over_us = until_us > f->over_us ? until_us : f->over_us;
-    f->delay_us += until_us - w->now_us;
+    f->done[f->ndone].fault = fault;
+    f->done[f->ndone].from_us = w->now_us;
+    f->done[f->ndone++].until_us = until_us;
 }
 
 static void cut_front(struct world *w, int m, int64_t until)
@@ -220,10 +230,8 @@ static void do_to(struct world *w, int i, int64_t m)
     bool members = is_members(f->kind);
     world_trace(w, "*** %s %d %d for %.3f s", fault_names[f->kind], members ? (int)m : f->a, f->b,
                 (double)f->for_us / 1e6);
-    if (takes_time(f->kind))
-        over(w, until + (f->kind == FAULT_SLOW_MEMBERS || f->kind == FAULT_SLOW_FRONT ? 2 * f->delay_us : 0));
-    else
-        over(w, w->now_us);
+    bool slow = f->kind == FAULT_SLOW_MEMBERS || f->kind == FAULT_SLOW_FRONT;
+    note(w, f, !takes_time(f->kind) ? w->now_us : until + (slow ? 2 * f->delay_us : 0));
     if (members)
         to_member(w, f, (int)m, until);
     else
@@ -237,7 +245,7 @@ static void begin(struct world *w, int i, int64_t unused)
     if (f->moment < 0)
         do_to(w, i, f->sender ? primary_now(w) : f->a % w->nmembers);
     else
-        w->faults->armed[i] = true;
+        w->faults->narmed += w->faults->armed[i] = true;
 }
 
 void faults_start(struct world *w, const struct fault *list, int n)
@@ -268,6 +276,7 @@ static void reach(struct world *w, enum moment moment, int from, int to)
         if (!f->armed[i] || f->list[i].moment != (int)moment || f->passed[i]++ < f->list[i].nth)
             continue;
         f->armed[i] = false;
+        f->narmed--;
         int m = f->list[i].sender ? from : to;
         m = m >= 0 && m < w->nmembers ? m : from >= 0 && from < w->nmembers ? from : to;
         if (m >= 0 && m < w->nmembers)
@@ -298,6 +307,8 @@ static void see_request(struct world *w, int from, const uint8_t *p, size_t len)
         reach(w, MOMENT_PROMOTION_SENT, from, to);
     else if (op == PK_OP_MULTI && has(p, len, "/wb/"))
         reach(w, MOMENT_FLUSH_SENT, from, to);
+    else if (op == PK_OP_EXISTS && has(p, len, GROUP_PATH "/primary"))
+        reach(w, MOMENT_QUESTION, from, to);
     else if (op == 0 && len >= 28 && sup_be64(p + 16) != 0)
         reach(w, MOMENT_ATTACH, from, to);
 }
@@ -314,10 +325,7 @@ static void see_link(struct world *w, int from, int to, const uint8_t *p, size_t
 
 void faults_see(struct world *w, int from, int to, enum net_port port, const uint8_t *p, size_t len)
 {
-    bool any = false;
-    for (int i = 0; i < w->faults->n; i++)
-        any |= w->faults->armed[i];
-    if (!any || !is_member(from) || len < 12 || port == PORT_PROBE)
+    if (w->faults->narmed == 0 || !is_member(from) || len < 12 || port == PORT_PROBE)
         return;
     if (is_member(to) && port == PORT_MEMBERS && len == 17 && p[0] == PK_TO_MEMBER_RELAY)
         reach(w, MOMENT_RELAY, from, to);
@@ -391,10 +399,21 @@ int64_t faults_over_us(const struct world *w)
     return w->faults->over_us;
 }
 
-int64_t faults_delay(const struct world *w)
+int64_t faults_delay(const struct world *w, int64_t since_us)
 {
-    int elections = ensemble_elections(w);
-    return w->faults->delay_us + ensemble_leaderless_us(w) + (int64_t)elections * CLIENT_TIMEOUT_MS * 1000;
+    const struct faults *f = w->faults;
+    int64_t from_us = since_us - SETTLED_US;
+    int64_t sum_us = ensemble_leaderless_us(w, from_us);
+    for (int i = 0; i < f->ndone; i++)
+        if (f->done[i].until_us >= from_us && f->done[i].fault->kind != FAULT_CLIENT_DIES &&
+            f->done[i].fault->kind != FAULT_CLIENT_LOST)
+            sum_us += f->done[i].until_us - f->done[i].from_us;
+    return sum_us + (int64_t)ensemble_elections(w, from_us) * CLIENT_TIMEOUT_MS * 1000;
+}
+
+int faults_done(const struct world *w)
+{
+    return w->faults->ndone;
 }
 
 bool faults_refused(const struct world *w, int m)
@@ -402,12 +421,20 @@ bool faults_refused(const struct world *w, int m)
     return w->now_us - w->faults->refused_until[m] < 10000000;
 }
 
+/* What may still have consequences is one fault of these kinds. */
 static bool only(const struct world *w, uint32_t kinds, int64_t most_us)
 {
-    for (int i = 0; i < w->faults->n; i++)
-        if ((kinds >> w->faults->list[i].kind & 1) == 0 || w->faults->list[i].for_us > most_us)
+    const struct faults *f = w->faults;
+    int n = 0;
+    for (int i = 0; i < f->ndone; i++) {
+        const struct fault *fault = f->done[i].fault;
+        if (w->now_us - f->done[i].until_us > SETTLED_US)
+            continue;
+        if ((kinds >> fault->kind & 1) == 0 || fault->for_us > most_us)
             return false;
-    return w->faults->n == 1;
+        n++;
+    }
+    return n == 1 || (n == 0 && w->now_us - f->begin_us > SETTLED_US);
 }
 
 bool faults_spare_connections(const struct world *w)

@@ -26,8 +26,9 @@
     X(RECORD, "record")                                                                                      \
     X(ACK, "ack")                                                                                            \
     X(GOODBYE, "goodbye")                                                                                    \
-    X(RELAY, "relay")   /* a standby's client connects to the primary */                                     \
-    X(ATTACH, "attach") /* a session is taken up again by a member */
+    X(RELAY, "relay")       /* a standby's client connects to the primary */                                 \
+    X(ATTACH, "attach")     /* a session is taken up again by a member */                                    \
+    X(QUESTION, "question") /* a primary asks whether it reigns */
 
 enum moment {
 #define X(name, text) MOMENT_##name,
@@ -83,7 +84,7 @@ struct fault {
         sender; /* at a moment: a is the member that sends, else the one that is sent to; at a time: the primary */
 };
 
-enum { FAULTS_MAX = 12, FAULTS_FROM_US = 9000000, FAULTS_UNTIL_US = 31000000 };
+enum { FAULTS_MAX = 40, FAULTS_FROM_US = 9000000, FAULTS_UNTIL_US = 31000000 };
 
 struct faults;
 
@@ -103,11 +104,13 @@ void faults_moment(struct world *w, enum moment moment, int member);
 
 /* When the last of them is over, after the begin of the world; what waits for a moment counts when it has come. */
 int64_t faults_over_us(const struct world *w);
-/* How much later bytes may have come because of them. */
-int64_t faults_delay(const struct world *w);
+/* How much later bytes may have come because of them since a time. */
+int64_t faults_delay(const struct world *w, int64_t since_us);
+/* So many were done. */
+int faults_done(const struct world *w);
 /* The member's port refuses, or did a moment ago. */
 bool faults_refused(const struct world *w, int m);
-/* Nothing was done that may cost anybody a connection, or a session. */
+/* Nothing was done lately that may cost anybody a connection, or a session. */
 bool faults_spare_connections(const struct world *w);
 bool faults_spare_sessions(const struct world *w);
 

@@ -14,9 +14,9 @@
 #include "drive.h"
 #include "watchdog.h"
 
-enum { TICK_US = 50000, ALONE_TICK_US = 250000, HANDOVER_US = 2000000, DRAIN_US = 3000000 };
+enum { ALONE_TICK_US = 250000, HANDOVER_US = 2000000, DRAIN_US = 3000000 };
 
-struct member_settings member_settings = {.group = true, .hold = true};
+struct member_settings member_settings;
 
 static const struct core_mount mounts[] = {
     {.path = "/storm/workerbeats",
@@ -67,7 +67,7 @@ static void accepted(struct world *w, int m, const struct net_news *news)
         drive_drop_pair(w, p);
         return;
     }
-    p->known = true;
+    drive_known(me, p);
     say_address(w, m, p);
     drive_drain(w, m);
 }
@@ -89,7 +89,7 @@ static void proved(struct world *w, int m, struct pair *p)
         drive_drop_pair(w, p);
         return;
     }
-    p->known = true;
+    drive_known(me, p);
     if (!link)
         say_address(w, m, p);
     net_write(w, p->client.end, (const uint8_t *)"!", 1);
@@ -145,6 +145,8 @@ void member_hears(struct world *w, int m, const struct net_news *news)
         side->ended = true;
     else if (news->what == NET_ROOM)
         room(w, m, p, side);
+    if (p->used)
+        drive_hungry(me, p);
     if (p->used && p->proves && side->ended)
         drive_drop_pair(w, p);
     else if (p->used && p->proves)
@@ -159,7 +161,7 @@ static void tick(struct world *w, int m, int64_t boot);
 
 static void next_tick(struct world *w, int m)
 {
-    int64_t at = w->now_us + (member_settings.group ? TICK_US : ALONE_TICK_US);
+    int64_t at = w->now_us + (member_settings.group ? member_settings.tick_us : ALONE_TICK_US);
     world_at(w, at, tick, m, w->hosts[m].boot);
 }
 
@@ -175,7 +177,7 @@ static void ends(struct world *w, int m)
     w->hosts[m].alive = false;
     w->hosts[m].boot++;
     net_process_ends(w, m);
-    for (int i = 0; i < PAIRS; i++)
+    for (int i = 0; i < me->top; i++)
         drive_drop_pair(w, &me->pairs[i]);
     if (me->core != NULL)
         core_free(me->core);
@@ -216,14 +218,13 @@ void member_starts(struct world *w, int m)
     struct member *me = &w->members[m];
     struct host *h = &w->hosts[m];
     bool other = member_settings.other_mounts && m == w->nmembers - 1;
-    *me = (struct member){.skew_us = world_between(w, 0, 1000000000)};
+    memset(me, 0, offsetof(struct member, top));
+    me->skew_us = world_between(w, 0, 1000000000);
     sup_mem_init(&me->mem);
     h->alive = true;
-    h->lost = false;
+    h->lost = h->deaf = false;
     h->boot++;
     h->paused_until = 0;
-    for (int i = 0; i < PAIRS; i++)
-        me->pairs[i] = (struct pair){.client.end = -1, .uplink.end = -1};
     for (int i = 0; i < PK_INCARNATION; i++)
         me->incarnation[i] = (uint8_t)sup_rand(&w->rng);
     snprintf(me->address, sizeof me->address, "M%d", m);
@@ -248,7 +249,7 @@ void member_starts(struct world *w, int m)
     world_trace(w, "M%d starts, %02x%02x%02x%02x", m, me->incarnation[0], me->incarnation[1],
                 me->incarnation[2], me->incarnation[3]);
     watchdog_starts(w, m);
-    world_at(w, w->now_us + world_between(w, 0, TICK_US), tick, m, h->boot);
+    world_at(w, w->now_us + world_between(w, 0, member_settings.tick_us), tick, m, h->boot);
 }
 
 void member_killed(struct world *w, int m)
@@ -264,6 +265,7 @@ void member_leaves(struct world *w, int m, int64_t restart_us)
         return;
     me->leaves_us = w->now_us + HANDOVER_US;
     me->restart_us = restart_us;
+    w->hosts[m].deaf = true;
     drive_step(w, m, NULL, (struct pk_event){.type = PK_HANDOVER});
 }
 
@@ -275,10 +277,11 @@ bool member_info(const struct world *w, int m, struct core_group_info *info)
 
 void members_start(struct world *w)
 {
-    w->members = calloc(MEMBERS_MAX, sizeof *w->members);
+    w->members = calloc((size_t)w->nmembers, sizeof *w->members);
     assert_non_null(w->members);
-    for (int m = 0; m < MEMBERS_MAX; m++)
-        sup_mem_init(&w->members[m].mem);
+    for (int m = 0; m < w->nmembers; m++)
+        for (int i = 0; i < PAIRS; i++)
+            w->members[m].pairs[i].client.end = w->members[m].pairs[i].uplink.end = -1;
     for (int m = 0; m < w->nmembers; m++)
         member_starts(w, m);
 }

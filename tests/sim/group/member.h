@@ -9,7 +9,7 @@
 #include "core/core.h"
 #include "net.h"
 
-enum { PAIRS = 128 };
+enum { PAIRS = 128, SLOTS = 4 * PAIRS };
 
 /* Bytes that came and were not given to the core, and a write that has not been reported as sent. */
 struct member_side {
@@ -50,8 +50,10 @@ struct member {
     int64_t leaves_us; /* SIGTERM: the end of its patience, 0: none came */
     int64_t restart_us;
     bool drains;
-    int top; /* pairs beyond have never been used */
-    struct pair pairs[PAIRS];
+    uint64_t hungry[PAIRS / 64]; /* pairs that have bytes, or an end, for the core */
+    uint8_t by_slot[SLOTS];      /* of the core's id: the number of the pair */
+    int top;                     /* pairs beyond have never been used */
+    struct pair pairs[PAIRS];    /* outlives the process, so that a number is given once */
 };
 
 void members_start(struct world *w);
@@ -72,6 +74,7 @@ struct member_settings {
     bool other_mounts; /* the last member has others */
     bool bounded;      /* mounts have room for some of the znodes, and of their bytes */
     bool check;        /* core_check after every step */
+    int64_t tick_us;
 };
 extern struct member_settings member_settings;
 

@@ -55,8 +55,12 @@ struct path {
     int64_t cut_until, slow_until, extra_us;
 };
 
+enum { SPARE_BYTES = 1024 };
+
 struct net {
     struct conn conns[CONNS];
+    int top;             /* conns beyond have never been used */
+    struct piece *spare; /* with room for SPARE_BYTES each */
     struct path paths[HOSTS_MAX][HOSTS_MAX];
     int64_t refuses[HOSTS_MAX][PORTS];
 };
@@ -79,20 +83,45 @@ void net_start(struct world *w)
     assert_non_null(w->net);
 }
 
-static void drop_pieces(struct way *way)
+static struct piece *new_piece(struct net *net, size_t len)
+{
+    struct piece *p = net->spare;
+    if (p != NULL && len <= SPARE_BYTES)
+        net->spare = p->next;
+    else
+        p = malloc(sizeof *p + (len > SPARE_BYTES ? len : SPARE_BYTES));
+    assert_non_null(p);
+    return p;
+}
+
+static void drop_piece(struct net *net, struct piece *p)
+{
+    if (p->len > SPARE_BYTES) {
+        free(p);
+        return;
+    }
+    p->next = net->spare;
+    net->spare = p;
+}
+
+static void drop_pieces(struct net *net, struct way *way)
 {
     for (struct piece *p = way->first, *next; p != NULL; p = next) {
         next = p->next;
-        free(p);
+        drop_piece(net, p);
     }
     *way = (struct way){0};
 }
 
 void net_stop(struct world *w)
 {
-    for (int i = 0; i < CONNS; i++) {
-        drop_pieces(&w->net->conns[i].ways[0]);
-        drop_pieces(&w->net->conns[i].ways[1]);
+    for (int i = 0; i < w->net->top; i++) {
+        drop_pieces(w->net, &w->net->conns[i].ways[0]);
+        drop_pieces(w->net, &w->net->conns[i].ways[1]);
+    }
+    for (struct piece *p = w->net->spare, *next; p != NULL; p = next) {
+        next = p->next;
+        free(p);
     }
     free(w->net);
 }
@@ -120,18 +149,16 @@ static void schedule(struct world *w, struct conn *c, int side, int64_t at)
     world_at(w, at, deliver, number(w->net, c, side), c->gen);
 }
 
-static void put(struct world *w, struct conn *c, int side, enum piece_kind kind, const uint8_t *p, size_t len)
+/* Its len bytes are for the caller to fill in. */
+static struct piece *put(struct world *w, struct conn *c, int side, enum piece_kind kind, size_t len)
 {
     struct way *way = &c->ways[side];
     const struct path *path = path_of(w, c->host[0], c->host[1]);
-    struct piece *piece = malloc(sizeof *piece + len);
-    assert_non_null(piece);
+    struct piece *piece = new_piece(w->net, len);
     int64_t at = w->now_us + world_between(w, NEAR_US, FAR_US);
     if (path->slow_until > w->now_us)
         at += path->extra_us + world_between(w, 0, path->extra_us / 4 + 1);
     *piece = (struct piece){.at = at > way->newest ? at : way->newest, .kind = kind, .len = len};
-    if (len > 0)
-        memcpy(piece->bytes, p, len);
     way->newest = piece->at;
     if (way->first == NULL)
         way->last = &way->first;
@@ -140,6 +167,7 @@ static void put(struct world *w, struct conn *c, int side, enum piece_kind kind,
     way->waiting += len;
     if (!way->scheduled)
         schedule(w, c, side, way->first->at);
+    return piece;
 }
 
 static void tell(struct world *w, struct conn *c, int side, enum net_what what, const uint8_t *p, size_t len)
@@ -174,16 +202,15 @@ static bool same_process(const struct world *w, const struct conn *c, int side)
 static void accept(struct world *w, struct conn *c)
 {
     const struct host *h = &w->hosts[c->host[1]];
-    bool listens = h->alive && !refuses(w, c->host[1], c->port);
-    put(w, c, 1, listens ? ANSWER : REFUSES, NULL, 0);
+    bool listens = h->alive && !h->deaf && !refuses(w, c->host[1], c->port);
+    put(w, c, 1, listens ? ANSWER : REFUSES, 0);
     if (!listens)
         return;
     c->boot[1] = h->boot;
     c->open[1] = true;
     c->owner[1] = c->port;
     struct way *way = &c->ways[0];
-    struct piece *taken = malloc(sizeof *taken);
-    assert_non_null(taken);
+    struct piece *taken = new_piece(w->net, 0);
     *taken = (struct piece){.next = way->first, .at = w->now_us, .kind = TAKEN};
     if (way->first == NULL)
         way->last = &taken->next;
@@ -196,7 +223,7 @@ static void arrives(struct world *w, struct conn *c, int to, const struct piece 
         accept(w, c);
     } else if (!c->open[to] || !same_process(w, c, to)) {
         if (piece->kind == DATA && c->open[!to])
-            put(w, c, to, CLOSES, NULL, 0);
+            put(w, c, to, CLOSES, 0);
     } else if (piece->kind == TAKEN) {
         tell(w, c, to, NET_ACCEPTED, NULL, 0);
     } else if (piece->kind == ANSWER) {
@@ -238,7 +265,7 @@ static void deliver(struct world *w, int end, int64_t gen)
     while (way->first != NULL && w->wrong[0] == 0) {
         int64_t at = may_arrive(w, c, side);
         if (at < 0) {
-            drop_pieces(way);
+            drop_pieces(w->net, way);
             break;
         }
         if (at > w->now_us) {
@@ -249,7 +276,7 @@ static void deliver(struct world *w, int end, int64_t gen)
         way->first = piece->next;
         way->waiting -= piece->len;
         arrives(w, c, !side, piece);
-        free(piece);
+        drop_piece(w->net, piece);
         if (!c->used || c->gen != (uint32_t)gen)
             return;
         if (way->wanted && way->waiting < KERNEL / 2 && c->open[side] && same_process(w, c, side)) {
@@ -267,12 +294,13 @@ int net_connect(struct world *w, int from, int to, enum net_port port, int owner
     while (i < CONNS && net->conns[i].used)
         i++;
     assert_true(i < CONNS);
+    net->top = i + 1 > net->top ? i + 1 : net->top;
     struct conn *c = &net->conns[i];
     *c = (struct conn){
         .used = true, .gen = (c->gen + 1) % 500000, .port = port, .host = {from, to}, .owner = {owner}};
     c->boot[0] = w->hosts[from].boot;
     c->open[0] = true;
-    put(w, c, 0, OPENS, NULL, 0);
+    put(w, c, 0, OPENS, 0);
     return number(net, c, 0);
 }
 
@@ -309,14 +337,14 @@ void net_write(struct world *w, int end, const uint8_t *p, size_t len)
     if (c == NULL || len == 0)
         return;
     faults_see(w, c->host[side], c->host[!side], c->port, p, len);
-    put(w, c, side, DATA, p, len);
+    memcpy(put(w, c, side, DATA, len)->bytes, p, len);
 }
 
 static void close_side(struct world *w, struct conn *c, int side, bool silent)
 {
     c->open[side] = false;
     if (!silent)
-        put(w, c, side, CLOSES, NULL, 0);
+        put(w, c, side, CLOSES, 0);
     else
         maybe_free(c);
 }
@@ -331,7 +359,7 @@ void net_close(struct world *w, int end)
 
 void net_process_ends(struct world *w, int host)
 {
-    for (int i = 0; i < CONNS; i++)
+    for (int i = 0; i < w->net->top; i++)
         for (int side = 0; side < 2; side++) {
             struct conn *c = &w->net->conns[i];
             if (c->used && c->open[side] && c->host[side] == host)
@@ -341,15 +369,15 @@ void net_process_ends(struct world *w, int host)
 
 void net_reset_between(struct world *w, int x, int y)
 {
-    for (int i = 0; i < CONNS; i++) {
+    for (int i = 0; i < w->net->top; i++) {
         struct conn *c = &w->net->conns[i];
         if (!c->used || !((c->host[0] == x && c->host[1] == y) || (c->host[0] == y && c->host[1] == x)))
             continue;
-        drop_pieces(&c->ways[0]);
-        drop_pieces(&c->ways[1]);
+        drop_pieces(w->net, &c->ways[0]);
+        drop_pieces(w->net, &c->ways[1]);
         for (int side = 0; side < 2; side++)
             if (c->open[side])
-                put(w, c, !side, CLOSES, NULL, 0);
+                put(w, c, !side, CLOSES, 0);
         maybe_free(c);
     }
 }

@@ -275,8 +275,9 @@ static void lead(struct world *w, int server)
     e->leader = server;
     e->epoch++;
     e->counter = 0;
-    e->elections++;
-    e->leaderless_us += w->now_us - e->leaderless_since;
+    assert_true(e->elections < ELECTIONS);
+    e->elected[e->elections].at_us = w->now_us;
+    e->elected[e->elections++].leaderless_us = w->now_us - e->leaderless_since;
     drop_uncommitted(w);
     sessions_anew(w);
     struct server *s = &e->servers[server];

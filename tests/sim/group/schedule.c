@@ -11,19 +11,70 @@
 #include "ensemble.h"
 #include "foreign.h"
 #include "oracle.h"
+#include "plot.h"
 
-void schedule_draw(struct schedule *s, uint64_t seed, int members)
+enum {
+    DENSE_US = 70000000,
+    DENSE_TICK_US = 50000,
+    STEADY_US = 600000000,
+    STEADY_TICK_US = 200000,
+    BEAT_US = 3000000,
+    SETTLE_US = 60000000, /* after the last fault */
+};
+
+static void draw_dense(struct world *w, struct schedule *s)
+{
+    s->n = 1 + (int)sup_below(&w->rng, 6);
+    for (int i = 0; i < s->n; i++)
+        s->faults[i] = fault_draw(w);
+}
+
+static void draw_plot(struct world *w, struct schedule *s)
+{
+    s->n = plot_draw(w, world_between(w, FAULTS_FROM_US, FAULTS_UNTIL_US / 2), s->faults);
+    if (world_chance(w, 3))
+        s->faults[s->n++] = fault_draw(w);
+}
+
+/* Each half a minute to two minutes after the one before; every third one has another close behind it. */
+static void draw_steady(struct world *w, struct schedule *s)
+{
+    s->length_us = STEADY_US;
+    s->beat_us = BEAT_US;
+    s->settings.tick_us = STEADY_TICK_US;
+    for (int64_t at = 0; s->n < FAULTS_MAX; s->n++) {
+        bool close = s->n > 0 && world_chance(w, 3);
+        at += close ? world_between(w, 0, 6000000) : world_between(w, 30000000, 120000000);
+        if (at > STEADY_US - SETTLE_US)
+            break;
+        s->faults[s->n] = fault_draw(w);
+        s->faults[s->n].at_us = at;
+    }
+}
+
+/* What holds where nothing else is said. */
+static struct schedule plain(uint64_t seed, int members)
+{
+    struct schedule s = {.seed = seed, .members = members, .clients = 13, .length_us = DENSE_US};
+    s.settings = (struct member_settings){.group = true, .hold = true, .tick_us = DENSE_TICK_US};
+    return s;
+}
+
+void schedule_draw(struct schedule *s, enum profile profile, uint64_t seed, int members)
 {
     struct world w;
     world_init(&w, seed ^ 0x5eed);
     w.nmembers = members;
-    *s = (struct schedule){.seed = seed, .members = members, .clients = 13};
-    s->settings = (struct member_settings){.group = true, .hold = true};
+    *s = plain(seed, members);
+    w.nclients = s->clients;
     s->settings.other_mounts = members > 1 && world_chance(&w, 8);
     s->settings.bounded = world_chance(&w, 6);
-    s->n = 1 + (int)sup_below(&w.rng, 6);
-    for (int i = 0; i < s->n; i++)
-        s->faults[i] = fault_draw(&w);
+    if (profile == STEADY)
+        draw_steady(&w, s);
+    else if (profile == PLOTTED)
+        draw_plot(&w, s);
+    else
+        draw_dense(&w, s);
     world_free(&w);
 }
 
@@ -37,6 +88,7 @@ static void gather(const struct world *w, struct outcome *o)
         o->answers += w->clients[c].answers;
     o->writes = oracle_writes(w);
     o->ensemble_writes = ensemble_writes(w);
+    o->faults = faults_done(w);
     o->figures = watchdog_figures(w);
 }
 
@@ -59,7 +111,8 @@ struct outcome schedule_run(const struct schedule *s, int trace)
     w.lagging = s->settings.bounded || has(s, FAULT_FOREIGN);
     w.trace = trace > 0;
     w.trace_all = trace > 1;
-    w.end_us = w.now_us + SCHEDULE_END_US;
+    w.beat_us = s->beat_us;
+    w.end_us = w.now_us + s->length_us;
     faults_start(&w, s->faults, s->n);
     foreign_start(&w);
     net_start(&w);
@@ -143,9 +196,13 @@ static double seconds(int64_t us)
 
 void schedule_print(const struct schedule *s, const struct outcome *o, FILE *to)
 {
-    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s\n", o->wrong, (unsigned long long)s->seed,
+    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s", o->wrong, (unsigned long long)s->seed,
             s->members, s->clients, s->settings.group ? "" : " alone",
             s->settings.other_mounts ? " other-mounts" : "", s->settings.bounded ? " bounded" : "");
+    if (s->beat_us > 0)
+        fprintf(to, " length %.6f beat %.6f tick %.6f", seconds(s->length_us), seconds(s->beat_us),
+                seconds(s->settings.tick_us));
+    fputc('\n', to);
     for (int i = 0; i < s->n; i++) {
         const struct fault *f = &s->faults[i];
         fprintf(to, "%s", fault_names[f->kind]);
@@ -187,6 +244,12 @@ static bool set_value(struct schedule *s, struct fault *f, const char *key, cons
         s->members = atoi(value);
     else if (strcmp(key, "clients") == 0)
         s->clients = atoi(value);
+    else if (strcmp(key, "length") == 0)
+        s->length_us = micros(value);
+    else if (strcmp(key, "beat") == 0)
+        s->beat_us = micros(value);
+    else if (strcmp(key, "tick") == 0)
+        s->settings.tick_us = micros(value);
     else if (strcmp(key, "at") == 0)
         f->at_us = micros(value);
     else if (strcmp(key, "for") == 0)
@@ -237,8 +300,7 @@ static bool parse_line(struct schedule *s, char *line)
 
 bool schedule_parse(struct schedule *s, const char *text)
 {
-    *s = (struct schedule){.members = 2, .clients = 13};
-    s->settings = (struct member_settings){.group = true, .hold = true};
+    *s = plain(0, 2);
     char *copy = strdup(text), *rest = NULL;
     bool fine = copy != NULL;
     for (char *line = strtok_r(copy, "\n", &rest); fine && line != NULL; line = strtok_r(NULL, "\n", &rest))

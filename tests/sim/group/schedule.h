@@ -16,7 +16,11 @@
 #include "variant.h"
 #include "watchdog.h"
 
-enum { SCHEDULE_END_US = 70000000 };
+enum profile {
+    DENSE,   /* some faults within half a minute, clients that ask all the time */
+    PLOTTED, /* the same clients, and faults that belong together (plot.h) */
+    STEADY   /* ten minutes as a cluster has them: beats each three seconds, faults a minute apart */
+};
 
 struct schedule {
     uint64_t seed;
@@ -24,17 +28,19 @@ struct schedule {
     struct fault faults[FAULTS_MAX];
     int n;
     struct member_settings settings;
+    int64_t length_us, beat_us;
 };
 
 struct outcome {
     char wrong[400]; /* "" when nothing was found */
     int64_t simulated_us, at_us;
     uint64_t events, answers, writes, ensemble_writes;
+    int faults; /* that were done */
     struct watchdog_figures figures;
 };
 
 /* Draws the faults of a seed. */
-void schedule_draw(struct schedule *s, uint64_t seed, int members);
+void schedule_draw(struct schedule *s, enum profile profile, uint64_t seed, int members);
 /* trace 1: what happens is said on stderr; 2: and every answer. */
 struct outcome schedule_run(const struct schedule *s, int trace);
 /* Leaves out what is not needed for the same kind of finding. */

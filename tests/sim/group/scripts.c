@@ -70,5 +70,56 @@ const struct script scripts[] = {
      "# (b) /storm/workerbeats/t/w2: write 10 has version 7, write 9 before it 7\n"
      "seed 100001 members 2 clients 13\n"
      "host-lost when flush-sent after 0 at 9.441767 for 0.010676 a 5 b 6 delay 0.000000 sender\n"},
+    {VARIANT_CONFIRM_BY_RECV,
+     "# (a) M1 and M0 both may answer from memory\n"
+     "seed 46 members 2 clients 13\n"
+     "pause when question after 2 at 11.118442 for 3.856995 a 0 b 1 delay 0.000000 sender\n"
+     "isolate when question after 2 at 11.118442 for 1.212141 a 0 b 1 delay 3.857045 sender\n"},
+    {VARIANT_PING_CONFIRM,
+     "# (a) M1 and M0 both may answer from memory\n"
+     "seed 46 members 2 clients 13\n"
+     "pause when question after 2 at 11.118442 for 3.856995 a 0 b 1 delay 0.000000 sender\n"
+     "isolate when question after 2 at 11.118442 for 1.212141 a 0 b 1 delay 3.857045 sender\n"},
+    {VARIANT_ADD_LATE, "# (b) /storm/workerbeats/t/w1: write 15 has version 11, write 13 before it 11\n"
+                       "seed 41 members 2 clients 13\n"
+                       "kill at 11.017085 for 0.208565 a 0 b 0 delay 0.000000\n"
+                       "slow-members at 11.225650 for 1.500000 a 0 b 1 delay 0.086855 primary\n"
+                       "host-lost when list-sent after 0 at 11.017085 for 0.108385 a 0 b 1 delay 0.001959 "
+                       "sender\n"},
+    {VARIANT_NO_LIFE, "# (f) session of client 7 lived 19.7 s after its client's last byte\n"
+                      "seed 9 members 2 clients 13 other-mounts\n"
+                      "client-lost at 9.760625 for 1.875000 a 7 b 0 delay 0.000000\n"
+                      "server-dies at 13.525619 for 0.025363 a 2 b 2 delay 0.000000 primary\n"},
+    {VARIANT_NO_AGE, "# (f) session of client 9 lived 19.4 s after its client's last byte\n"
+                     "seed 188 members 2 clients 13\n"
+                     "client-lost at 11.250350 for 3.750000 a 9 b 0 delay 0.000000\n"
+                     "reset at 14.836615 for 0.001804 a 2 b 2 delay 0.000000 primary\n"
+                     "server-dies at 18.297838 for 0.003028 a 1 b 1 delay 0.000000 primary\n"},
+    {VARIANT_RESENT_IS_LIFE, "# (f) session of client 9 lived 19.4 s after its client's last byte\n"
+                             "seed 188 members 2 clients 13\n"
+                             "client-lost at 11.250350 for 3.750000 a 9 b 0 delay 0.000000\n"
+                             "reset at 14.836615 for 0.001804 a 2 b 2 delay 0.000000 primary\n"
+                             "server-dies at 18.297838 for 0.003028 a 1 b 1 delay 0.000000 primary\n"},
+    {VARIANT_NO_FRESH,
+     "# (b) client 3: /storm/workerbeats/t/w3 is absent although write 19 was acknowledged after memory "
+     "went\n"
+     "seed 5295 members 2 clients 13 other-mounts\n"
+     "pause when question after 3 at 15.217377 for 1.508983 a 0 b 1 delay 0.000000 sender\n"
+     "isolate when question after 3 at 15.217377 for 5.646963 a 0 b 1 delay 1.509033 sender\n"},
+    /* What the simulation itself once took for an error. */
+    {VARIANT_AS_IT_SHIPS, "# memory goes while a list of children is on its way: its counters begin anew\n"
+                          "seed 3000015 members 2 clients 13 other-mounts\n"
+                          "kill at 14.526200 for 0.489495 a 28 b 29 delay 0.679390 primary\n"
+                          "pause at 14.328035 for 0.101964 a 1 b 2 delay 0.395085 primary\n"},
+    {VARIANT_AS_IT_SHIPS, "# who is to end, and has no copy anywhere, hears nobody any more\n"
+                          "seed 1000128 members 2 clients 13 other-mounts length 600.000000 beat 3.000000 "
+                          "tick 0.200000\n"
+                          "leave at 420.077980 for 0.229288 a 10 b 11 delay 0.505473\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# where nobody has a copy of a killed primary's memory, a session may be over before "
+     "another serves\n"
+     "seed 1000990 members 3 clients 13 other-mounts length 600.000000 beat 3.000000 "
+     "tick 0.200000\n"
+     "kill when ack after 13 at 58.983429 for 0.046700 a 5 b 7 delay 0.002471\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];

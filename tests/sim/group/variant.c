@@ -142,6 +142,13 @@ WRAP(enum pk_err, pk_copy_apply, struct pk_copy *copy, const struct pk_link_reco
     return __real_pk_copy_apply(copy, r);
 }
 
+/* Whatever the variant: each znode is a piece, so that there are several, and a world between them. */
+WRAP(enum pk_err, pk_copy_restore, struct pk_copy *copy, struct pk_sync *sync, struct pk_cursor *cursor,
+     int most, bool *whole)
+{
+    return __real_pk_copy_restore(copy, sync, cursor, most > 0 ? 1 : 0, whole);
+}
+
 /* ---- the reign ------------------------------------------------------------------------------------------- */
 
 static int64_t stepped_us; /* of the member whose step is under way */

@@ -22,6 +22,8 @@ enum {
     ANSWER_US = 4000000,
     LISTED = 8,
     LIVES_US = CLIENT_TIMEOUT_MS * 1000 / 3 * 4 + 1000000 + 4 * ENSEMBLE_TICK_MS * 1000,
+    /* A member tells the ensemble of a client's life a sixth of the timeout late at most. */
+    OWED_US = CLIENT_TIMEOUT_MS * 1000 / 6 * 5,
 };
 
 struct incarnation {
@@ -41,9 +43,11 @@ struct watchdog {
         int64_t other_at;
     } reigns[MEMBERS_MAX];
     int64_t troubled_until[MEMBERS_MAX];
+    int64_t emptied_us; /* when somebody took over without a copy, 0 never */
     struct {
         int client;
         int64_t reached_us;
+        int64_t unheard_us; /* how long its client had had no answer when it ended */
         bool ended;
     } sessions[SESSIONS];
     struct watchdog_figures figures;
@@ -126,6 +130,7 @@ static void memory_goes(struct world *w, int m)
             world_wrong(w, "(b) M%d takes over without a copy although M%d has one", m, other);
     }
     d->figures.without_copy += d->any;
+    d->emptied_us = w->now_us;
     world_trace(w, "memory goes");
     oracle_memory_lost(w);
 }
@@ -174,8 +179,9 @@ void watchdog_sees(struct world *w, const struct tree *tree, int64_t session, bo
     if (!expired || i < 0 || i >= SESSIONS || d->sessions[i].client < 0)
         return;
     d->sessions[i].ended = true;
+    d->sessions[i].unheard_us = w->now_us - w->clients[d->sessions[i].client].answered_us;
     int64_t lived = w->now_us - d->sessions[i].reached_us;
-    if (lived > LIVES_US + faults_delay(w))
+    if (lived > LIVES_US + faults_delay(w, d->sessions[i].reached_us))
         world_wrong(w, "(f) session of client %d lived %.1f s after its client's last byte",
                     d->sessions[i].client, (double)lived / 1e6);
 }
@@ -255,17 +261,28 @@ void watchdog_reached(struct world *w, int client)
 void watchdog_disconnected(struct world *w, int client)
 {
     const struct client *c = &w->clients[client];
-    bool writes = c->role == LOCKER || (c->role == WORKER && !oracle_paths[client].strict);
+    bool relayed = w->lagging || (client < ORACLE_PATHS && !oracle_paths[client].strict);
+    bool writes = c->role == LOCKER || (c->role == WORKER && relayed);
     w->watchdog->figures.disconnects++;
     /* Whose write is under way at a server that is lost is closed: nobody can know what became of it. */
     if (!writes && faults_spare_connections(w))
         world_wrong(w, "(i) client %d is disconnected", client);
 }
 
+/* Where nobody has a copy of a lost primary's memory, the others wait for its session to expire, and then whether
+ * somebody with a copy comes. That is two thirds of a client's timeout: who sent its ping long before is too late. */
+static bool nobody_came_in_time(const struct world *w, int client)
+{
+    const struct watchdog *d = w->watchdog;
+    int64_t i = w->clients[client].session - FIRST_SESSION;
+    bool emptied = d->emptied_us != 0 && w->now_us - d->emptied_us < CLIENT_TIMEOUT_MS * 1000;
+    return emptied && i >= 0 && i < SESSIONS && d->sessions[i].ended && d->sessions[i].unheard_us >= OWED_US;
+}
+
 void watchdog_expired(struct world *w, int client)
 {
     w->watchdog->figures.expired++;
-    if (faults_spare_sessions(w))
+    if (faults_spare_sessions(w) && !nobody_came_in_time(w, client))
         world_wrong(w, "(j) client %d has lost its session", client);
 }
 
@@ -294,7 +311,7 @@ void watchdog_ends(struct world *w)
     const struct watchdog *d = w->watchdog;
     for (int i = 0; i < SESSIONS; i++)
         if (d->sessions[i].client >= 0 && !d->sessions[i].ended && ensemble_session(w, FIRST_SESSION + i) &&
-            w->now_us - d->sessions[i].reached_us > LIVES_US + faults_delay(w))
+            w->now_us - d->sessions[i].reached_us > LIVES_US + faults_delay(w, d->sessions[i].reached_us))
             world_wrong(w, "(f) session of client %d lives %.1f s after its client's last byte",
                         d->sessions[i].client, (double)(w->now_us - d->sessions[i].reached_us) / 1e6);
     for (int c = 0; c < w->nclients; c++)

@@ -41,6 +41,7 @@ struct world_event {
 struct host {
     bool alive; /* its process is there */
     bool lost;  /* nothing reaches it or leaves it */
+    bool deaf;  /* its process has closed its ports, and ends */
     uint32_t boot;
     int64_t paused_until; /* its process is stopped until then */
     int64_t troubled_us;  /* when it was last cut off or paused, or this ended */
@@ -53,7 +54,8 @@ struct world {
     size_t nqueue, cap;
     uint64_t orders, events;
     int nmembers, nclients;
-    bool lagging; /* any znode may be the ensemble's, whose servers lag */
+    int64_t beat_us; /* workers beat about so often; 0: at random, several times a second at most */
+    bool lagging;    /* any znode may be the ensemble's, whose servers lag */
     struct host hosts[HOSTS_MAX];
     struct net *net;
     struct ensemble *ensemble;
