@@ -4,7 +4,6 @@
 #include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static void counters_are_replayed(void **state)
 {
@@ -231,6 +230,37 @@ static void foreign_create(void **state)
     assert_int_equal(st()->znodes, 0);
 }
 
+/* A promotion is cut off, carried out or not, and before it is looked at somebody makes the znode directly, with
+ * rights of his own, and perhaps our data. Once the next promotion deleted his and put ours there, open to all. */
+static void made_directly_after_a_cut(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        const char *data = way & 2 ? "x" : "his";
+        char path[64];
+        snprintf(path, sizeof path, M "/cut%d", way);
+        sim_local_create(&s, c, path, "x");
+        s.service_hold = true;
+        sim_watch(&s, other, 3, path);
+        int service = sim_service(&s);
+        sim_lose(&s, service, way & 1, SIM_UNHEARD);
+        if (way & 1)
+            assert_int_equal(sim_direct_delete(&s, path), PK_Z_OK);
+        assert_int_equal(sim_direct_create(&s, path, data), PK_Z_OK);
+        allow_upstream(path, PK_PERM_READ | PK_PERM_CREATE | PK_PERM_DELETE);
+        s.service_hold = s.conns[service].hold = false;
+        sim_pump(&s);
+        sim_advance(&s, 3000000);
+        sim_expect(&s, other, 3, PK_Z_OK, NULL);
+        expect_upstream(path, data, 0);
+        assert_int_equal(upstream(path)->aversion, 1);
+        assert_int_equal(st()->foreign_creates, way + 1);
+        assert_int_equal(st()->znodes, 0);
+        wire_set(&b, 4, path, "ours", -1);
+        sim_call(&s, c, &b, PK_Z_NO_AUTH, NULL);
+    }
+}
+
 /* The mount's root was removed directly: it is made again when it is needed. */
 static void parent_is_made_again(void **state)
 {
@@ -363,54 +393,6 @@ static void a_child_named_like_a_dummy_spoils_no_beat(void **state)
         expect_upstream(M "/t/w", "beat 6", 7);
 }
 
-/* A local znode with so much data, and somebody who asks for a watch of it; returns whether he is answered. */
-static bool is_answered(const char *path, size_t data)
-{
-    struct sim_frame f;
-    char *text = malloc(data + 1);
-    assert_non_null(text);
-    memset(text, 'x', data);
-    text[data] = '\0';
-    wire_create(&b, 1, path, text);
-    sim_call(&s, c, &b, PK_Z_OK, NULL);
-    free(text);
-    wire_read(&b, 3, PK_OP_GET_DATA, path, true);
-    sim_go(&s, other, &b);
-    sim_advance(&s, 8000000);
-    return sim_frame(&s, other, &f) && f.xid == 3 && !s.conns[other].closed;
-}
-
-/* Once a znode whose promotion is longer than what the ensemble takes closed each reader that asked for a watch. */
-static void what_the_ensemble_does_not_take_closes_nobody(void **state)
-{
-    (void)state;
-    enum { MOST = 3000, OURS = MOST + PK_LEN_WORD };
-    struct core_config config = sim_default_config;
-    struct core_log_event event;
-    char path[64];
-    bool said = false;
-    s.zk.max_frame = MOST;
-    assert_true(is_answered(M "/large", 2 * MOST));
-    assert_null(upstream(M "/large"));
-    while (core_take_log_event(s.core, &event))
-        said |= event.kind == PK_LOG_EVENT_PROMOTE_UNFIT;
-    assert_true(said);
-    assert_true(is_answered(M "/small", 10));
-    assert_non_null(upstream(M "/small"));
-    (void)core_teardown(NULL);
-    config.max_frame =
-        MOST; /* as much as the ensemble takes: what a client may send, a promotion may be too long for */
-    sim_init(&s, &config);
-    s.zk.max_frame = OURS;
-    c = sim_connect(&s, 30000);
-    other = sim_connect(&s, 30000);
-    for (int i = 0; i < 60; i += 6) {
-        const size_t frame = PK_REQUEST_HEADER + 4 + sizeof M "/00" - 1 + 4 + 31 + 4;
-        snprintf(path, sizeof path, M "/%02d", i);
-        assert_true(is_answered(path, MOST - frame - (size_t)i));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,10 +406,10 @@ int main(void)
         CASE(all_of_many_are_promoted_on_the_askers_uplink),
         CASE(promotion_cut_off),
         CASE(foreign_create),
+        CASE(made_directly_after_a_cut),
         CASE(parent_is_made_again),
         CASE(promotion_is_refused),
         CASE(a_child_named_like_a_dummy_spoils_no_beat),
-        CASE(what_the_ensemble_does_not_take_closes_nobody),
         CASE(sequence_counts_local_creates),
         CASE(depth_is_bounded),
     };

@@ -19,7 +19,7 @@ static void no_memory(struct pk_sync *sync, struct pk_client *c)
 static enum pk_memory refresh(struct pk_sync *sync, struct pk_client *c, const struct pk_target *t,
                               struct pk_bytes details)
 {
-    if (pk_znode_busy(t->znode) || !pk_local_may_grow(t, details.len))
+    if (pk_znode_busy(t->znode) || !pk_local_may_grow(sync, t, details.len))
         return PK_MEMORY_CANNOT;
     if (pk_local_apply(sync, c, PK_CHANGE_SET, t->znode, details) != PK_OK)
         no_memory(sync, c);
@@ -35,7 +35,7 @@ enum pk_memory pk_memory_send(struct pk_sync *sync, struct pk_client *c, struct 
     if (pk_znode_held(t.znode))
         return refresh(sync, c, &t, details);
     if (!pk_znode_held(t.parent) || pk_znode_busy(t.parent) || !pk_local_may_create(&t, path) ||
-        !pk_local_has_room(&t, path, details.len))
+        !pk_local_has_room(sync, &t, path, details.len))
         return PK_MEMORY_CANNOT;
     struct pk_znode *z = pk_store_track(sync->store, t.mount, path);
     if (z != NULL && pk_local_apply(sync, c, PK_CHANGE_LOCAL_CREATE, z, details) == PK_OK) {

@@ -98,15 +98,24 @@ bool pk_local_may_create(const struct pk_target *t, struct pk_bytes path)
            !(parent != NULL && parent->no_local_creates);
 }
 
-bool pk_local_has_room(const struct pk_target *t, struct pk_bytes path, size_t data)
+/* The multi that promotes a znode of so much data is a frame that servers take: longer than the client's. */
+static bool can_be_promoted(const struct pk_sync *sync, const struct pk_target *t, size_t path, size_t data)
 {
-    return pk_store_has_room(t->mount, true, (uint64_t)pk_path_name(path).len + data, data);
+    return pk_replay_least(path, data, pk_mount_acl(t->mount, false)) <= pk_multi_most(&sync->conns->limits);
 }
 
-bool pk_local_may_grow(const struct pk_target *t, size_t data)
+bool pk_local_has_room(const struct pk_sync *sync, const struct pk_target *t, struct pk_bytes path,
+                       size_t data)
+{
+    return pk_store_has_room(t->mount, true, (uint64_t)pk_path_name(path).len + data, data) &&
+           can_be_promoted(sync, t, path.len, data);
+}
+
+bool pk_local_may_grow(const struct pk_sync *sync, const struct pk_target *t, size_t data)
 {
     size_t before = t->znode->data != NULL ? t->znode->data->len : 0;
-    return data <= before || pk_store_has_room(t->mount, false, data - before, data);
+    return data <= before || (pk_store_has_room(t->mount, false, data - before, data) &&
+                              can_be_promoted(sync, t, pk_znode_path_len(t->znode), data));
 }
 
 bool pk_local_owes_too_much(struct pk_sync *sync, struct pk_znode *parent)

@@ -26,10 +26,11 @@ struct pk_target pk_local_target(const struct pk_sync *sync, struct pk_client *c
 /* Whether memory may create a znode with an open ACL of the target's path, as far as it knows and but for room; a doubt
  * is for the ensemble. */
 bool pk_local_may_create(const struct pk_target *t, struct pk_bytes path);
-/* Whether the mount has room for it. */
-bool pk_local_has_room(const struct pk_target *t, struct pk_bytes path, size_t data);
-/* Whether a held znode may have so many bytes of data; without growth always. */
-bool pk_local_may_grow(const struct pk_target *t, size_t data);
+/* Whether the mount has room for it, and the ensemble takes it when it is promoted. */
+bool pk_local_has_room(const struct pk_sync *sync, const struct pk_target *t, struct pk_bytes path,
+                       size_t data);
+/* The same of a held znode that is to have so many bytes of data; without growth always. */
+bool pk_local_may_grow(const struct pk_sync *sync, const struct pk_target *t, size_t data);
 /* So many local deletes below an upstream parent (or NULL) are to be replayed that what follows is the ensemble's until
  * they are, which is seen to. */
 bool pk_local_owes_too_much(struct pk_sync *sync, struct pk_znode *parent);

@@ -169,7 +169,7 @@ static enum pk_decision route_set(struct pk_judged *j)
         return refresh(j);
     if (!pk_znode_held(z) || j->c->up.read_only)
         return pk_relay_unusual(j, PK_ANSWER_READ, req->path);
-    if (pk_local_may_grow(&j->t, req->data.len))
+    if (pk_local_may_grow(j->sync, &j->t, req->data.len))
         return refresh(j);
     decided_upstream(j, &j->sync->stats->bound_size, PK_REASON_BOUND);
     return pk_relay_unusual(j, PK_ANSWER_READ, j->req->path);
@@ -256,7 +256,7 @@ static enum pk_decision route_create(struct pk_judged *j)
     if (pk_znode_held(j->t.znode) || !is_plain_create(j) || !pk_local_may_create(&j->t, j->req->path) ||
         pk_local_owes_too_much(j->sync, j->t.parent))
         return create_upstream(j);
-    if (pk_local_has_room(&j->t, j->req->path, j->req->data.len))
+    if (pk_local_has_room(j->sync, &j->t, j->req->path, j->req->data.len))
         return create_locally(j);
     say_full(j);
     decided_upstream(j, &j->sync->stats->bound_local_creates, PK_REASON_BOUND);

@@ -210,13 +210,17 @@ enum pk_err pk_store_set_policy(struct pk_store *store, struct pk_mount *m, cons
     return PK_OK;
 }
 
+struct pk_bytes pk_mount_acl(const struct pk_mount *mount, bool masked)
+{
+    if (mount->policy == NULL)
+        return pk_open_acl();
+    const struct pk_blob *b = masked ? mount->policy->masked : mount->policy->acl;
+    return (struct pk_bytes){b->bytes, b->len};
+}
+
 struct pk_bytes pk_store_acl(const struct pk_store *store, const struct pk_znode *z, bool masked)
 {
-    const struct pk_policy *policy = pk_store_mount(store, z)->policy;
-    if (policy == NULL)
-        return pk_open_acl();
-    const struct pk_blob *b = masked ? policy->masked : policy->acl;
-    return (struct pk_bytes){b->bytes, b->len};
+    return pk_mount_acl(pk_store_mount(store, z), masked);
 }
 
 void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core_stats *stats, uint64_t seed,

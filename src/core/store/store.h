@@ -35,7 +35,9 @@ void pk_store_drop(struct pk_store *store);
 /* Replaces a mount's policy; NULL for none. PK_ENOMEM: the one before stays. */
 enum pk_err pk_store_set_policy(struct pk_store *store, struct pk_mount *m,
                                 const struct core_policy *policy) PK_NODISCARD;
-/* The vector<ACL> that a local znode has, and is promoted with; masked: as those without ADMIN see it. */
+/* The vector<ACL> that local znodes of a mount have, and are promoted with; masked: as those without ADMIN see it. */
+struct pk_bytes pk_mount_acl(const struct pk_mount *mount, bool masked);
+/* The same of a local znode. */
 struct pk_bytes pk_store_acl(const struct pk_store *store, const struct pk_znode *z, bool masked);
 
 /* Which mount has the path, whatever its mode; *mount is NULL when outside. */

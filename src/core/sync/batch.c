@@ -27,9 +27,9 @@ struct room {
     int64_t ops, bytes;
 };
 
-static bool takes(const struct pk_sync *sync, const struct pk_batch *b, struct room *room,
-                  const struct pk_znode *z)
+static bool takes(const struct pk_sync *sync, const struct pk_batch *b, struct room *room, struct pk_znode *z)
 {
+    pk_replay_cut(z, pk_multi_most(&sync->conns->limits), acl_of(sync, z), dummy(sync));
     int64_t ops = pk_replay_ops(z), bytes = (int64_t)pk_replay_len(z, acl_of(sync, z), dummy(sync));
     if (b->n > 0 &&
         (b->n == PK_BATCH_ZNODES || ops > room->ops || bytes > room->bytes || z->tracking->fails > 0))

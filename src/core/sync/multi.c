@@ -36,8 +36,13 @@ uint8_t *pk_multi_op_put(uint8_t *p, const struct pk_multi_op *o)
     return pk_put_int(p, o->version);
 }
 
+size_t pk_multi_most(const struct pk_limits *limits)
+{
+    return limits->max_frame - (PK_REQUEST_HEADER + PK_MULTI_HEADER);
+}
+
 size_t pk_multi_room(const struct pk_limits *limits)
 {
-    const size_t headers = PK_REQUEST_HEADER + PK_MULTI_HEADER;
-    return limits->max_frame < MULTI_BYTES ? limits->max_frame - headers : MULTI_BYTES;
+    size_t most = pk_multi_most(limits);
+    return most < MULTI_BYTES ? most : MULTI_BYTES;
 }

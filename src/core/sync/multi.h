@@ -23,5 +23,7 @@ size_t pk_multi_op_len(const struct pk_multi_op *o);
 uint8_t *pk_multi_op_put(uint8_t *p, const struct pk_multi_op *o);
 /* Bytes that the operations of one multi may have, unless a single znode needs more: far from jute.maxbuffer. */
 size_t pk_multi_room(const struct pk_limits *limits);
+/* Bytes that they may have at all, so that servers take the frame. */
+size_t pk_multi_most(const struct pk_limits *limits);
 
 #endif

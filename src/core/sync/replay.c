@@ -64,13 +64,32 @@ struct pk_multi_op pk_replay_op(const struct pk_znode *z, int32_t i, struct pk_b
                                 .version = first ? 0 : -1};
 }
 
+static size_t op_len(const struct pk_znode *z, int32_t i, struct pk_bytes acl, struct pk_bytes dummy)
+{
+    struct pk_multi_op o = pk_replay_op(z, i, acl, dummy);
+    return pk_multi_op_len(&o);
+}
+
+/* Steps of one kind are of one length, but for the data that the last one brings. */
 size_t pk_replay_len(const struct pk_znode *z, struct pk_bytes acl, struct pk_bytes dummy)
 {
-    int32_t n = pk_replay_ops(z);
-    size_t len = 0;
-    for (int32_t i = 0; i < n; i++) {
-        struct pk_multi_op o = pk_replay_op(z, i, acl, dummy);
-        len += pk_multi_op_len(&o);
-    }
+    int32_t deletes = delete_steps(z), writes = pk_replay_version(z);
+    size_t len = op_len(z, 0, acl, dummy);
+    if (deletes > 0)
+        len += (size_t)deletes / 2 * (op_len(z, 1, acl, dummy) + op_len(z, 2, acl, dummy));
+    if (writes > 0)
+        len += (size_t)(writes - 1) * op_len(z, deletes + 1, acl, dummy) +
+               op_len(z, deletes + writes, acl, dummy);
     return len;
+}
+
+void pk_replay_cut(struct pk_znode *z, size_t most, struct pk_bytes acl, struct pk_bytes dummy)
+{
+    for (int32_t n = pk_replay_steps(z); n > 0 && pk_replay_len(z, acl, dummy) > most; n--)
+        z->tracking->replay_share = n; /* that is n - 1 steps */
+}
+
+size_t pk_replay_least(size_t path, size_t data, struct pk_bytes acl)
+{
+    return PK_MULTI_HEADER + 4 + path + 4 + data + acl.len + 4;
 }
