@@ -17,6 +17,7 @@ import time
 import beats
 import beside
 import ensemble
+import isolation
 import pair
 import relays
 import replay
@@ -30,8 +31,8 @@ from table import Table
 SECTIONS = {f.__name__: f for f in (
     beats.closed, beats.pipelined, beats.paced, beats.cached, relays.reads, relays.relayed, relays.storm, store.memory,
     store.local_creates, store.listing, store.release, ensemble.transactions, ensemble.lost, tls.tls, pair.pair,
-    scrape.scrape, scrape.attacked, scrape.counted, beside.beside, replay.replay, replay.pulses)}
-ON_DEMAND = ("counted", "replay", "pulses")    # valgrind, and whole clusters: minutes each
+    scrape.scrape, scrape.attacked, scrape.counted, beside.beside, isolation.isolation, replay.replay, replay.pulses)}
+ON_DEMAND = ("counted", "isolation", "replay", "pulses")    # valgrind, ensembles, whole clusters: minutes each
 
 
 def main():

@@ -12,6 +12,7 @@ import time
 import clients
 import digestmd5
 import dumped
+import preload
 import rig
 import wire
 from test_doctor import doctor, find
@@ -332,19 +333,9 @@ def test_garbage_of_gssapi():
 
 # ---- nobody waits --------------------------------------------------------------------------------------------
 
-def slow_library():
-    """A library that makes each acceptance of a Kerberos ticket a second slow."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    library = os.path.join(rig.temp_dir(), "slow_gss.so")
-    subprocess.run([os.environ.get("CC", "cc").split()[-1], "-shared", "-fPIC", "-o", library,
-                    os.path.join(here, "slow_gss.c"), "-ldl"], check=True, timeout=60)
-    return library
-
-
 def test_slow_steps_keep_nobody_waiting():
     """Thirty of a second each, two at a time: beats go on meanwhile, and who left is forgotten."""
-    asan = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
-    slow = with_kerberos(key="slow", env={"LD_PRELOAD": slow_library(), "ASAN_OPTIONS": asan})
+    slow = with_kerberos(key="slow", env=preload.into("slow_gss"))
     waiting = []
     for _ in range(30):
         conn = Conn(slow.addr)

@@ -5,24 +5,9 @@
     names.set(zk1="127.0.0.2 127.0.0.3")    # or "hangs", or "" for a name that does not exist
 """
 import os
-import shlex
-import subprocess
 
-from procs import need, temp_dir
-
-_built = []
-
-
-def _library():
-    if not _built:
-        here = os.path.dirname(os.path.abspath(__file__))
-        path = os.path.join(temp_dir(), "fake_names.so")
-        compiler = shlex.split(os.environ.get("CC") or "cc")
-        need(compiler[0], "gcc")
-        subprocess.run([*compiler, "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O1", "-shared", "-fPIC", "-o", path,
-                        os.path.join(here, "..", "integration", "fake_names.c")], check=True, timeout=60)
-        _built.append(path)
-    return _built[0]
+import preload
+from procs import temp_dir
 
 
 class Names:
@@ -30,9 +15,7 @@ class Names:
         self.path = os.path.join(temp_dir(), "names")
         self.names = {}
         self.set(**names)
-        # A sanitizer's library wants to be the first one; that fake_names comes before it does no harm.
-        asan = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
-        self.env = {"LD_PRELOAD": _library(), "FAKE_NAMES": self.path, "ASAN_OPTIONS": asan}
+        self.env = preload.into("fake_names", FAKE_NAMES=self.path)
 
     def set(self, **names):
         self.names.update(names)

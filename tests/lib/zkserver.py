@@ -52,11 +52,12 @@ def words(addr, word):
 
 class ZooKeeper(Served):
     """One server. Standalone unless the ensemble's lines come in extra_cfg with a myid. jars: a folder with another
-    release in place of Debian's (java_of)."""
+    release in place of Debian's (java_of). env: what its process has beside ours."""
 
     def __init__(self, dir=None, extra_cfg="", jvm=(), tick=2000, myid=None, port=None, client_port=True,
-                 host="127.0.0.1", jars=None):
+                 host="127.0.0.1", jars=None, env=None):
         self.jars = jars
+        self.env = env
         self.dir = dir or temp_dir()
         self.extra_cfg = extra_cfg
         self.jvm = list(jvm)
@@ -97,7 +98,7 @@ class ZooKeeper(Served):
             java_classpath("zookeeper", "slf4j-simple", *more)
         argv += ["-cp", path,
                  "org.apache.zookeeper.server.quorum.QuorumPeerMain", config]
-        self.process = Process(argv, os.path.join(self.dir, "log"), cwd=self.dir).start()
+        self.process = Process(argv, os.path.join(self.dir, "log"), self.env, cwd=self.dir).start()
         return self
 
     def mode(self):
