@@ -6,6 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const struct core_mount model_mounts[MODEL_MOUNTS] = {
+    {.path = "/wb",
+     .mode = PK_MODE_WRITE_BEHIND,
+     .max_znodes = 100,
+     .max_bytes = 100000,
+     .max_znode = 1000,
+     .flush_us = MODEL_FLUSH_US},
+    {.path = "/nv", .mode = PK_MODE_WRITE_BEHIND, .max_znodes = 100, .max_bytes = 100000, .max_znode = 1000},
+    {.path = "/pm", .mode = PK_MODE_PACEMAKER, .max_znodes = 100, .max_bytes = 100000, .max_znode = 1000},
+};
+
 const struct model_path model_paths[] = {
     {.path = "/wb/a", .mount = AT_WRITE_BEHIND, .there = true},
     {.path = "/wb/b", .mount = AT_WRITE_BEHIND},

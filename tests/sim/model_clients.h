@@ -9,9 +9,11 @@
 #include "direct.h"
 #include "model_oracle.h"
 
-enum { ACTORS = 5, PENDING = 256 };
+enum { ACTORS = 5, PENDING = 256, MODEL_MOUNTS = 3, MODEL_FLUSH_US = 2000000 };
 
 enum model_mount { AT_WRITE_BEHIND, AT_NEVER, AT_PACEMAKER, AT_NOTHING };
+
+extern const struct core_mount model_mounts[MODEL_MOUNTS];
 
 /* What may be done with a path. */
 struct model_path {

@@ -14,34 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model_end.h"
 #include "model_hang.h"
+#include "model_trouble.h"
 #include "uplink.h"
 #include "wire.h"
 
-enum { STEPS = 70, FLUSH_US = 2000000, ROUNDS = 700, LATE_STEPS = 8, LITTLE_ROOM = 1500 };
-
-struct kind {
-    const char *name;
-    bool foreign, breaks, lags, service_trouble, chunks;
-    bool hangs; /* servers; else single connections */
-    bool relay; /* nothing is absorbed: what the oracle says then is its own mistake */
-};
+enum { STEPS = 70, ROUNDS = 700, LATE_STEPS = 8, LITTLE_ROOM = 1500 };
 
 static struct model m;
 static struct {
     int64_t schedules, requests, sets, absorbed, flushes, foreign, services, lost, said;
 } sums;
 
-static const struct core_mount mounts[] = {
-    {.path = "/wb",
-     .mode = PK_MODE_WRITE_BEHIND,
-     .max_znodes = 100,
-     .max_bytes = 100000,
-     .max_znode = 1000,
-     .flush_us = FLUSH_US},
-    {.path = "/nv", .mode = PK_MODE_WRITE_BEHIND, .max_znodes = 100, .max_bytes = 100000, .max_znode = 1000},
-    {.path = "/pm", .mode = PK_MODE_PACEMAKER, .max_znodes = 100, .max_bytes = 100000, .max_znode = 1000},
-};
 static const struct core_auth credentials = {.scheme = "digest", .secret = (const uint8_t *)"u:p", .len = 3};
 
 /* Writes that the core says it gave up. */
@@ -84,8 +69,9 @@ static void make_tree(void)
 {
     char data[16], made[256];
     struct sup_buf acl = {0};
-    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++)
-        assert_int_equal(tree_create(&m.s.zk.tree, mounts[i].path, &(struct tree_new){0}, made), TREE_OK);
+    for (int i = 0; i < MODEL_MOUNTS; i++)
+        assert_int_equal(tree_create(&m.s.zk.tree, model_mounts[i].path, &(struct tree_new){0}, made),
+                         TREE_OK);
     for (int i = 0; i < model_npaths; i++) {
         const struct model_path *p = &model_paths[i];
         m.o.czxids_move[i] = p->mount == AT_PACEMAKER;
@@ -117,7 +103,7 @@ static void may_drop_protected(void)
         }
 }
 
-static void start(uint64_t seed, const struct kind *kind)
+static void start(uint64_t seed, const struct model_kind *kind)
 {
     struct core_config config = sim_default_config;
     struct sup_rng far = {.s = seed}; /* neighbours must not be the same stream, one number further */
@@ -125,12 +111,12 @@ static void start(uint64_t seed, const struct kind *kind)
     orc_init(&m.o);
     m.o.mzxids_grow = getenv("PK_MZXID") != NULL;
     m.service_may_write = sup_below(&m.rng, 2);
-    struct core_mount modes[3];
-    memcpy(modes, mounts, sizeof modes);
-    for (int i = 0; kind->relay && i < 3; i++)
+    struct core_mount modes[MODEL_MOUNTS];
+    memcpy(modes, model_mounts, sizeof modes);
+    for (int i = 0; kind->relay && i < MODEL_MOUNTS; i++)
         modes[i].mode = PK_MODE_RELAY;
     config.mounts = modes;
-    config.nmounts = 3;
+    config.nmounts = MODEL_MOUNTS;
     config.auths = m.service_may_write ? &credentials : NULL;
     config.nauths = m.service_may_write;
     config.watch_memory = seed % 3 == 0 ? LITTLE_ROOM : 0;
@@ -158,92 +144,7 @@ static void start(uint64_t seed, const struct kind *kind)
         may_drop_protected();
 }
 
-/* With trouble of the service session everything may be lost; ephemerals with any uplink, since their sessions end. */
-static void may_drop(bool everything)
-{
-    for (int path = 0; path < model_npaths; path++)
-        if (everything || model_paths[path].ephemeral) {
-            orc_drop(&m.o, path);
-            m.drops++;
-        }
-}
-
-static void lose(int a)
-{
-    int frames = (int)sup_below(&m.rng, 4);
-    enum sim_loss how = (enum sim_loss)sup_below(&m.rng, 3);
-    model_trace(&m, "actor %d loses its uplink after %d frames, %d", a, frames, (int)how);
-    sim_lose(&m.s, m.actors[a].c, frames, how);
-    if (how == SIM_LATE)
-        actor_abandon(&m, a);
-    may_drop(false);
-}
-
-static void service_trouble(void)
-{
-    int service = sim_service(&m.s);
-    model_trace(&m, "trouble with service session %d", service);
-    may_drop(true);
-    if (service < 0)
-        m.s.service_fail = (int)sup_below(&m.rng, 3);
-    else
-        sim_lose(&m.s, service, (int)sup_below(&m.rng, 3), (enum sim_loss)sup_below(&m.rng, 3));
-}
-
-static void upset(int a, const struct kind *kind)
-{
-    struct sim_conn *conn = &m.s.conns[m.actors[a].c];
-    switch (sup_below(&m.rng, 12)) {
-    case 0:
-    case 1:
-        conn->hold = !conn->hold;
-        break;
-    case 2:
-        conn->deaf = !conn->deaf;
-        break;
-    case 3:
-        sim_release(&m.s, m.actors[a].c, 1 + (int)sup_below(&m.rng, 3));
-        break;
-    case 4:
-        if (kind->lags)
-            model_lag(&m, a);
-        break;
-    case 5:
-        if (kind->breaks)
-            lose(a);
-        break;
-    case 6:
-        if (kind->breaks && sup_below(&m.rng, 3) == 0) {
-            model_trace(&m, "actor %d leaves", a);
-            sim_leave(&m.s, m.actors[a].c);
-            m.actors[a].leaving = true;
-        }
-        break;
-    case 7:
-        if (kind->breaks && sup_below(&m.rng, 3) == 0)
-            actor_close(&m, a);
-        break;
-    case 8:
-        sim_late(&m.s, 1);
-        break;
-    case 9:
-        m.s.service_hold = sup_below(&m.rng, 2);
-        for (int service = sim_service(&m.s); service >= 0 && m.s.conns[service].hold != m.s.service_hold;
-             service = sim_service(&m.s))
-            m.s.conns[service].hold = m.s.service_hold;
-        break;
-    case 10:
-        if (kind->service_trouble && sup_below(&m.rng, 3) == 0)
-            service_trouble();
-        break;
-    default:
-        if (kind->chunks)
-            conn->client.taking = conn->uplink.taking = sup_below(&m.rng, 2) ? SIM_PARTS : SIM_WHOLE;
-        break;
-    }
-}
-
-static void step(const struct kind *kind)
+static void step(const struct model_kind *kind)
 {
     int a = (int)sup_below(&m.rng, ACTORS), dice = (int)sup_below(&m.rng, 20);
     struct actor *actor = &m.actors[a];
@@ -264,7 +165,7 @@ static void step(const struct kind *kind)
     } else if (dice < 16 && kind->foreign) {
         model_bypass(&m);
     } else if (dice < 19) {
-        kind->hangs ? model_hang(&m) : upset(a, kind);
+        kind->hangs ? model_hang(&m) : model_upset(&m, a, kind);
     }
     if (sup_below(&m.rng, 4) > 0)
         sim_pump(&m.s);
@@ -275,95 +176,8 @@ static void step(const struct kind *kind)
         m.late_steps = 0;
 }
 
-/* Nothing is held back any more, and everybody is answered in a few seconds (service sessions are tried again). */
-static void calm(void)
-{
-    m.s.service_hold = false;
-    m.s.service_fail = 0;
-    m.s.hanging = 0;
-    for (int c = 0; c < SIM_CONNS; c++) {
-        m.s.conns[c].hold = m.s.conns[c].deaf = false;
-        m.s.conns[c].client.taking = m.s.conns[c].uplink.taking = SIM_WHOLE;
-    }
-    sim_late(&m.s, 1000);
-    sim_pump(&m.s);
-    sim_advance(&m.s, 3000000);
-    actors_hear(&m);
-    for (int a = 0; a < ACTORS; a++)
-        if (m.actors[a].c >= 0 && m.actors[a].first != m.actors[a].last && m.o.wrong[0] == 0)
-            orc_wrong(&m.o, "actor %d: xid %d was never answered", a,
-                      m.actors[a].pending[m.actors[a].first % PENDING].xid);
-}
-
-/* What is in the ensemble is what was written last; but of a local znode the proxy may have the newest, and what the
- * service session may not write waits for somebody who may, or for the end. */
-static void compare_tree(int last_mount)
-{
-    for (int path = 0; path < model_npaths && m.o.wrong[0] == 0; path++) {
-        int version, value = model_value(&m, model_paths[path].path, &version);
-        bool local = false;
-        for (int i = 0; i < m.o.n; i++)
-            local |= m.o.ops[i].path == path && m.o.ops[i].kind == ORC_CREATE && m.o.ops[i].who >= 0;
-        if ((int)model_paths[path].mount > last_mount &&
-            (model_paths[path].mount != AT_NOTHING || last_mount == 0))
-            continue;
-        bool waits = model_paths[path].user != NULL && !m.service_may_write && last_mount != AT_NOTHING;
-        if (waits || (model_paths[path].mount == AT_PACEMAKER && local))
-            continue;
-        orc_final(&m.o, path, value, version);
-    }
-}
-
-static void watch_all(int a)
-{
-    struct sup_buf b = {0};
-    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
-        wire_add_watch(&b, 1 << 20, mounts[i].path, PK_WATCH_PERSISTENT_RECURSIVE);
-    }
-    m.actors[a].first = m.actors[a].last = 0;
-    sim_send(&m.s, m.actors[a].c, &b);
-    sim_pump(&m.s);
-    sup_buf_free(&b);
-}
-
-/* One of the ways in which all that is dirty gets to the ensemble. */
-static void finish(void)
-{
-    int way = (int)sup_below(&m.rng, 4), a = 0;
-    calm();
-    if (m.o.wrong[0] != 0)
-        return;
-    model_trace(&m, "the end, by way %d", way);
-    for (int i = 0; i < 10; i++)
-        sim_advance(&m.s, FLUSH_US / 8);
-    actors_hear(&m);
-    compare_tree(AT_WRITE_BEHIND);
-    while (a < ACTORS && (m.actors[a].c < 0 || m.actors[a].leaving))
-        a++;
-    if (way == 0 && a < ACTORS) {
-        watch_all(a);
-        compare_tree(AT_NOTHING);
-    }
-    for (a = 0; way == 1 && a < ACTORS; a++)
-        if (m.actors[a].c >= 0 && !m.actors[a].leaving)
-            actor_close(&m, a);
-    for (int c = 0; way < 3 && c < SIM_CONNS; c++)
-        m.s.conns[c].client.eof |= m.s.conns[c].used && !m.s.conns[c].service;
-    sim_pump(&m.s);
-    sim_step(&m.s, -1, PK_DRAIN, NULL, 0);
-    sim_pump(&m.s);
-    for (int i = 0; i < 12 && !core_idle(m.s.core); i++)
-        sim_advance(&m.s, 1000000);
-    compare_tree(AT_NOTHING);
-    const struct core_stats *st = core_stats(m.s.core);
-    if (m.o.wrong[0] == 0 &&
-        (!core_idle(m.s.core) || st->queue_depth != 0 || st->connections != 0 || st->uplinks != 0))
-        orc_wrong(&m.o, "left over: idle %d, queue %d, connections %d, uplinks %d", core_idle(m.s.core),
-                  (int)st->queue_depth, (int)st->connections, (int)st->uplinks);
-}
-
 /* False when the oracle found something; m.o.wrong says what. */
-static bool run(uint64_t seed, const struct kind *kind)
+static bool run(uint64_t seed, const struct model_kind *kind)
 {
     start(seed, kind);
     model_hang_begin(&m);
@@ -373,7 +187,7 @@ static bool run(uint64_t seed, const struct kind *kind)
             model_hang_check(&m);
     }
     if (m.o.wrong[0] == 0)
-        finish();
+        model_end(&m);
     int lost = orc_lost(&m.o);
     if (m.o.wrong[0] == 0 && lost > said_lost())
         orc_wrong(&m.o, "%d writes were lost, the last is %d, but %" PRId64 " are said to be", lost,
@@ -399,7 +213,7 @@ static uint64_t number(const char *name, uint64_t usually)
     return text != NULL ? strtoull(text, NULL, 10) : usually;
 }
 
-static const struct kind kinds[] = {
+static const struct model_kind kinds[] = {
     {.name = "relayed", .foreign = true, .breaks = true, .lags = true, .chunks = true, .relay = true},
     {.name = "quiet"},
     {.name = "bypassed", .foreign = true},
@@ -414,7 +228,7 @@ static const struct kind kinds[] = {
     {.name = "hanging", .hangs = true, .foreign = true},
 };
 
-static void all_of(const struct kind *kind)
+static void all_of(const struct model_kind *kind)
 {
     uint64_t seed = number("PK_SEED", 1), end = seed + number("PK_ROUNDS", ROUNDS);
     memset(&sums, 0, sizeof sums);

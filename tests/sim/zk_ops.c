@@ -7,6 +7,7 @@
 #include "zk_ops.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The raw vector<ACL>; *len 0 for a null one. */
 static const uint8_t *acl(struct zk_in *in, int *len)
@@ -74,11 +75,14 @@ static int path_version(struct zk *zk, struct zk_request *r, int op)
 
 static void put_children(struct zk *zk, struct zk_request *r, const char *path)
 {
-    const char *names[1024];
-    int n = tree_children(&zk->tree, path, names, 1024);
+    int n = tree_children(&zk->tree, path, NULL, 0);
+    const char **names = malloc(((size_t)n + 1) * sizeof *names);
+    assert_non_null(names);
+    tree_children(&zk->tree, path, names, n);
     sup_int(&r->body, n);
     for (int i = 0; i < n; i++)
         sup_str(&r->body, names[i]);
+    free(names);
 }
 
 /* exists, getData, getACL, getChildren, getChildren2. */
