@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "core/inspect.h"
 #include "script.h"
 #include "tests/sim/uplink.h"
 
@@ -123,8 +124,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct fuzz_input in = {bytes, bytes + size};
     fuzz_start(bytes, size);
-    for (int n = 1; n < FUZZ_STEPS && in.p < in.end; n++)
+    for (int n = 1; n < FUZZ_STEPS && in.p < in.end; n++) {
         one_step(&in, n);
+        core_check(s.core);
+    }
     fuzz_end();
     return 0;
 }

@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "core/inspect.h"
 #include "proto/records.h"
 #include "script.h"
 #include "tests/sim/uplink.h"
@@ -243,6 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     s.zk.emit = emit;
     for (int n = 1; n < FUZZ_STEPS && in.p < lies.end; n++) {
         one_step(&in, n);
+        core_check(s.core);
         lies.p = in.p;
     }
     s.zk.emit = honest;

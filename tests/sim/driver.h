@@ -108,6 +108,7 @@ struct sim {
     uint16_t release;  /* that servers tell; 0: none */
     int service_fail;  /* so many attempts of the service sessions end in PK_UPLINK_FAILED */
     bool service_hold; /* new ones of them are held */
+    bool unchecked;    /* the test calls core_check when it wants, not the driver after each event */
     int hanging;       /* the server of this number takes connections and is silent (sim_server); 0: none */
     struct {
         int link; /* -1: nothing late */

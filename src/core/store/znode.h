@@ -116,9 +116,9 @@ static inline struct pk_bytes pk_znode_name(const struct pk_znode *z)
     return (struct pk_bytes){(const uint8_t *)z->name, z->len};
 }
 
-static inline struct pk_bytes pk_blob_view(const struct pk_blob *b)
+static inline struct pk_bytes pk_blob_view(const struct pk_blob *blob)
 {
-    return b != NULL ? (struct pk_bytes){b->bytes, b->len} : (struct pk_bytes){NULL, 0};
+    return blob != NULL ? (struct pk_bytes){blob->bytes, blob->len} : (struct pk_bytes){NULL, 0};
 }
 
 static inline struct pk_znode *pk_znode_children(const struct pk_znode *z)
