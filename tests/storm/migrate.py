@@ -17,6 +17,9 @@ from watch import BeatWatch, Episode
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
 WRITE_BEHIND = ["--mount", "/storm/workerbeats=write-behind", "--mount", "/storm/supervisors=write-behind"]
 PROXY_GONE = 10
+# A Nimbus of 2.x that has just won the lead has no assignments for a supervisor that starts in these seconds, and that one
+# ends its workers.
+BETWEEN_DAEMONS = {"RPC": 12, "heartbeats": 0}     # seconds
 PATIENCE = 180                   # seconds, on a machine that starts the JVMs of another cluster meanwhile
 
 
@@ -46,8 +49,10 @@ def restart_daemon(e, name, role):
 
 
 def restart_worker(e, worker):
-    e.killed.add(worker)
-    hosts.kill(worker.pid)
+    """kill -9, unless Storm has restarted it meanwhile: then it is among the restarted."""
+    if worker in e.cluster.workers():
+        e.killed.add(worker)
+        hosts.kill(worker.pid)
     e.hold(0.5)
     eventually(lambda: e.cluster.wrong() is None, PATIENCE, f"a new worker for {worker}", 0.3)
 
@@ -62,6 +67,7 @@ def move(e, through, dice):
     for kind, what, role in steps:
         if kind == "daemon":
             restart_daemon(e, what, role)
+            e.hold(BETWEEN_DAEMONS[cluster.line.liveness])
         else:
             restart_worker(e, what)
 
