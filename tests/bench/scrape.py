@@ -235,13 +235,14 @@ def _lines(pattern, files):
 def _read(path):
     """What callgrind has written: instructions by (file, line), calls left out, and all together."""
     by_line, names, file, line, total, call = {}, {}, "", 0, 0, False
-    with open(path, encoding="utf-8") as f:
-        for text in f:
-            named = re.match(r"(?:fl|fi|fe)=\((\d+)\)(?: (.*))?", text)
+    with open(path, encoding="utf-8") as out:
+        for text in out:
+            named = re.match(r"(fl|fi|fe|cfl|cfi)=\((\d+)\)(?: (.*))?", text)
             if named:
-                if named.group(2):
-                    names[named.group(1)] = os.path.basename(named.group(2).strip())
-                file = names[named.group(1)]
+                which, number, path = named.groups()
+                if path:
+                    names[number] = os.path.basename(path.strip())
+                file = names[number] if which[0] == "f" else file
             elif text.startswith("calls="):
                 call = True
             elif re.match(r"[+\-*\d]", text):
