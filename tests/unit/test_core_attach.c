@@ -105,6 +105,53 @@ static void lost_again_at_every_byte(void **state)
     assert_in_range(parts, 1, 100);
 }
 
+enum { CONNECT_RESPONSE = 41 };
+
+/* The server that takes the session up is silent while the watches are set, and is asked whether it serves. */
+static void doubt_while_catching_up(void)
+{
+    core_teardown(NULL);
+    hold_setup(NULL);
+    assert_int_equal(sim_direct_create(&s, "/a", ""), 0);
+    read_with_watch(c, 1, PK_OP_GET_DATA, "/a", PK_Z_OK);
+    s.conns[c].deaf_after = CONNECT_RESPONSE + 1;
+    lose(c, SIM_ANSWERED);
+    assert_int_equal(st()->attaches, 1);
+    s.server = SIM_QUIET;
+    sim_advance(&s, 1500 * MS);
+    assert_true(s.conns[c].asked);
+    s.conns[c].deaf_after = 0;
+}
+
+static void expect_its_watch(void)
+{
+    sim_advance(&s, 500 * MS);
+    expect_silence(c);
+    assert_int_equal(sim_direct_set(&s, "/a", "x", -1), 0);
+    sim_pump(&s);
+    sim_expect_event(&s, c, PK_EVENT_DATA_CHANGED, "/a");
+    expect_silence(c);
+}
+
+static void silent_while_watches_are_set(void **state)
+{
+    (void)state;
+    for (int serves = 0; serves < 2; serves++) { /* it answers before it is known whether it serves */
+        doubt_while_catching_up();
+        sim_pump(&s);
+        sim_server_says(&s, c, serves, 0);
+        expect_its_watch();
+        assert_int_equal(st()->attaches, 1);
+    }
+    doubt_while_catching_up();
+    s.conns[c].deaf = true;
+    s.server = SIM_GONE;
+    sim_server_says(&s, c, false, 0);
+    s.conns[c].deaf = false;
+    expect_its_watch();
+    assert_int_equal(st()->attaches, 2);
+}
+
 /* Once that changes nothing: whoever cannot be held is closed, and nothing leaks. */
 static void short_of_memory(void **state)
 {
@@ -190,6 +237,7 @@ int main(void)
         HELD(other_answers_to_an_attach),
         HELD(a_lagging_follower_is_tried_again),
         HELD(lost_again_at_every_byte),
+        HELD(silent_while_watches_are_set),
         HELD(short_of_memory),
         HELD(nobody_who_is_silent_is_attached),
         HELD(who_waits_for_an_answer_is),
