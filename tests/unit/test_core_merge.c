@@ -284,6 +284,36 @@ static void a_multi_read_crosses_a_promotion(void **state)
     sim_expect(&s, other, 4, PK_Z_OK, NULL);
 }
 
+/* It was asked before the znode was memory's, and answered when that has begun to be the ensemble's: what is counted
+ * below it is of the one until it is known to be of the other. */
+static void a_list_crosses_the_promotion_of_its_znode(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/first", "");
+    sim_watch(&s, c, 3, M "/first");
+    sim_expect(&s, c, 3, PK_Z_OK, NULL);
+    s.conns[other].hold = true;
+    wire_read(&b, 3, PK_OP_GET_CHILDREN2, M "/t", false);
+    sim_go(&s, other, &b);
+    sim_local_create(&s, c, M "/t", "");
+    sim_local_create(&s, c, M "/t/v", "");
+    sim_local_create(&s, c, M "/t/w", "");
+    int service = sim_service(&s);
+    assert_int_not_equal(service, -1);
+    s.conns[service].deaf = true;
+    sim_watch(&s, c, 4, M "/t");
+    assert_non_null(upstream(M "/t"));
+    s.conns[other].hold = false;
+    sim_pump(&s);
+    assert_false(sim_frame(&s, other, &f));
+    s.conns[service].deaf = false;
+    sim_pump(&s);
+    sim_expect(&s, other, 3, PK_Z_OK, &f);
+    assert_int_equal(sim_stat(&f).num_children, 2);
+    assert_int_equal(sim_stat(&f).cversion, 2);
+}
+
 /* Somebody made a local parent of ours in the ensemble. What we count below theirs is not to be forgotten when theirs
  * is seen for the first time, as if it had been created anew. */
 static void share_of_a_parent_that_was_lost(void **state)
@@ -322,6 +352,7 @@ int main(void)
         CASE(a_watch_in_a_read_only_session_finds_what_is_held),
         CASE(a_multi_read_in_a_read_only_session),
         CASE(a_multi_read_crosses_a_promotion),
+        CASE(a_list_crosses_the_promotion_of_its_znode),
         CASE(share_of_a_parent_that_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -301,6 +301,9 @@ static enum pk_merge merge_known(struct merge *m)
 {
     struct pk_znode *z = m->z;
     int32_t op = m->e->op;
+    /* Asked before it was memory's to answer: of the ensemble, or of another member by a client that was held. */
+    if (is_read(op) && pk_znode_held(z))
+        return pk_znode_busy(z) ? wait_for(m->sync, m->c, z) : PK_MERGE_LOCAL;
     m->has_stat = op != PK_OP_GET_CHILDREN && m->a->body.len >= PK_STAT_LEN;
     if (m->has_stat) {
         pk_stat_load(&m->st, m->a->body.p + m->a->body.len - PK_STAT_LEN);
