@@ -86,7 +86,7 @@ static void work(struct world *w, struct client *c, struct sup_buf *b)
         else
             set(w, c, b, path);
         c->absent = ABSENT_NOT;
-    } else if (path <= 1 && world_chance(w, 25)) {
+    } else if ((path <= 1 || (w->lagging && path == 5)) && world_chance(w, 25)) {
         removes(w, c, b, path);
     } else {
         if (world_chance(w, 2))
@@ -276,6 +276,10 @@ static void write_came(struct world *w, struct client *c, const struct request *
         return;
     }
     bool certain = oracle_settled(w, r->path, r->floors[r->path]);
+    if (err == PK_Z_NODE_EXISTS && r->op == PK_OP_CREATE && certain &&
+        oracle_removed_before(w, r->path, r->n))
+        world_wrong(w, "(b) client %d: the only writer of %s, who has removed it, is told NODEEXISTS",
+                    c->number, oracle_paths[r->path].path);
     oracle_refused(w, r->path, r->n);
     if (err == PK_Z_NO_NODE) {
         oracle_shown(w, c->number, r->path, r->floors[r->path], ABSENT, -1);

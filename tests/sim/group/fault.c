@@ -399,6 +399,12 @@ int64_t faults_over_us(const struct world *w)
     return w->faults->over_us;
 }
 
+int64_t faults_begun_us(const struct world *w)
+{
+    const struct faults *f = w->faults;
+    return f->ndone > 0 ? f->done[f->ndone - 1].from_us : f->begin_us;
+}
+
 int64_t faults_delay(const struct world *w, int64_t since_us)
 {
     const struct faults *f = w->faults;

@@ -104,6 +104,8 @@ void faults_moment(struct world *w, enum moment moment, int member);
 
 /* When the last of them is over, after the begin of the world; what waits for a moment counts when it has come. */
 int64_t faults_over_us(const struct world *w);
+/* When the newest of them began, or the first of all could have. */
+int64_t faults_begun_us(const struct world *w);
 /* How much later bytes may have come because of them since a time. */
 int64_t faults_delay(const struct world *w, int64_t since_us);
 /* So many were done. */

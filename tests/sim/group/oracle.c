@@ -220,6 +220,17 @@ bool oracle_settled(const struct world *w, int path, struct oracle_floor floor)
     return floor.era == t->era && !t->uncertain && !foreign_here(w, path);
 }
 
+bool oracle_removes(const struct world *w, int path, int n)
+{
+    return track_of(w, path)->v[n].removes;
+}
+
+bool oracle_removed_before(const struct world *w, int path, int n)
+{
+    const struct written *before = &track_of(w, path)->v[n - 1];
+    return n > 1 && before->removes && before->acked;
+}
+
 int oracle_version(const struct world *w, int path)
 {
     const struct track *t = track_of(w, path);

@@ -50,6 +50,10 @@ void oracle_forgets(struct world *w, int client);
 bool oracle_certain(const struct world *w, int path);
 /* Whether nothing of the writer's was uncertain since then: a condition on the version that it knew must hold. */
 bool oracle_settled(const struct world *w, int path, struct oracle_floor floor);
+/* The write is one that removes the znode. */
+bool oracle_removes(const struct world *w, int path, int n);
+/* The write before this one was acknowledged, and removed the znode. */
+bool oracle_removed_before(const struct world *w, int path, int n);
 /* The version that the newest acknowledged write has, -1 unknown. */
 int oracle_version(const struct world *w, int path);
 /* The newest write that was acknowledged before a time. */

@@ -92,9 +92,36 @@ static int late_copy(struct world *w, int64_t at_us, struct fault *list)
     return 2;
 }
 
+/* `primary` is wiped, the link between two members is lost, and before the primary knows either, another one is elected:
+ * what the primary asks of the list comes after that. The other one hears the ensemble late, so that it takes long to
+ * end the primary's session. */
+static int late_list(struct world *w, int64_t at_us, struct fault *list)
+{
+    enum { SETTLED_US = 500000, TURNS = 9, FIRST_TURN = 3 };
+    int64_t late_us = world_between(w, 10000, 100000), lost_us = at_us + world_between(w, 0, 300000);
+    list[0] = fault(FAULT_SLOW_FRONT, at_us - SETTLED_US, 4000000);
+    list[0].a = (int)sup_below(&w->rng, (uint32_t)w->nmembers);
+    list[0].delay_us = late_us;
+    list[1] = fault(FAULT_WIPE_PRIMARY, at_us, 10000);
+    list[2] = of_primary(FAULT_PAUSE, lost_us, world_between(w, FIRST_TURN * late_us, TURNS * late_us));
+    list[3] = of_primary(FAULT_RESET, lost_us, 10000);
+    return 4;
+}
+
+/* The primary hands over while the copies are behind, and what is on its way to one is lost. */
+static int late_handover(struct world *w, int64_t at_us, struct fault *list)
+{
+    int64_t late_us = world_between(w, 5000, 250000), leaves_us = at_us + world_between(w, 500000, 2000000);
+    list[0] = of_primary(FAULT_SLOW_MEMBERS, at_us, 6000000);
+    list[0].delay_us = late_us;
+    list[1] = of_primary(FAULT_LEAVE, leaves_us, world_between(w, 10000, 3000000));
+    list[2] = of_primary(FAULT_RESET, leaves_us + world_between(w, 0, late_us), 10000);
+    return 3;
+}
+
 int plot_draw(struct world *w, int64_t at_us, struct fault *list)
 {
-    static int (*const plots[])(struct world *, int64_t, struct fault *) = {dead_client, late_answer,
-                                                                            late_join, late_copy};
+    static int (*const plots[])(struct world *, int64_t, struct fault *) = {
+        dead_client, late_answer, late_join, late_copy, late_list, late_handover};
     return plots[sup_below(&w->rng, sizeof plots / sizeof plots[0])](w, at_us, list);
 }

@@ -106,6 +106,20 @@ const struct script scripts[] = {
      "seed 5295 members 2 clients 13 other-mounts\n"
      "pause when question after 3 at 15.217377 for 1.508983 a 0 b 1 delay 0.000000 sender\n"
      "isolate when question after 3 at 15.217377 for 5.646963 a 0 b 1 delay 1.509033 sender\n"},
+    {VARIANT_LIST_UNVERSIONED,
+     "# (b) client 12: /storm/workerbeats/t/w3 shows write 4 although 5 was acknowledged before it asked, or "
+     "seen\n"
+     "seed 28 members 2 clients 13\n"
+     "slow-front at 10.852694 for 1.000000 a 0 b 0 delay 0.052590\n"
+     "wipe-primary at 11.352694 for 0.000625 a 0 b 0 delay 0.000000\n"
+     "pause at 11.415559 for 0.202081 a 0 b 1 delay 0.000000 primary\n"
+     "reset at 11.415559 for 0.000625 a 0 b 1 delay 0.000000 primary\n"},
+    {VARIANT_HANDOVER_UNACKED,
+     "# (b) /storm/workerbeats/t/w2: write 19 has version 16, write 18 before it 16\n"
+     "seed 23 members 2 clients 13\n"
+     "slow-members at 14.579045 for 1.500000 a 0 b 1 delay 0.073766 primary\n"
+     "leave at 16.000166 for 0.135093 a 0 b 1 delay 0.000000 primary\n"
+     "reset at 16.002690 for 0.000625 a 0 b 1 delay 0.000000 primary\n"},
     /* What the simulation itself once took for an error. */
     {VARIANT_AS_IT_SHIPS, "# memory goes while a list of children is on its way: its counters begin anew\n"
                           "seed 3000015 members 2 clients 13 other-mounts\n"
@@ -121,5 +135,15 @@ const struct script scripts[] = {
      "seed 1000990 members 3 clients 13 other-mounts length 600.000000 beat 3.000000 "
      "tick 0.200000\n"
      "kill when ack after 13 at 58.983429 for 0.046700 a 5 b 7 delay 0.002471\n"},
+    {VARIANT_AS_IT_SHIPS, "# the same, of a client that was told for a while that its session lives\n"
+                          "seed 5001888 members 3 clients 13 other-mounts length 600.000000 beat 3.000000 "
+                          "tick 0.200000\n"
+                          "kill at 75.773454 for 0.036445 a 47 b 48 delay 0.560564 primary\n"},
+    /* What once was one. */
+    {VARIANT_AS_IT_SHIPS,
+     "# (h) client 11: cversion 5 and pzxid 0x10000041c of /storm/workerbeats/t, had 9 and 0x10000040e\n"
+     "seed 156 members 2 clients 13\n"
+     "slow-members at 3.788294 for 3.000000 a 0 b 1 delay 0.104404 primary\n"
+     "host-lost when promotion-made after 0 at 3.788294 for 0.360360 a 0 b 1 delay 0.001585 sender\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];

@@ -134,6 +134,16 @@ WRAP(bool, pk_gate_copied, const struct pk_gates *gates, int64_t position)
     return variant == VARIANT_HANDOVER_UNACKED || __real_pk_gate_copied(gates, position);
 }
 
+WRAP(void, pk_member_hand_over, struct pk_member *m)
+{
+    struct pk_gates *gates = &m->gates;
+    if (variant == VARIANT_HANDOVER_UNACKED && m->role == PK_ROLE_PRIMARY && gates->acked < INT64_MAX) {
+        gates->acked = INT64_MAX;
+        pk_gates_open(m->sync->conns);
+    }
+    __real_pk_member_hand_over(m);
+}
+
 WRAP(enum pk_err, pk_copy_apply, struct pk_copy *copy, const struct pk_link_record *r)
 {
     copy->position = r->position;

@@ -31,7 +31,7 @@
     X(SINK_UNRECORDED, "a promotion is sent without a record of it in the copies")                           \
     X(SUNK_NOACK, "the end of a promotion is not waited for")                                                \
     X(KEPT_MEMORY, "who is replaced keeps its memory")                                                       \
-    X(HANDOVER_UNACKED, "a handover does not wait for the acknowledgements")                                 \
+    X(HANDOVER_UNACKED, "a handover answers what waits for the copies, and does not wait for them")          \
     X(ANY_EPOCH, "relayed clients of any epoch are taken")                                                   \
     X(LIST_UNVERSIONED, "who is replaced may change the list")                                               \
     X(NO_DROP, "a copy that is lost stays on the list, and is not waited for")                               \
