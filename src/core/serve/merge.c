@@ -10,6 +10,7 @@
 
 #include "core/serve/share.h"
 #include "core/store/listing.h"
+#include "core/sync/promote.h"
 #include "core/sync/seen.h"
 #include "proto/path.h"
 
@@ -235,8 +236,19 @@ static enum pk_merge merge_count(const struct merge *m)
     return PK_MERGE_DONE;
 }
 
-static enum pk_merge judge_missing(struct pk_sync *sync, const struct pk_entry *e, struct pk_znode *z,
-                                   int64_t zxid)
+/* Memory holds what was asked before it was memory's to answer: of the ensemble, or of another member by a client that
+ * was held. A watch is the ensemble's to keep: the znode is promoted, and the read then asked again. */
+static enum pk_merge answer_held(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
+                                 struct pk_znode *z)
+{
+    bool watch = e->watch && !z->refused && !c->up.read_only;
+    if (watch && !pk_znode_busy(z) && pk_promote_want_one(sync, z) != PK_OK)
+        pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);
+    return watch || pk_znode_busy(z) ? wait_for(sync, c, z) : PK_MERGE_LOCAL;
+}
+
+static enum pk_merge judge_missing(struct pk_sync *sync, struct pk_client *c, const struct pk_entry *e,
+                                   struct pk_znode *z, int64_t zxid)
 {
     if (z == NULL)
         return PK_MERGE_NOTHING;
@@ -245,7 +257,7 @@ static enum pk_merge judge_missing(struct pk_sync *sync, const struct pk_entry *
     if (!is_read(e->op))
         return PK_MERGE_NOTHING;
     if (pk_znode_held(z))
-        return PK_MERGE_LOCAL;
+        return answer_held(sync, c, e, z);
     if (e->retried)
         return PK_MERGE_NOTHING;
     if (behind || (z->held.state == PK_ZNODE_PROMOTED && zxid < z->held.czxid))
@@ -301,9 +313,8 @@ static enum pk_merge merge_known(struct merge *m)
 {
     struct pk_znode *z = m->z;
     int32_t op = m->e->op;
-    /* Asked before it was memory's to answer: of the ensemble, or of another member by a client that was held. */
     if (is_read(op) && pk_znode_held(z))
-        return pk_znode_busy(z) ? wait_for(m->sync, m->c, z) : PK_MERGE_LOCAL;
+        return answer_held(m->sync, m->c, m->e, z);
     m->has_stat = op != PK_OP_GET_CHILDREN && m->a->body.len >= PK_STAT_LEN;
     if (m->has_stat) {
         pk_stat_load(&m->st, m->a->body.p + m->a->body.len - PK_STAT_LEN);
@@ -335,7 +346,7 @@ enum pk_merge pk_merge(struct pk_sync *sync, struct pk_client *c, const struct p
     struct pk_znode *z = pk_store_find(sync->store, pk_entry_path(e));
     enum pk_merge what = PK_MERGE_NOTHING;
     if (a->header.err == PK_Z_NO_NODE) {
-        what = judge_missing(sync, e, z, a->header.zxid);
+        what = judge_missing(sync, c, e, z, a->header.zxid);
     } else if (a->header.err == PK_Z_OK && z != NULL && e->answer == PK_ANSWER_READ) {
         m.z = z;
         what = merge_known(&m);
