@@ -308,7 +308,7 @@ static void answer_came(struct world *w, struct client *c, const struct request 
     if (x != NULL && (r->op == PK_OP_GET_DATA || r->op == PK_OP_EXISTS)) {
         x->asked = false;
         x->set = err == 0 ? r->op == PK_OP_GET_DATA : r->op == PK_OP_EXISTS;
-        x->absent = err != 0;
+        x->absent = err != 0 && !w->insists;
     }
     if (r->n > 0)
         write_came(w, c, r, err, body);
@@ -395,10 +395,9 @@ void ask_again(struct world *w, struct client *c)
 
 void ask_expired(struct world *w, struct client *c)
 {
-    (void)w;
     c->counters = (struct counters){0};
     for (int i = 0; i < WATCHED; i++) {
-        c->watched[i].path = i == 0 ? 8 : 5;
+        c->watched[i].path = i == 0 ? 8 : w->insists ? 3 : 5;
         c->watched[i].set = c->watched[i].asked = c->watched[i].absent = false;
     }
 }

@@ -92,9 +92,9 @@ static int late_copy(struct world *w, int64_t at_us, struct fault *list)
     return 2;
 }
 
-/* `primary` is wiped, the link between two members is lost, and before the primary knows either, another one is elected:
- * what the primary asks of the list comes after that. The other one hears the ensemble late, so that it takes long to
- * end the primary's session. */
+/* `primary` is wiped, the link between two members is lost, and before the primary knows either, another one is
+ * elected: what the primary asks of the list comes after that. The other one hears the ensemble late, so that it takes
+ * long to end the primary's session. */
 static int late_list(struct world *w, int64_t at_us, struct fault *list)
 {
     enum { SETTLED_US = 500000, TURNS = 9, FIRST_TURN = 3 };
@@ -119,9 +119,22 @@ static int late_handover(struct world *w, int64_t at_us, struct fault *list)
     return 3;
 }
 
+/* The primary is lost when a znode has hardly begun to be the ensemble's, or memory's. */
+static int early_loss(struct world *w, int64_t at_us, struct fault *list)
+{
+    enum { FIRST_US = 3500000, SOON_US = 6500000 };
+    static const enum moment moments[] = {MOMENT_PROMOTION_SENT, MOMENT_PROMOTION_SENT, MOMENT_RECORD,
+                                          MOMENT_ACK};
+    enum fault_kind kind = world_chance(w, 2) ? FAULT_KILL : FAULT_HOST_LOST;
+    at_us = at_us % (SOON_US - FIRST_US) + FIRST_US;
+    list[0] = when(of_primary(kind, at_us, world_between(w, 10000, 3000000)), moments[sup_below(&w->rng, 4)],
+                   (int)sup_below(&w->rng, 3), world_between(w, 0, 900));
+    return 1;
+}
+
 int plot_draw(struct world *w, int64_t at_us, struct fault *list)
 {
     static int (*const plots[])(struct world *, int64_t, struct fault *) = {
-        dead_client, late_answer, late_join, late_copy, late_list, late_handover};
+        dead_client, late_answer, late_join, late_copy, late_list, late_handover, early_loss};
     return plots[sup_below(&w->rng, sizeof plots / sizeof plots[0])](w, at_us, list);
 }

@@ -75,6 +75,7 @@ void schedule_draw(struct schedule *s, enum profile profile, uint64_t seed, int 
         draw_plot(&w, s);
     else
         draw_dense(&w, s);
+    s->insists = world_chance(&w, 4);
     world_free(&w);
 }
 
@@ -111,6 +112,7 @@ struct outcome schedule_run(const struct schedule *s, int trace)
     w.lagging = s->settings.bounded || has(s, FAULT_FOREIGN);
     w.trace = trace > 0;
     w.trace_all = trace > 1;
+    w.insists = s->insists;
     w.beat_us = s->beat_us;
     w.end_us = w.now_us + s->length_us;
     faults_start(&w, s->faults, s->n);
@@ -196,9 +198,10 @@ static double seconds(int64_t us)
 
 void schedule_print(const struct schedule *s, const struct outcome *o, FILE *to)
 {
-    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s", o->wrong, (unsigned long long)s->seed,
+    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s%s", o->wrong, (unsigned long long)s->seed,
             s->members, s->clients, s->settings.group ? "" : " alone",
-            s->settings.other_mounts ? " other-mounts" : "", s->settings.bounded ? " bounded" : "");
+            s->settings.other_mounts ? " other-mounts" : "", s->settings.bounded ? " bounded" : "",
+            s->insists ? " insists" : "");
     if (s->beat_us > 0)
         fprintf(to, " length %.6f beat %.6f tick %.6f", seconds(s->length_us), seconds(s->beat_us),
                 seconds(s->settings.tick_us));
@@ -287,6 +290,8 @@ static bool parse_line(struct schedule *s, char *line)
             s->settings.group = false;
         } else if (strcmp(word, "other-mounts") == 0) {
             s->settings.other_mounts = true;
+        } else if (strcmp(word, "insists") == 0) {
+            s->insists = true;
         } else if (strcmp(word, "bounded") == 0) {
             s->settings.bounded = true;
         } else {

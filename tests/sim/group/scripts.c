@@ -145,5 +145,13 @@ const struct script scripts[] = {
      "seed 156 members 2 clients 13\n"
      "slow-members at 3.788294 for 3.000000 a 0 b 1 delay 0.104404 primary\n"
      "host-lost when promotion-made after 0 at 3.788294 for 0.360360 a 0 b 1 delay 0.001585 sender\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (e) the watcher knows write 2 of /storm/workerbeats/t/w3, 72 was acknowledged: an event was lost\n"
+     "seed 51 members 2 clients 13 insists\n"
+     "host-lost when promotion-sent after 1 at 3.848233 for 0.150472 a 0 b 1 delay 0.000026 sender\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (e) the watcher knows write 3 of /storm/workerbeats/t/w3, 82 was acknowledged: an event was lost\n"
+     "seed 34 members 2 clients 13 insists\n"
+     "host-lost when record after 2 at 5.727246 for 0.149062 a 0 b 1 delay 0.000661 sender\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];

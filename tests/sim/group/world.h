@@ -55,6 +55,7 @@ struct world {
     uint64_t orders, events;
     int nmembers, nclients;
     int64_t beat_us; /* workers beat about so often; 0: at random, several times a second at most */
+    bool insists;    /* the watcher follows what memory holds, and asks for its data until it is there */
     bool lagging;    /* any znode may be the ensemble's, whose servers lag */
     struct host hosts[HOSTS_MAX];
     struct net *net;
