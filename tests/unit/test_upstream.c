@@ -192,12 +192,29 @@ static void who_counts_anew_has_let_nobody_go(void **state)
     counts(loop.now_us, 3);
     assert_true(was_lost(first_us - 1));
     assert_true(was_lost(second_us - 1));
-    /* Who was answered after that question began may have been answered since. */
-    assert_false(was_lost(second_us));
     loop.now_us += 10000;
     counts(loop.now_us, 4);
     assert_true(was_lost(first_us));
+}
+
+/* Who was answered between the two questions was closed with the others, if that was just now. */
+static void who_came_in_between_was_lost_if_just_now(void **state)
+{
+    int64_t first_us = loop.now_us, came_us = first_us + 10000, second_us = came_us + 10000;
+    (void)state;
+    counts(first_us, 500);
+    loop.now_us = second_us;
+    counts(second_us, 3);
+    assert_true(was_lost(came_us));
     assert_false(was_lost(second_us));
+    loop.now_us += 10000; /* the question of those who were closed a little later */
+    counts(loop.now_us, 4);
+    assert_true(was_lost(came_us));
+    assert_false(was_lost(second_us));
+    loop.now_us += 1000000;
+    counts(loop.now_us, 5);
+    assert_false(was_lost(came_us));
+    assert_true(was_lost(first_us - 1));
 }
 
 /* Of two questions at a time the answers may change places; one that does not tell is none that counts less. */
@@ -471,6 +488,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_client_waits_for, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
         cmocka_unit_test_setup_teardown(who_counts_anew_has_let_nobody_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_came_in_between_was_lost_if_just_now, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_that_changed_places_say_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(few_arrive_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_deadline_is_first, setup, teardown),

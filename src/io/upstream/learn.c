@@ -105,8 +105,10 @@ static void learn_count(struct pk_server *server, const char *text, int64_t begu
     int64_t received = (int64_t)strtoull(count, NULL, 10);
     if (received == 0 || begun_us <= server->told_us)
         return;
-    if (received < server->received)
+    if (received < server->received) {
         server->anew_us = server->counted_us;
+        server->known_us = begun_us;
+    }
     server->received = received;
     server->counted_us = begun_us;
     server->told_us = server->upstream->loop->now_us;
@@ -147,9 +149,17 @@ bool pk_server_serves(const struct pk_server *server)
     return server->state == PK_SERVER_UP && strcmp(server->mode, "read-only") != 0;
 }
 
+/* Whether it has begun anew just now, and the uplink was there when that became known. It may have come in between, be
+ * let go by itself right then, and seem lost: then its session is asked for elsewhere, in vain or once. The other way
+ * round each client of a leader that is deposed a moment after it thawed would be closed. */
+static bool anew_just_now(const struct pk_server *server, int64_t answered_us)
+{
+    return server->known_us > answered_us && server->counted_us - server->known_us < ASK_AGAIN_US;
+}
+
 bool pk_server_was_lost(const struct pk_server *server, int64_t answered_us, int64_t heard_us)
 {
-    return server->lost_us > heard_us || server->anew_us > answered_us;
+    return server->lost_us > heard_us || server->anew_us > answered_us || anew_just_now(server, answered_us);
 }
 
 void pk_server_probed(struct pk_server *server, enum pk_probe_result result, const char *text,

@@ -70,7 +70,8 @@ struct pk_server {
     int64_t received;   /* packets, as it counted when it was asked last; 0 when it does not tell */
     int64_t counted_us; /* when that question began, */
     int64_t told_us;    /* and when it was answered */
-    int64_t anew_us;    /* it has begun anew since, and nobody who came earlier is there */
+    int64_t anew_us;    /* it has begun anew since, and nobody who came earlier is there; */
+    int64_t known_us;   /* when the question began that told so */
     int arriving;       /* uplinks that connect, or have not heard from it yet */
     int wider;          /* so many more of these than at first may be */
     int64_t least_us;   /* the quickest answer that one of them had */
