@@ -230,6 +230,13 @@ static bool nobody_serves(const struct sim_ground *g)
     return true;
 }
 
+/* Nothing went upstream until too late for a question whether its server serves. */
+static bool asked_late(const struct sim_ground *g, const struct person *p)
+{
+    enum { QUESTION_US = 2500000 }; /* a twelfth of the timeout, a tick, and the question's own patience */
+    return g->s->now_us - p->upward_us < QUESTION_US;
+}
+
 /* What a close may be for. */
 static bool is_good_reason(const struct sim_ground *g, const struct person *p)
 {
@@ -245,7 +252,7 @@ static bool is_good_reason(const struct sim_ground *g, const struct person *p)
     case PK_CLOSE_HOLD_DEADLINE:
         return slept || nobody_serves(g);
     case PK_CLOSE_UPLINK_SILENT:
-        return slept || writes_under_way(p) || lasting_under_way(p) || nobody_serves(g) ||
+        return slept || writes_under_way(p) || lasting_under_way(p) || nobody_serves(g) || asked_late(g, p) ||
                g->ensemble->servers[g->at[p->c].server].lags; /* slow is not lost */
     case PK_CLOSE_UPLINK_LOST:
         return !alive || (says == ENSEMBLE_SERVES || says == ENSEMBLE_NOT_SERVING);
@@ -313,13 +320,24 @@ void person_tend(struct sim_ground *g, int who)
     }
 }
 
+static void note_upward(const struct sim_ground *g, struct person *p)
+{
+    enum { PAUSE_US = 2000000 };
+    if (g->s->now_us - p->up_us > PAUSE_US)
+        p->upward_us = g->s->now_us;
+    p->up_us = g->s->now_us;
+}
+
 void person_life(struct sim_ground *g, int c, const uint8_t *f, size_t len)
 {
     bool connects = !g->s->conns[c].connecting, pings = len >= 4 && (int)sup_be32(f) == PK_XID_PING;
-    for (int who = 0; who < CLIENTS && (connects || pings); who++) {
+    for (int who = 0; who < CLIENTS; who++) {
         struct person *p = &persons[who];
         int64_t bound_us = p->nasks > 0 ? 2 * THIRD_US : THIRD_US;
         if (p->c != c || !p->connected)
+            continue;
+        note_upward(g, p);
+        if (!connects && !pings)
             continue;
         trace(g, "client %d is alive upstream, %.3f s after it spoke", who,
               (double)(g->s->now_us - p->spoke_us) / 1e6);

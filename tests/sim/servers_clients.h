@@ -42,6 +42,7 @@ struct person {
     bool resetting,
         doubled[PATHS]; /* its own setWatches is under way; which tells of these twice when they are gone */
     int64_t spoke_us, awake_us; /* awake_us: since when it is not asleep */
+    int64_t up_us, upward_us;   /* the newest frame upstream, and the first one after a pause */
     int64_t asleep_until_us;
     uint64_t fed;
     int64_t fed_us;
