@@ -132,9 +132,26 @@ static int early_loss(struct world *w, int64_t at_us, struct fault *list)
     return 1;
 }
 
+/* The primary's process is lost in the middle of work with the ensemble, and what was on its way to the copies is, too:
+ * the others know at once, and what their clients ask for meanwhile waits for who takes over. */
+static int late_record(struct world *w, int64_t at_us, struct fault *list)
+{
+    enum { FIRST_US = 3500000, SOON_US = 5500000, NEXT_US = 100 };
+    enum moment moment = world_chance(w, 2) ? MOMENT_PROMOTION_SENT : MOMENT_PROMOTION_MADE;
+    int nth = (int)sup_below(&w->rng, 3);
+    int64_t lost_us = world_between(w, 1000, 4500);
+    at_us = at_us % (SOON_US - FIRST_US) + FIRST_US;
+    list[0] = of_primary(FAULT_SLOW_MEMBERS, at_us, 8000000);
+    list[0].delay_us = world_between(w, 10000, 40000);
+    list[1] = when(of_primary(FAULT_RESET, at_us, 10000), moment, nth, lost_us);
+    list[2] =
+        when(of_primary(FAULT_KILL, at_us, world_between(w, 10000, 3000000)), moment, nth, lost_us + NEXT_US);
+    return 3;
+}
+
 int plot_draw(struct world *w, int64_t at_us, struct fault *list)
 {
     static int (*const plots[])(struct world *, int64_t, struct fault *) = {
-        dead_client, late_answer, late_join, late_copy, late_list, late_handover, early_loss};
+        dead_client, late_answer, late_join, late_copy, late_list, late_handover, early_loss, late_record};
     return plots[sup_below(&w->rng, sizeof plots / sizeof plots[0])](w, at_us, list);
 }

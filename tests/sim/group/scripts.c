@@ -120,6 +120,17 @@ const struct script scripts[] = {
      "slow-members at 14.579045 for 1.500000 a 0 b 1 delay 0.073766 primary\n"
      "leave at 16.000166 for 0.135093 a 0 b 1 delay 0.000000 primary\n"
      "reset at 16.002690 for 0.000625 a 0 b 1 delay 0.000000 primary\n"},
+    {VARIANT_SINK_UNRECORDED,
+     "# (b) client 9: /storm/workerbeats/t/w3 shows write 3 although 4 was acknowledged before it asked, or "
+     "seen\n"
+     "seed 4 members 2 clients 13 insists\n"
+     "kill when promotion-sent after 2 at 4.855819 for 0.134582 a 0 b 1 delay 0.000266 sender\n"},
+    {VARIANT_WORK_UNGATED,
+     "# (b) /storm/workerbeats/t/p5: write 4 has version 1, write 3 before it 1\n"
+     "seed 30 members 2 clients 13 insists\n"
+     "slow-members at 4.300000 for 8.000000 a 0 b 1 delay 0.020000 primary\n"
+     "reset when promotion-sent after 0 at 4.655819 for 0.010000 a 0 b 1 delay 0.003000 sender\n"
+     "kill when promotion-sent after 0 at 4.655819 for 0.134582 a 0 b 1 delay 0.003100 sender\n"},
     /* What the simulation itself once took for an error. */
     {VARIANT_AS_IT_SHIPS, "# memory goes while a list of children is on its way: its counters begin anew\n"
                           "seed 3000015 members 2 clients 13 other-mounts\n"

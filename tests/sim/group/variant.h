@@ -1,7 +1,9 @@
 /*
  * Known-bad variants of the core: each leaves one rule of a group out, or bends it. The linker puts our function in the
  * place of the core's (--wrap), so that what ships has no switch for it. The simulation must find them: a simulation
- * that finds nothing proves as much as what it would have found.
+ * that finds nothing proves as much as what it would have found. Two are not found, SUNK_NOACK and ANY_EPOCH: what
+ * follows the end of a promotion is acknowledged behind it, and whoever takes over looks at what was under way; a
+ * relayed client says how old it is to whoever takes it. Both rules are second walls.
  */
 #ifndef PK_TESTS_SIM_GROUP_VARIANT_H
 #define PK_TESTS_SIM_GROUP_VARIANT_H
