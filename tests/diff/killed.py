@@ -33,14 +33,26 @@ class Cut(Exception):
         self.why = why
 
 
+def numbered_beside_others(request):
+    """A sequential znode in the folder that all episodes share: its number tells how many an episode that was cut short made."""
+    op, args = request[:2]
+    if op == "multi":
+        return any(numbered_beside_others(part) for part in args[0])
+    return op.startswith("create") and args[0] in ("@", "~") and args[3] in (2, 3, 6)
+
+
+def is_left_out(request):
+    return request[0] in OF_OTHERS or numbered_beside_others(request)
+
+
 def asked_here(steps):
     """The steps without what cannot be compared."""
     for step in steps:
         lists = [part for part in step if isinstance(part, list)] + \
             [batch for part in step if isinstance(part, dict) for batch in part.values() if isinstance(batch, list)]
         for requests in lists:
-            requests[:] = [r for r in requests if r[0] not in OF_OTHERS] or [("ping", ())]
-        if step[0] not in NOT_HERE and step[-1] != "badpasswd" and not (step[0] == "req" and step[2][0] in OF_OTHERS):
+            requests[:] = [r for r in requests if not is_left_out(r)] or [("ping", ())]
+        if step[0] not in NOT_HERE and step[-1] != "badpasswd" and not (step[0] == "req" and is_left_out(step[2])):
             yield step
 
 
