@@ -5,7 +5,6 @@ other; with --against the other build's column stands beside ours. Failure modes
 session is lost, an answer never comes) is said in its place.
 """
 import patience
-import preload
 import rig
 import wire
 from patience import Times
@@ -60,13 +59,9 @@ def _floods(path):
     return rows
 
 
-def _slow_disk():
-    return rig.ZooKeeper(jvm=["-Dzookeeper.forceSync=yes"], env=preload.into("slow_disk", SLOW_DISK_MS="400")).start()
-
-
 def _arrivals(sessions, path=None, directly=False):
     """A server of its own: what came before is not to be cleaned up beside it."""
-    zookeeper = _slow_disk()
+    zookeeper = patience.slow_server()
     proxy = None if directly else _daemon(zookeeper, path)
     try:
         text = f"{patience.arrive(zookeeper.addr if directly else proxy.addr, sessions):.1f} s"

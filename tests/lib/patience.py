@@ -8,11 +8,13 @@ import re
 import threading
 import time
 
+import preload
 import rig
 import wire
 from wire import Conn
 
 MOUNTS = ("/m=pacemaker", "/v=write-behind,flush=1min")
+ARRIVAL_MS = 300000     # the timeout of sessions that arrive at a slow server
 FAILED = (AssertionError, OSError, ValueError)  # what a client sees of a session that is lost, or of no answer
 
 
@@ -208,12 +210,19 @@ def flooded(proxy, op, body, beats, seconds=3):
     owner.close_session()
 
 
+def slow_server():
+    """A server whose disk takes 400 ms for each fsync. Its queue of connections has room for all who come at once, and no
+    session expires before the last one has come."""
+    return rig.ZooKeeper(jvm=["-Dzookeeper.forceSync=yes"], env=preload.into("slow_disk", SLOW_DISK_MS="400"),
+                         extra_cfg=f"clientPortListenBacklog=4096\nmaxSessionTimeout={ARRIVAL_MS}").start()
+
+
 def arrive(addr, sessions):
     """So many clients ask for a session at once; the seconds until all have one."""
     began = time.monotonic()
-    conns = [Conn(addr, 40000, connect=False, source=f"127.0.0.{2 + n % 8}") for n in range(sessions)]
+    conns = [Conn(addr, ARRIVAL_MS, connect=False, source=f"127.0.0.{2 + n % 8}") for n in range(sessions)]
     for conn in conns:
-        conn.send_frame(wire.connect_request(40000))
+        conn.send_frame(wire.connect_request(ARRIVAL_MS))
     for conn in conns:
         conn.read_handshake(150)
     took = time.monotonic() - began
