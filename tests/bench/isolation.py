@@ -46,14 +46,17 @@ def _hanging(path):
 
 
 def _floods(path):
-    """24,000 local znodes; a flood of counts of them, and one of exists, beside one client's beats."""
+    """24,000 local znodes; floods of exists, of counts of them and of huge multis beside one client's beats."""
     zookeeper = rig.zookeeper_with("/m", "/v")
     proxy = _daemon(zookeeper, path)
     rows, filler = [], wire.Conn(proxy.addr, 30000)
     patience.filled(filler, "/m/s", 24000, 0)
     filler.close_session()
-    for op, body in ((wire.OP_EXISTS, wire.exists("/m/s")), (wire.OP_GET_ALL_CHILDREN_NUMBER, wire.string("/m/s"))):
-        rows += _tried(lambda beats, op=op, body=body: patience.flooded(proxy, op, body, beats), Times())
+    for op, body, pipelined in ((wire.OP_EXISTS, wire.exists("/m/s"), 3000),
+                                (wire.OP_GET_ALL_CHILDREN_NUMBER, wire.string("/m/s"), 3000),
+                                (wire.OP_MULTI, patience.huge_multi("/m"), 3)):
+        rows += _tried(lambda beats, flood=(op, body), n=pipelined:
+                       patience.flooded(proxy, *flood, beats, pipelined=n), Times())
     proxy.kill()
     zookeeper.stop()
     return rows
@@ -95,6 +98,7 @@ def isolation(bench):
               "A3 recursive watch above 1000 znodes of version 1000: beats",
               "A3 recursive watch above 24,000 znodes: beats", "B1 a flood of exists: beats",
               "B1 a flood of getAllChildrenNumber above 24,000: beats",
+              "B1 multis of a megabyte, three at once: beats",
               f"B5 {sessions} new sessions, fsync takes 400 ms")
     for fault, *texts in zip(faults, *columns):
         table.row(fault, *texts)

@@ -193,11 +193,21 @@ class Flood(threading.Thread):
         self.conn.close()
 
 
-def flooded(proxy, op, body, beats, seconds=3):
+def huge_multi(parent):
+    """A multi of a megabyte: checks of znodes that nobody has made."""
+    def header(op, done):
+        return wire.i32(op) + done + wire.i32(-1)
+
+    check = len(header(13, b"\0") + wire.string(f"{parent}/{0:08d}") + wire.i32(-1))
+    return b"".join(header(13, b"\0") + wire.string(f"{parent}/{n:08d}") + wire.i32(-1)
+                    for n in range(1000000 // check)) + header(-1, b"\1")
+
+
+def flooded(proxy, op, body, beats, seconds=3, pipelined=3000):
     """Beats of one client while another one floods the proxy with a request."""
     owner = Conn(proxy.addr, 10000)
     ok(owner, wire.OP_CREATE, wire.create("/m/beaten", b"x"))
-    flood = Flood(proxy.addr, op, body)
+    flood = Flood(proxy.addr, op, body, pipelined)
     flood.start()
     try:
         end = time.monotonic() + seconds
