@@ -103,9 +103,9 @@ def check_all():
     """Every daemon of this program: still running or ended well, no sanitizer report. Returns failures."""
     failures = []
     for daemon in _all:
-        crashed = not daemon.running() and (daemon.process.popen.returncode or 0) < 0
-        if crashed and daemon.process.popen.returncode not in (-9, -15):
-            failures.append(f"the daemon died by signal {-daemon.process.popen.returncode}:\n{daemon.log()[-2000:]}")
+        status = daemon.process.popen.returncode if daemon.process.popen and not daemon.running() else 0
+        if status < 0 and status not in (-9, -15):
+            failures.append(f"the daemon died by signal {-status}:\n{daemon.log()[-2000:]}")
         try:
             if daemon.running():
                 daemon.stop()
