@@ -30,8 +30,9 @@ def reload_with(proxy, text):
     rig.eventually(lambda: proxy.log().count("reload: done") > said, 5, "the reload")
 
 
-def names(path):
-    conn = Conn(server().addr)
+def names(path, zk=None):
+    """Of its children at a server, the shared one unless given; None where it is not there."""
+    conn = Conn((zk or server()).addr)
     reply = conn.call(wire.OP_GET_CHILDREN, wire.get_children(path))
     conn.close_session()
     return wire.parse_reply(wire.OP_GET_CHILDREN, reply.body) if reply.err == 0 else None
@@ -196,9 +197,7 @@ def test_a_wiped_ensemble_has_the_marker_again():
     shutil.rmtree(os.path.join(zk.dir, "data"))
     shutil.rmtree(os.path.join(zk.dir, "datalog"))
     zk.start()
-    rig.eventually(lambda: figures(proxy) == (1, 0), 20, "a marker in the new ensemble")
-    conn = Conn(zk.addr)
-    assert conn.call(wire.OP_GET_CHILDREN, wire.get_children("/pk")).err == 0
+    rig.eventually(lambda: names("/pk", zk) and figures(proxy) == (1, 0), 20, "a marker in the new ensemble")
     assert proxy.stop() == 0
     zk.stop()
 
