@@ -101,7 +101,8 @@ bool pk_local_may_create(const struct pk_target *t, struct pk_bytes path)
 /* The multi that promotes a znode of so much data is a frame that servers take: longer than the client's. */
 static bool can_be_promoted(const struct pk_sync *sync, const struct pk_target *t, size_t path, size_t data)
 {
-    return pk_replay_least(path, data, pk_mount_acl(t->mount, false)) <= pk_multi_most(&sync->conns->limits);
+    return pk_multi_create_len(path, data, pk_mount_acl(t->mount, false).len) <=
+           pk_multi_most(&sync->conns->limits);
 }
 
 bool pk_local_has_room(const struct pk_sync *sync, const struct pk_target *t, struct pk_bytes path,

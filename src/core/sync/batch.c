@@ -27,9 +27,9 @@ struct room {
     int64_t ops, bytes;
 };
 
-static bool takes(const struct pk_sync *sync, const struct pk_batch *b, struct room *room, struct pk_znode *z)
+static bool takes(const struct pk_sync *sync, const struct pk_batch *b, struct room *room,
+                  const struct pk_znode *z)
 {
-    pk_replay_cut(z, pk_multi_most(&sync->conns->limits), acl_of(sync, z), dummy(sync));
     int64_t ops = pk_replay_ops(z), bytes = (int64_t)pk_replay_len(z, acl_of(sync, z), dummy(sync));
     if (b->n > 0 &&
         (b->n == PK_BATCH_ZNODES || ops > room->ops || bytes > room->bytes || z->tracking->fails > 0))
@@ -47,6 +47,7 @@ static bool put(struct pk_sync *sync, struct pk_batch *b, struct room *room, str
     if (z->parent->held.state == PK_ZNODE_LOCAL &&
         (pk_promote_want_one(sync, z->parent) != PK_OK || !put(sync, b, room, z->parent)))
         return false;
+    pk_replay_cut(z, pk_multi_most(&sync->conns->limits), acl_of(sync, z), dummy(sync));
     if (!takes(sync, b, room, z))
         return false;
     b->v[b->n++] = z;

@@ -366,6 +366,8 @@ static void mount_due(struct pk_sync *sync, struct pk_mount *m, int64_t elapsed_
 
 void pk_flush_due(struct pk_sync *sync, int64_t elapsed_us, int64_t handover)
 {
-    for (size_t i = 0; i < sync->store->nmounts && !sync->restoring; i++)
+    if (sync->restoring)
+        return;
+    for (size_t i = 0; i < sync->store->nmounts; i++)
         mount_due(sync, &sync->store->mounts[i], elapsed_us, handover);
 }

@@ -9,14 +9,21 @@
 
 enum { MULTI_BYTES = 256 * 1024 };
 
+static size_t op_len(size_t path, size_t data, size_t acl)
+{
+    return PK_MULTI_HEADER + 4 + path + data + acl + 4;
+}
+
 size_t pk_multi_op_len(const struct pk_multi_op *o)
 {
-    size_t len = PK_MULTI_HEADER + 4 + pk_znode_path_len(o->znode) + o->suffix.len + 4;
-    if (o->type == PK_OP_CREATE)
-        len += pk_bytes_len(o->data) + o->acl.len;
-    else if (o->type == PK_OP_SET_DATA)
-        len += pk_bytes_len(o->data);
-    return len;
+    return op_len(pk_znode_path_len(o->znode) + o->suffix.len,
+                  o->type != PK_OP_DELETE ? pk_bytes_len(o->data) : 0,
+                  o->type == PK_OP_CREATE ? o->acl.len : 0);
+}
+
+size_t pk_multi_create_len(size_t path, size_t data, size_t acl)
+{
+    return op_len(path, 4 + data, acl);
 }
 
 uint8_t *pk_multi_op_put(uint8_t *p, const struct pk_multi_op *o)

@@ -20,6 +20,8 @@ struct pk_multi_op {
 };
 
 size_t pk_multi_op_len(const struct pk_multi_op *o);
+/* The same of a create, by the bytes of its path, its data and its vector<ACL>. */
+size_t pk_multi_create_len(size_t path, size_t data, size_t acl);
 uint8_t *pk_multi_op_put(uint8_t *p, const struct pk_multi_op *o);
 /* Bytes that the operations of one multi may have, unless a single znode needs more: far from jute.maxbuffer. */
 size_t pk_multi_room(const struct pk_limits *limits);

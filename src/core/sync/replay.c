@@ -88,8 +88,3 @@ void pk_replay_cut(struct pk_znode *z, size_t most, struct pk_bytes acl, struct 
     for (int32_t n = pk_replay_steps(z); n > 0 && pk_replay_len(z, acl, dummy) > most; n--)
         z->tracking->replay_share = n; /* that is n - 1 steps */
 }
-
-size_t pk_replay_least(size_t path, size_t data, struct pk_bytes acl)
-{
-    return PK_MULTI_HEADER + 4 + path + 4 + data + acl.len + 4;
-}

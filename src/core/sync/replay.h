@@ -32,8 +32,6 @@ size_t pk_replay_len(const struct pk_znode *z, struct pk_bytes acl, struct pk_by
 /* Leaves steps out of the next promotion of a tracked znode, writes before deletes, until all have no more than so many
  * bytes; none are left where its data alone have more. */
 void pk_replay_cut(struct pk_znode *z, size_t most, struct pk_bytes acl, struct pk_bytes dummy);
-/* The bytes that a znode of so long a path and so much data takes without any step. */
-size_t pk_replay_least(size_t path, size_t data, struct pk_bytes acl);
 /* Half of a pair below an upstream parent: the dummy child is created, or deleted. */
 struct pk_multi_op pk_replay_pair(const struct pk_znode *parent, bool create, struct pk_bytes dummy);
 

@@ -65,8 +65,8 @@ struct pk_sync {
     struct pk_promoter promoter;
     struct pk_service service;
     const struct pk_sync_hook *hook; /* NULL: no group */
-    bool
-        restoring; /* a copy becomes memory: nobody is told of it, or changes it, and nothing is sent for it */
+    /* A copy becomes memory: nobody is told of it, or changes it, and nothing is sent for it. */
+    bool restoring;
 };
 
 /* There is a service session, or one may be opened: the newest attempt is not too short ago. */
