@@ -195,12 +195,11 @@ class Flood(threading.Thread):
 
 def huge_multi(parent):
     """A multi of a megabyte: checks of znodes that nobody has made."""
-    def header(op, done):
-        return wire.i32(op) + done + wire.i32(-1)
+    def check(n):
+        return wire.OP_CHECK, wire.string(f"{parent}/{n:08d}") + wire.i32(-1)
 
-    check = len(header(13, b"\0") + wire.string(f"{parent}/{0:08d}") + wire.i32(-1))
-    return b"".join(header(13, b"\0") + wire.string(f"{parent}/{n:08d}") + wire.i32(-1)
-                    for n in range(1000000 // check)) + header(-1, b"\1")
+    each = len(wire.multi([check(0)])) - len(wire.multi([]))
+    return wire.multi(check(n) for n in range(1000000 // each))
 
 
 def flooded(proxy, op, body, beats, seconds=3, pipelined=3000):
