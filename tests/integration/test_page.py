@@ -130,7 +130,7 @@ def test_a_narrow_window_and_its_tables():
 def test_it_keeps_itself_up_to_date():
     proxy, admin = started()
     conn = Conn(proxy.addr)
-    with Chrome(url_of(admin)) as c:
+    with Chrome(url_of(admin), live=True) as c:
         assert "/storm/workerbeats/later" not in c.ask("document.body.innerText")
         assert conn.call(wire.OP_CREATE, wire.create("/storm/workerbeats/later", b"x")).err == 0
         rig.eventually(lambda: "/storm/workerbeats/later" in (c.ask("document.body.innerText") or ""), 12,

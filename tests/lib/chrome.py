@@ -1,7 +1,8 @@
 """A browser without a screen, driven over its debugging pipe: keys, windows, what it has drawn.
 
-Happy path: with Chrome(url, width, height) as c: c.key("Tab"), c.ask("an expression") is its value. Failure: a call that the
-browser answers with an error, or not within ten seconds, fails the test with what was said.
+Happy path: with Chrome(url, width, height) as c: c.key("Tab"), c.ask("an expression") is its value. The page is kept as it
+was loaded, unless `live` lets it load itself anew. Failure: a call that the browser answers with an error, or not within
+ten seconds, fails the test with what was said; a question that met the page as it was loaded anew is asked again.
 """
 import json
 import os
@@ -11,11 +12,12 @@ import time
 
 import rig
 
+ASKED_AGAIN = 5
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "ArrowRight": (39, "")}
 
 
 class Chrome:
-    def __init__(self, url, width=1100, height=700):
+    def __init__(self, url, width=1100, height=700, live=False):
         shell = rig.need("/usr/bin/chromium-headless-shell", "chromium-headless-shell")
         theirs_in, self.out = os.pipe()
         self.into, theirs_out = os.pipe()
@@ -38,6 +40,8 @@ class Chrome:
         self.call("Page.navigate", url=url)
         rig.eventually(lambda: self.ask("document.readyState") == "complete" and self.ask("location.href") == url, 10,
                        f"{url} in the browser")
+        if not live:
+            self.ask("window.stop()")       # an hour later it is still this page, with the focus where the keys put it
 
     def __enter__(self):
         return self
@@ -56,7 +60,7 @@ class Chrome:
         text, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(text)
 
-    def call(self, method, **params):
+    def answer(self, method, **params):
         self.number += 1
         what = {"id": self.number, "method": method, "params": params}
         if self.session:
@@ -66,11 +70,21 @@ class Chrome:
         while True:
             answer = self.message(end)
             if answer.get("id") == self.number:
-                assert "error" not in answer, (method, answer)
-                return answer["result"]
+                return answer
+
+    def call(self, method, **params):
+        answer = self.answer(method, **params)
+        assert "error" not in answer, (method, answer)
+        return answer["result"]
 
     def ask(self, expression):
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """The value of an expression that changes nothing, so that it can be asked again of the page that comes next."""
+        for _ in range(ASKED_AGAIN):
+            answer = self.answer("Runtime.evaluate", expression=expression, returnByValue=True)
+            if "navigated or closed" not in answer.get("error", {}).get("message", ""):
+                break
+        assert "error" not in answer, (expression, answer)
+        return answer["result"]["result"].get("value")
 
     def key(self, name):
         code, text = KEYS[name]
