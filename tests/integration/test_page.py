@@ -1,7 +1,8 @@
-"""The page, in a real browser without a screen: content, escapes, narrow windows, light and dark."""
+"""The page, in a real browser without a screen: content, escapes, narrow windows, light and dark, keys, new figures."""
 import os
 import struct
 import subprocess
+import time
 import zlib
 
 import rig
@@ -9,6 +10,9 @@ import wire
 from adminside import Admin
 from chrome import Chrome
 from wire import Conn
+
+LATER = "/storm/workerbeats/later"
+SCROLLED = "document.querySelector('.wide').scrollLeft"
 
 
 def started(**options):
@@ -64,7 +68,8 @@ def test_what_it_shows():
                  "<h2>Busiest readers</h2>",
                  "worker node7-6700 of t&lt;script&gt;1"):
         assert text in dom, (text, dom, done.stderr[-500:])
-    assert "<script" not in dom and "http://" not in dom and "https://" not in dom, "nothing runs, nothing is from elsewhere"
+    assert dom.count("<script") == 1 and '<script src="/page.js" defer' in dom, "nothing of others runs"
+    assert "http://" not in dom and "https://" not in dom, "nothing is from elsewhere"
     assert "Content Security Policy" not in done.stderr, done.stderr[-1000:]
     conn.close_session()
     assert proxy.stop() == 0
@@ -128,15 +133,47 @@ def test_a_narrow_window_and_its_tables():
 
 
 def test_it_keeps_itself_up_to_date():
+    """New figures appear, with scripts and without."""
+    for scripts in (True, False):
+        proxy, admin = started()
+        conn = Conn(proxy.addr)
+        with Chrome(url_of(admin), scripts=scripts) as c:
+            assert LATER not in c.ask("document.body.innerText")
+            assert conn.call(wire.OP_CREATE, wire.create(LATER, b"x")).err == 0
+            rig.eventually(lambda: LATER in (c.ask("document.body && document.body.innerText") or ""), 20,
+                           f"the new figures, without a hand on it; scripts: {scripts}")
+        conn.close_session()
+        assert proxy.stop() == 0
+
+
+def test_new_figures_leave_the_reader_alone():
+    """What has the focus keeps it, a table stays where it was scrolled to, and who selects text is not disturbed."""
     proxy, admin = started()
     conn = Conn(proxy.addr)
-    with Chrome(url_of(admin), live=True) as c:
-        assert "/storm/workerbeats/later" not in c.ask("document.body.innerText")
-        assert conn.call(wire.OP_CREATE, wire.create("/storm/workerbeats/later", b"x")).err == 0
-        rig.eventually(lambda: "/storm/workerbeats/later" in (c.ask("document.body.innerText") or ""), 12,
-                       "the new figures, without a hand on it")
+    with Chrome(url_of(admin), 320, 700) as c:
+        c.key("Tab")
+        rig.eventually(lambda: c.key("ArrowRight") or c.ask(SCROLLED) > 0, 10, "a table that scrolls")
+        assert conn.call(wire.OP_CREATE, wire.create(LATER, b"x")).err == 0
+        rig.eventually(lambda: LATER in c.ask("document.body.innerText"), 20, "the new figures")
+        assert c.ask("document.activeElement.className") == "wide" and c.ask(SCROLLED) > 0
+        c.ask("getSelection().selectAllChildren(document.querySelector('h1')), window.put = () => document.title = 'put'")
+        assert conn.call(wire.OP_DELETE, wire.delete(LATER)).err == 0
+        c.ask("renew()")
+        time.sleep(1)       # what must not happen has no moment of its own
+        assert c.ask("getSelection().toString()").startswith("pacekeeper") and c.ask("document.title") == "pacekeeper"
+        c.ask("getSelection().removeAllRanges()")
+        rig.eventually(lambda: c.ask("document.title") == "put", 20, "new figures once nothing is selected")
     conn.close_session()
     assert proxy.stop() == 0
+
+
+def test_old_figures_are_called_old():
+    proxy, admin = started()
+    with Chrome(url_of(admin)) as c:
+        assert c.ask("document.getElementById('old').hidden")
+        assert proxy.stop() == 0
+        rig.eventually(lambda: c.ask("document.getElementById('old').innerText").startswith("No answer"), 20, "a word")
+        assert "Mounts" in c.ask("document.querySelector('main').innerText")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A browser without a screen, driven over its debugging pipe: keys, windows, what it has drawn.
 
-Happy path: with Chrome(url, width, height) as c: c.key("Tab"), c.ask("an expression") is its value. The page is kept as it
-was loaded, unless `live` lets it load itself anew. Failure: a call that the browser answers with an error, or not within
-ten seconds, fails the test with what was said; a question that met the page as it was loaded anew is asked again.
+Happy path: with Chrome(url, width, height) as c: c.key("Tab"), c.ask("an expression") is its value. Failure: a call that the
+browser answers with an error, or not within ten seconds, fails the test with what was said; a question that met the page as
+it was loaded anew is asked again.
 """
 import json
 import os
@@ -17,7 +17,7 @@ KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "ArrowRight": (39, "")}
 
 
 class Chrome:
-    def __init__(self, url, width=1100, height=700, live=False):
+    def __init__(self, url, width=1100, height=700, scripts=True):
         shell = rig.need("/usr/bin/chromium-headless-shell", "chromium-headless-shell")
         theirs_in, self.out = os.pipe()
         self.into, theirs_out = os.pipe()
@@ -37,11 +37,10 @@ class Chrome:
         self.number, self.buffer, self.session = 0, b"", None
         page = self.call("Target.createTarget", url="about:blank", width=width, height=height)["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.call("Page.navigate", url=url)
         rig.eventually(lambda: self.ask("document.readyState") == "complete" and self.ask("location.href") == url, 10,
                        f"{url} in the browser")
-        if not live:
-            self.ask("window.stop()")       # an hour later it is still this page, with the focus where the keys put it
 
     def __enter__(self):
         return self

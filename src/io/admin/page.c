@@ -1,6 +1,8 @@
 /*
- * The page. Happy path: a line of state, a few figures, warnings with what helps, the tables. The browser asks for it
- * anew every five seconds. Failure modes: names and paths come from clients, so all of them are escaped.
+ * The page. Happy path: a line of state, a few figures, warnings with what helps, the tables. The script asks for it
+ * every five seconds and puts the new figures in place of the old ones; without scripts the browser loads the whole
+ * anew. Failure modes: names and paths come from clients, so all of them are escaped; a daemon that does not answer any
+ * more is said above figures that are old.
  */
 #include "io/admin/page.h"
 
@@ -19,7 +21,8 @@ enum { TALKERS = 10, MEMBERS = 16, QUIET_US = 300 * 1000000 };
 static const char head[] =
     "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>pacekeeper</title>\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-    "<meta http-equiv=\"refresh\" content=\"5\">\n<style>"
+    "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n"
+    "<script src=\"/page.js\" defer></script>\n<style>"
     ":root{color-scheme:light "
     "dark;--back:#fff;--text:#1a1a1a;--soft:#666;--line:#ddd;--warn:#8a4b00;--good:#0a6b2d}"
     "@media(prefers-color-scheme:dark){:root{--back:#111;--text:#eee;--soft:#aaa;--line:#333;--warn:#ffb454;"
@@ -33,7 +36,44 @@ static const char head[] =
     ".15rem 0;"
     "text-align:left;border-bottom:1px solid var(--line)}th{color:var(--soft);font-weight:500}"
     "td.n{text-align:right;font-variant-numeric:tabular-nums}.warn{color:var(--warn)}.good{color:var(--good)}"
-    "</style></head><body>\n";
+    "</style></head><body>\n<p id=\"old\" class=\"warn\" role=\"status\" hidden></p>\n<main>\n";
+
+/* Nothing is touched while text is selected, or where nobody looks. */
+static const char script[] =
+    "'use strict';\n"
+    "const old = document.getElementById('old');\n"
+    "const name = element => element.getAttribute('aria-label');\n"
+    "let since = new Date();\n"
+    "async function asked() {\n"
+    "  try {\n"
+    "    const answer = await fetch('/', {cache: 'no-store', signal: AbortSignal.timeout(4000)});\n"
+    "    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');\n"
+    "    return answer.ok ? page.querySelector('main') : null;\n"
+    "  } catch (_) {\n"
+    "    return null;\n"
+    "  }\n"
+    "}\n"
+    "function put(main) {\n"
+    "  const now = document.querySelector('main');\n"
+    "  const tables = [...now.querySelectorAll('.wide')].map(t => [name(t), t.scrollLeft]);\n"
+    "  const focus = name(document.activeElement);\n"
+    "  now.replaceWith(main);\n"
+    "  const find = label => [...main.querySelectorAll('.wide')].find(t => name(t) === label);\n"
+    "  for (const [label, left] of tables)\n"
+    "    if (find(label)) find(label).scrollLeft = left;\n"
+    "  if (focus && find(focus)) find(focus).focus({preventScroll: true});\n"
+    "}\n"
+    "async function renew() {\n"
+    "  if (document.hidden || getSelection().type === 'Range') return;\n"
+    "  const main = await asked();\n"
+    "  if (main) {\n"
+    "    since = new Date();\n"
+    "    put(main);\n"
+    "  }\n"
+    "  old.hidden = !!main;\n"
+    "  if (!main) old.textContent = 'No answer: these figures are of ' + since.toLocaleTimeString() + '.';\n"
+    "}\n"
+    "setInterval(renew, 5000);\n";
 
 static void tile(struct pk_text *out, const char *what, const char *unit, double value, int digits)
 {
@@ -120,7 +160,7 @@ static void section(struct pk_text *out, const char *title, struct pk_table *tab
 {
     if (table->n > 0) {
         pk_text_add(out, "<h2>%s</h2>\n", title);
-        pk_table_html(table, out);
+        pk_table_html(table, title, out);
     }
     pk_table_free(table);
 }
@@ -153,6 +193,11 @@ void pk_page(struct pk_admin *admin, struct pk_text *out)
     section(out, "Busiest writers", &writers);
     section(out, "Busiest readers", &readers);
     section(out, "Late beats", &late);
-    pk_text_add(out, "<p><a href=\"/metrics\">/metrics</a> <a href=\"/ready\">/ready</a> "
+    pk_text_add(out, "</main>\n<p><a href=\"/metrics\">/metrics</a> <a href=\"/ready\">/ready</a> "
                      "<a href=\"/api/v1/config?format=text\">configuration</a></p></body></html>\n");
+}
+
+void pk_page_script(struct pk_text *out)
+{
+    pk_text_add(out, "%s", script);
 }

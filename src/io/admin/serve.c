@@ -43,12 +43,22 @@ static void page(struct pk_admin *admin, const struct pk_http_request *request, 
     pk_page(admin, &answer->out);
 }
 
+static void page_script(struct pk_admin *admin, const struct pk_http_request *request,
+                        struct pk_http_answer *answer)
+{
+    (void)admin;
+    (void)request;
+    answer->type = "text/javascript; charset=utf-8";
+    pk_page_script(&answer->out);
+}
+
 static const struct {
     const char *method, *path;
     void (*fill)(struct pk_admin *admin, const struct pk_http_request *request,
                  struct pk_http_answer *answer);
 } pages[] = {
     {"GET", "/", page},
+    {"GET", "/page.js", page_script},
     {"GET", "/live", live},
     {"GET", "/ready", ready},
     {"GET", "/metrics", metrics},

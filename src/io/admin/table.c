@@ -164,9 +164,11 @@ void pk_table_plain(const struct pk_table *table, struct pk_text *out)
         }
 }
 
-void pk_table_html(const struct pk_table *table, struct pk_text *out)
+void pk_table_html(const struct pk_table *table, const char *title, struct pk_text *out)
 {
-    pk_text_add(out, "<div class=\"wide\" tabindex=\"0\"><table><thead><tr>");
+    pk_text_add(out,
+                "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table><thead><tr>",
+                title);
     for (size_t i = 0; i < table->ncolumns; i++)
         pk_text_add(out, "<th scope=\"col\">%s</th>", table->columns[i].title);
     pk_text_add(out, "</tr></thead><tbody>");

@@ -42,8 +42,8 @@ void pk_table_none(struct pk_table *table);
 void pk_table_json(const struct pk_table *table, struct pk_text *out);
 /* Columns in line, with their titles above. */
 void pk_table_plain(const struct pk_table *table, struct pk_text *out);
-/* A <table>. */
-void pk_table_html(const struct pk_table *table, struct pk_text *out);
+/* A <table> that keys can scroll, under that name for who hears the page. */
+void pk_table_html(const struct pk_table *table, const char *title, struct pk_text *out);
 
 /* A string of JSON with its quotes; text of a page. */
 void pk_json_string(struct pk_text *out, const char *text);

@@ -31,9 +31,9 @@ static void add_headers(struct MHD_Response *response, const struct pk_http_answ
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "X-Frame-Options", "DENY");
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    MHD_add_response_header(
-        response, "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'");
+    MHD_add_response_header(response, "Content-Security-Policy",
+                            "default-src 'none'; script-src 'self'; connect-src 'self'; "
+                            "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'");
     if (answer->status == MHD_HTTP_UNAUTHORIZED)
         MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"pacekeeper\"");
     if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
