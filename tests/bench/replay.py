@@ -2,7 +2,7 @@
 
 replay  what Storm 2.8 and 1.2 send (pk-bench storm --line), directly and through pacekeeper
 pulses  heartbeats alone, of the same workers: to Storm's own Pacemaker daemon, to pacekeeper in Pacemaker's protocol and
-        in ZooKeeper's, and to ZooKeeper
+        in ZooKeeper's, to a pair, half of the workers at each, and to ZooKeeper
 
 Happy path: every worker and supervisor has a session of its own, Nimbus reads all heartbeats every 10 s; what counts
 begins after a warm-up, in which heartbeats are created and the JVMs compile. One proxy needs two descriptors a client:
@@ -19,6 +19,7 @@ import os
 import resource
 import subprocess
 
+import group
 import rig
 import txnlog
 from pacemaker import Pacemaker, jars
@@ -59,6 +60,9 @@ class Site:
     def entry(self, part):
         return (self.proxies or self.servers)[part]
 
+    def entries(self):
+        return self.proxies or self.servers
+
     def transactions(self, begin_ms, end_ms):
         txns = txnlog.read(self.servers[0].txnlog_dir)
         return sum(begin_ms <= t.time < end_ms for t in txns) / ((end_ms - begin_ms) / 1000)
@@ -77,8 +81,8 @@ class Alone:
     def __init__(self, daemon):
         self.daemon = daemon
 
-    def entry(self, _part):
-        return self.daemon
+    def entries(self):
+        return [self.daemon]
 
     def stop(self):
         self.daemon.stop()
@@ -90,9 +94,16 @@ class Pulsing(Site):
     def __init__(self):
         super().__init__(1, True, ["--pacemaker", "127.0.0.1:0"])
 
-    def entry(self, part):
-        proxy = super().entry(part)
-        return Door(proxy.pid, proxy.pacemaker_port)
+    def entries(self):
+        return [Door(p.pid, p.pacemaker_port) for p in self.proxies]
+
+
+class Paired(Site):
+    """Two pacekeepers with one memory."""
+
+    def __init__(self):
+        super().__init__(1, False)
+        self.proxies = group.Group(self.servers[0].connect_string, mounts=MOUNTS, config=CROWD).start().members
 
 
 def _run_all(bench, commands, timeout):
@@ -178,27 +189,32 @@ def _pulses(bench, lib, workers):
                    "beats per CPU-s", "of Pacemaker", "MiB", "of Pacemaker", "beat p50 ms", "p99 ms", "errors"])
     servers = [("Pacemaker", lambda: Alone(Pacemaker(lib).start()), "pulses"), ("pacekeeper, as Pacemaker", Pulsing, "pulses")]
     if connections == workers:               # a session is one worker's
-        servers += [("pacekeeper", lambda: Site(1, True), "storm"), ("ZooKeeper", lambda: Site(1, False), "storm")]
+        servers += [("pacekeeper", lambda: Site(1, True), "storm"), ("a pair, both", Paired, "storm"),
+                    ("ZooKeeper", lambda: Site(1, False), "storm")]
     rows = []
     for name, where, load in servers:
         site = where()
         shared = {"connections": connections} if load == "pulses" else {}
-        argv = command(load, [site.entry(0)], {"it": site.entry(0).pid}, workers=workers, seconds=seconds, warmup=warmup,
-                       **shared)
-        for r in _run_all(bench, [argv], timeout=600):
-            rows.append((name, r, r["it_req_per_cpu_s"] * r["it_cpu_s"] / r["seconds"]))
+        pids = {f"it{i}": entry.pid for i, entry in enumerate(site.entries())}
+        argv = command(load, site.entries(), pids, workers=workers, seconds=seconds, warmup=warmup, **shared)
+        rows += [(name, _of_all(r, pids)) for r in _run_all(bench, [argv], timeout=600)]
         site.stop()
-    base = next((r for name, r, _ in rows if name == "Pacemaker"), None)
-    for r in (r for name, r, _ in rows if base and name == "pacekeeper, as Pacemaker"):
+    base = next((r for name, r in rows if name == "Pacemaker"), None)
+    for r in (r for name, r in rows if base and name == "pacekeeper, as Pacemaker"):
         what = f"{workers} pulses: requests per CPU-second, of Pacemaker's"
-        bench.expect(what, r["it_req_per_cpu_s"] / base["it_req_per_cpu_s"], 6)
-        bench.expect(f"{workers} pulses: Pacemaker's memory, of pacekeeper's", base["it_rss_kib"] / r["it_rss_kib"], 15)
-    for name, r, rate in rows:
-        per = r["beats"] / r["it_cpu_s"] if r["it_cpu_s"] else 0
-        ours = base["beats"] / base["it_cpu_s"] if base and base["it_cpu_s"] else None
-        table.row(name, r["beats_per_s"], r["beats_per_s"] * 3 / workers, rate, r["it_cpu_s"] / r["seconds"],
-                  r["it_req_per_cpu_s"],
-                  r["it_req_per_cpu_s"] / base["it_req_per_cpu_s"] if base else None, per, per / ours if ours else None,
-                  r["it_rss_kib"] / 1024, r["it_rss_kib"] / base["it_rss_kib"] if base else None,
-                  r["beat_p50_us"] / 1000, r["beat_p99_us"] / 1000, r["errors"])
+        bench.expect(what, r["requests_per_cpu_s"] / base["requests_per_cpu_s"], 6)
+        bench.expect(f"{workers} pulses: Pacemaker's memory, of pacekeeper's", base["rss_kib"] / r["rss_kib"], 15)
+    for name, r in rows:
+        of = [r[k] / base[k] if base else None for k in ("requests_per_cpu_s", "beats_per_cpu_s", "rss_kib")]
+        table.row(name, r["beats_per_s"], r["beats_per_s"] * 3 / workers, r["requests_per_cpu_s"] * r["cpu_s"] / r["seconds"],
+                  r["cpu_s"] / r["seconds"], r["requests_per_cpu_s"], of[0], r["beats_per_cpu_s"], of[1],
+                  r["rss_kib"] / 1024, of[2], r["beat_p50_us"] / 1000, r["beat_p99_us"] / 1000, r["errors"])
     table.print()
+
+
+def _of_all(r, pids):
+    """A result with the CPU of all servers, what that is for, and the memory of the largest."""
+    cpu = sum(r[f"{who}_cpu_s"] for who in pids)
+    requests = r["it0_req_per_cpu_s"] * r["it0_cpu_s"]
+    return {**r, "cpu_s": cpu, "requests_per_cpu_s": requests / (cpu or 1), "beats_per_cpu_s": r["beats"] / (cpu or 1),
+            "rss_kib": max(r[f"{who}_rss_kib"] for who in pids)}
