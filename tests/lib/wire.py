@@ -18,6 +18,8 @@ from wirerec import (OP_AUTH, OP_CLOSE_SESSION, OP_NAMES, OP_PING, XID_AUTH, XID
 
 Reply = namedtuple("Reply", "xid zxid err body")
 
+PATIENCE_S = 15.0     # for an answer, where a test has no reason to ask for less: machines stand still now and then
+
 _HEADER = struct.Struct(">iqi")
 _FRAME = struct.Struct(">iii")
 _FIXED_XIDS = {OP_PING: XID_PING, OP_AUTH: XID_AUTH}
@@ -78,7 +80,7 @@ class Conn:
     def send(self, xid, op, body=b""):
         self.sock.sendall(frame(xid, op, body))
 
-    def recv_frame(self, timeout=5.0):
+    def recv_frame(self, timeout=PATIENCE_S):
         """The payload of the next frame; None when the other side has closed (or reset) the connection."""
         need = 4
         length = None
@@ -103,7 +105,7 @@ class Conn:
                 return None
             self._buf += chunk
 
-    def recv(self, timeout=5.0):
+    def recv(self, timeout=PATIENCE_S):
         """The next Reply (an event has xid -1), or None at the end of the connection."""
         payload = self.recv_frame(timeout)
         if payload is None:
@@ -115,7 +117,7 @@ class Conn:
             self.last_zxid = zxid
         return Reply(xid, zxid, err, payload[16:])
 
-    def call(self, op, body=b"", xid=None, timeout=5.0):
+    def call(self, op, body=b"", xid=None, timeout=PATIENCE_S):
         """Sends one request and returns its Reply; events on the way are appended to .events. Raises Closed at
         the end of the connection and ValueError when another xid answers."""
         if xid is None:
