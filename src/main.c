@@ -50,12 +50,23 @@ static void open_standard_files(void)
         close(fd);
 }
 
+static int no_command(const char *name)
+{
+    fprintf(stderr, "pacekeeper: %s is no command; there are", name);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(stderr, " %s", commands[i].name);
+    fputs("; without one it serves, pacekeeper -h tells how\n", stderr);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     open_standard_files();
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
+    if (argc > 1 && argv[1][0] != '-')
+        return no_command(argv[1]);
     struct pk_options options;
     struct pk_config *config = calloc(1, sizeof *config);
     if (config == NULL) {

@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -152,6 +153,11 @@ def test_command_line():
         assert status not in (0, None) and status > 0 and text.strip(), (args, status, text)
     status, text = rig.Pacekeeper(zk.connect_string, args=["-t"]).run()
     assert status == 0, text
+    for args, what in ((["shwo"], "shwo is no command; there are adopt close "), (["adopt"], "storm.yaml is expected"),
+                       (["adopt", "a", "b"], "--to FILE is where its copy goes"), (["adopt", "--nonsense"], "does not take"),
+                       (["adopt", *["--listen", "127.0.0.1:2181"] * 99, "a"], "too many addresses")):
+        done = subprocess.run([rig.Pacekeeper().argv[0], *args], capture_output=True, text=True, timeout=10)
+        assert done.returncode == 2 and what in done.stderr, (args, done)
 
 
 def test_configuration_file():

@@ -124,7 +124,8 @@ def test_a_copy_that_is_cut_or_damaged():
 
 def test_mistakes_are_said():
     folder = rig.temp_dir()
-    for args, status, what in (([], 2, "Usage"), (["--mount", "x", folder], 2, "no path"),
+    for args, status, what in (([], 2, "transaction logs are expected"), (["--nonsense"], 2, "does not take"),
+                               (["--mount", "x", folder], 2, "no path"),
                                ([folder], 1, "no transaction logs"), ([folder + "/none"], 1, "No such file"),
                                ([__file__], 1, "no transaction log of ZooKeeper")):
         got, _, err = savings(*args)

@@ -82,9 +82,17 @@ static int command_line(struct adoption *a, int argc, char **argv)
         else
             break;
     }
+    if (c == 'h') {
+        fputs(usage, stdout);
+        return 0;
+    }
     if (c != -1 || optind + 1 != argc) {
-        fputs(usage, c == 'h' ? stdout : stderr);
-        return c == 'h' ? 0 : 2;
+        fprintf(stderr, "pacekeeper adopt: %s; pacekeeper adopt -h tells more\n",
+                c == '?'         ? "an option that it does not take"
+                : c != -1        ? "too many addresses to listen at"
+                : optind == argc ? "Storm's storm.yaml is expected, /etc/storm/storm.yaml for instance"
+                                 : "one storm.yaml is expected; --to FILE is where its copy goes");
+        return 2;
     }
     a->from = argv[optind];
     return read_config(a, config) == PK_OK && read_listens(a, listens, nlistens) == PK_OK ? -1 : 1;

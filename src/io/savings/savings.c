@@ -81,11 +81,16 @@ static int command_line(struct savings *s, int argc, char **argv)
             break;
         }
     }
-    if (c != -1 || optind >= argc) {
-        fputs(usage, c == 'h' ? stdout : stderr);
-        return c == 'h' ? 0 : 2;
+    if (c == 'h') {
+        fputs(usage, stdout);
+        return 0;
     }
-    return -1;
+    if (c == -1 && optind < argc)
+        return -1;
+    fprintf(stderr, "pacekeeper savings: %s; pacekeeper savings -h tells more\n",
+            c == '?' ? "an option that it does not take"
+                     : "ZooKeeper's transaction logs are expected, or the folder that has them (dataLogDir)");
+    return 2;
 }
 
 static enum pk_err read_all(struct savings *s, char **paths)
