@@ -352,6 +352,21 @@ static void a_lost_uplink_is_flushed_by_ourselves(void **state)
     assert_int_equal(st()->uplinks, 1);
 }
 
+/* Once an ensemble whose zxids had been higher was asked without end whether the znode was there. */
+static void an_ensemble_that_was_set_back(void **state)
+{
+    (void)state;
+    cached(c, 3);
+    assert_int_equal(sim_direct_delete(&s, Z), PK_Z_OK);
+    s.zk.tree.zxid = 1;
+    s.conns[c].uplink.eof = true;
+    sim_pump(&s);
+    sim_advance(&s, 3000000);
+    assert_int_equal(st()->dirty, 0);
+    assert_int_equal(st()->writes_dropped, 3);
+    assert_null(upstream(Z));
+}
+
 /* In mode pacemaker nothing is flushed but by the 500th write. */
 static void many_writes(void **state)
 {
@@ -420,6 +435,7 @@ int main(void)
         T(leaving_with_a_flush_behind),
         T(sync_ends_permits),
         T(a_lost_uplink_is_flushed_by_ourselves),
+        T(an_ensemble_that_was_set_back),
         T(many_writes),
         T(a_mode_is_switched),
     };

@@ -166,8 +166,10 @@ static void take_look(struct pk_sync *sync, struct pk_uplink *u, const struct pk
         struct pk_stat st;
         pk_stat_load(&st, in.p);
         (void)pk_seen_stat(sync, w->cached.znode, &st, certain ? &data : NULL, r->zxid);
-    } else if (r->err == PK_Z_NO_NODE) {
+    } else if (r->err == PK_Z_NO_NODE && f->what == PK_FLUSH_LOOK) {
         (void)!pk_seen_missing(sync, w->cached.znode, r->zxid);
+    } else if (r->err == PK_Z_NO_NODE) { /* no server lags behind a sync, whatever zxid there was before */
+        pk_cached_end(sync, w->cached.znode, PK_CACHED_GONE);
     }
     if (f->what == PK_FLUSH_CHECK && w->cached.znode != NULL)
         take_check(sync, u, w, r);
