@@ -253,6 +253,47 @@ static void a_multi_read_in_a_read_only_session(void **state)
     sup_buf_free(&whole);
 }
 
+static void (*emit)(void *ctx, int link, const uint8_t *p, size_t len);
+static size_t cut_to;
+
+/* The answer to that multiRead, of so many bytes behind its header. */
+static void emit_cut(void *ctx, int link, const uint8_t *p, size_t len)
+{
+    static uint8_t cut[2000];
+    const size_t head = PK_LEN_WORD + PK_REPLY_HEADER;
+    assert_true(len <= sizeof cut);
+    memcpy(cut, p, len);
+    if (pk_load32(p + PK_LEN_WORD) == 9 && head + cut_to < len)
+        len = head + cut_to;
+    pk_put32(cut, (uint32_t)(len - PK_LEN_WORD));
+    emit(ctx, link, cut, len);
+}
+
+/* An answer that does not decode is forwarded as it is. Once up to three bytes were read behind one that ends within the
+ * error of a part. */
+static void a_multi_read_is_answered_with_less(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    sim_local_create(&s, c, M "/t", "data");
+    s.zk.read_only = true;
+    int reader = sim_connect(&s, 10000);
+    s.zk.read_only = false;
+    multi_read_all(9);
+    sim_call(&s, reader, &b, PK_Z_OK, &f);
+    size_t whole = f.len;
+    emit = s.zk.emit;
+    s.zk.emit = emit_cut;
+    for (cut_to = 0; cut_to < whole; cut_to++) {
+        multi_read_all(9);
+        sim_go(&s, reader, &b);
+        if (sim_frame(&s, reader, &f))
+            assert_true(f.xid == 9 && f.err == PK_Z_OK && f.len <= whole);
+    }
+    s.zk.emit = emit;
+    assert_true(cut_to == whole);
+}
+
 /* While one of them is being promoted nobody can say whether the server that answered has it. */
 static void a_multi_read_crosses_a_promotion(void **state)
 {
@@ -351,6 +392,7 @@ int main(void)
         CASE(nonode_crosses_a_local_create),
         CASE(a_watch_in_a_read_only_session_finds_what_is_held),
         CASE(a_multi_read_in_a_read_only_session),
+        CASE(a_multi_read_is_answered_with_less),
         CASE(a_multi_read_crosses_a_promotion),
         CASE(a_list_crosses_the_promotion_of_its_znode),
         CASE(share_of_a_parent_that_was_lost),

@@ -91,7 +91,7 @@ static void take_error(struct parts *p, const struct pk_request *part, struct pk
     if (err == PK_Z_NO_NODE && pk_znode_held(z))
         put_held(p, part, z);
     else
-        copy(p, head, PK_MULTI_HEADER + 4);
+        copy(p, head, (size_t)(p->in.p - head));
 }
 
 /* The server's data and Stat, brought up to what memory knows. */
