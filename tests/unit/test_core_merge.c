@@ -269,8 +269,8 @@ static void emit_cut(void *ctx, int link, const uint8_t *p, size_t len)
     emit(ctx, link, cut, len);
 }
 
-/* An answer that does not decode is forwarded as it is. Once up to three bytes were read behind one that ends within the
- * error of a part. */
+/* An answer that does not decode is forwarded as it is. Once up to three bytes were read behind one that ends within
+ * the error of a part. */
 static void a_multi_read_is_answered_with_less(void **state)
 {
     (void)state;
