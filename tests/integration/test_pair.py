@@ -3,7 +3,7 @@ upgraded while sessions beat. No acknowledged beat, no session, no ephemeral and
 
 How long sessions waited for an answer is printed. For longer than `make check`: PAIR_SESSIONS=2000, PAIR_ROUNDS=10 kills of
 each, PAIR_PAUSES=3,10,30 seconds, PAIR_MEMBERS=3; PAIR_UPGRADE=FILE is the daemon of another build, to which members are
-upgraded, and from which they come back.
+taken, and from which they are upgraded; else that is a daemon that speaks the first version of the link.
 """
 import os
 import re
@@ -19,7 +19,7 @@ SESSIONS = int(os.environ.get("PAIR_SESSIONS", "40"))
 ROUNDS = int(os.environ.get("PAIR_ROUNDS", "1"))
 PAUSES = [float(x) for x in os.environ.get("PAIR_PAUSES", "3").split(",")]
 MEMBERS = int(os.environ.get("PAIR_MEMBERS", "2"))
-UPGRADE = os.environ.get("PAIR_UPGRADE")
+EARLIER = os.environ.get("PAIR_UPGRADE")
 LIMIT = 12 + SESSIONS / 100        # seconds without an answer that are a failure whatever the machine does meanwhile
 
 
@@ -105,7 +105,7 @@ def test_each_member_says_what_it_is():
     figures = primary.figures()
     copies = [figures[f"pk_group_member_{i}"].split() for i in range(MEMBERS - 1)]
     assert sorted(c[0] for c in copies) == sorted(f"127.0.0.1:{m.member_port}" for m in p.group.standbys())
-    assert all(c[1:3] == ["listed=1", "link_version=1"] for c in copies), copies
+    assert all(c[1:3] == ["listed=1", "link_version=2"] for c in copies), copies
     assert figures["pk_group_copy_wait_p99_us"] > 0
     assert primary.log().count("a snapshot of memory goes to another member") == MEMBERS - 1
     assert all(m.log().count("the copy of the primary's memory is whole") == 1 for m in p.group.standbys())
@@ -130,24 +130,27 @@ def test_a_standby_is_killed():
     killed("a standby", lambda p: p.group.standbys()[0])
 
 
-def upgrade(member, binary):
-    if binary:
-        member.argv[0] = binary
-    member.again()
+def link_versions(p):
+    """Those of the primary's links."""
+    figures = p.group.primary().figures()
+    return {int(re.search(r"link_version=(\d+)", text).group(1)) for name, text in figures.items()
+            if name.startswith("pk_group_member_")}
 
 
 def test_all_are_upgraded():
-    """The standbys first; the primary hands over."""
+    """To a release of before, and back: the standbys first; the primary hands over."""
     p = pair()
-    own = p.members[0].argv[0]
-    for binary in (UPGRADE, own) if UPGRADE else (None,):
+    own, first = p.members[0].argv[0], rig.need(os.environ["PACEKEEPER_LINK1"], "none: `make check` builds it")
+    for binary, version in ((EARLIER or first, 1), (own, 2)):
         for victim in p.group.standbys() + [p.group.primary()]:
             role = victim.role()
             p.workers.spread()
             assert victim.stop() == 0
             p.settle(f"SIGTERM of the {role}")
-            upgrade(victim, binary)
+            victim.argv[0] = binary
+            victim.again()
             p.group.whole(60)
+        assert EARLIER or link_versions(p) == {version}, link_versions(p)
 
 
 def test_the_primary_stands_still():

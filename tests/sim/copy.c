@@ -79,6 +79,26 @@ static const char *znode_differs(struct sim_copy *copy, const struct pk_znode *z
     return copy->differs;
 }
 
+static bool refreshed(void *context, const struct pk_znode *z)
+{
+    struct sim_copy *copy = context;
+    uint8_t path[1024];
+    assert_true(pk_znode_path_len(z) <= sizeof path);
+    const struct pk_bytes at = {path, (uint32_t)(pk_znode_path_put(path, z) - path)};
+    const struct pk_change change = {.kind = PK_CHANGE_SET,
+                                     .znode = pk_store_find(&copy->store, at),
+                                     .data = pk_blob_view(z->data),
+                                     .held = &z->held};
+    copy->kinds[PK_CHANGE_SET]++;
+    if (copy->deaf != PK_CHANGE_SET) {
+        assert_true(pk_znode_held(change.znode));
+        assert_int_equal(pk_store_apply(&copy->store, &change), PK_OK);
+    }
+    if (copy->differs[0] == 0)
+        (void)znode_differs(copy, z, &copy->store);
+    return true;
+}
+
 /* The znode is as the core has it at once; what another record is to say of others is compared between steps. */
 static void heard(void *context, const struct pk_change_record *record)
 {
@@ -100,7 +120,7 @@ void sim_copy_start(struct sim_copy *copy, struct core *core, const struct core_
     pk_store_init(&copy->store, &copy->mem.mem, &copy->stats, 11, sizeof(struct pk_cached));
     for (size_t i = 0; i < config->nmounts; i++)
         assert_int_equal(pk_store_add_mount(&copy->store, &config->mounts[i]), PK_OK);
-    core_tap(core, &(struct pk_tap){heard, copy, NULL});
+    core_tap(core, &(struct pk_tap){.hear = heard, .refresh = refreshed, .context = copy});
 }
 
 void sim_copy_free(struct sim_copy *copy)

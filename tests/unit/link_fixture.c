@@ -25,6 +25,7 @@ const struct core_group standby_group = {
     "21222324050607080900000000000000\n"
 
 struct sim standby;
+int32_t primary_speaks, standby_speaks;
 int link_at;
 
 struct said said[SAID_MOST];
@@ -63,8 +64,10 @@ struct core_member_info mate(const struct sim *of)
 void start_primary(void)
 {
     struct core_config config = sim_default_config;
+    struct core_group group = primary_group;
     struct sim_frame f;
-    config.group = &primary_group;
+    group.link_version = primary_speaks;
+    config.group = &group;
     sim_init(&s, &config);
     link_at = -1;
     assert_int_equal(sim_direct_create(&s, M "/e", "theirs"), 0);
@@ -188,7 +191,9 @@ static const struct sim_behind with_a_link = {open_way, look_at, close_way, ask,
 void start_standby(int64_t epoch)
 {
     struct core_config config = sim_default_config;
-    config.group = &standby_group;
+    struct core_group group = standby_group;
+    group.link_version = standby_speaks;
+    config.group = &group;
     sim_init(&standby, &config);
     standby.behind = &with_a_link;
     assert_int_equal(sim_direct_create(&standby, M "/e", "theirs"), 0);
@@ -307,6 +312,7 @@ int link_setup(void **state)
 {
     (void)state;
     s = standby = (struct sim){.core = NULL};
+    primary_speaks = standby_speaks = 0;
     return 0;
 }
 

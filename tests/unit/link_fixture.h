@@ -15,8 +15,9 @@
 enum { SAID_MOST = 64, LAG_BYTES = 100 * 1000 /* the primary's buffer for a copy */ };
 
 extern const struct core_group standby_group;
-extern struct sim standby; /* the primary is `s` */
-extern int link_at;        /* of the primary's */
+extern struct sim standby;                     /* the primary is `s` */
+extern int32_t primary_speaks, standby_speaks; /* newest version of the link's protocol; 0: ours */
+extern int link_at;                            /* of the primary's */
 
 /* What was said, frame by frame. */
 struct said {

@@ -1,9 +1,10 @@
 /*
- * The link between two members: what its first version says, both ways, as recorded in tests/golden/link-1.hex; members
- * of another version; and copies that are behind.
+ * The link between two members: what each of its versions says, both ways, as recorded in tests/golden/link-N.hex;
+ * members of another version; and copies that are behind.
  *
- * A later version speaks the first one with a member that has no other: what is recorded is played to either role. For
- * the record of a new version: LINK_RECORD=FILE tests/unit/test_core_link recorded.
+ * A later version speaks an earlier one with a member that has no other: what is recorded is played to either role, and
+ * is said again when one of the two is of that version. For the record of a new one: LINK_RECORD=FILE
+ * tests/unit/test_core_link recorded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,48 +87,83 @@ static void write_record(const char *path)
     assert_int_equal(fclose(f), 0);
 }
 
-static void recorded(void **state)
+static size_t record_of(int32_t version, struct sup_golden **lines)
 {
-    (void)state;
+    char name[16];
+    snprintf(name, sizeof name, "link-%d", version);
+    return sup_golden(name, lines);
+}
+
+/* What was said is what was recorded; but for the version that HELLO names, which may be later. */
+static void expect_recorded(int32_t version)
+{
     struct sup_golden *lines;
-    converse();
-    expect_taken_over();
-    if (getenv("LINK_RECORD") != NULL) {
-        write_record(getenv("LINK_RECORD"));
-        return;
-    }
-    size_t n = sup_golden("link-1", &lines);
-    for (size_t i = 0; i < n && i < nsaid; i++) {
+    size_t n = record_of(version, &lines);
+    assert_int_equal(n, nsaid);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *p = said[i].bytes.p;
+        if (p[PK_LEN_WORD] == PK_FRAME_HELLO)
+            pk_put32(p + PK_FRAME_HEAD, (uint32_t)version);
         assert_int_equal(lines[i].mark, said[i].mark);
         assert_int_equal(lines[i].len, said[i].bytes.len);
-        assert_memory_equal(lines[i].bytes, said[i].bytes.p, lines[i].len);
+        assert_memory_equal(lines[i].bytes, p, lines[i].len);
     }
-    assert_int_equal(n, nsaid);
     free(lines);
 }
 
-/* What a standby of the first version says, to a primary; it is answered as it was. */
-static void a_standby_of_the_first(void **state)
+static void recorded(void **state)
 {
     (void)state;
+    converse();
+    expect_taken_over();
+    if (getenv("LINK_RECORD") != NULL)
+        write_record(getenv("LINK_RECORD"));
+    else
+        expect_recorded(PK_LINK_VERSION);
+}
+
+static void recorded_with_a_standby_of_the_first(void **state)
+{
+    (void)state;
+    standby_speaks = 1;
+    converse();
+    assert_int_equal(mate(&s).version, 1);
+    expect_taken_over();
+    expect_recorded(1);
+}
+
+static void recorded_with_a_primary_of_the_first(void **state)
+{
+    (void)state;
+    primary_speaks = 1;
+    converse();
+    assert_int_equal(mate(&standby).version, 1);
+    expect_taken_over();
+    expect_recorded(1);
+}
+
+/* What a standby of an earlier version, or of ours, says, to a primary; it is answered as it was. */
+static void play_to_primary(int32_t version)
+{
     struct sup_golden *lines;
     struct pk_bytes body;
     struct pk_hello h;
     bool welcomed = false;
-    size_t n = sup_golden("link-1", &lines), heartbeats = 0;
+    size_t n = record_of(version, &lines), heartbeats = 0;
     start_primary();
     int step = 0;
     for (size_t i = 0; i < n; i++) {
-        bool record = lines[i].bytes[PK_LEN_WORD] == PK_FRAME_RECORD;
+        int kind = lines[i].bytes[PK_LEN_WORD];
+        bool record = kind == PK_FRAME_RECORD || kind == PK_FRAME_REFRESH;
         if (lines[i].mark == '>') {
             to_primary(lines[i].bytes, lines[i].len);
             struct pk_bytes got = from_primary();
             if (!welcomed && find_frame(got, PK_FRAME_WELCOME, &body)) {
                 welcomed = pk_hello_get(body, PK_FRAME_WELCOME, &h);
-                assert_int_equal(h.version, 1);
+                assert_int_equal(h.version, version);
                 assert_true(find_frame(got, PK_FRAME_SNAPSHOT_END, &body));
             }
-        } else if (lines[i].bytes[PK_LEN_WORD] == PK_FRAME_HEARTBEAT) {
+        } else if (kind == PK_FRAME_HEARTBEAT) {
             heartbeats++;
             sim_advance(&s, 200000);
         } else if (record && info(&s).copies == 1 && step < 3) {
@@ -137,18 +173,31 @@ static void a_standby_of_the_first(void **state)
     assert_true(welcomed && heartbeats > 1);
     assert_int_equal(step, 3);
     assert_int_equal(info(&s).copies, 1);
-    assert_int_equal(mate(&s).version, 1);
+    assert_int_equal(mate(&s).version, version);
     assert_int_equal(mate(&s).lag_records, 0);
     expect_changed(3);
     free(lines);
 }
 
-/* Plays what the primary said. more: bytes that a later version has added behind its fields. */
-static void play_to_standby(int32_t version, size_t more)
+static void a_standby_of_the_first(void **state)
+{
+    (void)state;
+    play_to_primary(1);
+}
+
+static void a_standby_of_the_second(void **state)
+{
+    (void)state;
+    play_to_primary(2);
+}
+
+/* Plays what the primary said. version: it says that it speaks this one; more: bytes that a later one has added behind
+ * its fields. */
+static void play_to_standby(int32_t record, int32_t version, size_t more)
 {
     struct sup_golden *lines;
     struct pk_hello h;
-    size_t n = sup_golden("link-1", &lines);
+    size_t n = record_of(record, &lines);
     static const uint8_t added[16] = {0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     for (size_t i = 0; i < n && link_of_standby() >= 0; i++) {
         uint8_t frame[sizeof lines->bytes + sizeof added];
@@ -170,11 +219,11 @@ static void play_to_standby(int32_t version, size_t more)
 }
 
 /* The epoch that was recorded. */
-static int64_t recorded_epoch(void)
+static int64_t recorded_epoch(int32_t record)
 {
     struct sup_golden *lines;
     struct pk_hello h = {0};
-    size_t n = sup_golden("link-1", &lines);
+    size_t n = record_of(record, &lines);
     for (size_t i = 0; i < n; i++)
         if (lines[i].bytes[PK_LEN_WORD] == PK_FRAME_WELCOME)
             assert_true(pk_hello_get(
@@ -185,13 +234,22 @@ static int64_t recorded_epoch(void)
     return h.epoch;
 }
 
-/* What a primary of the first version says, to a standby: its copy is good enough to take over with. */
+/* What a primary of each version says, to a standby: its copy is good enough to take over with. */
 static void a_primary_of_the_first(void **state)
 {
     (void)state;
-    start_standby(recorded_epoch());
-    play_to_standby(1, 0);
+    start_standby(recorded_epoch(1));
+    play_to_standby(1, 1, 0);
     assert_int_equal(mate(&standby).version, 1);
+    expect_taken_over();
+}
+
+static void a_primary_of_the_second(void **state)
+{
+    (void)state;
+    start_standby(recorded_epoch(2));
+    play_to_standby(2, 2, 0);
+    assert_int_equal(mate(&standby).version, 2);
     expect_taken_over();
 }
 
@@ -200,11 +258,27 @@ static void a_primary_that_says_more(void **state)
 {
     (void)state;
     static const uint8_t unknown[] = {0, 0, 0, 3, 99, 1, 2};
-    start_standby(recorded_epoch());
+    start_standby(recorded_epoch(2));
     to_standby(unknown, sizeof unknown);
-    play_to_standby(1, 16);
-    assert_int_equal(mate(&standby).version, 1);
+    play_to_standby(2, 2, 16);
+    assert_int_equal(mate(&standby).version, 2);
     expect_taken_over();
+}
+
+/* A refresh of what the copy does not have: it is no copy, and a new link begins another one. */
+static void a_refresh_of_nothing(void **state)
+{
+    (void)state;
+    static const uint8_t path[] = M "/none";
+    uint8_t frame[128], *p = pk_frame_put(frame, PK_FRAME_REFRESH, 4 * 8 + 4 + 4 + sizeof path - 1 + 4);
+    converse_until_listed();
+    int link = link_of_standby();
+    memset(p, 0, 4 * 8 + 4);
+    p = pk_put_bytes(p + 4 * 8 + 4, (struct pk_bytes){path, sizeof path - 1});
+    p = pk_put_bytes(p, (struct pk_bytes){path, 0});
+    to_standby(frame, (size_t)(p - frame));
+    assert_int_not_equal(link_of_standby(), link);
+    assert_int_equal(info(&standby).role, PK_ROLE_STANDBY);
 }
 
 /* One that does not ask what we speak is no primary. */
@@ -213,8 +287,8 @@ static void a_primary_that_speaks_another(void **state)
     (void)state;
     static const int32_t others[] = {0, -1, PK_LINK_VERSION + 1};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        start_standby(recorded_epoch());
-        play_to_standby(others[i], 0);
+        start_standby(recorded_epoch(1));
+        play_to_standby(1, others[i], 0);
         assert_int_equal(link_of_standby(), -1);
         assert_int_not_equal(info(&standby).role, PK_ROLE_PRIMARY);
         sim_free(&standby);
@@ -279,8 +353,13 @@ static void an_earlier_standby(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {LINKED(recorded),
+                                       LINKED(recorded_with_a_standby_of_the_first),
+                                       LINKED(recorded_with_a_primary_of_the_first),
                                        LINKED(a_standby_of_the_first),
+                                       LINKED(a_standby_of_the_second),
                                        LINKED(a_primary_of_the_first),
+                                       LINKED(a_primary_of_the_second),
+                                       LINKED(a_refresh_of_nothing),
                                        LINKED(a_primary_that_says_more),
                                        LINKED(a_primary_that_speaks_another),
                                        LINKED(a_later_standby),

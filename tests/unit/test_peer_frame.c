@@ -85,10 +85,12 @@ static bool decodes(const uint8_t *p, size_t len, int kind)
     struct pk_hello h;
     struct pk_refused r;
     struct pk_link_record rec;
+    struct pk_link_refresh refresh;
     memcpy(exact, p, len);
-    bool good = kind == PK_FRAME_REFUSED  ? pk_refused_get(body, &r)
-                : kind == PK_FRAME_RECORD ? pk_record_get(body, &rec)
-                                          : pk_hello_get(body, (enum pk_frame_kind)kind, &h);
+    bool good = kind == PK_FRAME_REFUSED   ? pk_refused_get(body, &r)
+                : kind == PK_FRAME_RECORD  ? pk_record_get(body, &rec)
+                : kind == PK_FRAME_REFRESH ? pk_refresh_get(body, &refresh)
+                                           : pk_hello_get(body, (enum pk_frame_kind)kind, &h);
     free(exact);
     return good;
 }
@@ -243,10 +245,75 @@ static void a_copy_of_it(void **state)
     let_go(&h);
 }
 
+static size_t put_refresh(uint8_t *p, struct held *h)
+{
+    struct pk_change c = {.kind = PK_CHANGE_SET, .znode = h->z, .data = PK_BYTES("beat 2"), .wall_ms = 6};
+    assert_int_equal(pk_store_apply(&h->store, &c), PK_OK);
+    size_t len = pk_refresh_len(h->z);
+    assert_int_equal(pk_refresh_put(p, len, h->z, h->stats.newest_zxid, 10) - p, len);
+    return len;
+}
+
+static void a_refresh(void **state)
+{
+    (void)state;
+    struct held h;
+    uint8_t p[512];
+    hold(&h);
+    size_t len = put_refresh(p, &h);
+    expect(p, len,
+           "00000037"
+           "0a"
+           "000000000000000a"
+           "000000000000004d"
+           "000000000000004f"
+           "0000000000000006"
+           "00000001"
+           "000000042f6d2f61"
+           "000000066265617420"
+           "32");
+    for (size_t n = 0; n < len - PK_FRAME_HEAD; n++)
+        assert_false(decodes(p + PK_FRAME_HEAD, n, PK_FRAME_REFRESH));
+    struct pk_link_refresh r;
+    assert_true(pk_refresh_get((struct pk_bytes){p + PK_FRAME_HEAD, (uint32_t)len - PK_FRAME_HEAD}, &r));
+    assert_int_equal(r.position, 10);
+    assert_int_equal(r.newest_zxid, 77);
+    let_go(&h);
+}
+
+/* The copy has the znode as it is; one without the znode is told so, and is no copy. */
+static void a_copy_of_a_refresh(void **state)
+{
+    (void)state;
+    struct held h;
+    uint8_t record[512], p[512];
+    struct pk_link_record r;
+    struct pk_link_refresh refresh;
+    hold(&h);
+    size_t whole = put_record(record, &h), len = put_refresh(p, &h);
+    struct pk_copy *copy = pk_copy_new(&h.store, 5);
+    assert_non_null(copy);
+    assert_true(
+        pk_refresh_get((struct pk_bytes){p + PK_FRAME_HEAD, (uint32_t)len - PK_FRAME_HEAD}, &refresh));
+    assert_int_equal(pk_copy_refresh(copy, &refresh), PK_EINVAL);
+    assert_true(
+        pk_record_get((struct pk_bytes){record + PK_FRAME_HEAD, (uint32_t)whole - PK_FRAME_HEAD}, &r));
+    assert_int_equal(pk_copy_apply(copy, &r), PK_OK);
+    assert_int_equal(pk_copy_refresh(copy, &refresh), PK_OK);
+    const struct pk_znode *z = pk_store_find(&copy->store, PK_BYTES("/m/a"));
+    assert_memory_equal(&z->held, &h.z->held, sizeof z->held);
+    assert_true(pk_bytes_eq(pk_blob_view(z->data), PK_BYTES("beat 2")));
+    assert_int_equal(copy->stats.bytes, h.stats.bytes);
+    assert_int_equal(copy->position, 10);
+    pk_copy_drop(&copy);
+    let_go(&h);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_bytes), cmocka_unit_test(cut_short),
-                                       cmocka_unit_test(any_cut), cmocka_unit_test(a_record),
-                                       cmocka_unit_test(a_copy_of_it)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_bytes),       cmocka_unit_test(cut_short),    cmocka_unit_test(any_cut),
+        cmocka_unit_test(a_record),           cmocka_unit_test(a_copy_of_it), cmocka_unit_test(a_refresh),
+        cmocka_unit_test(a_copy_of_a_refresh)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ static bool greeted(struct pk_member *m, struct pk_link *l, struct pk_bytes body
         pk_conn_close(m->sync->conns, l->u, PK_CLOSE_LINK_LOST);
         return true;
     }
-    int32_t version = pk_link_version(h.version);
+    int32_t version = pk_link_version(m->link_version, h.version);
     if (version == 0 || !same_mounts(m, h.mounts)) {
         refuse(m, l, version == 0 ? PK_REFUSAL_VERSION : PK_REFUSAL_MOUNTS);
         pk_member_log(m, version == 0 ? PK_LOG_EVENT_GROUP_OTHER_VERSION : PK_LOG_EVENT_GROUP_OTHER_MOUNTS,
@@ -200,14 +200,29 @@ void pk_copies_link_ended(struct pk_member *m, struct pk_link *l)
     pk_free(m->sync->mem, l);
 }
 
+/* One more change of so many bytes is on its way to it. */
+static void sent(struct pk_member *m, struct pk_link *l, size_t len)
+{
+    pk_work(m->sync->conns, len / PK_WORK_BYTES);
+    l->sent_bytes += l->state == PK_LINK_COPYING ? len : 0;
+}
+
 static void send_record(struct pk_member *m, struct pk_link *l, const struct pk_change_record *record)
 {
     size_t len = pk_record_len(record);
     uint8_t *p = pk_link_room(m, l, len);
     if (p != NULL)
         pk_record_put(p, len, record, m->sync->stats->newest_zxid, m->gates.position);
-    pk_work(m->sync->conns, len / PK_WORK_BYTES);
-    l->sent_bytes += l->state == PK_LINK_COPYING ? len : 0;
+    sent(m, l, len);
+}
+
+static void send_refresh(struct pk_member *m, struct pk_link *l, const struct pk_znode *z)
+{
+    size_t len = pk_refresh_len(z);
+    uint8_t *p = pk_link_room(m, l, len);
+    if (p != NULL)
+        pk_refresh_put(p, len, z, m->sync->stats->newest_zxid, m->gates.position);
+    sent(m, l, len);
 }
 
 /* When a position was reached, for a while, coarsely. */
@@ -229,18 +244,56 @@ static void mark(struct pk_member *m)
     k->v[at].at_us = pk_member_now(m);
 }
 
+/* It is told of every change. */
+static bool hears(const struct pk_link *l)
+{
+    return l->state >= PK_LINK_COPYING && !l->u->ending;
+}
+
+static void bound(struct pk_member *m, struct pk_link *l)
+{
+    if (l->u->client->out.bytes > m->lag_bytes)
+        pk_conn_close(m->sync->conns, l->u, PK_CLOSE_LINK_SLOW);
+}
+
 void pk_copies_hear(void *member, const struct pk_change_record *record)
 {
     struct pk_member *m = member;
     mark(m);
     for (struct pk_list *at = m->links.next; at != &m->links; at = at->next) {
         struct pk_link *l = PK_CONTAINER(at, struct pk_link, list);
-        if (l->state < PK_LINK_COPYING || l->u->ending)
+        if (!hears(l))
             continue;
         send_record(m, l, record);
-        if (l->u->client->out.bytes > m->lag_bytes)
-            pk_conn_close(m->sync->conns, l->u, PK_CLOSE_LINK_SLOW);
+        bound(m, l);
     }
+}
+
+/* All copies have every local znode, and know what a REFRESH is. */
+static bool may_refresh(const struct pk_member *m)
+{
+    for (struct pk_list *at = m->links.next; at != &m->links; at = at->next) {
+        const struct pk_link *l = PK_CONTAINER(at, struct pk_link, list);
+        if (hears(l) && (l->state != PK_LINK_WHOLE || l->version < PK_LINK_REFRESHES))
+            return false;
+    }
+    return true;
+}
+
+bool pk_copies_hear_refresh(void *member, const struct pk_znode *z)
+{
+    struct pk_member *m = member;
+    if (!may_refresh(m))
+        return false;
+    mark(m);
+    for (struct pk_list *at = m->links.next; at != &m->links; at = at->next) {
+        struct pk_link *l = PK_CONTAINER(at, struct pk_link, list);
+        if (!hears(l))
+            continue;
+        send_refresh(m, l, z);
+        bound(m, l);
+    }
+    return true;
 }
 
 static void end_snapshot(struct pk_member *m, struct pk_link *l)

@@ -19,6 +19,8 @@ void pk_copies_link_ended(struct pk_member *m, struct pk_link *l);
 void pk_copies_step(struct pk_member *m);
 /* A change of what is held (struct pk_tap). */
 void pk_copies_hear(void *member, const struct pk_change_record *record);
+/* A refresh of a local znode; false: it is to be heard of as any other change. */
+bool pk_copies_hear_refresh(void *member, const struct pk_znode *z);
 /* The ensemble has agreed to a change of the list. */
 void pk_copies_listed(struct pk_member *m);
 /* Every link is told that we let another one take over. */

@@ -113,14 +113,30 @@ static enum pk_err apply_flight(struct pk_copy *copy, const struct pk_link_recor
     return flies ? take_off(copy, r) : PK_OK;
 }
 
+static void applied(struct pk_copy *copy, int64_t position, int64_t newest_zxid)
+{
+    if (newest_zxid > copy->stats.newest_zxid)
+        copy->stats.newest_zxid = newest_zxid;
+    copy->position = position;
+}
+
 enum pk_err pk_copy_apply(struct pk_copy *copy, const struct pk_link_record *r)
 {
     enum pk_err err = pk_store_replay(&copy->store, &r->change);
     if (err == PK_OK)
         err = apply_flight(copy, r);
-    if (r->newest_zxid > copy->stats.newest_zxid)
-        copy->stats.newest_zxid = r->newest_zxid;
-    copy->position = r->position;
+    applied(copy, r->position, r->newest_zxid);
+    return err;
+}
+
+enum pk_err pk_copy_refresh(struct pk_copy *copy, const struct pk_link_refresh *r)
+{
+    struct pk_change c = {.kind = PK_CHANGE_SET, .data = r->data, .held = &r->held};
+    c.znode = pk_store_find(&copy->store, r->path);
+    if (c.znode == NULL || c.znode->held.state != PK_ZNODE_LOCAL || c.znode->cached != NULL)
+        return PK_EINVAL;
+    enum pk_err err = pk_store_apply(&copy->store, &c);
+    applied(copy, r->position, r->newest_zxid);
     return err;
 }
 

@@ -22,6 +22,9 @@ void pk_copy_drop(struct pk_copy **copy);
 /* Applies a record. Any failure: it is no copy any more, and is to be dropped. */
 enum pk_err pk_copy_apply(struct pk_copy *copy, const struct pk_link_record *r) PK_NODISCARD;
 
+/* The same of a refresh; PK_EINVAL: it has no such local znode. */
+enum pk_err pk_copy_refresh(struct pk_copy *copy, const struct pk_link_refresh *r) PK_NODISCARD;
+
 /* What is known of a cached value of the copy beside its store. Blobs are the copy's. */
 struct pk_adopted pk_copy_adopted(struct pk_copy *copy, const struct pk_znode *z);
 

@@ -6,8 +6,11 @@
  *
  * HELLO says the newest version that the standby speaks, WELCOME the one that the link has: the lower of both members'.
  * Fields are only ever added behind those that are there, and kinds that are not known are skipped: so members of two
- * releases can be in one group. A member that speaks no version of ours is given heartbeats, and no copy. What the
- * first version says is recorded (tests/golden/link-1.hex).
+ * releases can be in one group. A member that speaks no version of ours is given heartbeats, and no copy. What each
+ * version says is recorded (tests/golden/link-N.hex).
+ *
+ *   1  as drawn
+ *   2  a refresh of a local znode is a REFRESH where the copy is whole: what it leaves as it was is not said again
  */
 #ifndef PK_CORE_PEER_FRAME_H
 #define PK_CORE_PEER_FRAME_H
@@ -18,14 +21,15 @@
 #include "proto/records.h"
 
 enum {
-    PK_LINK_VERSION = 1, /* the newest that is spoken here, */
-    PK_LINK_OLDEST = 1,  /* and the oldest */
+    PK_LINK_VERSION = 2,   /* the newest that is spoken here, */
+    PK_LINK_OLDEST = 1,    /* and the oldest */
+    PK_LINK_REFRESHES = 2, /* the first that has REFRESH */
 };
 
-/* The version that a link has with a member whose newest one is `theirs`; 0: there is none that both speak. */
-static inline int32_t pk_link_version(int32_t theirs)
+/* The version that a link has between members whose newest ones are these; 0: there is none that both speak. */
+static inline int32_t pk_link_version(int32_t ours, int32_t theirs)
 {
-    int32_t both = theirs < PK_LINK_VERSION ? theirs : PK_LINK_VERSION;
+    int32_t both = theirs < ours ? theirs : ours;
     return both >= PK_LINK_OLDEST ? both : 0;
 }
 

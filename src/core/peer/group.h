@@ -17,6 +17,7 @@ struct core_group {
     const char *address;                 /* where the other members reach this one */
     int32_t timeout_ms;                  /* of the member's own session; 0 means 4000 */
     size_t lag_bytes;                    /* what a copy may be behind before it is dropped; 0 means 64 MiB */
+    int32_t link_version; /* newest of the link to speak, 0 means ours; tests have members of before */
 };
 
 enum pk_role {

@@ -169,7 +169,7 @@ void pk_link_ready(struct pk_member *m)
 {
     struct pk_link *l = m->link;
     struct pk_store *store = m->sync->store;
-    struct pk_hello h = {.version = PK_LINK_VERSION,
+    struct pk_hello h = {.version = m->link_version,
                          .incarnation = {m->incarnation, PK_INCARNATION},
                          .address = pk_text(m->address)};
     size_t mounts = pk_hello_mounts_len(store->mounts, store->nmounts);
@@ -209,7 +209,7 @@ static bool welcomed(struct pk_member *m, struct pk_link *l, struct pk_bytes bod
     struct pk_hello h;
     if (!pk_hello_get(body, PK_FRAME_WELCOME, &h) || h.passwd.len != PK_PASSWD_LEN || h.epoch != l->epoch)
         return false;
-    if (h.version < PK_LINK_OLDEST || h.version > PK_LINK_VERSION) /* not what we asked for */
+    if (h.version < PK_LINK_OLDEST || h.version > m->link_version) /* not what we asked for */
         return false;
     m->ender.state = PK_ENDER_NONE;
     m->ender.epoch = h.epoch;
@@ -265,6 +265,17 @@ static bool recorded(struct pk_member *m, struct pk_link *l, struct pk_bytes bod
     return false;
 }
 
+static bool refreshed(struct pk_member *m, struct pk_link *l, struct pk_bytes body)
+{
+    struct pk_link_refresh r;
+    if (l->state != PK_LINK_WHOLE || m->copy == NULL || !pk_refresh_get(body, &r))
+        return false;
+    if (pk_copy_refresh(m->copy, &r) == PK_OK)
+        return true;
+    pk_copy_drop(&m->copy);
+    return false;
+}
+
 static bool ended(struct pk_member *m, struct pk_link *l, struct pk_bytes body)
 {
     int64_t v[PK_FRAME_LONGS];
@@ -304,6 +315,8 @@ static bool take(struct pk_member *m, struct pk_link *l, int kind, struct pk_byt
         return began(m, l, body);
     case PK_FRAME_RECORD:
         return recorded(m, l, body);
+    case PK_FRAME_REFRESH:
+        return refreshed(m, l, body);
     case PK_FRAME_SNAPSHOT_END:
         return ended(m, l, body);
     case PK_FRAME_HEARTBEAT:

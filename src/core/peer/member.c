@@ -284,8 +284,10 @@ static void step_standby(struct pk_member *m)
 
 void pk_member_listen(struct pk_member *m)
 {
-    /* without a link nobody needs records */
-    m->sync->store->tap.hear = pk_list_empty(&m->links) ? NULL : pk_copies_hear;
+    struct pk_tap *tap = &m->sync->store->tap;
+    bool needed = !pk_list_empty(&m->links); /* without a link nobody needs records */
+    tap->hear = needed ? pk_copies_hear : NULL;
+    tap->refresh = needed ? pk_copies_hear_refresh : NULL;
 }
 
 static void step_role(struct pk_member *m)

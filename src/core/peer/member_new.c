@@ -36,6 +36,7 @@ static enum pk_err configure(struct pk_member *m, const struct core_group *group
     memcpy(m->incarnation, group->incarnation, PK_INCARNATION);
     m->timeout_ms = group->timeout_ms > 0 ? group->timeout_ms : TIMEOUT_MS;
     m->lag_bytes = group->lag_bytes > 0 ? group->lag_bytes : LAG_BYTES;
+    m->link_version = group->link_version > 0 ? group->link_version : PK_LINK_VERSION;
     m->path = join(mem, group->path, "");
     m->primary = join(mem, group->path, "/primary");
     m->copies = join(mem, group->path, "/copies");
@@ -58,7 +59,7 @@ enum pk_err pk_member_new(struct pk_member **out, struct pk_sync *sync, const st
     enum pk_err err = configure(m, group);
     pk_member_hook(m);
     sync->conns->gates = &m->gates;
-    sync->store->tap = (struct pk_tap){NULL, m, &m->gates.position};
+    sync->store->tap = (struct pk_tap){.context = m, .changes = &m->gates.position};
     pk_memory_sleep(m);
     sync->conns->way = PK_WAY_NONE;
     return err;

@@ -142,3 +142,33 @@ bool pk_record_get(struct pk_bytes body, struct pk_link_record *r)
     c->uncertain = what != NULL && (*what & UNCERTAIN) != 0;
     return !in.bad && sane && c->path.p != NULL && pk_zxid_plausible(r->newest_zxid);
 }
+
+size_t pk_refresh_len(const struct pk_znode *z)
+{
+    return PK_FRAME_HEAD + 4 * 8 + 4 + 4 + pk_znode_path_len(z) + pk_bytes_len(pk_blob_view(z->data));
+}
+
+uint8_t *pk_refresh_put(uint8_t *p, size_t len, const struct pk_znode *z, int64_t newest_zxid,
+                        int64_t position)
+{
+    p = pk_frame_put(p, PK_FRAME_REFRESH, len - PK_FRAME_HEAD);
+    p = pk_put_long(pk_put_long(p, position), newest_zxid);
+    p = pk_put_int(pk_put_long(pk_put_long(p, z->held.mzxid), z->held.mtime), z->held.version);
+    uint8_t *path = p + PK_LEN_WORD;
+    uint8_t *end = pk_znode_path_put(path, z);
+    pk_put32(p, (uint32_t)(end - path));
+    return pk_put_bytes(end, pk_blob_view(z->data));
+}
+
+bool pk_refresh_get(struct pk_bytes body, struct pk_link_refresh *r)
+{
+    struct pk_in in = pk_in(body.p, body.len);
+    *r = (struct pk_link_refresh){.position = pk_get_long(&in), .newest_zxid = pk_get_long(&in)};
+    r->held.mzxid = pk_get_long(&in);
+    r->held.mtime = pk_get_long(&in);
+    r->held.version = pk_get_int(&in);
+    r->path = pk_get_bytes(&in);
+    r->data = pk_get_bytes(&in);
+    return !in.bad && r->path.p != NULL && pk_zxid_plausible(r->newest_zxid) &&
+           pk_zxid_plausible(r->held.mzxid);
+}

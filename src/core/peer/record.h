@@ -30,6 +30,20 @@ uint8_t *pk_record_put(uint8_t *p, size_t len, const struct pk_change_record *r,
 /* False: it does not decode, or says of a znode what none can be. */
 bool pk_record_get(struct pk_bytes body, struct pk_link_record *r);
 
+/*
+ * A refresh of a local znode, of which a whole copy has all the rest: a third of what a record says beside its data.
+ */
+struct pk_link_refresh {
+    int64_t position, newest_zxid;
+    struct pk_held held; /* mzxid, mtime and version */
+    struct pk_bytes path, data;
+};
+size_t pk_refresh_len(const struct pk_znode *z);
+/* As pk_record_put. */
+uint8_t *pk_refresh_put(uint8_t *p, size_t len, const struct pk_znode *z, int64_t newest_zxid,
+                        int64_t position);
+bool pk_refresh_get(struct pk_bytes body, struct pk_link_refresh *r);
+
 /* The znode is worth a record of its own: something is held or remembered there. */
 bool pk_record_due(const struct pk_znode *z);
 

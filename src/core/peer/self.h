@@ -156,6 +156,7 @@ struct pk_member {
     uint8_t incarnation[PK_INCARNATION];
     int32_t timeout_ms; /* asked for */
     size_t lag_bytes;
+    int32_t link_version; /* the newest that we speak */
 
     uint8_t role;       /* enum pk_role */
     bool stirred;       /* something has happened in the group: the next step looks at everything */

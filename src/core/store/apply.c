@@ -126,6 +126,12 @@ static enum pk_err set(struct pk_store *store, const struct pk_change *c)
         return err;
     int32_t *version = v != NULL ? &v->version : &z->held.version;
     int64_t *mzxid = v != NULL ? &v->mzxid : &z->held.mzxid, *mtime = v != NULL ? &v->mtime : &z->held.mtime;
+    if (c->held != NULL) {
+        *version = c->held->version;
+        *mzxid = c->held->mzxid;
+        *mtime = c->held->mtime;
+        return PK_OK;
+    }
     *version = (int32_t)((uint32_t)*version + 1);
     *mzxid = after(max64(store->stats->newest_zxid, *mzxid));
     *mtime = max64(c->wall_ms, *mtime);
@@ -440,6 +446,9 @@ static void tell(struct pk_store *store, const struct pk_change *c, enum pk_chan
     if (store->tap.changes != NULL)
         ++*store->tap.changes;
     if (store->tap.hear == NULL)
+        return;
+    if (kind == PK_CHANGE_SET && z->held.state == PK_ZNODE_LOCAL && z->cached == NULL &&
+        store->tap.refresh != NULL && store->tap.refresh(store->tap.context, z))
         return;
     struct pk_change_record record = pk_store_record(store, z);
     record.kind = kind;

@@ -13,7 +13,7 @@
 enum pk_change_kind {
     /* Local znodes. */
     PK_CHANGE_LOCAL_CREATE, /* tracked, its parent tracked or held; data */
-    PK_CHANGE_SET,          /* local, or cached; data */
+    PK_CHANGE_SET, /* local, or cached; data. Of a copy also held: its counters and times, as they are then */
     PK_CHANGE_LOCAL_DELETE, /* local, without local children */
     PK_CHANGE_RESTORED,     /* tracked; data and counters (held) of a state file: local as it was */
     PK_CHANGE_LOST,         /* held; the ensemble's own znode of that path stays */
@@ -79,6 +79,9 @@ struct pk_change_record {
 /* Whoever hears of every change. */
 struct pk_tap {
     void (*hear)(void *context, const struct pk_change_record *record); /* NULL: nobody now */
+    /* A local znode has other data, version, mzxid and mtime, and is else as it was. False: hear is to be told as of
+     * any other change, as when this is NULL. */
+    bool (*refresh)(void *context, const struct pk_znode *znode);
     void *context;
     int64_t *changes; /* counts each before it is heard of, heard or not; NULL: nobody needs that */
 };

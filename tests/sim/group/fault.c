@@ -317,7 +317,7 @@ static void see_link(struct world *w, int from, int to, const uint8_t *p, size_t
 {
     static const enum moment kinds[] = {
         [1] = MOMENT_HELLO,        [2] = MOMENT_WELCOME, [4] = MOMENT_SNAPSHOT, [5] = MOMENT_RECORD,
-        [6] = MOMENT_SNAPSHOT_END, [8] = MOMENT_ACK,     [9] = MOMENT_GOODBYE,
+        [6] = MOMENT_SNAPSHOT_END, [8] = MOMENT_ACK,     [9] = MOMENT_GOODBYE,  [10] = MOMENT_RECORD,
     };
     if (len >= 1 && p[0] < sizeof kinds / sizeof kinds[0] && kinds[p[0]] != 0)
         reach(w, kinds[p[0]], from, to);

@@ -231,6 +231,7 @@ void member_starts(struct world *w, int m)
     struct core_group group = {.path = "/pacekeeper/group", .address = me->address};
     memcpy(group.incarnation, me->incarnation, PK_INCARNATION);
     group.lag_bytes = member_settings.lag_bytes;
+    group.link_version = member_settings.mixed && ((uint32_t)m + h->boot) % 2 == 0 ? 1 : 0;
     struct core_mount own[2];
     configured(own);
     struct core_config config = {

@@ -72,6 +72,7 @@ struct member_settings {
     bool hold;
     size_t lag_bytes;
     bool other_mounts; /* the last member has others */
+    bool mixed;        /* each second process of a member speaks the first version of the link's protocol */
     bool bounded;      /* mounts have room for some of the znodes, and of their bytes */
     bool check;        /* core_check after every step */
     int64_t tick_us;

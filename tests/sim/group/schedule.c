@@ -69,6 +69,7 @@ void schedule_draw(struct schedule *s, enum profile profile, uint64_t seed, int 
     w.nclients = s->clients;
     s->settings.other_mounts = members > 1 && world_chance(&w, 8);
     s->settings.bounded = world_chance(&w, 6);
+    s->settings.mixed = members > 1 && seed % 3 == 0;
     if (profile == STEADY)
         draw_steady(&w, s);
     else if (profile == PLOTTED)
@@ -198,10 +199,10 @@ static double seconds(int64_t us)
 
 void schedule_print(const struct schedule *s, const struct outcome *o, FILE *to)
 {
-    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s%s", o->wrong, (unsigned long long)s->seed,
+    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s%s%s", o->wrong, (unsigned long long)s->seed,
             s->members, s->clients, s->settings.group ? "" : " alone",
             s->settings.other_mounts ? " other-mounts" : "", s->settings.bounded ? " bounded" : "",
-            s->insists ? " insists" : "");
+            s->settings.mixed ? " mixed" : "", s->insists ? " insists" : "");
     if (s->beat_us > 0)
         fprintf(to, " length %.6f beat %.6f tick %.6f", seconds(s->length_us), seconds(s->beat_us),
                 seconds(s->settings.tick_us));
@@ -290,6 +291,8 @@ static bool parse_line(struct schedule *s, char *line)
             s->settings.group = false;
         } else if (strcmp(word, "other-mounts") == 0) {
             s->settings.other_mounts = true;
+        } else if (strcmp(word, "mixed") == 0) {
+            s->settings.mixed = true;
         } else if (strcmp(word, "insists") == 0) {
             s->insists = true;
         } else if (strcmp(word, "bounded") == 0) {
