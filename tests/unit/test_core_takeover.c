@@ -84,8 +84,26 @@ static void expired_meanwhile(void **state)
     assert_int_equal(core_stats(standby.core)->group_losses, 0);
 }
 
+/* The primary's process is killed: its link ends, and its port takes one more connection before it is closed. The next
+ * attempt, which is refused, comes soon. */
+static void port_closes_late(void **state)
+{
+    (void)state;
+    converse_until_listed();
+    sim_step(&standby, link_of_standby(), PK_UPLINK_EOF, NULL, 0);
+    sim_pump(&standby);
+    int again = link_of_standby();
+    assert_true(again >= 0);
+    sim_step(&standby, again, PK_UPLINK_EOF, NULL, 0);
+    sim_pump(&standby);
+    assert_int_equal(link_of_standby(), -1);
+    sim_advance(&standby, 50000);
+    assert_true(link_of_standby() >= 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {LINKED(piece_by_piece), LINKED(expired_meanwhile)};
+    const struct CMUnitTest tests[] = {LINKED(piece_by_piece), LINKED(expired_meanwhile),
+                                       LINKED(port_closes_late)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

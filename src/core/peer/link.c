@@ -9,6 +9,10 @@
 
 #include <string.h>
 
+enum {
+    AGAIN_US = 10 * 1000 /* between two attempts while it is not known what became of a primary just lost */
+};
+
 static size_t longest(const struct pk_member *m)
 {
     return 4 * (size_t)m->sync->conns->limits.max_frame + PK_FRAME_SHORT;
@@ -115,12 +119,18 @@ static void open_link(struct pk_member *m)
     m->link = l;
 }
 
+/* A process that is killed closes its connections before its port: for a moment it takes some that nobody answers. */
+static bool is_doubtful(const struct pk_member *m)
+{
+    return m->ended && !m->refused && !m->reborn && pk_member_now(m) - m->lost_us < PK_LINK_SILENT_US;
+}
+
 /* Whether a link is to be tried now: to the primary that was seen, a while after the one before. */
 static bool to_open(const struct pk_member *m)
 {
     const struct pk_look *look = &m->election.look;
     return m->link == NULL && m->role == PK_ROLE_STANDBY && look->there && look->address[0] != '\0' &&
-           pk_member_now(m) - m->linked_us >= PK_HEARTBEAT_US;
+           pk_member_now(m) - m->linked_us >= (is_doubtful(m) ? AGAIN_US : PK_HEARTBEAT_US);
 }
 
 static void acknowledge(struct pk_member *m, struct pk_link *l)
