@@ -153,11 +153,12 @@ class Beaters(threading.Thread):
 
 
 class Reader(threading.Thread):
-    """Reads every beater's znode at addr. lag: how old a beat may be, seconds. forgive(): what was seen so far is no
-    measure for what comes."""
+    """Reads every beater's znode at addr. lag: how old a beat may be, seconds. forgives: what it saw before it lost its
+    connection is no measure for what comes."""
 
-    def __init__(self, name, beaters, addr, lag=0.0, pause=0.0):
+    def __init__(self, name, beaters, addr, lag=0.0, pause=0.0, forgives=False):
         super().__init__(daemon=True)
+        self.forgives = forgives
         self.name, self.beaters, self.addr, self.lag, self.pause = name, beaters, addr, lag, pause
         self.newest = {}
         self.problems = []
@@ -165,9 +166,6 @@ class Reader(threading.Thread):
         self.oldest = 0.0
         self.over = threading.Event()
         self.start()
-
-    def forgive(self):
-        self.newest.clear()
 
     def run(self):
         conn = None
@@ -179,6 +177,8 @@ class Reader(threading.Thread):
             except (Closed, OSError):
                 self.reconnects += 1
                 conn = None
+                if self.forgives:
+                    self.newest.clear()
                 time.sleep(0.05)
             except BaseException as e:
                 self.problems.append(repr(e))
