@@ -1,10 +1,12 @@
 /*
- * Who is on the way in to a server. Happy path: some at first; each answer makes room for two, so that a server that
- * gathers new sessions until its disk has the ones before gets as many as it can gather. Failure modes: a server's
- * queue of connections that it has not accepted holds 50, and the kernel drops more for a second: only some begin at
- * once, and then again when it has had time to accept these; a connect that was dropped all the same is made again.
- * Answers that are slow widen nothing, so that nobody's patience ends; a server that refuses gets half as many. Who
- * comes later begins anew: nothing is known of the server's queue then.
+ * Who is on the way in to a server. Happy path: some at first; each answer makes room for two, and each of many that
+ * come at the same moment for four, so that a server that gathers new sessions until its disk has the ones before soon
+ * gets as many as it can gather. Failure modes: a server's queue of connections that it has not accepted holds 50, and
+ * the kernel drops more for a second or three: only some begin at once, and then again when it has had time to accept
+ * these; a connect that was dropped all the same is made again. All at once, as clients come without us, would leave
+ * each waiting for all before it, longer than its patience: it would go to another server, and so would the next.
+ * Answers that are slow therefore widen nothing; a server that refuses gets half as many. Who comes later begins anew:
+ * nothing is known of the server's queue then.
  */
 #include "io/upstream/arrive.h"
 
@@ -29,6 +31,20 @@ static bool still_quick(struct pk_server *s, int64_t took_us)
     if (s->least_us == 0 || took_us < s->least_us)
         s->least_us = took_us;
     return took_us < SLOW_US && took_us <= (s->least_us > QUICK_US ? s->least_us : QUICK_US) * 5 / 2;
+}
+
+/*
+ * So many more may be on their way for this answer. A server that takes new sessions one after the other answers them
+ * so; what it gathers it answers at once, and how many it had to gather made none of them wait.
+ */
+static int room_for(struct pk_server *s)
+{
+    int64_t now_us = s->upstream->loop->now_us;
+    if (now_us - s->answers_us >= PACE_MS * 1000) {
+        s->answers_us = now_us;
+        s->answers = 0;
+    }
+    return ++s->answers > PK_ARRIVALS ? 3 : 1;
 }
 
 static bool in_window(const struct pk_server *s)
@@ -99,7 +115,7 @@ void pk_upstream_arrived(struct pk_upstream *upstream, int server, int64_t since
     if (answered && since_us >= s->begun_us && s->begun > 0)
         s->begun--;
     if (answered && still_quick(s, upstream->loop->now_us - since_us) && !pk_entrants_empty(&s->queue))
-        s->wider++;
+        s->wider += room_for(s);
     if (s->arriving == 0)
         s->wider = s->least_us = 0;
     let_in(s);

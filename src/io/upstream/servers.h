@@ -77,6 +77,8 @@ struct pk_server {
     int64_t least_us;   /* the quickest answer that one of them had */
     int begun;          /* of these since begun_us */
     int64_t begun_us;
+    int answers; /* that they had since answers_us */
+    int64_t answers_us;
     int64_t heard_us; /* when one of them had its answer last */
 };
 
