@@ -150,7 +150,7 @@ void core_uplink_release(struct core *core, struct pk_id id, uint16_t release)
 bool core_pending(const struct core *core)
 {
     return !pk_list_empty(&core->conns.runnable) || !pk_list_empty(&core->conns.resting) ||
-           (core->member != NULL && pk_member_pending(core->member));
+           pk_paths_ended(&core->conns.paths) || (core->member != NULL && pk_member_pending(core->member));
 }
 
 bool core_idle(const struct core *core)

@@ -203,6 +203,13 @@ static bool step_conn(struct core *core, struct pk_id id, const struct pk_event 
     return true;
 }
 
+/* Of what ended clients have left behind a little is tidied up in each step. */
+static void sweep(struct pk_conns *conns)
+{
+    if (pk_paths_ended(&conns->paths))
+        conns->worked += pk_paths_sweep(&conns->paths);
+}
+
 /* Whoever was woken since goes on, who is to end ends, and what is asked on nobody's behalf is asked. */
 static void settle(struct core *core, struct pk_list *since, bool others)
 {
@@ -214,6 +221,7 @@ static void settle(struct core *core, struct pk_list *since, bool others)
         pk_list_add_head(runnable, since);
     }
     run(core, since);
+    sweep(&core->conns);
     if (core->conns.draining)
         pk_lanes_drain(&core->pacemaker);
     pk_flush_hurried(&core->sync);

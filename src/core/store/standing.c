@@ -12,7 +12,10 @@
 #include "base/map.h"
 #include "proto/records.h"
 
-enum { ELEMENT = 16 /* bytes for a place in a set of pointers, at most */ };
+enum {
+    ELEMENT = 16, /* bytes for a place in a set of pointers, at most */
+    SWEPT = 500,  /* places looked at in one step: some tenths of a millisecond */
+};
 
 static uint32_t hash_of_path(const void *element, const void *arg)
 {
@@ -34,6 +37,8 @@ void pk_paths_init(struct pk_paths *paths, const struct pk_mem *mem, uint64_t se
 
 void pk_paths_drop(struct pk_paths *paths)
 {
+    while (pk_paths_ended(paths))
+        pk_paths_sweep(paths);
     PK_BUG_ON(paths->slots.n != 0);
     pk_slots_free(paths->mem, &paths->slots);
 }
@@ -227,10 +232,25 @@ void pk_standing_end(struct pk_paths *paths, struct pk_standing **s)
 {
     if (*s == NULL)
         return;
-    for (uint32_t i = 0; i < (*s)->slots.cap; i++)
-        if ((*s)->slots.v[i] != NULL)
-            release(paths, (*s)->slots.v[i]);
-    pk_slots_free(paths->mem, &(*s)->slots);
-    pk_free(paths->mem, *s);
+    (*s)->next = paths->ended;
+    paths->ended = *s;
     *s = NULL;
+    pk_paths_sweep(paths);
+}
+
+size_t pk_paths_sweep(struct pk_paths *paths)
+{
+    struct pk_standing *s = paths->ended;
+    uint32_t from = s->swept, left = s->slots.cap - from;
+    s->swept = from + (left < SWEPT ? left : SWEPT);
+    for (uint32_t i = from; i < s->swept; i++)
+        if (s->slots.v[i] != NULL)
+            release(paths, s->slots.v[i]);
+    size_t places = s->swept - from;
+    if (s->swept == s->slots.cap) {
+        paths->ended = s->next;
+        pk_slots_free(paths->mem, &s->slots);
+        pk_free(paths->mem, s);
+    }
+    return places;
 }

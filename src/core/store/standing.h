@@ -35,18 +35,21 @@ struct pk_watched_path {
 struct pk_paths {
     const struct pk_mem *mem;
     uint64_t seed;
-    struct pk_slots slots; /* tag: part of the hash */
+    struct pk_slots slots;     /* tag: part of the hash */
+    struct pk_standing *ended; /* whose clients have gone, and whose paths are let go piece by piece */
 };
 
 /* The watches of one client. */
 struct pk_standing {
-    struct pk_slots slots; /* of struct pk_watched_path; tag: what stands, and what is asked */
-    uint32_t lasting;      /* paths with a persistent or recursive watch */
-    size_t bytes;          /* for all of this, as if no path were shared */
+    struct pk_slots slots;    /* of struct pk_watched_path; tag: what stands, and what is asked */
+    uint32_t lasting;         /* paths with a persistent or recursive watch */
+    size_t bytes;             /* for all of this, as if no path were shared */
+    struct pk_standing *next; /* in pk_paths.ended, */
+    uint32_t swept;           /* with what is in front of this place gone already */
 };
 
 void pk_paths_init(struct pk_paths *paths, const struct pk_mem *mem, uint64_t seed);
-/* Every client's watches have ended. */
+/* Every client's watches have ended; what is left to be swept is. */
 void pk_paths_drop(struct pk_paths *paths);
 
 /* Adds kinds at a path; *s is made where it is NULL. One of DATA and EXIST takes the place of the other. PK_ENOMEM:
@@ -63,7 +66,14 @@ uint8_t pk_standing_of_event(int32_t event);
 void pk_standing_answered(struct pk_paths *paths, struct pk_standing *s, struct pk_bytes path, uint8_t kind);
 /* The next one from *at on, which starts at 0; false at the end. */
 bool pk_standing_next(const struct pk_standing *s, uint32_t *at, struct pk_bytes *path, uint8_t *kinds);
-/* The client ends. */
+/* The client ends. Of its paths a first piece is let go, the others by pk_paths_sweep. */
 void pk_standing_end(struct pk_paths *paths, struct pk_standing **s);
+/* There is something left for pk_paths_sweep. */
+static inline bool pk_paths_ended(const struct pk_paths *paths)
+{
+    return paths->ended != NULL;
+}
+/* Lets a few hundred paths of ended clients go; returns how many places were looked at. */
+size_t pk_paths_sweep(struct pk_paths *paths);
 
 #endif
