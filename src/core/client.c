@@ -18,6 +18,7 @@
 #include "core/serve/answer.h"
 #include "core/serve/route.h"
 #include "core/serve/token.h"
+#include "core/serve/watch_parts.h"
 #include "core/session.h"
 #include "core/sync/flush.h"
 
@@ -209,13 +210,24 @@ static void judge_backlog(struct core *core, struct pk_client *c)
         pk_backlog_drop(core->mem, b);
 }
 
-/* Judges the request that is pending again, then what came behind it. */
+/* Judges the request that is pending again; of one that is sent in parts what its turn has time for. */
+static void judge_pending(struct core *core, struct pk_client *c)
+{
+    while (c->pending != NULL && !c->up.ending && !c->resting) {
+        pk_work(&core->conns, work_of(c, c->pending->frame->len));
+        if (pk_route_pending(&core->sync, c) != PK_TAKEN)
+            return;
+        if (!pk_watch_parts_next(&core->sync, c))
+            received(c);
+        else if (pk_tired(&core->conns))
+            pk_client_rest(&core->conns, c);
+    }
+}
+
+/* The same, then what came behind it. */
 static void go_on(struct core *core, struct pk_client *c)
 {
-    if (c->pending != NULL)
-        pk_work(&core->conns, work_of(c, c->pending->frame->len));
-    if (c->pending != NULL && pk_route_pending(&core->sync, c) == PK_TAKEN)
-        received(c);
+    judge_pending(core, c);
     if (c->pending != NULL || c->up.ending)
         return;
     judge_backlog(core, c);

@@ -16,6 +16,7 @@
 #include "core/pulse/login.h"
 #include "core/serve/answer.h"
 #include "core/serve/pending.h"
+#include "core/serve/watch_parts.h"
 #include "core/sync/promote.h"
 #include "core/sync/service.h"
 #include "core/sync/writeback.h"
@@ -147,6 +148,7 @@ static void end_client(struct core *core, struct pk_client *c)
     PK_LIST_EACH(at, tmp, &c->queue.entries)
         pk_answer_lost(&core->sync, &c->up, PK_CONTAINER(at, struct pk_entry, client));
     pk_pending_drop(&core->sync, c);
+    pk_watch_parts_drop(&core->sync, c);
     pk_job_disown(c);
     pk_login_forget(core->mem, c);
     pk_lane_ends(&core->pacemaker, c);

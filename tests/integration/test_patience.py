@@ -6,6 +6,7 @@ import patience
 import rig
 import wire
 from patience import Times, ok, sessions_at
+from wire import Conn
 
 BOUND = 2.0             # for a beat, which takes a millisecond
 FLUSH_BOUND = 6.0       # for what waits for the flush of a client at a server that hangs: 3 s, doubled
@@ -68,6 +69,27 @@ def test_a_recursive_watch_above_many_keeps_no_beat_waiting():
 
 for test in (test_a_recursive_watch_keeps_no_beat_waiting, test_a_recursive_watch_above_many_keeps_no_beat_waiting):
     test.limit = 120
+
+
+def test_many_watches_are_set_in_parts():
+    """One setWatches2 of a megabyte: one answer, and each watch stands, the last one too."""
+    proxy, paths = shared()[1], [f"/m/many/{n:06d}" for n in range(40000)]
+    watcher, maker, beats = Conn(proxy.addr, 30000), Conn(proxy.addr, 30000), Times()
+    ok(maker, wire.OP_CREATE, wire.create("/m/many"))
+    ok(maker, wire.OP_CREATE, wire.create(paths[-1]))
+    ok(watcher, wire.OP_EXISTS, wire.exists("/"))
+    watcher.send(-8, wire.OP_SET_WATCHES2, wire.set_watches2(0, exist=paths))
+    for n in range(20):
+        beats.beat(maker, paths[-1], b"%d" % n)
+    event, reply = watcher.recv(20), watcher.recv(20)
+    assert wire.event(event.body)[2] == paths[-1], event
+    assert (reply.xid, reply.err) == (-8, 0), reply
+    for path in (paths[0], paths[20000], paths[-2]):
+        ok(maker, wire.OP_CREATE, wire.create(path))
+        assert wire.event(watcher.recv(20).body)[2] == path
+    beats.within(BOUND, "beats, while 40,000 watches are set")
+    maker.close_session()
+    watcher.close_session()
 
 
 if __name__ == "__main__":

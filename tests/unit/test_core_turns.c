@@ -4,6 +4,7 @@
  */
 #include "core/conn/conns.h"
 #include "core/inspect.h"
+#include "core/sync/plan.h"
 #include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
@@ -220,6 +221,67 @@ static void watch_often(int n, int list, const char *path)
     wire_end(&b, mark);
 }
 
+/* A setData of each child that fill() has made, so that its version is 1. */
+static void set_all(const char *path, int n)
+{
+    char name[256];
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s/%0*d", path, NAME, i);
+        wire_set(&b, i, name, "beat", -1);
+        if (i % 500 == 499 || i == n - 1)
+            sim_go(&s, c, &b);
+    }
+    for (int i = 0; i < n; i++)
+        sim_expect(&s, c, i, PK_Z_OK, NULL);
+}
+
+/* Once what a watch above many znodes needs was looked for, and made wanted, at once: 28 ms for 300,000. */
+static void many_are_promoted_plan_by_plan(void **state)
+{
+    (void)state;
+    enum { MANY = 2 * PK_PLAN_MOST + 500 };
+    for (int way = 0; way < 2; way++) {
+        core_restart(NULL);
+        sim_local_create(&s, c, M "/t", "");
+        fill(M "/t", MANY);
+        set_all(M "/t", MANY);
+        wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
+        sim_call(&s, other, &b, PK_Z_OK, NULL);
+        if (way == 0)
+            wire_add_watch(&b, 2, M "/t", PK_WATCH_PERSISTENT_RECURSIVE);
+        else
+            wire_read(&b, 2, PK_OP_GET_CHILDREN, M "/t", true);
+        uint64_t worked = core_worked(s.core);
+        one_read(other);
+        assert_in_range(core_worked(s.core) - worked, PK_PLAN_MOST, 3 * PK_PLAN_MOST);
+        sim_pump(&s);
+        sim_expect(&s, other, 2, PK_Z_OK, NULL);
+        assert_int_equal(st()->znodes, 0);
+        assert_int_equal(st()->requests_promoted, 1);
+        for (int i = 0; i < MANY; i += MANY - 1) {
+            char name[256];
+            snprintf(name, sizeof name, "%s/%0*d", M "/t", NAME, i);
+            expect_upstream(name, "beat", 1);
+        }
+    }
+}
+
+/* setWatches2 of so many exists watches below a path, which has room for a number. */
+static void watch_many(int n, const char *below)
+{
+    char path[64];
+    size_t mark = wire_begin(&b, PK_XID_SET_WATCHES, PK_OP_SET_WATCHES2);
+    sup_long(&b, 0);
+    for (int i = 0; i <= PK_WATCHES_RECURSIVE; i++) {
+        sup_int(&b, i == PK_WATCHES_EXIST ? n : 0);
+        for (int k = 0; i == PK_WATCHES_EXIST && k < n; k++) {
+            snprintf(path, sizeof path, "%s/%d", below, k);
+            sup_str(&b, path);
+        }
+    }
+    wire_end(&b, mark);
+}
+
 static void delete_often(int n, const char *path)
 {
     size_t mark = wire_multi(&b, 3, PK_OP_MULTI);
@@ -250,6 +312,61 @@ static void what_is_named_often_is_walked_over_once(void **state)
         assert_non_null(upstream(M "/t"));
         assert_int_equal(st()->znodes, 0);
         assert_in_range(core_worked(s.core) - before, TIMES, 100 * (TIMES + CHILDREN));
+    }
+}
+
+/* Goes on until nothing is pending, with beats of somebody else in between; the most that one step took. */
+static uint64_t most_of_a_step(int *beats)
+{
+    uint64_t most = 0;
+    for (*beats = 0; core_pending(s.core); ++*beats) {
+        uint64_t before = core_worked(s.core);
+        sim_step(&s, -1, PK_CONTINUE, NULL, 0);
+        most = core_worked(s.core) - before > most ? core_worked(s.core) - before : most;
+        wire_set(&b, 9, M "/t", "beat", -1);
+        one_read(c);
+        sim_expect(&s, c, 9, PK_Z_OK, NULL);
+    }
+    return most;
+}
+
+/* Once 66,666 paths in one setWatches2 were looked at in one turn, several times over: 24 ms. */
+static void many_watches_are_set_in_parts(void **state)
+{
+    (void)state;
+    enum { PATHS = 30000, PART = 4000 /* paths */, STEP = 4 * PK_TURN_WORK + PART * 20 };
+    static const char *const below[] = {"/storm", M};
+    for (int way = 0; way < 2; way++) {
+        int beats;
+        core_restart(NULL);
+        sim_local_create(&s, c, M "/t", "");
+        sim_local_create(&s, c, M "/29999", "");
+        wire_read(&b, 1, PK_OP_EXISTS, "/storm", false);
+        sim_call(&s, other, &b, PK_Z_OK, NULL);
+        size_t before = s.mem.bytes;
+        watch_many(PATHS, below[way]);
+        wire_read(&b, 4, PK_OP_EXISTS, "/storm", false);
+        uint64_t worked = core_worked(s.core);
+        one_read(other);
+        assert_in_range(core_worked(s.core) - worked, 1, STEP);
+        if (way == 0)
+            assert_in_range(most_of_a_step(&beats), 1, STEP);
+        sim_pump(&s);
+        if (way == 1)
+            sim_expect_event(&s, other, PK_EVENT_CREATED, M "/29999");
+        sim_expect(&s, other, PK_XID_SET_WATCHES, PK_Z_OK, NULL);
+        sim_expect(&s, other, 4, PK_Z_OK, NULL);
+        assert_int_equal(answered(other), 0);
+        wire_create(&b, 5, "/storm/3", "");
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+        if (way == 0)
+            sim_expect_event(&s, other, PK_EVENT_CREATED, "/storm/3");
+        wire_delete(&b, 6, "/storm/3", -1);
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+        sim_leave(&s, other);
+        sim_pump(&s);
+        assert_in_range(s.mem.bytes, 0, before + 10 * PATHS);
+        other = sim_connect(&s, 10000);
     }
 }
 
@@ -295,6 +412,8 @@ int main(void)
         CASE(a_list_goes_when_nobody_asks),
         CASE(what_awaits_its_turn_is_looked_at_once),
         CASE(what_is_named_often_is_walked_over_once),
+        CASE(many_are_promoted_plan_by_plan),
+        CASE(many_watches_are_set_in_parts),
         CASE(who_goes_on_waits_for_his_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,8 @@ enum pk_stage {
 struct pk_pending {
     enum pk_stage stage;
     uint8_t promotions; /* attempts for it that brought it no nearer, and 1; 0: none yet */
-    int64_t promotes;   /* znodes and local deletes that the newest attempt was about */
+    int64_t promotes;   /* znodes and local deletes that were to be promoted at the newest attempt */
+    int64_t replayed;   /* steps of those that it has wanted so far */
     bool own;           /* the service session may not promote what it names: on the client's own uplink */
     uint32_t refusals;  /* by the ensemble, when the newest promotion began */
     bool flushed;       /* counted as one that needed a flush */
@@ -63,6 +64,15 @@ struct pk_pending {
     struct pk_precheck *precheck;
     struct pk_cached **holds; /* cached znodes that are to be clean and kept so */
     uint32_t nholds, holds_cap;
+};
+
+/* A request that sets many watches, sent in parts (serve/watch_parts.h). */
+struct pk_watch_parts {
+    struct pk_blob *frame; /* all of it, */
+    struct pk_request req; /* decoded, */
+    struct pk_watches at;  /* and what follows the part that is pending */
+    size_t below;          /* paths below mounts that the parts before have named */
+    bool last, relayed;    /* the part that is pending */
 };
 
 /* In order of use: a beat meets the first part only, which keeps the work on thousands of connections in cache. */
@@ -94,13 +104,14 @@ struct pk_client {
     struct pk_gate *gate; /* NULL: nothing waits there (gate.h) */
     struct pk_queue queue;
     struct pk_backlog backlog;
-    struct pk_pending *pending; /* NULL: the oldest request not taken, if any, is in the backlog */
-    struct pk_list permits;     /* struct pk_permit.of_client */
-    struct pk_list dirty;       /* struct pk_writeback.of_writer */
-    struct pk_znode *last;      /* the znode of the newest local request, where last_freed_epoch says so */
-    int64_t beats_us;           /* arrival of the oldest of `beats` */
-    int64_t emitted_zxid;       /* highest header zxid of the answers sent to the client */
-    int64_t shown_zxid;         /* the same of everything sent to it, and what it said that it had seen */
+    struct pk_pending *pending;   /* NULL: the oldest request not taken, if any, is in the backlog */
+    struct pk_watch_parts *parts; /* of which the pending request is one; NULL: it is none */
+    struct pk_list permits;       /* struct pk_permit.of_client */
+    struct pk_list dirty;         /* struct pk_writeback.of_writer */
+    struct pk_znode *last;        /* the znode of the newest local request, where last_freed_epoch says so */
+    int64_t beats_us;             /* arrival of the oldest of `beats` */
+    int64_t emitted_zxid;         /* highest header zxid of the answers sent to the client */
+    int64_t shown_zxid;           /* the same of everything sent to it, and what it said that it had seen */
     int64_t heard_us;
     int64_t blocked_us; /* since when the backlog has held a whole frame */
     uint64_t received, sent, local;

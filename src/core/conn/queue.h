@@ -22,6 +22,7 @@ enum pk_answer {
     PK_ANSWER_MULTI_READ, /* of a multiRead: the same, and in a read-only session what memory knows is put in */
     PK_ANSWER_AUTH,       /* forward; may overtake */
     PK_ANSWER_CLOSE,      /* forward, then close */
+    PK_ANSWER_PART,       /* of one of the parts in which a request was sent, not the last: swallowed */
     PK_ANSWER_EVENT,      /* a notification that waits behind a parked answer */
     /* Internal: nobody is forwarded these (pk_answer_is_internal). */
     PK_ANSWER_DROP,      /* swallow */

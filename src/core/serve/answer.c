@@ -49,6 +49,10 @@ static void forward(struct pk_sync *sync, struct pk_client *c, enum pk_depends o
 static void note_emitted(struct pk_conns *conns, struct pk_client *c, const struct pk_entry *e,
                          const struct pk_reply *r)
 {
+    if (e->answer == PK_ANSWER_PART) {
+        pk_watching_answered(conns, c, e, r->err);
+        return;
+    }
     c->sent++;
     if (r->zxid > c->emitted_zxid && e->answer != PK_ANSWER_AUTH)
         c->emitted_zxid = r->zxid;
@@ -181,6 +185,8 @@ static enum emitted emit(struct pk_sync *sync, struct pk_client *c, struct pk_en
     case PK_ANSWER_COUNT:
         if (emit_merged(sync, c, e, a) == STAYS)
             return STAYS;
+        break;
+    case PK_ANSWER_PART:
         break;
     case PK_ANSWER_EVENT:
         forward(sync, c, pk_answer_depends(e), a);
@@ -333,6 +339,7 @@ bool pk_answer_may_pass(const struct pk_sync *sync, const struct pk_uplink *u, c
     case PK_ANSWER_CONFIG:
     case PK_ANSWER_MULTI_READ:
     case PK_ANSWER_AUTH:
+    case PK_ANSWER_PART:
         return false;
     default:
         return e->op != PK_OP_MULTI || e->intents == NULL;

@@ -43,7 +43,7 @@ static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan)
     size_t steps = 0;
     pk_targets_begin(&targets, j->req);
     pk_store_walk_begin(j->sync->store);
-    for (; err == PK_OK && pk_targets_next(&targets, &t); steps += PK_WORK_TARGET)
+    for (; err == PK_OK && !plan->full && pk_targets_next(&targets, &t); steps += PK_WORK_TARGET)
         err = pk_plan_add(j->sync->store, plan, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
     pk_work(j->sync->conns, steps + plan->steps + plan->promote.n + plan->pairs.n + plan->cached.n);
     return err;
@@ -56,10 +56,10 @@ static struct pk_znode *last_of(const struct pk_plan *plan)
     return list->v[list->n - 1];
 }
 
-/* What is planned, in znodes and local deletes. */
+/* What is to be done, in znodes and local deletes. */
 static int64_t size_of(const struct pk_plan *plan)
 {
-    int64_t n = plan->promote.n;
+    int64_t n = plan->promote.n > plan->held ? plan->promote.n : plan->held;
     for (uint32_t i = 0; i < plan->pairs.n; i++)
         n += plan->pairs.v[i]->held.cversion;
     return n;
@@ -83,10 +83,12 @@ static void begin_promotion(struct pk_judged *j, const struct pk_plan *plan)
         return;
     count_attempt(j, p, plan);
     p->refusals = sync->promoter.refusals;
-    if (pk_promote_want(sync, plan) != PK_OK) {
+    if (pk_promote_want(sync, plan, &p->replayed) != PK_OK) {
         pk_conn_close(sync->conns, &j->c->up, PK_CLOSE_NO_MEMORY);
         return;
     }
+    if (!plan->full)
+        p->replayed = 0;
     pk_wait_on(&p->wait, &last_of(plan)->tracking->waiters);
     if (p->own || (sync->service.uplink == NULL && sync->service.fails > 0))
         (void)pk_promote_for(sync, &j->c->up, plan); /* else a batch is under way: again when that is over */
@@ -260,11 +262,14 @@ static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
     struct pk_targets targets;
     struct pk_request_target t;
     enum pk_err err = PK_OK;
-    struct aims aims = {0};
+    struct pk_watch_parts *parts = j->c->parts;
+    struct aims aims = {.below = parts != NULL ? parts->below : 0};
     size_t n = 0;
     pk_targets_begin(&targets, j->req);
     for (; err == PK_OK && pk_targets_next(&targets, &t); n++)
         err = intend(j, e, &t, &aims);
+    if (parts != NULL)
+        parts->below = aims.below;
     if (aims.told_zxid > 0)
         pk_catch_up(j->sync->conns, &j->c->up, aims.told, aims.told_zxid);
     pk_work(j->sync->conns, n * PK_WORK_TARGET);

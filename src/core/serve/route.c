@@ -16,6 +16,7 @@
 #include "core/serve/relayed.h"
 #include "core/serve/reply.h"
 #include "core/serve/token.h"
+#include "core/serve/watch_parts.h"
 #include "core/serve/watching.h"
 #include "core/store/watch.h"
 #include "core/sync/flush.h"
@@ -44,11 +45,23 @@ static void look_up(struct pk_judged *j)
     j->looked = true;
 }
 
+static enum pk_decision relay_part(struct pk_judged *j)
+{
+    enum pk_decision decision = pk_relay_unusual(j, pk_watch_part_answer(j->c), no_path);
+    if (decision == PK_TAKEN)
+        pk_watch_part_relayed(j->c);
+    return decision;
+}
+
 static enum pk_decision route_unusual(struct pk_judged *j)
 {
     const struct pk_request *req = j->req;
     if (req->op == PK_OP_MULTI_READ && pk_multi_read_looks(j->c, req->body))
         return pk_relay_unusual(j, PK_ANSWER_MULTI_READ, req->body);
+    if (pk_watch_parts_due(j))
+        return pk_watch_parts_begin(j);
+    if (pk_watch_part(j->c))
+        return relay_part(j);
     bool patched = req->info->route == PK_ROUTE_READ || req->op == PK_OP_SET_ACL;
     struct pk_mount *mount;
     if (patched && pk_store_place(j->sync->store, req->path, &mount) != PK_OUTSIDE)

@@ -25,11 +25,6 @@ static void add(struct pk_conns *conns, struct pk_client *c, struct pk_bytes pat
         pk_conn_close(conns, &c->up, PK_CLOSE_NO_MEMORY);
 }
 
-static bool sets_watches(int32_t op)
-{
-    return op == PK_OP_SET_WATCHES || op == PK_OP_SET_WATCHES2;
-}
-
 static void asked_in_bulk(struct pk_conns *conns, struct pk_client *c, const struct pk_request *req)
 {
     struct pk_watches lists;
@@ -47,7 +42,7 @@ void pk_watching_asked(struct pk_conns *conns, struct pk_client *c, const struct
     if (!conns->limits.hold || req->info == NULL)
         return;
     c->sasl |= req->op == PK_OP_SASL;
-    if (sets_watches(req->op) && req->body.p != NULL)
+    if (pk_watching_sets(req->op) && req->body.p != NULL)
         asked_in_bulk(conns, c, req);
 }
 
@@ -97,7 +92,7 @@ static uint8_t set_by(const struct pk_request *req, int32_t err)
 
 static void apply(struct pk_conns *conns, struct pk_client *c, const struct pk_request *req, int32_t err)
 {
-    if (sets_watches(req->op))
+    if (pk_watching_sets(req->op))
         answered_in_bulk(conns, c, req);
     else if (req->op == PK_OP_MULTI_READ && err == PK_Z_OK)
         answered_in_multi(conns, c, req);
@@ -111,7 +106,7 @@ static void apply(struct pk_conns *conns, struct pk_client *c, const struct pk_r
 
 static bool concerns(const struct pk_entry *e)
 {
-    return e->watch || sets_watches(e->op) || e->op == PK_OP_MULTI_READ || e->op == PK_OP_ADD_WATCH ||
+    return e->watch || pk_watching_sets(e->op) || e->op == PK_OP_MULTI_READ || e->op == PK_OP_ADD_WATCH ||
            e->op == PK_OP_REMOVE_WATCHES;
 }
 

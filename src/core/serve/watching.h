@@ -8,6 +8,12 @@
 #include "core/conn/hold.h"
 #include "core/sync/sync.h"
 
+/* Requests of this type set watches in bulk. */
+static inline bool pk_watching_sets(int32_t op)
+{
+    return op == PK_OP_SET_WATCHES || op == PK_OP_SET_WATCHES2;
+}
+
 /* A request is being relayed: what it asks for in bulk is noted. */
 void pk_watching_asked(struct pk_conns *conns, struct pk_client *c, const struct pk_request *req);
 /* The answer to a request is leaving for the client; err is its header's. */

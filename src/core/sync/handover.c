@@ -108,10 +108,11 @@ static bool want_some(struct pk_sync *sync, struct pk_uplink *service, struct pk
 {
     struct pk_plan plan = {0};
     uint32_t max = sync->service.releasing ? RELEASE_BATCH : BATCH;
+    int64_t replayed = 0;
     enum pk_err err = pk_plan_mount(sync->store, m, max, &plan);
     bool any = plan.promote.n > 0 || plan.pairs.n > 0;
     if (err == PK_OK && any)
-        err = pk_promote_want(sync, &plan);
+        err = pk_promote_want(sync, &plan, &replayed);
     else if (err == PK_OK)
         m->unpromoted = m->blocked = m->znodes > 0;
     sync->service.handed_over += plan.promote.n;

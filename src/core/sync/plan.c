@@ -33,13 +33,14 @@ static bool unfit(const struct pk_znode *z)
 /* Adds a held znode behind its held ancestors. */
 static enum pk_err add(struct pk_store *store, struct pk_plan *plan, struct pk_znode *z)
 {
-    if (!pk_znode_held(z) || !pk_store_meets(store, z) || unfit(z))
+    if (!pk_znode_held(z) || plan->full || !pk_store_meets(store, z) || unfit(z))
         return PK_OK;
     if (z->parent != NULL) {
         enum pk_err err = add(store, plan, z->parent);
         if (err != PK_OK)
             return err;
     }
+    plan->full = plan->promote.n + 1 >= PK_PLAN_MOST;
     return push(store, &plan->promote, z);
 }
 
@@ -64,7 +65,8 @@ static enum pk_err add_subtree(struct pk_store *store, struct pk_plan *plan, str
 {
     enum pk_err err = PK_OK;
     struct pk_znode *z = root;
-    for (; z != NULL && err == PK_OK; plan->steps++) {
+    plan->held += pk_znode_held_below(root);
+    for (; z != NULL && err == PK_OK && !plan->full; plan->steps++) {
         if (z->below != NULL && !pk_store_enters(store, &z->below->walked)) {
             z = pk_znode_walk_past(root, z);
             continue;
@@ -84,7 +86,8 @@ static enum pk_err add_children(struct pk_store *store, struct pk_plan *plan, st
     enum pk_err err = PK_OK;
     if (parent->held.nlocal == 0 || !pk_store_enters(store, &parent->below->listed))
         return PK_OK;
-    for (struct pk_znode *z = pk_znode_children(parent); z != NULL && err == PK_OK;
+    plan->held += (uint32_t)parent->held.nlocal;
+    for (struct pk_znode *z = pk_znode_children(parent); z != NULL && err == PK_OK && !plan->full;
          z = z->next, plan->steps++)
         err = add(store, plan, z);
     return err;

@@ -80,14 +80,16 @@ static void share_out(struct pk_znode *z, int64_t *budget, uint32_t left)
     *budget -= steps < share ? steps : share;
 }
 
-enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan)
+enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan, int64_t *replayed)
 {
-    int64_t budget = PK_REPLAY_ALL;
+    int64_t budget = PK_REPLAY_ALL - *replayed;
+    uint32_t all = plan->full && plan->held > plan->promote.n ? plan->held : plan->promote.n;
     for (uint32_t i = 0; i < plan->promote.n; i++) {
         if (pk_promote_want_one(sync, plan->promote.v[i]) != PK_OK)
             return PK_ENOMEM;
-        share_out(plan->promote.v[i], &budget, plan->promote.n - i);
+        share_out(plan->promote.v[i], &budget, all - i);
     }
+    *replayed = PK_REPLAY_ALL - budget;
     for (uint32_t i = 0; i < plan->pairs.n; i++)
         if (pk_promote_want_one(sync, plan->pairs.v[i]) != PK_OK)
             return PK_ENOMEM;

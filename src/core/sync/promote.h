@@ -15,8 +15,9 @@
 #include "core/sync/plan.h"
 #include "core/sync/sync.h"
 
-/* What is planned is wanted from now on; of the replayed steps each znode gets its share. PK_ENOMEM: some may be. */
-enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan) PK_NODISCARD;
+/* What is planned is wanted from now on; of the steps that a request may replay each znode gets its share. *replayed:
+ * those of the plans before, to which these are added. PK_ENOMEM: some may be wanted. */
+enum pk_err pk_promote_want(struct pk_sync *sync, const struct pk_plan *plan, int64_t *replayed) PK_NODISCARD;
 /* One local znode, or the local deletes below an upstream parent. PK_ENOMEM: nothing is. */
 enum pk_err pk_promote_want_one(struct pk_sync *sync, struct pk_znode *z) PK_NODISCARD;
 /* True when there is something for pk_promote_step. */
