@@ -2,59 +2,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/loop/loop.h"
-#include "io/upstream/arrive.h"
 #include "io/upstream/choose.h"
 #include "io/upstream/learn.h"
 #include "io/upstream/names.h"
-#include "tests/lib/support.h"
-
-static struct pk_loop loop;
-static struct pk_log logger;
-static struct pk_upstream *upstream;
-static struct pk_config config;
-
-static int setup(void **state)
-{
-    (void)state;
-    upstream = calloc(1, sizeof *upstream);
-    pk_log_init(&logger, PK_LOG_ERROR, -1);
-    loop = (struct pk_loop){.config = &config,
-                            .log = &logger,
-                            .instance = "0123456789abcdef0123456789abcdef",
-                            .now_us = 1000000000};
-    assert_int_equal(uv_loop_init(&loop.uv), 0);
-    upstream->loop = &loop;
-    pk_arrivals_init(upstream);
-    upstream->random = 42;
-    upstream->resolved_us = loop.now_us;
-    pk_list_init(&upstream->nameless);
-    pk_list_init(&upstream->unserved);
-    pk_list_init(&upstream->homeless);
-    upstream->nservers = 4;
-    for (int i = 0; i < 4; i++) {
-        struct pk_server *s = &upstream->servers[i];
-        *s = (struct pk_server){.upstream = upstream, .names = 1, .state = PK_SERVER_UP};
-        pk_list_init(&s->probes);
-        pk_list_init(&s->waiters);
-        pk_entrants_init(&s->queue);
-        pk_list_init(&s->questions);
-        pk_list_init(&s->asks);
-        pk_list_init(&s->asks_next);
-    }
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    upstream->closing = true;
-    pk_arrivals_close(upstream);
-    uv_run(&loop.uv, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop.uv), 0);
-    free(upstream);
-    return 0;
-}
+#include "upstream_fixture.h"
 
 /* How often each server is picked in 4000 times, for a client that has tried some. */
 static void spread(uint64_t tried, int counts[4])
@@ -233,229 +184,6 @@ static void answers_that_changed_places_say_nothing(void **state)
     assert_false(was_lost(0));
 }
 
-/* Whoever waits: how often it went on, and how often it was turned away. */
-struct waiter {
-    struct pk_waiter wait;
-    int gone, away;
-};
-
-static void count(struct pk_waiter *wait, bool turned_away)
-{
-    struct waiter *waiter = PK_CONTAINER(wait, struct waiter, wait);
-    waiter->gone++;
-    waiter->away += turned_away;
-}
-
-static void few_arrive_at_once(void **state)
-{
-    struct waiter w = {0};
-    (void)state;
-    pk_waiter_init(&w.wait, count);
-    for (int i = 0; i < PK_ARRIVALS; i++)
-        assert_true(pk_upstream_arrive(upstream, 1, &w.wait, 0));
-    assert_false(pk_upstream_arrive(upstream, 1, &w.wait, 0));
-    assert_false(pk_entrants_empty(&upstream->servers[1].queue));
-    assert_true(pk_upstream_arrive(upstream, 2, &w.wait, 0));
-    pk_upstream_arrived(upstream, 1, loop.now_us, true);
-    assert_true(pk_list_empty(&w.wait.list) && pk_entrants_empty(&upstream->servers[1].queue));
-    assert_true(w.gone == 1 && w.away == 0);
-    assert_true(pk_upstream_arrive(upstream, 1, &w.wait, 0));
-    /* There is room on the way, but nobody knows yet that the others were accepted. */
-    assert_false(pk_upstream_arrive(upstream, 1, &w.wait, 0));
-    pk_upstream_pace(upstream);
-    assert_int_equal(w.gone, 1);
-    loop.now_us += 10000;
-    pk_upstream_pace(upstream);
-    assert_int_equal(w.gone, 2);
-}
-
-static int order[PK_ARRIVALS], norder;
-static struct waiter *sessions;
-
-static void note_order(struct pk_waiter *wait, bool turned_away)
-{
-    assert_false(turned_away);
-    order[norder++] = (int)(PK_CONTAINER(wait, struct waiter, wait) - sessions);
-}
-
-/* Of those who wait, sessions that are held come first, and of these the one whose deadline does. */
-static void the_oldest_deadline_is_first(void **state)
-{
-    static const int64_t due_s[] = {0, 12, 3, 30, 0, 5, 3};
-    static const int expected[] = {2, 6, 5, 1, 3, 0, 4};
-    enum { N = sizeof due_s / sizeof due_s[0] };
-    struct waiter first = {0}, waiting[N] = {0};
-    (void)state;
-    sessions = waiting;
-    norder = 0;
-    pk_waiter_init(&first.wait, count);
-    for (int i = 0; i < PK_ARRIVALS; i++)
-        assert_true(pk_upstream_arrive(upstream, 1, &first.wait, 0));
-    for (int i = 0; i < N; i++) {
-        pk_waiter_init(&waiting[i].wait, note_order);
-        int64_t due_us = due_s[i] != 0 ? loop.now_us + due_s[i] * 1000000 : 0;
-        assert_false(pk_upstream_arrive(upstream, 1, &waiting[i].wait, due_us));
-    }
-    loop.now_us += 10000;
-    pk_upstream_pace(upstream);
-    assert_int_equal(norder, N);
-    assert_memory_equal(order, expected, sizeof expected);
-}
-
-/* Many who arrive at server 1, whose answers take a time. */
-enum { CROWD = 4000 };
-static struct entrant {
-    struct pk_waiter wait;
-    int64_t since_us;
-} crowd[CROWD];
-static struct entrant *on_the_way[CROWD];
-static int ways, begun_now;
-
-static void enters(struct pk_waiter *wait, bool turned_away)
-{
-    struct entrant *e = PK_CONTAINER(wait, struct entrant, wait);
-    assert_false(turned_away);
-    if (!pk_upstream_arrive(upstream, 1, wait, 0))
-        return;
-    e->since_us = loop.now_us;
-    on_the_way[ways++] = e;
-    begun_now++;
-}
-
-/* Until all have an answer, after a time of its own and one more for each that is on its way; returns how long it took,
- * and the most that were on their way. */
-static int64_t arrive_all(int64_t answer_us, int64_t each_us, int *most)
-{
-    int64_t start_us = loop.now_us;
-    int heard = 0;
-    ways = *most = begun_now = 0;
-    for (int i = 0; i < CROWD; i++) {
-        pk_waiter_init(&crowd[i].wait, enters);
-        enters(&crowd[i].wait, false);
-    }
-    while (heard < CROWD) {
-        assert_in_range(begun_now, 0, PK_ARRIVALS);
-        *most = ways - heard > *most ? ways - heard : *most;
-        begun_now = 0;
-        loop.now_us += 10000;
-        for (; heard < ways &&
-               loop.now_us - on_the_way[heard]->since_us >= answer_us + (ways - heard) * each_us;
-             heard++)
-            pk_upstream_arrived(upstream, 1, on_the_way[heard]->since_us, true);
-        pk_upstream_pace(upstream);
-    }
-    assert_int_equal(upstream->servers[1].arriving + upstream->servers[1].wider, 0);
-    return loop.now_us - start_us;
-}
-
-/* Once 4000 new sessions took 50 s at a server whose answers take 400 ms, however many it could gather. */
-static void the_window_grows_with_the_answers(void **state)
-{
-    int most = 0;
-    (void)state;
-    assert_in_range(arrive_all(400000, 0, &most), 0, 5000000);
-    assert_in_range(most, 500, CROWD);
-    /* Where answers are slow, more on their way would only make them slower. */
-    assert_in_range(arrive_all(1000000, 0, &most), 0, INT64_C(1000000) * (CROWD / PK_ARRIVALS_FIRST + 2));
-    assert_int_equal(most, PK_ARRIVALS_FIRST);
-    /* Nor where each that is on its way makes them slower. */
-    arrive_all(1000, 1000, &most);
-    assert_in_range(most, 100, 500);
-}
-
-/* The same at a server that gathers sessions, 1000 at most, while its disk has those before. */
-static int64_t arrive_at_a_disk(int64_t fsync_us, int *most)
-{
-    enum { GATHERED = 1000 };
-    int64_t start_us = loop.now_us, done_us = 0;
-    int heard = 0, on_disk = 0;
-    ways = *most = begun_now = 0;
-    for (int i = 0; i < CROWD; i++) {
-        pk_waiter_init(&crowd[i].wait, enters);
-        enters(&crowd[i].wait, false);
-    }
-    while (heard < CROWD) {
-        if (on_disk == 0) {
-            on_disk = heard == 0 ? 1 : ways - heard < GATHERED ? ways - heard : GATHERED;
-            done_us = loop.now_us + fsync_us;
-        }
-        *most = ways - heard > *most ? ways - heard : *most;
-        assert_in_range(begun_now, 0, PK_ARRIVALS);
-        begun_now = 0;
-        loop.now_us += 10000;
-        for (; on_disk > 0 && loop.now_us >= done_us; on_disk--, heard++)
-            pk_upstream_arrived(upstream, 1, on_the_way[heard]->since_us, true);
-        pk_upstream_pace(upstream);
-    }
-    return loop.now_us - start_us;
-}
-
-/* Once 4000 new sessions took 4.9 s where each fsync takes 400 ms, directly 3.3 s: an answer made room for two. */
-static void what_is_gathered_makes_more_room(void **state)
-{
-    int most = 0;
-    (void)state;
-    assert_in_range(arrive_at_a_disk(400000, &most), 0, 3700000);
-    assert_in_range(most, 1000, CROWD);
-    /* One that takes them one after the other, 300 a second, has no more than it takes within the least patience. */
-    assert_in_range(arrive_all(0, 3333, &most), 0, INT64_C(3333) * CROWD * 11 / 10);
-    assert_in_range(most, PK_ARRIVALS_FIRST, 299);
-}
-
-/* A connect that nobody answered in time, at a server that answers others: its queue was full, it is not dead. */
-static void a_full_queue_is_no_failure(void **state)
-{
-    struct waiter w = {0};
-    int64_t since_us = loop.now_us;
-    (void)state;
-    pk_waiter_init(&w.wait, count);
-    for (int i = 0; i < 2; i++)
-        assert_true(pk_upstream_arrive(upstream, 1, &w.wait, 0));
-    assert_false(pk_upstream_crowded(upstream, 1, since_us));
-    loop.now_us += 500000;
-    pk_upstream_arrived(upstream, 1, since_us, true);
-    assert_true(pk_upstream_crowded(upstream, 1, since_us));
-    assert_false(pk_upstream_crowded(upstream, 1, loop.now_us));
-    assert_false(pk_upstream_crowded(upstream, 2, since_us));
-}
-
-static void a_server_that_refuses_gets_half(void **state)
-{
-    struct pk_server *s = &upstream->servers[1];
-    (void)state;
-    s->wider = 1000 - PK_ARRIVALS_FIRST;
-    pk_upstream_left(upstream, 1, PK_CLOSE_UPLINK_CLOSED_AT_ONCE);
-    assert_int_equal(PK_ARRIVALS_FIRST + s->wider, 500);
-    pk_upstream_failed(upstream, 1, "refused");
-    assert_int_equal(PK_ARRIVALS_FIRST + s->wider, 250);
-    for (int i = 0; i < 5; i++)
-        pk_upstream_failed(upstream, 1, "refused");
-    assert_int_equal(PK_ARRIVALS_FIRST + s->wider, PK_ARRIVALS);
-}
-
-static void waiters_go_on_or_elsewhere(void **state)
-{
-    struct waiter w[2] = {0};
-    struct pk_server *s = &upstream->servers[1];
-    (void)state;
-    for (int i = 0; i < 2; i++)
-        pk_waiter_init(&w[i].wait, count);
-    s->state = PK_SERVER_UNASKED;
-    pk_list_add_tail(&s->waiters, &w[0].wait.list);
-    pk_server_probed(s, PK_PROBE_FAILED, "refused", 0);
-    assert_int_equal(s->state, PK_SERVER_UNREACHED);
-    assert_true(w[0].gone == 1 && w[0].away == 1);
-    pk_list_add_tail(&s->waiters, &w[0].wait.list);
-    pk_server_probed(s, PK_PROBE_CLOSED, "", 0);
-    assert_int_equal(s->state, PK_SERVER_DOWN);
-    assert_true(w[0].gone == 2 && w[0].away == 1);
-    s->arriving = PK_ARRIVALS_FIRST;
-    for (int i = 0; i < 2; i++)
-        assert_false(pk_upstream_arrive(upstream, 1, &w[i].wait, 0));
-    pk_upstream_failed(upstream, 1, "no connection in time");
-    assert_true(w[0].away == 2 && w[1].away == 1 && pk_entrants_empty(&s->queue));
-}
-
 /* One name, which needs no lookup but when the test gives it addresses; nothing is probed. */
 static struct pk_name *one_name(void)
 {
@@ -521,23 +249,16 @@ static void addresses_in_turn_are_not_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(clients_are_spread, setup, teardown),
-        cmocka_unit_test_setup_teardown(failed_servers_come_last, setup, teardown),
-        cmocka_unit_test_setup_teardown(back_off_doubles_to_a_bound, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_client_waits_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(answers_to_srvr, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_counts_anew_has_let_nobody_go, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_came_in_between_was_lost_if_just_now, setup, teardown),
-        cmocka_unit_test_setup_teardown(answers_that_changed_places_say_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(few_arrive_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_oldest_deadline_is_first, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_window_grows_with_the_answers, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_gathered_makes_more_room, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_full_queue_is_no_failure, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_server_that_refuses_gets_half, setup, teardown),
-        cmocka_unit_test_setup_teardown(waiters_go_on_or_elsewhere, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_address_that_stays_lost_is_left, setup, teardown),
-        cmocka_unit_test_setup_teardown(addresses_in_turn_are_not_left, setup, teardown),
+        UPSTREAM(clients_are_spread),
+        UPSTREAM(failed_servers_come_last),
+        UPSTREAM(back_off_doubles_to_a_bound),
+        UPSTREAM(what_a_client_waits_for),
+        UPSTREAM(answers_to_srvr),
+        UPSTREAM(who_counts_anew_has_let_nobody_go),
+        UPSTREAM(who_came_in_between_was_lost_if_just_now),
+        UPSTREAM(answers_that_changed_places_say_nothing),
+        UPSTREAM(an_address_that_stays_lost_is_left),
+        UPSTREAM(addresses_in_turn_are_not_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
