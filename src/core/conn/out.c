@@ -102,21 +102,6 @@ static struct pk_seg *append(struct pk_out_shared *shared, struct pk_out *out, c
     return seg;
 }
 
-/* A blob of our own at the tail with len bytes of room behind what it holds, or NULL. */
-static uint8_t *grow_block(struct pk_out *out, size_t len)
-{
-    struct pk_seg *seg = out->tail;
-    if (seg == NULL || seg->blob == NULL || seg->blob->refs != 1)
-        return NULL;
-    struct pk_blob *b = seg->blob;
-    if (seg->p + seg->len != b->bytes + b->len || b->cap - b->len < len)
-        return NULL;
-    b->len += (uint32_t)len;
-    seg->len += len;
-    out->bytes += len;
-    return b->bytes + b->len - len;
-}
-
 static size_t block_size(const struct pk_out *out, size_t len)
 {
     if (out->head == NULL && len <= KEPT_FIRST - sizeof(struct pk_blob))
@@ -129,7 +114,7 @@ static size_t block_size(const struct pk_out *out, size_t len)
 
 static uint8_t *block_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
 {
-    uint8_t *p = grow_block(out, len);
+    uint8_t *p = out->tail != NULL && out->tail->blob != NULL ? pk_out_grow(out, len) : NULL;
     if (p != NULL)
         return p;
     struct pk_blob *b = pk_blob_pooled_room(&shared->blocks, block_size(out, len));

@@ -55,11 +55,27 @@ void pk_out_end_turn(struct pk_out_shared *shared);
 
 /* Appends len bytes that the caller fills in before anything else is appended. NULL when out of memory. */
 uint8_t *pk_out_new_room(struct pk_out_shared *shared, struct pk_out *out, size_t len) PK_NODISCARD;
-/* The same: most replies of a turn stand one behind the other. */
+/* Room in the block at the tail of a chain that is kept; NULL: it is not ours alone, or full. */
+static inline uint8_t *pk_out_grow(struct pk_out *out, size_t len)
+{
+    struct pk_seg *tail = out->tail;
+    struct pk_blob *b = tail->blob;
+    if (b->refs != 1 || tail->p + tail->len != b->bytes + b->len || b->cap - b->len < len)
+        return NULL;
+    b->len += (uint32_t)len;
+    tail->len += len;
+    out->bytes += len;
+    return b->bytes + b->len - len;
+}
+/* As pk_out_new_room: most of what is appended stands behind what was appended before. */
 static inline uint8_t *pk_out_room(struct pk_out_shared *shared, struct pk_out *out, size_t len)
 {
     struct pk_arena *a = &shared->arena;
     struct pk_seg *tail = out->tail;
+    if (tail != NULL && tail->blob != NULL && out->kept) {
+        uint8_t *p = pk_out_grow(out, len);
+        return p != NULL ? p : pk_out_new_room(shared, out, len);
+    }
     if (tail == NULL || tail->blob != NULL || tail->p + tail->len != a->p || a->left < len)
         return pk_out_new_room(shared, out, len);
     tail->len += len;
