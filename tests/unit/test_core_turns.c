@@ -266,6 +266,24 @@ static void many_are_promoted_plan_by_plan(void **state)
     }
 }
 
+/* Once what had been promoted a minute ago was forgotten at one tick, however many znodes that were. */
+static void promoted_znodes_are_forgotten_tick_by_tick(void **state)
+{
+    (void)state;
+    enum { MANY = 6000, TICK_US = 250000 };
+    fill(M, MANY);
+    size_t held = s.mem.bytes;
+    wire_read(&b, 2, PK_OP_GET_CHILDREN, M, true);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    size_t before = s.mem.bytes;
+    for (int ticks = 0; s.mem.bytes > before / 2; ticks++) {
+        size_t now = s.mem.bytes;
+        assert_in_range(ticks, 0, 70 * 4);
+        sim_advance(&s, TICK_US);
+        assert_in_range(s.mem.bytes, now - before / 2, now + held);
+    }
+}
+
 /* setWatches2 of so many exists watches below a path, which has room for a number. */
 static void watch_many(int n, const char *below)
 {
@@ -413,6 +431,7 @@ int main(void)
         CASE(what_awaits_its_turn_is_looked_at_once),
         CASE(what_is_named_often_is_walked_over_once),
         CASE(many_are_promoted_plan_by_plan),
+        CASE(promoted_znodes_are_forgotten_tick_by_tick),
         CASE(many_watches_are_set_in_parts),
         CASE(who_goes_on_waits_for_his_turn),
     };

@@ -13,6 +13,8 @@
 #include "core/store/watch.h"
 #include "proto/path.h"
 
+enum { AGED = 2000 /* znodes forgotten at a tick: a millisecond */ };
+
 static uint32_t name_hash(const struct pk_store *store, const struct pk_znode *parent, struct pk_bytes name)
 {
     return pk_hash(store->seed ^ (uint64_t)(uintptr_t)parent, name.p, name.len);
@@ -387,7 +389,7 @@ enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us)
 {
     pk_listings_age(store, now_us, PK_LISTING_KEEP_US);
-    while (!pk_list_empty(&store->recent)) {
+    for (int n = 0; n < AGED && !pk_list_empty(&store->recent); n++) {
         struct pk_tracking *t = PK_CONTAINER(store->recent.next, struct pk_tracking, recent);
         if (now_us - t->recent_us < keep_us)
             return;

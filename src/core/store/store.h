@@ -65,7 +65,7 @@ void pk_cursor_end(struct pk_cursor *cursor);
 /* Remembers for a while that the ensemble has just been told of the znode, for servers that lag. */
 enum pk_err pk_store_remember(struct pk_store *store, struct pk_znode *z, int64_t zxid,
                               int64_t now_us) PK_NODISCARD;
-/* Forgets what was remembered longer than keep_us, and lists of children that nobody has asked for in a while. */
+/* Forgets some of what was remembered longer than keep_us, and lists of children that nobody has asked for lately. */
 void pk_store_age(struct pk_store *store, int64_t now_us, int64_t keep_us);
 
 /* The full path, in a buffer of the store that the next call overwrites. */
