@@ -2,8 +2,8 @@
  * The end of the loop's round.
  *
  * Happy path: who waits is called once, behind everything that was ready, or before the loop sleeps.
- * Failure modes: a loop that always has more to do lets two more rounds pass, not more. Who ends meanwhile is in no list
- * any more.
+ * Failure modes: a loop that always has more to do lets two more rounds pass, not more. Who ends meanwhile is in no
+ * list any more.
  */
 #include "io/conn/linkout.h"
 
