@@ -303,6 +303,7 @@ void pk_client_run(struct core *core, struct pk_client *c)
     go_on(core, c);
     if (c->up.ending)
         return;
+    pk_held_woken(core, c);
     bool leaving = (core->conns.draining || c->leaving) && c->kind != PK_KIND_LANE;
     if (c->state == PK_CLIENT_GONE || (leaving && c->state == PK_CLIENT_OPEN))
         finish(core, c);

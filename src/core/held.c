@@ -10,6 +10,7 @@
 
 #include "core/conn/hold.h"
 #include "core/peer/link.h"
+#include "core/serve/again.h"
 #include "core/serve/attach.h"
 #include "core/session.h"
 
@@ -71,17 +72,13 @@ static void detach(struct core *core, struct pk_client *c, enum pk_hold_state to
     pk_conn_changed(conns, &c->up);
 }
 
-static bool heard_lately(const struct core *core, const struct pk_client *c)
-{
-    return core->conns.now_us - c->heard_us <= timeout_us(c) / 3;
-}
-
 /* To take its session up is a sign of life: so the client must have given one lately, or wait for an answer (clients
  * send no pings then). */
 static bool shows_life(const struct core *core, const struct pk_client *c)
 {
     bool waits = c->queue.depth > 0 || c->blocked;
-    return heard_lately(core, c) || (waits && core->conns.now_us - c->heard_us <= timeout_us(c) * 2 / 3);
+    return pk_client_lives(&core->conns, c) ||
+           (waits && core->conns.now_us - c->heard_us <= timeout_us(c) * 2 / 3);
 }
 
 /* The same, but what a client sent that had been silent may be followed by its end: all that was readable is read
@@ -94,9 +91,13 @@ static bool may_attach(const struct core *core, struct pk_client *c)
     return h->ripe && was_ripe && !h->yields && core->conns.way != PK_WAY_NONE;
 }
 
+/* Where memory was taken over, what the session needs of it goes to the ensemble first. */
 static void attach(struct core *core, struct pk_client *c)
 {
     struct pk_uplink *u = &c->up;
+    c->hold->prepares = core->member != NULL && !pk_again_ready(&core->sync, c);
+    if (c->hold->prepares || u->ending)
+        return;
     u->connect_request = pk_attach_request(&core->conns, c);
     if (u->connect_request == NULL) {
         pk_conn_close(&core->conns, u, PK_CLOSE_NO_MEMORY);
@@ -116,7 +117,7 @@ static void begin_waiting(struct core *core, struct pk_client *c)
     core->stats.holds++;
     pk_hold_pongs(&core->conns, c);
     pk_client_wake(&core->conns, c);
-    c->hold->ripe = heard_lately(core, c) && !c->up.ending && !c->hold->yields;
+    c->hold->ripe = pk_client_lives(&core->conns, c) && !c->up.ending && !c->hold->yields;
     if (c->hold->ripe && core->conns.way != PK_WAY_NONE)
         attach(core, c);
 }
@@ -344,6 +345,13 @@ void pk_held_yield(struct core *core, struct pk_client *c)
     c->hold->yields = true;
     if (c->hold->state == PK_HOLD_ATTACHING && !c->up.ending)
         withdraw(core, c);
+}
+
+void pk_held_woken(struct core *core, struct pk_client *c)
+{
+    const struct pk_hold *h = c->hold;
+    if (h != NULL && h->prepares && h->state == PK_HOLD_WAITING && h->ripe && may_attach(core, c))
+        attach(core, c);
 }
 
 bool pk_held_late(struct core *core, struct pk_client *c)

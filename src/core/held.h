@@ -27,6 +27,8 @@ void pk_held_ways(struct core *core);
 void pk_held_link(struct core *core);
 /* Another client takes this one's session up: it makes no attempt any more. */
 void pk_held_yield(struct core *core, struct pk_client *c);
+/* What it waited for before it attaches may be there. */
+void pk_held_woken(struct core *core, struct pk_client *c);
 /* A server was found for its attach: true when the client has fallen silent meanwhile, and there is none for now. */
 bool pk_held_late(struct core *core, struct pk_client *c);
 /* The server to which it attaches takes long to answer. */

@@ -247,6 +247,12 @@ bool pk_uplink_silent(const struct pk_conns *conns, const struct pk_uplink *u)
     return pk_awaited_any(&u->awaited) && conns->now_us - since > PATIENCE_US;
 }
 
+bool pk_client_lives(const struct pk_conns *conns, const struct pk_client *c)
+{
+    return c->kind != PK_KIND_ZOOKEEPER ||
+           conns->now_us - c->heard_us <= (int64_t)c->up.timeout_ms * 1000 / 3;
+}
+
 void pk_conns_log(struct pk_conns *conns, enum pk_log_event_kind kind, const struct pk_uplink *u,
                   struct pk_bytes path, int64_t number)
 {

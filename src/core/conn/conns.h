@@ -134,6 +134,9 @@ void pk_conn_close(struct pk_conns *conns, struct pk_uplink *u, enum pk_close wh
 
 /* True when the uplink's server has owed an answer for longer than a request of somebody else's may wait for it. */
 bool pk_uplink_silent(const struct pk_conns *conns, const struct pk_uplink *u);
+/* True when the client was heard lately enough for what is sent on its uplink for others' sake: the ensemble takes that
+ * for a sign of its life. */
+bool pk_client_lives(const struct pk_conns *conns, const struct pk_client *c);
 
 /* Says something of a path in the log, on u's behalf (NULL: nobody's). */
 void pk_conns_log(struct pk_conns *conns, enum pk_log_event_kind kind, const struct pk_uplink *u,

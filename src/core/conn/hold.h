@@ -32,6 +32,7 @@ struct pk_hold {
     uint8_t state;       /* enum pk_hold_state */
     bool asked;          /* the server is being asked */
     bool ripe;           /* it was heard anew, and all that was readable then has been read */
+    bool prepares;       /* what it needs of memory is on its way to the ensemble, before it attaches */
     bool yields;         /* its session is being taken up on a newer connection: it attaches no more */
     uint32_t replies;    /* to setWatches, that are awaited before every watch is set again */
     int64_t question;    /* of the link: the one that was asked for it */

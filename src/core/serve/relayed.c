@@ -37,15 +37,9 @@ enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, st
 /* Collects what must be promoted, replayed and flushed first. */
 static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan)
 {
-    struct pk_targets targets;
-    struct pk_request_target t;
-    enum pk_err err = PK_OK;
-    size_t steps = 0;
-    pk_targets_begin(&targets, j->req);
     pk_store_walk_begin(j->sync->store);
-    for (; err == PK_OK && !plan->full && pk_targets_next(&targets, &t); steps += PK_WORK_TARGET)
-        err = pk_plan_add(j->sync->store, plan, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
-    pk_work(j->sync->conns, steps + plan->steps + plan->promote.n + plan->pairs.n + plan->cached.n);
+    enum pk_err err = pk_targets_plan(j->sync->store, j->req, plan);
+    pk_work(j->sync->conns, plan->steps + plan->promote.n + plan->pairs.n + plan->cached.n);
     return err;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "core/serve/targets.h"
 
+#include "core/conn/conns.h"
 #include "proto/path.h"
 
 /* Where a sequential create's parent is: the suffix is judged as part of the name, so "/m/a/" is below
@@ -127,4 +128,15 @@ bool pk_targets_next(struct pk_targets *t, struct pk_request_target *target)
         *target = target_one(t, t->req, false);
         return true;
     }
+}
+
+enum pk_err pk_targets_plan(struct pk_store *store, const struct pk_request *req, struct pk_plan *plan)
+{
+    struct pk_targets targets;
+    struct pk_request_target t;
+    enum pk_err err = PK_OK;
+    pk_targets_begin(&targets, req);
+    for (; err == PK_OK && !plan->full && pk_targets_next(&targets, &t); plan->steps += PK_WORK_TARGET)
+        err = pk_plan_add(store, plan, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
+    return err;
 }

@@ -26,5 +26,8 @@ void pk_targets_begin(struct pk_targets *t, const struct pk_request *req);
 /* The next target; false at the end. A body that does not decode yields what could be read before the damage: the
  * ensemble refuses such a request whole. */
 bool pk_targets_next(struct pk_targets *t, struct pk_request_target *target);
+/* Adds what all of them depend on to a plan (pk_plan_add). PK_ENOMEM: the plan is to be freed. */
+enum pk_err pk_targets_plan(struct pk_store *store, const struct pk_request *req,
+                            struct pk_plan *plan) PK_NODISCARD;
 
 #endif
