@@ -91,13 +91,28 @@ static void who_watches_above_the_mount(void **state)
     expect_no_event(2);
 }
 
+/* Once those were missing in its list that had been promoted for it. */
+static void who_lists_in_a_multi_read(void **state)
+{
+    (void)state;
+    struct sim_frame f;
+    size_t mark = wire_multi(&b, 2, PK_OP_MULTI_READ);
+    wire_multi_read(&b, PK_OP_GET_CHILDREN, M);
+    wire_multi_end(&b, mark);
+    sim_go(&s, c, &b);
+    while (e.servers[lagging].applied < e.nlog) {
+        ensemble_apply(&e, lagging, 1);
+        sim_pump(&s);
+    }
+    sim_expect(&s, c, 2, PK_Z_OK, &f);
+    assert_int_equal(sup_be32(f.body + PK_MULTI_HEADER), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LAGS(who_lists_and_watches),
-        LAGS(who_watches_for_good),
-        LAGS(who_watches_all_below),
-        LAGS(who_watches_above_the_mount),
+        LAGS(who_lists_and_watches),       LAGS(who_watches_for_good),      LAGS(who_watches_all_below),
+        LAGS(who_watches_above_the_mount), LAGS(who_lists_in_a_multi_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,12 +215,13 @@ static void note_zxid(struct aims *aims, int64_t zxid, struct pk_bytes path)
     aims->told = path;
 }
 
-/* Who watches what is below a znode is told of nothing that was there before. Which promotion was the newest there
- * nobody keeps: the newest of all. */
+/* Who watches what is below a znode is told of nothing that was there before, and who lists it in a multiRead is shown
+ * nothing that memory adds. Which promotion was the newest there nobody keeps: the newest of all. */
 static void note_below(struct aims *aims, const struct pk_store *store, const struct pk_request_target *t)
 {
-    if ((t->intents & (PK_INTENT_CHILD | PK_INTENT_PERSISTENT | PK_INTENT_RECURSIVE)) != 0 &&
-        !pk_list_empty(&store->recent))
+    bool reads_below =
+        (t->scope & (PK_SCOPE_CHILDREN | PK_SCOPE_SUBTREE)) != 0 && (t->intents & PK_INTENT_WRITE) == 0;
+    if (reads_below && !pk_list_empty(&store->recent))
         note_zxid(aims, store->recent_zxid, t->path);
 }
 
