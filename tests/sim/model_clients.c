@@ -231,6 +231,15 @@ void actor_request(struct model *m, int a)
     sup_buf_free(&b);
 }
 
+void actor_ping(struct model *m, int a)
+{
+    struct sup_buf b = {0};
+    wire_ping(&b);
+    m->actors[a].pings++;
+    sim_send(&m->s, m->actors[a].c, &b);
+    sup_buf_free(&b);
+}
+
 void actor_close(struct model *m, int a)
 {
     struct sup_buf b = {0};

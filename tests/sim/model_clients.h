@@ -81,6 +81,8 @@ int model_value(const struct model *m, const char *path, int *version);
 void actor_connect(struct model *m, int a, bool same);
 /* Sends one random request. */
 void actor_request(struct model *m, int a);
+/* It shows that it lives. */
+void actor_ping(struct model *m, int a);
 void actor_close(struct model *m, int a);
 /* What arrived is compared; those who are gone are forgotten. */
 void actors_hear(struct model *m);

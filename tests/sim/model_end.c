@@ -66,6 +66,9 @@ void model_end(struct model *m)
     if (m->o.wrong[0] != 0)
         return;
     model_trace(m, "the end, by way %d", way);
+    for (int i = 0; i < ACTORS; i++) /* nothing is written on the connection of who has fallen silent */
+        if (m->actors[i].c >= 0 && !m->actors[i].leaving)
+            actor_ping(m, i);
     for (int i = 0; i < 10; i++)
         sim_advance(&m->s, MODEL_FLUSH_US / 8);
     actors_hear(m);

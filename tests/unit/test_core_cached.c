@@ -413,6 +413,59 @@ static void a_mode_is_switched(void **state)
     assert_non_null(upstream(M "/t/new"));
 }
 
+static int64_t touched_ms(int who)
+{
+    return zk_session(&s.zk, s.conns[who].session)->touched_ms;
+}
+
+/* More than a third of the sessions' 10 s pass, without a tick. */
+static void be_silent(void)
+{
+    s.now_us += 4000000;
+    zk_time(&s.zk, sim_wall_ms(&s));
+}
+
+/* Once the flush for somebody's request left on the connection of a writer who had died: its session began anew. */
+static void a_silent_writer_is_shown_to_live_by_nobody(void **state)
+{
+    (void)state;
+    cached(c, 1);
+    int64_t before_ms = touched_ms(c);
+    be_silent();
+    wire_read(&b, 9, PK_OP_GET_DATA, Z, true);
+    sim_call(&s, other, &b, PK_Z_OK, NULL);
+    expect_upstream(Z, "absorbed", 2);
+    assert_int_equal(touched_ms(c), before_ms);
+}
+
+/* Nor by time: it is flushed when it is heard. */
+static void a_silent_writer_keeps_what_is_due(void **state)
+{
+    (void)state;
+    cached(c, 1);
+    be_silent();
+    sim_advance(&s, 1000000);
+    assert_int_equal(st()->dirty, 1);
+    wire_ping(&b);
+    sim_go(&s, c, &b);
+    sim_advance(&s, 1000000);
+    expect_upstream(Z, "absorbed", 2);
+}
+
+/* Nor at the end of a connection on which nothing has come for long. */
+static void a_silent_writer_leaves_an_orphan(void **state)
+{
+    (void)state;
+    cached(c, 1);
+    int64_t before_ms = touched_ms(c), session = s.conns[c].session;
+    be_silent();
+    s.conns[c].client.eof = true;
+    sim_pump(&s);
+    sim_advance(&s, 1000000);
+    expect_upstream(Z, "absorbed", 2);
+    assert_int_equal(zk_session(&s.zk, session)->touched_ms, before_ms);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, core_teardown)
@@ -436,6 +489,9 @@ int main(void)
         T(sync_ends_permits),
         T(a_lost_uplink_is_flushed_by_ourselves),
         T(an_ensemble_that_was_set_back),
+        T(a_silent_writer_is_shown_to_live_by_nobody),
+        T(a_silent_writer_keeps_what_is_due),
+        T(a_silent_writer_leaves_an_orphan),
         T(many_writes),
         T(a_mode_is_switched),
     };

@@ -178,6 +178,8 @@ static void add(struct pk_sync *sync, struct pk_uplink *u, struct batch *b, stru
 
 bool pk_flush_client(struct pk_sync *sync, struct pk_client *c)
 {
+    if (c->state == PK_CLIENT_GONE && !sync->conns->draining && !pk_client_lives(sync->conns, c))
+        return true;
     while (pk_uplink_usable(&c->up)) {
         struct batch b = {.n = 0};
         for (struct pk_list *at = c->dirty.next, *next;
@@ -211,18 +213,20 @@ static bool may_try(const struct pk_sync *sync, const struct pk_client *c, const
 }
 
 /* Where a flush for the sake of c's request goes: to the writer's server, else to c's own, else to the service
- * session's (*service); to none that is silent, or c would keep others waiting who ask for the same. NULL: nowhere. */
+ * session's (*service); to none that is silent, or c would keep others waiting who ask for the same. NULL: nowhere.
+ * To that of a writer who has not been heard lately only when nobody else may: its session may be about to end. */
 static struct pk_uplink *way_of(struct pk_sync *sync, struct pk_client *c, const struct pk_pending *p,
                                 const struct pk_writeback *w, bool *service)
 {
     bool own = w->writer != c && may_try(sync, c, p) && !pk_writeback_refused(w, &c->up);
     *service = false;
-    if (w->writer != NULL && !pk_uplink_silent(sync->conns, &w->writer->up))
+    if (pk_writeback_writer_serves(sync, w))
         return &w->writer->up;
     if (own || (w->writer == NULL && may_try(sync, c, p)))
         return &c->up;
     *service = !w->helpless && w->refused_us == 0 && pk_service_may_work(sync);
-    return NULL;
+    bool only = !*service && w->writer != NULL && !pk_uplink_silent(sync->conns, &w->writer->up);
+    return only ? &w->writer->up : NULL;
 }
 
 void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *p)
@@ -285,7 +289,7 @@ void pk_flush_all_hurried(struct pk_sync *sync)
         struct pk_writeback *w = PK_CONTAINER(at, struct pk_writeback, due);
         struct pk_uplink *u = writer_of(w);
         struct batch b = {.n = 0};
-        if (!sendable(u))
+        if (!sendable(u) || !pk_client_lives(sync->conns, w->writer))
             continue;
         add(sync, u, &b, w);
         send_batch(sync, u, &b);
@@ -312,17 +316,19 @@ static uint32_t flush_oldest(struct pk_sync *sync, struct pk_mount *m)
     struct pk_writeback *w = PK_CONTAINER(first, struct pk_writeback, due);
     struct pk_client *c = w->writer;
     struct batch b = {.n = 0};
-    if (pk_uplink_usable(&c->up)) /* else it is on its way out: flushed or orphaned there */
+    /* Else it is on its way out, flushed or orphaned there; or it has fallen silent: when it is heard, or has ended. */
+    bool may = pk_uplink_usable(&c->up) && pk_client_lives(sync->conns, c);
+    if (may)
         add(sync, &c->up, &b, w);
     for (struct pk_list *at = c->dirty.next, *next;
-         at != &c->dirty && b.n < BATCH && pk_uplink_usable(&c->up); at = next) {
+         may && at != &c->dirty && b.n < BATCH && pk_uplink_usable(&c->up); at = next) {
         next = at->next;
         struct pk_writeback *k = PK_CONTAINER(at, struct pk_writeback, of_writer);
         if (k->cached.znode->mount == m->root->mount)
             add(sync, &c->up, &b, k);
     }
     send_batch(sync, &c->up, &b);
-    if (m->due.next == first) { /* it waits for an answer: the others need not */
+    if (m->due.next == first) { /* it waits for an answer, or its writer: the others need not */
         pk_list_del(first);
         pk_list_add_tail(&m->due, first);
     }

@@ -16,7 +16,8 @@
 
 #include "core/sync/writeback.h"
 
-/* Sends c's absorbed writes upstream; true when there is nothing (left) to send or await. */
+/* Sends c's absorbed writes upstream; true when there is nothing (left) to send or await. Who has left and was silent
+ * for long before that leaves orphans: to write them on its uplink would prolong its session. */
 bool pk_flush_client(struct pk_sync *sync, struct pk_client *c);
 /* The pending request of c waits until what it holds is clean. */
 void pk_flush_for(struct pk_sync *sync, struct pk_client *c, struct pk_pending *p);

@@ -46,10 +46,10 @@ static bool is_writers(const struct pk_uplink *u, const struct pk_writeback *w)
     return w->writer != NULL && w->writer == u->client;
 }
 
-/* Its writer is gone or its server silent: else that one may write it, and will. */
+/* Its writer is gone or silent, or its server is: else that one may write it, and will. */
 static bool left_to_others(const struct pk_sync *sync, const struct pk_writeback *w)
 {
-    return w->writer == NULL || pk_uplink_silent(sync->conns, &w->writer->up);
+    return !pk_writeback_writer_serves(sync, w);
 }
 
 /* The ensemble does not let the connection read the znode or write it: others may be let. */

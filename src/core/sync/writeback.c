@@ -32,6 +32,12 @@ static bool fresh(const struct pk_znode *z)
     return pk_cached_fresh(z->cached) && !z->replaying_pairs && !pk_intended(z);
 }
 
+bool pk_writeback_writer_serves(const struct pk_sync *sync, const struct pk_writeback *w)
+{
+    return w->writer != NULL && !pk_uplink_silent(sync->conns, &w->writer->up) &&
+           pk_client_lives(sync->conns, w->writer);
+}
+
 bool pk_cached_absorbs(const struct pk_sync *sync, const struct pk_client *c, const struct pk_znode *z,
                        size_t data)
 {

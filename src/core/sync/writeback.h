@@ -101,6 +101,9 @@ static inline bool pk_writeback_on_its_way(const struct pk_writeback *w)
     return w->inflight > 0 || (w->verifying && (w->uncertain > 0 || w->blocking));
 }
 
+/* Its writer is there to flush it: its server answers, and it has shown that it lives. */
+bool pk_writeback_writer_serves(const struct pk_sync *sync, const struct pk_writeback *w);
+
 /* True when the flush has been tried for this connection's sake in vain. */
 static inline bool pk_writeback_refused(const struct pk_writeback *w, const struct pk_uplink *u)
 {
