@@ -444,8 +444,12 @@ void pk_promote_forget(struct pk_sync *sync)
     struct pk_batch *b = sync->promoter.batch;
     if (b != NULL && b->u != NULL)
         disown(b->u, b);
-    if (b != NULL && b->parent != NULL)
+    for (uint32_t i = 0; b != NULL && i < b->n; i++)
+        wake(sync, b->v[i]);
+    if (b != NULL && b->parent != NULL) {
         b->parent->replaying_pairs = false;
+        wake(sync, b->parent);
+    }
     pk_promote_wake(sync);
     pk_promoter_drop(sync);
 }
