@@ -328,7 +328,9 @@ static enum pk_merge merge_known(struct merge *m)
     m->share = pk_share_of(m->sync, z, m->a->header.zxid);
     if (m->share.unsure != NULL)
         return wait_for(m->sync, m->c, m->share.unsure);
-    if (m->share.children == 0 && m->share.cversion == 0 && m->newest == NULL)
+    bool older =
+        m->has_stat && m->st.pzxid < z->held.pzxid; /* than memory showed while children were local */
+    if (m->share.children == 0 && m->share.cversion == 0 && m->newest == NULL && !older)
         return PK_MERGE_NOTHING;
     if (op == PK_OP_GET_CHILDREN || op == PK_OP_GET_CHILDREN2)
         return merge_names(m);
