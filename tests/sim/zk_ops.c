@@ -345,6 +345,24 @@ static void who_am_i(const struct zk *zk, struct zk_request *r)
     }
 }
 
+/* Of the session, those whose paths begin so. */
+static void ephemerals(const struct zk *zk, struct zk_request *r)
+{
+    char path[256];
+    int n = 0;
+    zk_in_str(&r->in, path, sizeof path);
+    size_t mark = r->body.len;
+    sup_int(&r->body, 0);
+    for (int i = 0; i < zk->tree.n; i++) {
+        const struct tree_node *z = &zk->tree.nodes[i];
+        if (z->owner != r->session || strncmp(z->path, path, strlen(path)) != 0)
+            continue;
+        sup_str(&r->body, z->path);
+        n++;
+    }
+    pk_put32(r->body.p + mark, (uint32_t)n);
+}
+
 /* What looks at znodes, or changes them. False: none of these. */
 static bool of_znodes(struct zk *zk, struct zk_request *r)
 {
@@ -436,7 +454,7 @@ bool zk_answer(struct zk *zk, struct zk_request *r)
         who_am_i(zk, r);
         return false;
     case PK_OP_GET_EPHEMERALS:
-        sup_int(&r->body, 0);
+        ephemerals(zk, r);
         return false;
     case PK_OP_PING:
     case PK_OP_CLOSE_SESSION:

@@ -9,20 +9,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "follow.h"
 #include "foreign.h"
+#include "gather.h"
 #include "proto/records.h"
 #include "tests/sim/wire.h"
 
 enum { WINDOW = 4, PARENT_LEN = 20 };
 
-static const char parent[] = "/storm/workerbeats/t";
+static const char parent[] = ASK_PARENT;
 
-static struct request *add(struct world *w, struct client *c, int op, int path)
+/* Whose answer may show any of them. */
+static bool asks_of_all(int op)
+{
+    return op == PK_OP_GET_CHILDREN || op == PK_OP_GET_CHILDREN2 || op == PK_OP_MULTI_READ ||
+           op == PK_OP_GET_ALL_CHILDREN_NUMBER;
+}
+
+struct request *ask_add(struct world *w, struct client *c, int op, int path)
 {
     struct request *r = &c->requests[c->last++ % REQUESTS];
     *r = (struct request){.xid = ++c->xid, .op = op, .path = path, .asked_us = w->now_us};
     for (int i = 0; i < ORACLE_PATHS; i++)
-        if (i == path || op == PK_OP_GET_CHILDREN2)
+        if (i == path || asks_of_all(op))
             r->floors[i] = oracle_floor(w, i, c->number);
     return r;
 }
@@ -38,7 +47,7 @@ static const char *text(struct world *w, char room[600], int n)
 
 static void read_one(struct world *w, struct client *c, struct sup_buf *b, int op, int path, bool watch)
 {
-    struct request *r = add(w, c, op, path);
+    struct request *r = ask_add(w, c, op, path);
     wire_read(b, r->xid, op, oracle_paths[path].path, watch);
 }
 
@@ -47,29 +56,37 @@ static void set(struct world *w, struct client *c, struct sup_buf *b, int path)
     char room[600];
     bool conditional = oracle_certain(w, path) && oracle_version(w, path) >= 0 && world_chance(w, 3);
     int version = conditional ? oracle_version(w, path) : -1;
-    struct request *r = add(w, c, PK_OP_SET_DATA, path);
+    bool multi = w->wide && world_chance(w, 30);
+    struct request *r = ask_add(w, c, multi ? PK_OP_MULTI : PK_OP_SET_DATA, path);
     r->conditional = conditional;
     r->n = oracle_write(w, path, false);
-    wire_set(b, r->xid, oracle_paths[path].path, text(w, room, r->n), version);
+    if (!multi) {
+        wire_set(b, r->xid, oracle_paths[path].path, text(w, room, r->n), version);
+        return;
+    }
+    size_t mark = wire_multi(b, r->xid, PK_OP_MULTI);
+    wire_multi_set(b, oracle_paths[path].path, text(w, room, r->n), version);
+    wire_multi_end(b, mark);
 }
 
 static void create(struct world *w, struct client *c, struct sup_buf *b, int path)
 {
     char room[600];
-    struct request *r = add(w, c, PK_OP_CREATE, path);
+    bool two = w->wide && world_chance(w, 2);
+    struct request *r = ask_add(w, c, two ? PK_OP_CREATE2 : PK_OP_CREATE, path);
     r->n = oracle_write(w, path, false);
-    wire_create(b, r->xid, oracle_paths[path].path, text(w, room, r->n));
+    wire_create_as(b, r->xid, r->op, PK_CREATE_PERSISTENT, oracle_paths[path].path, text(w, room, r->n));
 }
 
 static void create_parent(struct world *w, struct client *c, struct sup_buf *b)
 {
-    struct request *r = add(w, c, PK_OP_CREATE, -1);
+    struct request *r = ask_add(w, c, PK_OP_CREATE, -1);
     wire_create(b, r->xid, parent, "");
 }
 
 static void removes(struct world *w, struct client *c, struct sup_buf *b, int path)
 {
-    struct request *r = add(w, c, PK_OP_DELETE, path);
+    struct request *r = ask_add(w, c, PK_OP_DELETE, path);
     r->n = oracle_write(w, path, true);
     wire_delete(b, r->xid, oracle_paths[path].path, -1);
 }
@@ -108,7 +125,7 @@ static void watch(struct world *w, struct client *c, struct sup_buf *b)
 
 static void list(struct world *w, struct client *c, struct sup_buf *b)
 {
-    struct request *r = add(w, c, PK_OP_GET_CHILDREN2, -1);
+    struct request *r = ask_add(w, c, PK_OP_GET_CHILDREN2, -1);
     wire_read(b, r->xid, PK_OP_GET_CHILDREN2, parent, false);
 }
 
@@ -118,19 +135,24 @@ static void lock(struct world *w, struct client *c, struct sup_buf *b)
     struct request *r;
     char path[64];
     int promoted = w->lagging && world_chance(w, 8) ? 2 + (int)sup_below(&w->rng, 3) : 5;
+    if (w->wide && world_chance(w, 5)) {
+        gather_ephemerals(w, c, b);
+        return;
+    }
     switch (sup_below(&w->rng, 4)) {
     case 0:
-        r = add(w, c, PK_OP_MULTI, -1);
+        r = ask_add(w, c, PK_OP_MULTI, -1);
         size_t mark = wire_multi(b, r->xid, PK_OP_MULTI);
         wire_multi_check(b, oracle_paths[promoted].path, -1);
         wire_multi_end(b, mark);
         break;
     case 1:
-        r = add(w, c, PK_OP_SYNC, -1);
+        r = ask_add(w, c, PK_OP_SYNC, -1);
         wire_path(b, r->xid, PK_OP_SYNC, oracle_paths[promoted].path);
         break;
     case 2:
-        r = add(w, c, PK_OP_CREATE, -1);
+        r = ask_add(w, c, PK_OP_CREATE, -1);
+        r->locks = true;
         snprintf(path, sizeof path, "/storm/lock%d", c->number);
         wire_create_as(b, r->xid, PK_OP_CREATE, PK_CREATE_EPHEMERAL, path, "");
         break;
@@ -170,6 +192,12 @@ void ask_something(struct world *w, struct client *c)
         break;
     case LOCKER:
         lock(w, c, &b);
+        break;
+    case GATHERER:
+        gather_ask(w, c, &b);
+        break;
+    case FOLLOWER:
+        follow_ask(w, c, &b);
         break;
     default:
         if (world_chance(w, 8))
@@ -213,15 +241,26 @@ static void saw(struct world *w, struct client *c, const struct request *r, int 
         x->known = n;
 }
 
+int ask_data(const uint8_t *body, size_t len, int *version)
+{
+    size_t n = sup_be32(body);
+    *version = stat_version(body + 4 + n);
+    return number_in(body + 4, n < len ? n : len);
+}
+
 static void data_came(struct world *w, struct client *c, const struct request *r, const uint8_t *body,
                       size_t len)
 {
     size_t n = len >= 4 ? sup_be32(body) : 0;
+    int version;
     if (len != 4 + n + PK_STAT_LEN) {
         world_wrong(w, "client %d: data of another length than its Stat says", c->number);
         return;
     }
-    saw(w, c, r, number_in(body + 4, n), stat_version(body + 4 + n));
+    int shown = ask_data(body, len, &version);
+    saw(w, c, r, shown, version);
+    if (c->role == FOLLOWER)
+        follow_read(w, c, r, shown);
 }
 
 static bool names(const uint8_t *body, size_t len, const char *name)
@@ -254,36 +293,49 @@ static void counters_came(struct world *w, struct client *c, uint32_t asked_era,
 static void list_came(struct world *w, struct client *c, const struct request *r, int err,
                       const uint8_t *body, size_t len)
 {
-    if (err == 0 && len >= 4 + PK_STAT_LEN)
+    if (err == 0 && r->op == PK_OP_GET_CHILDREN2 && len >= 4 + PK_STAT_LEN)
         counters_came(w, c, r->floors[0].era, body + len - PK_STAT_LEN);
+    ask_list(w, c, r, err, body, len);
+}
+
+void ask_list(struct world *w, struct client *c, const struct request *r, int err, const uint8_t *body,
+              size_t len)
+{
     for (int i = 0; i < ORACLE_PATHS; i++) {
         const char *path = oracle_paths[i].path;
         if (strncmp(path, parent, PARENT_LEN) != 0)
             continue;
-        if (err != 0 || !names(body, len, path + PARENT_LEN + 1))
+        bool there = err == 0 && names(body, len, path + PARENT_LEN + 1);
+        if (!there)
             oracle_shown(w, c->number, i, r->floors[i], ABSENT, -1);
+        if (c->role == FOLLOWER)
+            follow_listed(c, i, there);
     }
 }
 
 static void write_came(struct world *w, struct client *c, const struct request *r, int err,
                        const uint8_t *body)
 {
-    bool has_stat = r->op == PK_OP_SET_DATA;
+    bool creates = r->op == PK_OP_CREATE || r->op == PK_OP_CREATE2;
+    if (r->op == PK_OP_MULTI && err == 0) { /* of one setData */
+        err = sup_be32(body) == UINT32_MAX ? (int)sup_be32(body + PK_MULTI_HEADER) : 0;
+        body += PK_MULTI_HEADER;
+    }
     if (err == 0) {
-        oracle_acked(w, r->path, r->n, has_stat ? stat_version(body) : r->op == PK_OP_CREATE ? 0 : -1);
+        bool has_stat = r->op == PK_OP_SET_DATA || r->op == PK_OP_MULTI;
+        oracle_acked(w, r->path, r->n, has_stat ? stat_version(body) : creates ? 0 : -1);
         if (r->op == PK_OP_DELETE)
             c->absent = NO_ZNODE;
         return;
     }
     bool certain = oracle_settled(w, r->path, r->floors[r->path]);
-    if (err == PK_Z_NODE_EXISTS && r->op == PK_OP_CREATE && certain &&
-        oracle_removed_before(w, r->path, r->n))
+    if (err == PK_Z_NODE_EXISTS && creates && certain && oracle_removed_before(w, r->path, r->n))
         world_wrong(w, "(b) client %d: the only writer of %s, who has removed it, is told NODEEXISTS",
                     c->number, oracle_paths[r->path].path);
     oracle_refused(w, r->path, r->n);
     if (err == PK_Z_NO_NODE) {
         oracle_shown(w, c->number, r->path, r->floors[r->path], ABSENT, -1);
-        c->absent = r->op == PK_OP_CREATE ? NO_PARENT : NO_ZNODE;
+        c->absent = creates ? NO_PARENT : NO_ZNODE;
     } else if (err == PK_Z_BAD_VERSION && r->conditional && certain) {
         world_wrong(w, "(b) client %d: the only writer of %s is told BADVERSION", c->number,
                     oracle_paths[r->path].path);
@@ -294,9 +346,11 @@ static void write_came(struct world *w, struct client *c, const struct request *
     }
 }
 
-static void other_came(struct world *w, const struct client *c, const struct request *r, int err)
+static void other_came(struct world *w, struct client *c, const struct request *r, int err)
 {
     bool fine = err == 0 || err == PK_Z_NODE_EXISTS || err == PK_Z_NO_NODE;
+    if (r->locks && err == 0)
+        c->locked = c->session;
     if (!fine)
         world_wrong(w, "client %d: type %d is answered %d", c->number, r->op, err);
 }
@@ -310,15 +364,21 @@ static void answer_came(struct world *w, struct client *c, const struct request 
         x->set = err == 0 ? r->op == PK_OP_GET_DATA : r->op == PK_OP_EXISTS;
         x->absent = err != 0 && !w->insists;
     }
+    if (c->role == FOLLOWER)
+        follow_came(w, c, r, err);
     if (r->n > 0)
         write_came(w, c, r, err, body);
-    else if (r->op == PK_OP_GET_CHILDREN2)
+    else if (r->op == PK_OP_GET_CHILDREN2 || r->op == PK_OP_GET_CHILDREN)
         list_came(w, c, r, err, body, len);
+    else if (gather_came(w, c, r, err, body, len))
+        return;
     else if (r->path < 0)
         other_came(w, c, r, err);
-    else if (err == PK_Z_NO_NODE)
+    else if (err == PK_Z_NO_NODE) {
         saw(w, c, r, ABSENT, -1);
-    else if (err == 0 && r->op == PK_OP_GET_DATA)
+        if (c->role == FOLLOWER)
+            follow_read(w, c, r, ABSENT);
+    } else if (err == 0 && r->op == PK_OP_GET_DATA)
         data_came(w, c, r, body, len);
     else if (err != 0)
         world_wrong(w, "client %d: a read is answered %d", c->number, err);
@@ -329,12 +389,15 @@ static void event_came(struct world *w, struct client *c, const uint8_t *body)
     size_t len = sup_be32(body + 8);
     world_trace(w, "client %d: event %d of %.*s", c->number, (int)sup_be32(body), (int)len,
                 (const char *)body + 12);
-    for (int i = 0; i < WATCHED; i++) {
+    if (c->role == FOLLOWER)
+        follow_told(w, c, body + 12, len);
+    for (int i = 0; i < WATCHED && c->role == WATCHER; i++) {
         struct watched *x = &c->watched[i];
         const char *path = oracle_paths[x->path].path;
         if (len == strlen(path) && memcmp(body + 12, path, len) == 0) {
             x->set = false;
             x->absent = sup_be32(body) == PK_EVENT_DELETED;
+            x->told_us = w->now_us;
             c->act_us = 0;
         }
     }
@@ -368,14 +431,17 @@ void ask_lost(struct world *w, struct client *c)
             oracle_uncertain(w, i);
     for (int i = 0; i < WATCHED; i++)
         c->watched[i].asked = false;
+    follow_lost(c);
 }
 
 void ask_again(struct world *w, struct client *c)
 {
     struct sup_buf b = {0};
+    if (c->role == FOLLOWER)
+        follow_again(w, c);
     if (c->role != WATCHER)
         return;
-    struct request *r = add(w, c, PK_OP_SET_WATCHES, -1);
+    struct request *r = ask_add(w, c, PK_OP_SET_WATCHES, -1);
     size_t mark = wire_begin(&b, r->xid, PK_OP_SET_WATCHES);
     sup_long(&b, c->zxid);
     for (int absent = 0; absent < 2; absent++) {
@@ -396,8 +462,10 @@ void ask_again(struct world *w, struct client *c)
 void ask_expired(struct world *w, struct client *c)
 {
     c->counters = (struct counters){0};
+    c->following = (struct following){0};
+    c->locked = 0;
     for (int i = 0; i < WATCHED; i++) {
-        c->watched[i].path = i == 0 ? 8 : w->insists ? 3 : 5;
+        c->watched[i].path = i == 0 ? 8 : w->insists ? INSISTED : 5;
         c->watched[i].set = c->watched[i].asked = c->watched[i].absent = false;
     }
 }

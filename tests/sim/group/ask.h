@@ -19,6 +19,17 @@ void ask_again(struct world *w, struct client *c);
 /* The session is over. */
 void ask_expired(struct world *w, struct client *c);
 
+/* ---- for the roles that have files of their own ---- */
+#define ASK_PARENT "/storm/workerbeats/t"
+
+/* What is asked for, with the floors that its answer is judged by; path -1: no one znode. */
+struct request *ask_add(struct world *w, struct client *c, int op, int path);
+/* The write that data show, and its version, from the body of getData. */
+int ask_data(const uint8_t *body, size_t len, int *version);
+/* A list of the parent's children, which begins with their number, or the error for it. */
+void ask_list(struct world *w, struct client *c, const struct request *r, int err, const uint8_t *body,
+              size_t len);
+
 /* ---- of client.c ---- */
 void client_write(struct world *w, struct client *c, const struct sup_buf *b);
 

@@ -252,6 +252,24 @@ void client_dies(struct world *w, int number, bool host, int64_t restart_us)
     world_at(w, w->now_us + after_us, come_back, number, h->boot);
 }
 
+static enum role role_of(int number)
+{
+    if (number < ORACLE_PATHS)
+        return WORKER;
+    switch (number - ORACLE_PATHS) {
+    case 0:
+        return WATCHER;
+    case 1:
+        return LOCKER;
+    case CLIENTS_PLAIN - ORACLE_PATHS:
+        return GATHERER;
+    case CLIENTS_PLAIN - ORACLE_PATHS + 1:
+        return FOLLOWER;
+    default:
+        return READER;
+    }
+}
+
 void clients_start(struct world *w)
 {
     w->clients = calloc(CLIENTS_MAX, sizeof *w->clients);
@@ -259,10 +277,7 @@ void clients_start(struct world *w)
     for (int i = 0; i < w->nclients; i++) {
         struct client *c = client_at(w, i);
         c->number = i;
-        c->role = i < ORACLE_PATHS        ? WORKER
-                  : i == ORACLE_PATHS     ? WATCHER
-                  : i == ORACLE_PATHS + 1 ? LOCKER
-                                          : READER;
+        c->role = role_of(i);
         ask_expired(w, c);
         begin(w, i);
     }

@@ -6,7 +6,8 @@
  *   AWAY ──next member of the list──► CONNECTING ──► GREETING (connect request) ──► ON ──lost──► AWAY
  *
  * Workers write their znode, readers read all of them, a watcher follows two by watches, a locker has an ephemeral
- * znode and asks for what memory cannot answer.
+ * znode and asks for what memory cannot answer. In a wide world (world.h) a gatherer asks for several znodes at once
+ * (gather.h), and a follower has lasting watches, or one on a list (follow.h).
  */
 #ifndef PK_TESTS_SIM_GROUP_CLIENT_H
 #define PK_TESTS_SIM_GROUP_CLIENT_H
@@ -14,9 +15,12 @@
 #include "net.h"
 #include "oracle.h"
 
-enum { CLIENT_TIMEOUT_MS = 12000, REQUESTS = 16 };
+enum { CLIENT_TIMEOUT_MS = 12000, REQUESTS = 16, PARTS_MAX = 6, LIST_PART = -1 };
 
-enum role { WORKER, WATCHER, READER, LOCKER };
+/* How many there are where the world is not wide, and where it is. */
+enum { CLIENTS_PLAIN = ORACLE_PATHS + 4, CLIENTS_WIDE = CLIENTS_PLAIN + 2 };
+
+enum role { WORKER, WATCHER, READER, LOCKER, GATHERER, FOLLOWER };
 enum client_state { AWAY, CONNECTING, GREETING, ON };
 /* What a worker was told to be missing. */
 enum absence { ABSENT_NOT, NO_ZNODE, NO_PARENT };
@@ -24,8 +28,9 @@ enum absence { ABSENT_NOT, NO_ZNODE, NO_PARENT };
 struct request {
     int xid, op, path;
     int n; /* the write, 0 none */
-    bool conditional;
+    bool conditional, locks;
     int64_t asked_us;
+    int nparts, parts[PARTS_MAX]; /* of a multiRead: data of a path, or LIST_PART */
     struct oracle_floor floors[ORACLE_PATHS];
 };
 
@@ -35,14 +40,30 @@ struct watched {
     bool set, asked; /* the watch stands; a request that sets it is under way */
     bool absent;
     int known; /* newest write seen */
+    int64_t told_us;
 };
-enum { WATCHED = 2 };
+enum { WATCHED = 2, INSISTED = 3 /* whom it follows where it insists (world.h) */ };
 
 /* What a reader was last told of the counters of the parent. */
 struct counters {
     uint32_t era;
     int64_t czxid, pzxid;
     int cversion;
+};
+
+/* What a follower knows of a znode. */
+struct followed {
+    bool dirty;  /* it is to be read */
+    bool told;   /* an event has come since it was read */
+    bool steady; /* it was read on this connection, behind the answer to what watches it */
+    bool absent;
+    int known; /* newest write seen */
+};
+
+struct following {
+    bool standing;
+    int asked; /* answers that are awaited before it stands */
+    struct followed of[ORACLE_PATHS];
 };
 
 struct client {
@@ -59,6 +80,8 @@ struct client {
     int first, last;
     struct request requests[REQUESTS];
     struct watched watched[WATCHED];
+    struct following following;
+    int64_t locked; /* the session whose ephemeral znode was acknowledged */
     struct counters counters;
     struct sup_buf in;
     int disconnects, expired;

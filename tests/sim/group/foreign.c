@@ -18,6 +18,7 @@ static const char parent[] = "/storm/workerbeats/t", data[] = "foreign";
 struct foreign {
     bool here[ORACLE_PATHS];   /* from its making until no server shows it any more */
     bool stands[ORACLE_PATHS]; /* in the tree as committed */
+    int made;
 };
 
 void foreign_start(struct world *w)
@@ -29,6 +30,11 @@ void foreign_start(struct world *w)
 void foreign_stop(struct world *w)
 {
     free(w->foreign);
+}
+
+int foreign_made(const struct world *w)
+{
+    return w->foreign->made;
 }
 
 bool foreign_here(const struct world *w, int path)
@@ -59,6 +65,7 @@ void foreign_comes(struct world *w, int number, int64_t until_us)
     if (tree == NULL || w->foreign->here[path] || tree_find(tree, oracle_paths[path].path) != NULL)
         return;
     w->foreign->here[path] = true;
+    w->foreign->made++;
     if (tree_find(tree, parent) == NULL)
         ensemble_bypass_create(w, parent, "", PK_PERM_ALL);
     ensemble_bypass_create(w, oracle_paths[path].path, data, PK_PERM_READ);

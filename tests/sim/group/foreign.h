@@ -15,6 +15,8 @@ void foreign_stop(struct world *w);
 void foreign_comes(struct world *w, int number, int64_t until_us);
 /* The ensemble has carried out a change, which a session asked for; -1 somebody who has none. */
 void foreign_sees(struct world *w, const struct tree *tree, const struct tree_change *c, int64_t session);
+/* So many were made. */
+int foreign_made(const struct world *w);
 /* His may be what clients are told of at this path of the oracle. */
 bool foreign_here(const struct world *w, int path);
 

@@ -38,6 +38,8 @@ struct track {
     uint32_t life, era;
     int underway; /* writes without an answer on the writer's connection */
     bool uncertain;
+    bool stands; /* in the ensemble */
+    int64_t left_us;
     int seen[CLIENTS_MAX];
 };
 
@@ -70,6 +72,7 @@ void oracle_start(struct world *w)
     for (int i = 0; i < ORACLE_PATHS; i++) {
         struct written *x = add(track_of(w, i));
         x->removes = !oracle_paths[i].there;
+        track_of(w, i)->left_us = -LAG_US;
     }
 }
 
@@ -151,11 +154,26 @@ int oracle_acked_before(const struct world *w, int path, int64_t us)
     return 0;
 }
 
+void oracle_upstream(struct world *w, const char *path, bool stands)
+{
+    for (int i = 0; i < ORACLE_PATHS; i++)
+        if (strcmp(oracle_paths[i].path, path) == 0) {
+            track_of(w, i)->stands = stands;
+            track_of(w, i)->left_us = w->now_us;
+        }
+}
+
+bool oracle_is_strict(const struct world *w, int path)
+{
+    const struct track *t = track_of(w, path);
+    bool memory = !w->wide || (!t->stands && w->now_us - t->left_us > LAG_US);
+    return oracle_paths[path].strict && !w->lagging && memory;
+}
+
 struct oracle_floor oracle_floor(const struct world *w, int path, int client)
 {
     const struct track *t = track_of(w, path);
-    bool strict = oracle_paths[path].strict && !w->lagging;
-    int acked = strict ? t->acked : oracle_acked_before(w, path, w->now_us - LAG_US);
+    int acked = oracle_is_strict(w, path) ? t->acked : oracle_acked_before(w, path, w->now_us - LAG_US);
     return (struct oracle_floor){acked > t->seen[client] ? acked : t->seen[client], t->era};
 }
 
@@ -166,6 +184,21 @@ static int absent_since(const struct track *t, int floor)
         if (t->v[i].removes && !t->v[i].refused)
             return i;
     return -1;
+}
+
+bool oracle_may_be(const struct world *w, int path, struct oracle_floor floor, bool there)
+{
+    const struct track *t = track_of(w, path);
+    bool anew = floor.era != t->era;
+    int low = anew ? 0 : floor.n;
+    if (foreign_here(w, path))
+        return true;
+    if (!there)
+        return absent_since(t, low) >= 0 || (t->era > 0 && low == 0);
+    for (int i = low; i < t->n; i++)
+        if (!t->v[i].removes && !t->v[i].refused)
+            return true;
+    return false;
 }
 
 void oracle_shown(struct world *w, int client, int path, struct oracle_floor floor, int n, int version)
@@ -204,7 +237,7 @@ void oracle_shown(struct world *w, int client, int path, struct oracle_floor flo
 void oracle_forgets(struct world *w, int client)
 {
     for (int i = 0; i < ORACLE_PATHS; i++)
-        if (!oracle_paths[i].strict || w->lagging)
+        if (!oracle_is_strict(w, i))
             track_of(w, i)->seen[client] = 0;
 }
 
@@ -235,6 +268,11 @@ int oracle_version(const struct world *w, int path)
 {
     const struct track *t = track_of(w, path);
     return t->v[t->acked].version;
+}
+
+bool oracle_is_newest(const struct world *w, int path, int n)
+{
+    return track_of(w, path)->n == n + 1;
 }
 
 void oracle_uncertain(struct world *w, int path)

@@ -50,6 +50,12 @@ void oracle_forgets(struct world *w, int client);
 bool oracle_certain(const struct world *w, int path);
 /* Whether nothing of the writer's was uncertain since then: a condition on the version that it knew must hold. */
 bool oracle_settled(const struct world *w, int path, struct oracle_floor floor);
+/* Whether a client that asked behind this floor may find the znode there, or absent. */
+bool oracle_may_be(const struct world *w, int path, struct oracle_floor floor, bool there);
+/* The ensemble has it from now on, or has it no more. */
+void oracle_upstream(struct world *w, const char *path, bool stands);
+/* It is in memory only, and was for a while: no server lags behind it, and no write of it is on its way to one. */
+bool oracle_is_strict(const struct world *w, int path);
 /* The write is one that removes the znode. */
 bool oracle_removes(const struct world *w, int path, int n);
 /* The write before this one was acknowledged, and removed the znode. */
@@ -58,6 +64,8 @@ bool oracle_removed_before(const struct world *w, int path, int n);
 int oracle_version(const struct world *w, int path);
 /* The newest write that was acknowledged before a time. */
 int oracle_acked_before(const struct world *w, int path, int64_t us);
+/* Nothing was written, or is on its way, after the write n. */
+bool oracle_is_newest(const struct world *w, int path, int n);
 /* The connection of the writer is lost: whatever was on its way may come to pass or not. */
 void oracle_uncertain(struct world *w, int path);
 /* What was held may be gone: all of it, or one znode. */

@@ -55,7 +55,7 @@ static void draw_steady(struct world *w, struct schedule *s)
 /* What holds where nothing else is said. */
 static struct schedule plain(uint64_t seed, int members)
 {
-    struct schedule s = {.seed = seed, .members = members, .clients = 13, .length_us = DENSE_US};
+    struct schedule s = {.seed = seed, .members = members, .clients = CLIENTS_PLAIN, .length_us = DENSE_US};
     s.settings = (struct member_settings){.group = true, .hold = true, .tick_us = DENSE_TICK_US};
     return s;
 }
@@ -77,6 +77,8 @@ void schedule_draw(struct schedule *s, enum profile profile, uint64_t seed, int 
     else
         draw_dense(&w, s);
     s->insists = world_chance(&w, 4);
+    if (world_chance(&w, 2))
+        s->clients = CLIENTS_WIDE;
     world_free(&w);
 }
 
@@ -110,6 +112,8 @@ struct outcome schedule_run(const struct schedule *s, int trace)
     member_settings = s->settings;
     w.nmembers = s->members;
     w.nclients = s->clients;
+    w.wide = s->clients == CLIENTS_WIDE;
+    w.follows = s->seed % 4 > 1 ? FOLLOWS_PATHS : s->seed % 8 < 4 ? FOLLOWS_LIST : FOLLOWS_ALL;
     w.lagging = s->settings.bounded || has(s, FAULT_FOREIGN);
     w.trace = trace > 0;
     w.trace_all = trace > 1;

@@ -164,5 +164,38 @@ const struct script scripts[] = {
      "# (e) the watcher knows write 3 of /storm/workerbeats/t/w3, 82 was acknowledged: an event was lost\n"
      "seed 34 members 2 clients 13 insists\n"
      "host-lost when record after 2 at 5.727246 for 0.149062 a 0 b 1 delay 0.000661 sender\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (b) client 13: /storm/workerbeats/t/w0 is absent although write 3 was acknowledged after memory "
+     "went\n"
+     "seed 10235 members 2 clients 15 insists\n"
+     "host-lost when promotion-sent after 0 at 4.916016 for 0.152276 a 0 b 1 delay 0.000724 sender\n"},
+    {VARIANT_AS_IT_SHIPS, "# (b) client 13: /storm/workerbeats/t/w3 is absent although write 22 was "
+                          "acknowledged after memory went\n"
+                          "seed 10143 members 2 clients 15\n"
+                          "slow-front at 9.573740 for 4.000000 a 1 b 0 delay 0.017186\n"
+                          "wipe-primary at 10.073740 for 0.000625 a 0 b 0 delay 0.000000\n"
+                          "pause at 10.120786 for 0.110927 a 0 b 1 delay 0.000000 primary\n"
+                          "reset at 10.120786 for 0.000625 a 0 b 1 delay 0.000000 primary\n"},
+    {VARIANT_AS_IT_SHIPS, "# (f) session of client 5 lived 19.9 s after its client's last byte\n"
+                          "seed 10881 members 2 clients 15 insists\n"
+                          "client-lost at 9.043344 for 1.875000 a 5 b 0 delay 0.000000\n"},
+    {VARIANT_AS_IT_SHIPS, "# (f) session of client 4 lived 24.5 s after its client's last byte\n"
+                          "seed 11433 members 2 clients 15 other-mounts\n"
+                          "client-lost at 12.787765 for 1.875000 a 4 b 0 delay 0.000000\n"
+                          "reset at 21.350954 for 0.004693 a 1 b 1 delay 0.000000 primary\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (e) client 10 has had no answer for 43.8 s\n"
+     "seed 20001262 members 3 clients 13 insists length 600.000000 beat 3.000000 tick 0.200000\n"
+     "reset when relay after 0 at 47.721552 for 0.012912 a 13 b 14 delay 0.000000 sender\n"
+     "server-alone at 51.506403 for 6.175706 a 46 b 48 delay 0.272518\n"
+     "no-quorum at 51.779681 for 1.822090 a 28 b 29 delay 0.100839\n"
+     "wipe-all at 51.944694 for 0.000639 a 14 b 16 delay 0.773856\n"
+     "host-lost at 98.927567 for 0.052503 a 41 b 42 delay 0.782024\n"
+     "cut-back at 135.310934 for 7.356634 a 43 b 45 delay 0.646394 primary\n"
+     "foreign when flush-made after 7 at 369.920278 for 0.000379 a 36 b 38 delay 0.273669 sender\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (h) client 12: cversion 6 and pzxid 0x10000041a of /storm/workerbeats/t, had 6 and 0x10000041c\n"
+     "seed 20001600 members 3 clients 15 length 600.000000 beat 3.000000 tick 0.200000\n"
+     "foreign when record after 0 at 533.212381 for 0.007430 a 15 b 16 delay 0.000000\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];

@@ -11,6 +11,7 @@
 
 #include "ensemble.h"
 #include "fault.h"
+#include "follow.h"
 #include "foreign.h"
 #include "member.h"
 
@@ -168,6 +169,8 @@ void watchdog_sees(struct world *w, const struct tree *tree, int64_t session, bo
             somebody_takes_over(w, tree);
         list |= strcmp(c->path, GROUP_PATH "/copies") == 0 && c->type != PK_EVENT_CHILDREN_CHANGED;
         faults_change(w, c);
+        if (c->type == PK_EVENT_CREATED || c->type == PK_EVENT_DELETED)
+            oracle_upstream(w, c->path, c->type == PK_EVENT_CREATED);
         foreign_sees(w, tree, c, session);
     }
     if (list) {
@@ -261,10 +264,12 @@ void watchdog_reached(struct world *w, int client)
 void watchdog_disconnected(struct world *w, int client)
 {
     const struct client *c = &w->clients[client];
-    bool relayed = w->lagging || (client < ORACLE_PATHS && !oracle_paths[client].strict);
-    bool writes = c->role == LOCKER || (c->role == WORKER && relayed);
+    bool relayed = w->lagging || (w->insists && client == INSISTED) ||
+                   (client < ORACLE_PATHS && !oracle_is_strict(w, client));
+    bool writes = c->role == LOCKER || (c->role == WORKER && relayed) || follow_lasts(w, c);
     w->watchdog->figures.disconnects++;
-    /* Whose write is under way at a server that is lost is closed: nobody can know what became of it. */
+    /* Whose write is under way at a server that is lost is closed: nobody can know what became of it. So is who has
+     * lasting watches: a server tells nobody what they missed. */
     if (!writes && faults_spare_connections(w))
         world_wrong(w, "(i) client %d is disconnected", client);
 }
@@ -300,7 +305,8 @@ static void look_at_watcher(struct world *w, const struct client *c)
     for (int i = 0; c->role == WATCHER && i < WATCHED; i++) {
         const struct watched *x = &c->watched[i];
         int newest = oracle_acked_before(w, x->path, w->now_us - ANSWER_US);
-        if (x->known < newest && !(x->absent && oracle_removes(w, x->path, newest)))
+        if (x->known < newest && w->now_us - x->told_us > ANSWER_US &&
+            !(x->absent && oracle_removes(w, x->path, newest)))
             world_wrong(w, "(e) the watcher knows write %d of %s, %d was acknowledged: an event was lost",
                         x->known, oracle_paths[x->path].path, newest);
     }
@@ -314,9 +320,12 @@ void watchdog_ends(struct world *w)
             w->now_us - d->sessions[i].reached_us > LIVES_US + faults_delay(w, d->sessions[i].reached_us))
             world_wrong(w, "(f) session of client %d lives %.1f s after its client's last byte",
                         d->sessions[i].client, (double)(w->now_us - d->sessions[i].reached_us) / 1e6);
-    for (int c = 0; c < w->nclients; c++)
-        if (w->hosts[host_client(c)].alive)
+    bool served = w->now_us >= faults_over_us(w) + SERVED_AFTER_US; /* a moment may come late */
+    for (int c = 0; c < w->nclients && served; c++)
+        if (w->hosts[host_client(c)].alive) {
             look_at_watcher(w, &w->clients[c]);
+            follow_ends(w, &w->clients[c], w->now_us - ANSWER_US);
+        }
 }
 
 struct watchdog_figures watchdog_figures(const struct world *w)

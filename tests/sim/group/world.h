@@ -57,6 +57,8 @@ struct world {
     int64_t beat_us; /* workers beat about so often; 0: at random, several times a second at most */
     bool insists;    /* the watcher follows what memory holds, and asks for its data until it is there */
     bool lagging;    /* any znode may be the ensemble's, whose servers lag */
+    bool wide;       /* there are a gatherer and a follower, and workers write in other ways, too */
+    enum { FOLLOWS_PATHS, FOLLOWS_LIST, FOLLOWS_ALL } follows;
     struct host hosts[HOSTS_MAX];
     struct net *net;
     struct ensemble *ensemble;
