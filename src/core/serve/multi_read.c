@@ -29,9 +29,15 @@ struct parts {
     struct pk_znode *unsure;
 };
 
-bool pk_multi_read_looks(const struct pk_client *c, struct pk_bytes asked)
+bool pk_multi_read_looks(const struct pk_sync *sync, struct pk_bytes asked)
 {
-    return c->up.read_only || pk_config_in_multi(asked);
+    struct pk_in in = pk_in(asked.p, asked.len);
+    struct pk_request part;
+    struct pk_mount *mount;
+    while (pk_multi_next(&in, &part))
+        if (pk_store_place(sync->store, part.path, &mount) != PK_OUTSIDE)
+            return true;
+    return pk_config_in_multi(asked);
 }
 
 /* Room for len more bytes; NULL: memory is short, or the answer too long. */
@@ -192,12 +198,12 @@ static void take(struct parts *p)
         pk_store_tidy(p->sync->store, z);
 }
 
-/* The answer with what memory adds, or with nothing added; false: forward it. */
-static bool add_held(struct parts *p)
+/* The answer with what memory adds; false: there is nothing, or it is not to be read. */
+static bool add_held(struct parts *p, struct pk_bytes body)
 {
     while (!p->last && !p->odd && !p->in.bad && !p->no_memory && p->unsure == NULL)
         take(p);
-    return !p->odd && !p->in.bad;
+    return !p->odd && !p->in.bad && !(p->len == body.len && memcmp(p->to, body.p, p->len) == 0);
 }
 
 /* Takes the client addresses out of body; false: memory is short. *to is freed by the caller. */
@@ -238,7 +244,7 @@ enum pk_multi_read pk_multi_read_answer(struct pk_sync *sync, struct pk_client *
         p.no_memory = !take_addresses(sync, asked, &body, &without);
     p.in = pk_in(body.p, body.len);
     p.most = body.len + (size_t)GROWS_TO;
-    if (c->up.read_only && add_held(&p))
+    if (add_held(&p, body))
         body = (struct pk_bytes){p.to, (uint32_t)p.len};
     if (p.no_memory)
         pk_conn_close(sync->conns, &c->up, PK_CLOSE_NO_MEMORY);

@@ -1,14 +1,15 @@
 /*
  * Answers to a multiRead that are not forwarded as they are: client addresses are taken out of /zookeeper/config, and
- * in a read-only session, for which nothing is promoted or flushed, each part is what a plain read would have shown.
+ * each part is what a plain read would have shown: for a read-only session nothing is promoted or flushed, and a leader
+ * that has not noticed its successor answers a sync, and has not what was flushed meanwhile.
  */
 #ifndef PK_CORE_SERVE_MULTI_READ_H
 #define PK_CORE_SERVE_MULTI_READ_H
 
 #include "core/sync/sync.h"
 
-/* Whether the answer to a multiRead (its body) of this client has to be looked at. */
-bool pk_multi_read_looks(const struct pk_client *c, struct pk_bytes asked);
+/* Whether the answer to a multiRead (its body) has to be looked at. */
+bool pk_multi_read_looks(const struct pk_sync *sync, struct pk_bytes asked);
 
 enum pk_multi_read {
     PK_MULTI_READ_FORWARD, /* as it is */

@@ -56,7 +56,7 @@ static enum pk_decision relay_part(struct pk_judged *j)
 static enum pk_decision route_unusual(struct pk_judged *j)
 {
     const struct pk_request *req = j->req;
-    if (req->op == PK_OP_MULTI_READ && pk_multi_read_looks(j->c, req->body))
+    if (req->op == PK_OP_MULTI_READ && pk_multi_read_looks(j->sync, req->body))
         return pk_relay_unusual(j, PK_ANSWER_MULTI_READ, req->body);
     if (pk_watch_parts_due(j))
         return pk_watch_parts_begin(j);

@@ -197,5 +197,10 @@ const struct script scripts[] = {
      "# (h) client 12: cversion 6 and pzxid 0x10000041a of /storm/workerbeats/t, had 6 and 0x10000041c\n"
      "seed 20001600 members 3 clients 15 length 600.000000 beat 3.000000 tick 0.200000\n"
      "foreign when record after 0 at 533.212381 for 0.007430 a 15 b 16 delay 0.000000\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (b) client 13: /storm/workerbeats/t/w2 shows write 34 although 53 was acknowledged before it asked\n"
+     "seed 40020798 members 2 clients 15 length 600.000000 beat 3.000000 tick 0.200000\n"
+     "server-alone at 109.645104 for 2.690580 a 10 b 11 delay 0.174915\n"
+     "server-pause at 189.681797 for 3.042486 a 15 b 16 delay 0.794250\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];
