@@ -22,6 +22,7 @@ KILL = float(os.environ.get("RACES_KILL", "0"))
 ATTEMPTS = 20                     # of a test that kills cut short
 OK, NONODE, NODEEXISTS, NOTEMPTY, BADVERSION = (wire.ERR[n] for n in
                                                 ("OK", "NONODE", "NODEEXISTS", "NOTEMPTY", "BADVERSION"))
+wire.Conn.patience = 5.0          # who waits in vain asks what a server owes before the proxy gives that server up
 _serial = [0]
 _mount = ["/m"]
 _opened = []                      # by the newest call of sessions()

@@ -18,8 +18,6 @@ from wirerec import (OP_AUTH, OP_CLOSE_SESSION, OP_NAMES, OP_PING, XID_AUTH, XID
 
 Reply = namedtuple("Reply", "xid zxid err body")
 
-PATIENCE_S = 15.0     # for an answer, where a test has no reason to ask for less: machines stand still now and then
-
 _HEADER = struct.Struct(">iqi")
 _FRAME = struct.Struct(">iii")
 _FIXED_XIDS = {OP_PING: XID_PING, OP_AUTH: XID_AUTH}
@@ -35,6 +33,8 @@ class Conn:
     A refused session (unknown, wrong password) leaves session and timeout 0; a connection that is closed instead
     of answered raises Closed. read_only None sends the 44-byte request. connect=False only opens the socket. source: the
     address of this machine to come from. tls: a context of ssl. first: bytes that come before all others."""
+
+    patience = 15.0     # seconds for an answer, where nobody asks for less: machines stand still now and then
 
     def __init__(self, addr, timeout_ms=10000, session=0, passwd=b"\0" * 16, last_zxid=0, read_only=False,
                  connect=True, source="", tls=None, first=b""):
@@ -80,8 +80,9 @@ class Conn:
     def send(self, xid, op, body=b""):
         self.sock.sendall(frame(xid, op, body))
 
-    def recv_frame(self, timeout=PATIENCE_S):
+    def recv_frame(self, timeout=None):
         """The payload of the next frame; None when the other side has closed (or reset) the connection."""
+        timeout = self.patience if timeout is None else timeout
         need = 4
         length = None
         while True:
@@ -105,7 +106,7 @@ class Conn:
                 return None
             self._buf += chunk
 
-    def recv(self, timeout=PATIENCE_S):
+    def recv(self, timeout=None):
         """The next Reply (an event has xid -1), or None at the end of the connection."""
         payload = self.recv_frame(timeout)
         if payload is None:
@@ -117,7 +118,7 @@ class Conn:
             self.last_zxid = zxid
         return Reply(xid, zxid, err, payload[16:])
 
-    def call(self, op, body=b"", xid=None, timeout=PATIENCE_S):
+    def call(self, op, body=b"", xid=None, timeout=None):
         """Sends one request and returns its Reply; events on the way are appended to .events. Raises Closed at
         the end of the connection and ValueError when another xid answers."""
         if xid is None:
