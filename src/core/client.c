@@ -26,6 +26,7 @@ enum {
     CONNECT_REQUEST = 1024, /* a connect request with its length word; real ones have 49 bytes */
     READ_AHEAD = 64 * 1024, /* bytes received behind a request that waits */
     WORK_DECODE = 64,       /* bytes of a request looked through in one step of a turn */
+    HEAVY = 64 * 1024,      /* bytes of a request that is judged in a turn of its own */
 };
 
 static bool is_word(const uint8_t *p)
@@ -233,6 +234,26 @@ static void go_on(struct core *core, struct pk_client *c)
     judge_backlog(core, c);
 }
 
+static bool has_whole_frame(const struct core *core, const struct pk_client *c)
+{
+    const struct pk_backlog *b = &c->backlog;
+    if (pk_backlog_waiting(b) < PK_LEN_WORD)
+        return false;
+    size_t len = frame_of(core, c, pk_load32(b->p + b->off));
+    return len > 0 && pk_backlog_waiting(b) >= len;
+}
+
+/* What came is judged, but for a request with which others who have sent something would wait for one another's. */
+static void judge_now(struct core *core, struct pk_client *c)
+{
+    if (pk_backlog_waiting(&c->backlog) <= HEAVY || !has_whole_frame(core, c)) {
+        judge_backlog(core, c);
+        return;
+    }
+    c->blocked = true;
+    pk_client_rest(&core->conns, c);
+}
+
 void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     struct pk_backlog *b = &c->backlog;
@@ -254,18 +275,9 @@ void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, s
         p += done;
         n -= done;
         if (!c->blocked)
-            judge_backlog(core, c);
+            judge_now(core, c);
     }
     pass_pings(core, c);
-}
-
-static bool has_whole_frame(const struct core *core, const struct pk_client *c)
-{
-    const struct pk_backlog *b = &c->backlog;
-    if (pk_backlog_waiting(b) < PK_LEN_WORD)
-        return false;
-    size_t len = frame_of(core, c, pk_load32(b->p + b->off));
-    return len > 0 && pk_backlog_waiting(b) >= len;
 }
 
 struct pk_client *pk_client_open(struct core *core, int64_t now_us, enum pk_client_kind kind)

@@ -420,6 +420,43 @@ static void who_goes_on_waits_for_his_turn(void **state)
     assert_int_equal(answers, FLOODS * N);
 }
 
+/* A frame arrives in two reads, as one that is longer than a read does. */
+static void two_reads(int from)
+{
+    size_t half = b.len / 2;
+    sim_step(&s, from, PK_CLIENT_BYTES, b.p, half);
+    sim_step(&s, from, PK_CLIENT_BYTES, b.p + half, b.len - half);
+    sup_buf_reset(&b);
+}
+
+/* Once as many were judged between two looks at who else has sent something as had come to their ends by then. */
+static void huge_requests_have_turns_of_their_own(void **state)
+{
+    (void)state;
+    enum { HUGE = 3, OPS = 40000 };
+    int who[HUGE], turns = 0;
+    for (int i = 0; i < HUGE; i++)
+        who[i] = sim_connect(&s, 10000);
+    for (int i = 0; i < HUGE; i++) {
+        size_t mark = wire_multi(&b, 7, PK_OP_MULTI);
+        for (int k = 0; k < OPS; k++)
+            wire_multi_check(&b, "/storm", -1);
+        wire_multi_end(&b, mark);
+        uint64_t before = core_worked(s.core);
+        two_reads(who[i]);
+        assert_true(core_worked(s.core) - before < PK_TURN_WORK);
+    }
+    for (; core_pending(s.core); turns++) {
+        uint64_t before = core_worked(s.core);
+        sim_step(&s, -1, PK_CONTINUE, NULL, 0);
+        assert_in_range(core_worked(s.core) - before, OPS, 25 * OPS); /* two take 36 */
+    }
+    assert_int_equal(turns, HUGE);
+    sim_pump(&s);
+    for (int i = 0; i < HUGE; i++)
+        assert_int_equal(answered(who[i]), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +471,7 @@ int main(void)
         CASE(promoted_znodes_are_forgotten_tick_by_tick),
         CASE(many_watches_are_set_in_parts),
         CASE(who_goes_on_waits_for_his_turn),
+        CASE(huge_requests_have_turns_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
