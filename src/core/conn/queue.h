@@ -19,7 +19,7 @@ enum pk_answer {
     PK_ANSWER_READ, /* forward, but for what memory knows of the path: names and counters added, or asked again */
     PK_ANSWER_COUNT,      /* local descendants added */
     PK_ANSWER_CONFIG,     /* client addresses taken out of /zookeeper/config */
-    PK_ANSWER_MULTI_READ, /* of a multiRead: the same, and in a read-only session what memory knows is put in */
+    PK_ANSWER_MULTI_READ, /* of a multiRead: the same, and what memory knows is put in */
     PK_ANSWER_AUTH,       /* forward; may overtake */
     PK_ANSWER_CLOSE,      /* forward, then close */
     PK_ANSWER_PART,       /* of one of the parts in which a request was sent, not the last: swallowed */
