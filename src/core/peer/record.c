@@ -120,7 +120,8 @@ bool pk_record_get(struct pk_bytes body, struct pk_link_record *r)
 {
     struct pk_in in = pk_in(body.p, body.len);
     struct pk_change_record *c = &r->change;
-    *r = (struct pk_link_record){.position = pk_get_long(&in), .newest_zxid = pk_get_long(&in)};
+    *r = (struct pk_link_record){.position = pk_get_long(&in)};
+    r->newest_zxid = pk_get_long(&in);
     const uint8_t *what = pk_in_take(&in, 1);
     c->path = pk_get_bytes(&in);
     bool sane = get_held(&in, &r->held);
@@ -163,7 +164,8 @@ uint8_t *pk_refresh_put(uint8_t *p, size_t len, const struct pk_znode *z, int64_
 bool pk_refresh_get(struct pk_bytes body, struct pk_link_refresh *r)
 {
     struct pk_in in = pk_in(body.p, body.len);
-    *r = (struct pk_link_refresh){.position = pk_get_long(&in), .newest_zxid = pk_get_long(&in)};
+    *r = (struct pk_link_refresh){.position = pk_get_long(&in)};
+    r->newest_zxid = pk_get_long(&in);
     r->held.mzxid = pk_get_long(&in);
     r->held.mtime = pk_get_long(&in);
     r->held.version = pk_get_int(&in);
