@@ -154,6 +154,15 @@ static void nonode_crosses_a_local_create(void **state)
     sim_expect_data(&f, "data");
 }
 
+/* A session at a server that serves reads only. */
+static int connect_read_only(void)
+{
+    s.zk.read_only = true;
+    int who = sim_connect(&s, 10000);
+    s.zk.read_only = false;
+    return who;
+}
+
 /* A server that serves reads only cannot be told of a local znode: it says NONODE to a read with a watch, where the
  * plain read, from memory, finds it. */
 static void a_watch_in_a_read_only_session_finds_what_is_held(void **state)
@@ -162,9 +171,7 @@ static void a_watch_in_a_read_only_session_finds_what_is_held(void **state)
     static const int ops[] = {PK_OP_EXISTS, PK_OP_GET_DATA, PK_OP_GET_CHILDREN, PK_OP_GET_CHILDREN2};
     struct sim_frame f;
     sim_local_create(&s, c, M "/t", "data");
-    s.zk.read_only = true;
-    int reader = sim_connect(&s, 10000);
-    s.zk.read_only = false;
+    int reader = connect_read_only();
     for (int watch = 0; watch < 2; watch++)
         for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
             wire_read(&b, 5, ops[i], M "/t", watch);
@@ -240,9 +247,7 @@ static void a_multi_read_in_a_read_only_session(void **state)
         wire_set(&b, 4, M "/cached", i > 0 ? "absorbed" : "relayed", -1);
         sim_call(&s, c, &b, PK_Z_OK, NULL);
     }
-    s.zk.read_only = true;
-    int reader = sim_connect(&s, 10000);
-    s.zk.read_only = false;
+    int reader = connect_read_only();
     one_by_one(reader, &whole);
     multi_read_all(9);
     sim_call(&s, reader, &b, PK_Z_OK, &f);
@@ -276,9 +281,7 @@ static void a_multi_read_is_answered_with_less(void **state)
     (void)state;
     struct sim_frame f;
     sim_local_create(&s, c, M "/t", "data");
-    s.zk.read_only = true;
-    int reader = sim_connect(&s, 10000);
-    s.zk.read_only = false;
+    int reader = connect_read_only();
     multi_read_all(9);
     sim_call(&s, reader, &b, PK_Z_OK, &f);
     size_t whole = f.len;
@@ -300,9 +303,7 @@ static void a_multi_read_crosses_a_promotion(void **state)
     (void)state;
     struct sim_frame f;
     sim_local_create(&s, c, M "/t", "data");
-    s.zk.read_only = true;
-    int reader = sim_connect(&s, 10000);
-    s.zk.read_only = false;
+    int reader = connect_read_only();
     sim_local_create(&s, c, M "/first", "");
     sim_watch(&s, other, 3, M "/first");
     sim_expect(&s, other, 3, PK_Z_OK, NULL);
