@@ -240,6 +240,25 @@ static void early_errors(void **state)
     tear_down();
 }
 
+/* Any other error out of turn is nobody's answer. Once it was taken for that of whoever had asked with its xid. */
+static void no_other_error_comes_early(void **state)
+{
+    (void)state;
+    static const int32_t errors[] = {PK_Z_NO_NODE, PK_Z_NODE_EXISTS, PK_Z_BAD_VERSION, PK_Z_BAD_ARGUMENTS};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        set_up();
+        s.conns[c].hold = true;
+        wire_read(&b, 10, PK_OP_EXISTS, "/storm", false);
+        wire_create(&b, 11, "/storm/y", "");
+        sim_go(&s, c, &b);
+        sim_answer(&s, c, 11, 0, errors[i]);
+        sim_pump(&s);
+        assert_true(s.conns[c].closed);
+        assert_int_equal(s.conns[c].why, PK_CLOSE_UNEXPECTED_REPLY);
+        tear_down();
+    }
+}
+
 /* The xids that mean something in an answer are a request's like any other: a server gives them back. Once the answer
  * was taken for a ping's or for an event, and the connection ended. */
 static void xids_with_a_meaning(void **state)
@@ -277,6 +296,7 @@ int main(void)
                                        cmocka_unit_test(with_overtaking),
                                        cmocka_unit_test(one_by_one),
                                        cmocka_unit_test(early_errors),
+                                       cmocka_unit_test(no_other_error_comes_early),
                                        cmocka_unit_test(xids_with_a_meaning)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,12 +20,23 @@ void pk_awaited_init(struct pk_awaited *a)
     pk_list_init(&a->entries);
 }
 
-/* Servers answer these outside the order of the request pipeline. */
+/* What a server says before a request has reached its pipeline: protocol.md 4.3. */
+static bool is_early(int32_t err)
+{
+    switch (err) {
+    case PK_Z_SESSION_CLOSED_REQUIRE_SASL_AUTH:
+    case PK_Z_NOT_READ_ONLY:
+    case PK_Z_NO_AUTH:
+    case PK_Z_UNIMPLEMENTED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool may_overtake(const struct pk_entry *e, const struct pk_reply *r, bool header_only)
 {
-    if (e->answer == PK_ANSWER_AUTH)
-        return true;
-    return header_only && r->err != PK_Z_OK;
+    return e->answer == PK_ANSWER_AUTH || (header_only && is_early(r->err));
 }
 
 struct pk_entry *pk_awaited_match(const struct pk_awaited *a, const struct pk_reply *r, bool header_only)

@@ -14,6 +14,9 @@ enum pk_batch_state {
     PK_BATCH_ASKED, /* what the ensemble has is awaited */
 };
 
+/* The questions about each znode of a batch that was lost, in their order; 0 is none. */
+enum pk_verify_part { PK_VERIFY_DATA = 1, PK_VERIFY_ACL };
+
 struct pk_batch {
     enum pk_batch_state state;
     bool broken;             /* the uplink ended under it, perhaps because of it */
@@ -24,8 +27,9 @@ struct pk_batch {
     int32_t pairs;
     uint32_t n;
     struct pk_znode *v[PK_BATCH_ZNODES]; /* busy */
-    /* Asked: whom the next answers are about, and what getData said of it. */
+    /* Asked: what the next answer is about, and what getData said of it. */
     uint32_t at;
+    enum pk_verify_part next;
     bool absent, same;
     int64_t czxid;
 };

@@ -352,6 +352,18 @@ static void found(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b,
     }
 }
 
+/* Nobody is told of the answers that are still awaited. */
+static void disown(struct pk_uplink *u, const struct pk_batch *b)
+{
+    for (struct pk_list *at = u->awaited.entries.next; at != &u->awaited.entries; at = at->next) {
+        struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, uplink);
+        if (e->owner != b)
+            continue;
+        e->answer = PK_ANSWER_DROP;
+        e->owner = NULL;
+    }
+}
+
 static void verified(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b, int part,
                      const struct pk_reply *r, struct pk_bytes body)
 {
@@ -359,6 +371,7 @@ static void verified(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch 
     if (what == PK_FOUND_MORE)
         return;
     if (what == PK_FOUND_UNSURE) {
+        disown(u, b); /* it counts as silent: lost after a while, if not with its uplink */
         if (u->client == NULL)
             pk_conn_close(sync->conns, u, PK_CLOSE_SERVICE_REFUSED);
         return;
@@ -406,18 +419,6 @@ void pk_promote_lost(struct pk_sync *sync, bool broken)
     b->broken = b->broken || (broken && b->state == PK_BATCH_SENT);
     b->state = PK_BATCH_LOST;
     b->u = NULL;
-}
-
-/* Nobody is told of the answers that are still awaited. */
-static void disown(struct pk_uplink *u, const struct pk_batch *b)
-{
-    for (struct pk_list *at = u->awaited.entries.next; at != &u->awaited.entries; at = at->next) {
-        struct pk_entry *e = PK_CONTAINER(at, struct pk_entry, uplink);
-        if (e->owner != b)
-            continue;
-        e->answer = PK_ANSWER_DROP;
-        e->owner = NULL;
-    }
 }
 
 enum pk_err pk_promote_adopt(struct pk_sync *sync, struct pk_znode *z)

@@ -10,23 +10,29 @@
 
 #include "core/sync/replay.h"
 
+static bool send_part(struct pk_conns *conns, struct pk_uplink *u, struct pk_batch *b,
+                      enum pk_verify_part part, struct pk_bytes path)
+{
+    int32_t op = part == PK_VERIFY_DATA ? PK_OP_GET_DATA : PK_OP_GET_ACL;
+    struct pk_entry *e = pk_send_internal(conns, u, PK_ANSWER_PROMOTION, op, path, b);
+    if (e != NULL)
+        e->part = (uint8_t)part;
+    return e != NULL;
+}
+
 void pk_verify_send(struct pk_sync *sync, struct pk_uplink *u, struct pk_batch *b)
 {
     struct pk_conns *conns = sync->conns;
     b->state = PK_BATCH_ASKED;
     b->u = u;
     b->at = 0;
+    b->next = PK_VERIFY_DATA;
     b->since_us = conns->now_us;
     (void)!pk_send_internal(conns, u, PK_ANSWER_DROP, PK_OP_SYNC, pk_store_path(sync->store, b->v[0]), NULL);
     for (uint32_t i = 0; i < b->n; i++) {
         struct pk_bytes path = pk_store_path(sync->store, b->v[i]);
-        struct pk_entry *data = pk_send_internal(conns, u, PK_ANSWER_PROMOTION, PK_OP_GET_DATA, path, b);
-        struct pk_entry *acl =
-            data != NULL ? pk_send_internal(conns, u, PK_ANSWER_PROMOTION, PK_OP_GET_ACL, path, b) : NULL;
-        if (acl == NULL)
+        if (!send_part(conns, u, b, PK_VERIFY_DATA, path) || !send_part(conns, u, b, PK_VERIFY_ACL, path))
             return;
-        data->part = PK_VERIFY_DATA;
-        acl->part = PK_VERIFY_ACL;
     }
 }
 
@@ -62,8 +68,10 @@ static bool is_sent_acl(const struct pk_sync *sync, const struct pk_znode *z, st
 enum pk_found pk_verify_answer(const struct pk_sync *sync, struct pk_batch *b, int part,
                                const struct pk_reply *r, struct pk_bytes body)
 {
-    if (r->err != PK_Z_OK && r->err != PK_Z_NO_NODE && r->err != PK_Z_NO_AUTH)
+    bool told = r->err == PK_Z_OK || r->err == PK_Z_NO_NODE || r->err == PK_Z_NO_AUTH;
+    if (part != (int)b->next || !told)
         return PK_FOUND_UNSURE;
+    b->next = part == PK_VERIFY_DATA ? PK_VERIFY_ACL : PK_VERIFY_DATA;
     if (part == PK_VERIFY_DATA) {
         take_data(b, r, body);
         return PK_FOUND_MORE;

@@ -8,15 +8,13 @@
 
 #include "core/sync/batch.h"
 
-enum pk_verify_part { PK_VERIFY_DATA = 1, PK_VERIFY_ACL = 2 };
-
 /* What the ensemble has at a path. */
 enum pk_found {
     PK_FOUND_MORE,    /* more answers are to come for this znode */
     PK_FOUND_NOTHING, /* nothing: the batch has not been carried out, and never will be */
     PK_FOUND_OURS,    /* what was sent, since it was sent */
     PK_FOUND_THEIRS,  /* anything else */
-    PK_FOUND_UNSURE,  /* the answer is about the session: to be asked again */
+    PK_FOUND_UNSURE, /* the answer is about the session, or out of turn: no other one counts, to be asked again */
 };
 
 /* Sends the questions about a batch's znodes. */
