@@ -163,6 +163,7 @@ void pk_session_response(struct core *core, struct pk_uplink *u, const struct pk
         pk_conn_close(&core->conns, u, PK_CLOSE_MALFORMED_UPSTREAM);
         return;
     }
+    core->conns.let_in_us[u->server] = core->conns.now_us;
     pk_list_del(&u->timed);
     u->why = PK_CLOSE_NONE;
     pk_uplink_move(u, PK_UPLINK_UP);

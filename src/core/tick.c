@@ -44,13 +44,21 @@ static int64_t connect_patience(const struct pk_uplink *u)
     return sixth < CONNECT_LEAST_US ? CONNECT_LEAST_US : sixth > CONNECT_MOST_US ? CONNECT_MOST_US : sixth;
 }
 
+/* A server that lets others in is slow, and the next would be no quicker. */
+static bool is_unanswered(const struct pk_conns *conns, const struct pk_uplink *u)
+{
+    int64_t let_in_us = conns->let_in_us[u->server];
+    int64_t since_us = u->client != NULL && let_in_us > u->timed_us ? let_in_us : u->timed_us;
+    return conns->now_us - since_us >= connect_patience(u) || conns->now_us - u->timed_us >= CONNECT_MOST_US;
+}
+
 static void check_connecting(struct core *core)
 {
     PK_LIST_EACH(at, tmp, &core->conns.connecting) {
         struct pk_uplink *u = PK_CONTAINER(at, struct pk_uplink, timed);
         if (u->client != NULL && u->client->hold != NULL)
             pk_held_unanswered(core, u->client);
-        else if (core->conns.now_us - u->timed_us >= connect_patience(u))
+        else if (is_unanswered(&core->conns, u))
             pk_session_elsewhere(core, u, PK_CLOSE_CONNECT_UNANSWERED);
     }
 }

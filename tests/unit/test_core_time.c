@@ -306,6 +306,26 @@ static void silent_server_and_a_huge_timeout(void **state)
     }
 }
 
+/* One that lets others in meanwhile is slow, as the next would be. Once it was left after a second. */
+static void slow_server(void **state)
+{
+    (void)state;
+    c = sim_open(&s);
+    wire_connect(&b, 0, T, 0, 0);
+    sim_send(&s, c, &b);
+    s.conns[c].deaf = true;
+    sim_pump(&s);
+    for (int i = 0; i < 6; i++) {
+        sim_advance(&s, 700000);
+        (void)sim_connect(&s, T);
+        assert_int_equal(s.conns[c].opened, 1);
+    }
+    sim_advance(&s, 900000);
+    assert_int_equal(s.conns[c].opened, 2);
+    sim_advance(&s, 1100000);
+    assert_int_equal(s.conns[c].opened, 3);
+}
+
 /* The timeout that counts is the negotiated one. */
 static void negotiated_timeout(void **state)
 {
@@ -390,6 +410,7 @@ int main(void)
         CASE_ALONE(handshake_timeout),
         CASE_ALONE(silent_server),
         CASE_ALONE(silent_server_and_a_huge_timeout),
+        CASE_ALONE(slow_server),
         CASE_ALONE(negotiated_timeout),
         CASE_ALONE(wall_clock_jumps),
         CASE_ALONE(latencies_are_those_of_the_last_minute),

@@ -59,8 +59,9 @@ struct pk_conns {
     uint32_t *gens;
     uint32_t nslots, slots_cap, free_hint;
     uint32_t nconns;
-    uint8_t nmounts;                                    /* as many as there are, for new entries */
-    int32_t internal_xid;                               /* of the newest internal request */
+    uint8_t nmounts;                     /* as many as there are, for new entries */
+    int32_t internal_xid;                /* of the newest internal request */
+    int64_t let_in_us[PK_TIMED_SERVERS]; /* when it answered a connect request last, by server */
     struct pk_latency relay_times[PK_TIMED_SERVERS][2]; /* of clients' reads and writes, by server */
     struct pk_log_events log_events;
 };

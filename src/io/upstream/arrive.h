@@ -8,10 +8,10 @@
 #include "io/upstream/servers.h"
 
 /*
- * How many may begin at once, half of what a server's queue of connections not accepted holds; and how many may be on
- * their way at first.
+ * How many may begin at once, half of what a server's queue of connections not accepted holds; how many may be on
+ * their way at first; and how many while the server has answered nobody, twice what it works on at a time.
  */
-enum { PK_ARRIVALS = 24, PK_ARRIVALS_FIRST = 128 };
+enum { PK_ARRIVALS = 24, PK_ARRIVALS_FIRST = 128, PK_ARRIVALS_UNHEARD = 2000 };
 
 /* With the upstream: makes its timer, and closes it. */
 void pk_arrivals_init(struct pk_upstream *upstream);

@@ -73,9 +73,10 @@ struct pk_server {
     int64_t anew_us;    /* it has begun anew since, and nobody who came earlier is there; */
     int64_t known_us;   /* when the question began that told so */
     int arriving;       /* uplinks that connect, or have not heard from it yet */
+    int64_t first_us;   /* when the first of them began, since there was none */
     int wider;          /* so many more of these than at first may be */
     int64_t least_us;   /* the quickest answer that one of them had */
-    int begun;          /* of these since begun_us */
+    int begun;          /* of these that it may not have accepted, at begun_us */
     int64_t begun_us;
     int answers; /* that they had since answers_us */
     int64_t answers_us;
