@@ -1,4 +1,6 @@
 /* Local creates: what is asked first, who wins, bounds, and what is never answered from memory. */
+#include <stdio.h>
+
 #include "tests/sim/core_fixture.h"
 
 static void local_create_prechecks_once(void **state)
@@ -217,6 +219,58 @@ static void write_in_flight_keeps_local_creates_out(void **state)
     sim_expect(&s, other, 5, PK_Z_OK, NULL);
 }
 
+static struct pk_stat stat_of(const char *path)
+{
+    struct sim_frame f;
+    wire_read(&b, 9, PK_OP_EXISTS, path, false);
+    sim_call(&s, c, &b, PK_Z_OK, &f);
+    return sim_stat(&f);
+}
+
+/* Once memory's pzxid of a parent ran ahead of the ensemble's zxids, and fell when the last child had been promoted
+ * for a while. */
+static void pzxid_does_not_fall_when_memory_forgets(void **state)
+{
+    (void)state;
+    char path[64];
+    assert_int_equal(sim_direct_create(&s, M "/t", ""), PK_Z_OK);
+    for (int i = 0; i < 8; i++) {
+        snprintf(path, sizeof path, M "/t/%d", i);
+        sim_local_create(&s, c, path, "");
+    }
+    int64_t pzxid = stat_of(M "/t").pzxid;
+    assert_true(pzxid > upstream(M "/t")->pzxid && pzxid <= st()->newest_zxid + 1);
+    wire_delete(&b, 2, M "/t/0", -1);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    assert_true(stat_of(M "/t").pzxid >= pzxid);
+    wire_create_as(&b, 3, PK_OP_CREATE, PK_CREATE_SEQUENTIAL, M "/t/s",
+                   ""); /* and all of it is the ensemble's */
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    assert_int_equal(st()->znodes, 0);
+    for (int i = 0; i < 80; i++) {
+        sim_advance(&s, 1000000);
+        assert_true(stat_of(M "/t").pzxid >= pzxid);
+    }
+    assert_true(stat_of(M "/t").pzxid == upstream(M "/t")->pzxid);
+}
+
+/* A znode that is created again has higher zxids than the one that was deleted, however often that was written. */
+static void zxids_grow_over_a_delete(void **state)
+{
+    (void)state;
+    assert_int_equal(sim_direct_create(&s, M "/t", ""), PK_Z_OK);
+    sim_local_create(&s, c, M "/t/w", "");
+    sim_beats(&s, c, M "/t/w", 20);
+    int64_t mzxid = stat_of(M "/t/w").mzxid;
+    assert_true(mzxid > st()->newest_zxid + 10);
+    wire_delete(&b, 2, M "/t/w", -1);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    assert_true(stat_of(M "/t").pzxid <= st()->newest_zxid + 1);
+    sim_local_create(&s, c, M "/t/w", "");
+    struct pk_stat again = stat_of(M "/t/w");
+    assert_true(again.czxid > mzxid && again.mzxid == again.czxid && again.pzxid == again.czxid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +285,8 @@ int main(void)
         CASE(nothing_before_admission),
         CASE(header_zxids),
         CASE(config_without_addresses),
+        CASE(pzxid_does_not_fall_when_memory_forgets),
+        CASE(zxids_grow_over_a_delete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,3 +41,10 @@ void pk_account_state(struct pk_znode *z, enum pk_znode_state to)
     for (struct pk_znode *up = z->parent; up != NULL && change != 0; up = up->parent)
         up->below->moving += (uint32_t)change;
 }
+
+void pk_account_made(const struct pk_store *store, const struct pk_znode *z, int64_t zxid)
+{
+    struct pk_mount *mount = pk_store_mount(store, z);
+    if (zxid > mount->made_zxid)
+        mount->made_zxid = zxid;
+}

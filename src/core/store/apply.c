@@ -3,8 +3,9 @@
  *
  * Happy path: a beat is PK_CHANGE_SET: data in place, version + 1, a new zxid and time.
  * Failure modes: out of memory leaves everything as it was. Zxids of a znode never fall: each is above the newest seen
- * from the ensemble and above the znode's own previous one; a parent remembers those of children that were deleted. A
- * change that the state does not allow is a bug of the caller's and ends the process.
+ * from the ensemble and above the znode's own previous one; the mount remembers those of znodes that were deleted. The
+ * pzxid of a parent is one that the ensemble's next transaction may have. A change that the state does not allow is a
+ * bug of the caller's and ends the process.
  */
 #define PK_STORE_APPLY
 #include "core/store/apply.h"
@@ -51,6 +52,7 @@ static void let_go(struct pk_store *store, struct pk_znode *z, enum pk_znode_sta
     z->data = NULL;
     move(z, to);
     z->held.cversion = 0;
+    z->held.pzxid = 0; /* what the ensemble shows of that path is its own */
     if (to == PK_ZNODE_TRACKED)
         z->held.czxid = 0; /* the ensemble's own of that path has another one, not seen yet */
     z->uncertain = z->unfit = z->refused = z->restored = false;
@@ -65,19 +67,28 @@ static enum pk_err new_data(struct pk_store *store, struct pk_znode *z, struct p
     return z->data != NULL ? PK_OK : PK_ENOMEM;
 }
 
+/* A child has come or gone. When it is promoted, or its delete replayed, the ensemble's own pzxid is as high: what
+ * memory showed may be forgotten then. */
+static void children_changed(const struct pk_store *store, struct pk_znode *up)
+{
+    up->held.pzxid = max64(up->held.pzxid, after(store->stats->newest_zxid));
+}
+
 static enum pk_err local_create(struct pk_store *store, const struct pk_change *c)
 {
     struct pk_znode *z = c->znode, *up = z->parent;
     if (new_data(store, z, c->data) != PK_OK)
         return PK_ENOMEM;
-    int64_t zxid = after(max64(max64(store->stats->newest_zxid, z->held.mzxid), up->held.pzxid));
+    int64_t made = pk_store_mount(store, z)->made_zxid;
+    int64_t zxid = after(max64(max64(store->stats->newest_zxid, z->held.mzxid), made));
     if (z->held.state == PK_ZNODE_PROMOTED)
         pk_list_del(&z->tracking->recent);
     move(z, PK_ZNODE_LOCAL);
     z->held.czxid = z->held.mzxid = z->held.pzxid = zxid;
     z->held.ctime = z->held.mtime = c->wall_ms;
     z->held.version = z->held.cversion = 0;
-    up->held.pzxid = zxid;
+    pk_account_made(store, z, zxid);
+    children_changed(store, up);
     if (pk_znode_held(up))
         up->held.cversion++;
     pk_account_held(store, z, 1);
@@ -97,6 +108,7 @@ static enum pk_err restored(struct pk_store *store, const struct pk_change *c)
     z->held.state = PK_ZNODE_LOCAL;
     z->held.nlocal = nlocal;
     pk_account_held(store, z, 1);
+    pk_account_made(store, z, z->held.mzxid);
     return PK_OK;
 }
 
@@ -141,10 +153,10 @@ static enum pk_err set(struct pk_store *store, const struct pk_change *c)
 static void local_delete(struct pk_store *store, struct pk_znode *z)
 {
     struct pk_znode *up = z->parent;
-    int64_t zxid = after(max64(max64(store->stats->newest_zxid, z->held.mzxid), up->held.pzxid));
     let_go(store, z, PK_ZNODE_TRACKED);
-    z->held.mzxid = zxid;
-    up->held.pzxid = zxid;
+    z->held.mzxid = after(max64(store->stats->newest_zxid, z->held.mzxid));
+    pk_account_made(store, z, z->held.mzxid);
+    children_changed(store, up);
     up->held.cversion++;
     store->stats->local_deletes++;
 }
@@ -194,8 +206,9 @@ static void share_seen(struct pk_znode *z, int64_t czxid)
     z->held.czxid = czxid;
 }
 
-static void share_restored(struct pk_znode *z, const struct pk_held *share)
+static void share_restored(struct pk_store *store, struct pk_znode *z, const struct pk_held *share)
 {
+    pk_account_made(store, z, max64(share->mzxid, share->pzxid));
     z->held.czxid = share->czxid;
     z->held.pzxid = share->pzxid;
     z->held.cversion = share->cversion;
@@ -229,7 +242,7 @@ static void gone(struct pk_znode *z)
 {
     aged(z);
     z->held.cversion = 0;
-    z->held.czxid = 0;
+    z->held.czxid = z->held.pzxid = 0;
     z->no_local_creates = false;
 }
 
@@ -348,7 +361,7 @@ static enum pk_err apply_tracked(struct pk_store *store, const struct pk_change 
     struct pk_znode *z = c->znode;
     switch (c->kind) {
     case PK_CHANGE_SHARE_RESTORED:
-        share_restored(z, c->held);
+        share_restored(store, z, c->held);
         return PK_OK;
     case PK_CHANGE_SHARE_SEEN:
         share_seen(z, c->zxid);

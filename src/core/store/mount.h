@@ -58,6 +58,7 @@ struct pk_mount {
         anywhere; /* relayed requests under way whose paths are not tracked: each may be about any of them */
     int64_t
         changed_zxid; /* one of these may have changed any path up to here: an earlier answer caches nothing */
+    int64_t made_zxid;    /* no znode that was created or deleted here in memory had a higher one */
     uint64_t watch_bytes; /* of paths that are watched, or that requests under way are about (watch.h) */
     struct pk_list due;   /* dirty cached znodes (pk_writeback.due), oldest first */
     int64_t credit_us;    /* of flushes: flush_us buys one */

@@ -29,6 +29,7 @@ static enum pk_err replay_held(struct pk_store *store, struct pk_znode *z, const
     z->held.nlocal = nlocal;
     if (holds)
         pk_account_held(store, z, 1);
+    pk_account_made(store, z, z->held.mzxid);
     return PK_OK;
 }
 

@@ -202,5 +202,14 @@ const struct script scripts[] = {
      "seed 40020798 members 2 clients 15 length 600.000000 beat 3.000000 tick 0.200000\n"
      "server-alone at 109.645104 for 2.690580 a 10 b 11 delay 0.174915\n"
      "server-pause at 189.681797 for 3.042486 a 15 b 16 delay 0.794250\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (h) client 11: cversion 28 and pzxid 0x100000673 of /storm/workerbeats/t, had 28 and 0x100000684\n"
+     "seed 40015279 members 2 clients 13 length 600.000000 beat 3.000000 tick 0.200000\n"
+     "cut-members when flush-made after 0 at 50.916011 for 2.504384 a 39 b 40 delay 0.080882 sender\n"
+     "cut-front at 125.099298 for 2.300604 a 46 b 47 delay 0.688605 primary\n"
+     "pause at 406.623428 for 2.067250 a 7 b 8 delay 0.234052 primary\n"
+     "pause at 455.519797 for 1.547163 a 48 b 49 delay 0.661270\n"
+     "server-dies at 461.118722 for 0.201357 a 29 b 30 delay 0.792946\n"
+     "cut-back at 461.319337 for 5.054266 a 8 b 9 delay 0.370722 primary\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];
