@@ -56,6 +56,48 @@ static void slow_standby(void **state)
     assert_true(s.mem.bytes < before + LAG_BYTES / 10);
 }
 
+/* SIGTERM comes while the ensemble is being told that the copy is whole: the primary does not know whether it is
+ * listed. */
+static void told_to_leave_while_a_copy_is_being_listed(void)
+{
+    start_primary();
+    start_standby(info(&s).epoch);
+    s.conns[sim_service(&s)].hold = true;
+    for (int i = 0; i < 10; i++) {
+        carry();
+        sim_advance(&s, 50000);
+        sim_advance(&standby, 50000);
+    }
+    assert_int_equal(info(&s).copies, 0);
+    sim_step(&s, -1, PK_HANDOVER, NULL, 0);
+    assert_false(core_handed_over(s.core));
+    assert_int_equal(info(&s).role, PK_ROLE_PRIMARY);
+}
+
+/* Once it was closed at once, as there was nobody to hand over to, while the standby was listed and took over. */
+static void leaves_while_a_copy_is_being_listed(void **state)
+{
+    (void)state;
+    told_to_leave_while_a_copy_is_being_listed();
+    s.conns[sim_service(&s)].hold = false;
+    sim_pump(&s);
+    carry();
+    for (int i = 0; i < 10 && !core_handed_over(s.core); i++)
+        sim_advance(&s, 50000);
+    assert_int_equal(info(&s).role, PK_ROLE_LEFT);
+}
+
+/* The ensemble does not answer before the stop has to go on: nothing of memory is shown any more. */
+static void ends_while_a_copy_is_being_listed(void **state)
+{
+    (void)state;
+    told_to_leave_while_a_copy_is_being_listed();
+    assert_true(info(&s).reigning);
+    sim_step(&s, -1, PK_DRAIN, NULL, 0);
+    sim_advance(&s, 50000);
+    assert_false(info(&s).role == PK_ROLE_PRIMARY && info(&s).reigning);
+}
+
 static const char *name_of(int kind)
 {
     switch (kind) {
@@ -365,7 +407,9 @@ int main(int argc, char **argv)
                                        LINKED(a_later_standby),
                                        LINKED(an_earlier_standby),
                                        LINKED(behind_and_gone),
-                                       LINKED(slow_standby)};
+                                       LINKED(slow_standby),
+                                       LINKED(leaves_while_a_copy_is_being_listed),
+                                       LINKED(ends_while_a_copy_is_being_listed)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,6 +273,27 @@ static void hand_over(struct pk_member *m)
     pk_service_leave(m->sync);
 }
 
+/*
+ * Who is to leave hands over where a copy is listed, and else has nobody to hand over to. While a change of the list is
+ * under way nobody knows which of the two it is: that is waited for, and who has to end before does not reign any more,
+ * since a standby that finds itself listed, its link ended and our port closed takes over at once.
+ */
+static void leave(struct pk_member *m)
+{
+    bool certain = !m->listing && !m->list_unknown;
+    if (!m->leaves || (!certain && !m->sync->conns->draining))
+        return;
+    m->leaves = false;
+    if (certain && pk_copies_count(m) == 0)
+        return;
+    move(m, PK_ROLE_HANDING);
+    pk_member_log(m, PK_LOG_EVENT_GROUP_HANDING, "", m->epoch);
+    m->gates.reign_until_us = 0;
+    m->handing_us = 0;
+    m->handing_position = m->gates.position;
+    pk_copies_goodbye(m);
+}
+
 static void step_standby(struct pk_member *m)
 {
     look(m);
@@ -309,6 +330,7 @@ static void step_role(struct pk_member *m)
         pk_copies_step(m);
         if (m->list_unknown)
             look(m);
+        leave(m);
         break;
     case PK_ROLE_HANDING:
         if (m->list_unknown)
@@ -344,19 +366,14 @@ void pk_member_step(struct pk_member *m)
 
 void pk_member_hand_over(struct pk_member *m)
 {
-    if (m->role != PK_ROLE_PRIMARY || pk_copies_count(m) == 0)
-        return;
-    move(m, PK_ROLE_HANDING);
-    pk_member_log(m, PK_LOG_EVENT_GROUP_HANDING, "", m->epoch);
-    m->gates.reign_until_us = 0;
-    m->handing_us = 0;
-    m->handing_position = m->gates.position;
-    pk_copies_goodbye(m);
+    m->stirred = true;
+    m->leaves = m->role == PK_ROLE_PRIMARY;
+    leave(m);
 }
 
 bool pk_member_handed_over(const struct pk_member *m)
 {
-    return m->role != PK_ROLE_HANDING;
+    return m->role != PK_ROLE_HANDING && !(m->role == PK_ROLE_PRIMARY && m->leaves);
 }
 
 /* Something that was asked, by what it was about. */

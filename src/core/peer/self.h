@@ -179,6 +179,7 @@ struct pk_member {
     bool list_unknown; /* or was, and its answer never came; */
     uint32_t nasked;   /* with these on it beside us */
     uint8_t asked[PK_GROUP_MEMBERS][PK_INCARNATION];
+    bool leaves;              /* it is to hand over as soon as it is known whether a copy is listed */
     int64_t handing_us;       /* when its session was closed, 0: it was not yet; */
     int64_t handing_position; /* the newest position when it was begun */
 

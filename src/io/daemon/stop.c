@@ -145,9 +145,12 @@ static void hand_over(struct pk_daemon *daemon)
 static void end_handover(struct pk_daemon *daemon)
 {
     const struct pk_loop *loop = &daemon->conns.loop;
+    struct core_group_info info = {.role = PK_ROLE_PRIMARY};
     bool done = core_handed_over(loop->core);
     if (!done && loop->now_us < daemon->stop_us)
         return;
+    (void)core_group_info(loop->core, &info);
+    daemon->taken_over = daemon->taken_over || info.role != PK_ROLE_PRIMARY;
     if (!done)
         pk_log(
             &daemon->log, PK_LOG_WARN, PK_LOG_MEMBER, NULL,

@@ -211,5 +211,17 @@ const struct script scripts[] = {
      "pause at 455.519797 for 1.547163 a 48 b 49 delay 0.661270\n"
      "server-dies at 461.118722 for 0.201357 a 29 b 30 delay 0.792946\n"
      "cut-back at 461.319337 for 5.054266 a 8 b 9 delay 0.370722 primary\n"},
+    {VARIANT_AS_IT_SHIPS,
+     "# (a) M0 and M1 both may answer from memory\n"
+     "seed 80000583 members 2 clients 15 mixed length 600.000000 beat 3.000000 tick 0.200000\n"
+     "pause when record after 2 at 79.034699 for 4.437283 a 29 b 30 delay 0.000000 sender\n"
+     "cut-server at 177.986931 for 1.311489 a 1 b 2 delay 0.879921 primary\n"
+     "kill at 178.421486 for 2.846578 a 11 b 12 delay 0.565072 primary\n"
+     "host-lost when record after 15 at 184.105450 for 0.201180 a 26 b 27 delay 0.000000\n"
+     "host-lost at 359.461809 for 0.095890 a 6 b 7 delay 0.771741 primary\n"
+     "cut-front when relay after 0 at 434.841007 for 0.116432 a 14 b 15 delay 0.000000\n"
+     "cut-members at 439.090109 for 3.719248 a 39 b 40 delay 0.179786 primary\n"
+     "server-dies at 441.544087 for 0.066780 a 28 b 29 delay 0.731813\n"
+     "leave at 442.995825 for 0.025208 a 58 b 59 delay 0.690345 primary\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];
