@@ -27,6 +27,7 @@ enum {
     READ_AHEAD = 64 * 1024, /* bytes received behind a request that waits */
     WORK_DECODE = 64,       /* bytes of a request looked through in one step of a turn */
     HEAVY = 64 * 1024,      /* bytes of a request that is judged in a turn of its own */
+    PIECE = 256 * 1024,     /* bytes of one that are read in a turn */
 };
 
 static bool is_word(const uint8_t *p)
@@ -254,6 +255,17 @@ static void judge_now(struct core *core, struct pk_client *c)
     pk_client_rest(&core->conns, c);
 }
 
+/* Of a long request a piece is kept; the driver would read all of it before it looks at others. */
+static enum pk_err keep(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
+{
+    struct pk_backlog *b = &c->backlog;
+    size_t pieces = pk_backlog_waiting(b) / PIECE;
+    enum pk_err err = pk_backlog_keep(core->mem, b, p, n);
+    if (err == PK_OK && pk_backlog_waiting(b) / PIECE != pieces)
+        pk_client_rest(&core->conns, c);
+    return err;
+}
+
 void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, size_t n)
 {
     struct pk_backlog *b = &c->backlog;
@@ -268,7 +280,7 @@ void pk_client_bytes(struct core *core, struct pk_client *c, const uint8_t *p, s
             break;
         }
         done = c->blocked ? n : pk_backlog_missing(b, n);
-        if (pk_backlog_keep(core->mem, b, p, done) != PK_OK) {
+        if (keep(core, c, p, done) != PK_OK) {
             pk_conn_close(&core->conns, &c->up, PK_CLOSE_NO_MEMORY);
             return;
         }

@@ -58,6 +58,33 @@ static void a_read_is_not_a_turn(void **state)
     assert_true(s.conns[c].client.reading);
 }
 
+/* Once a driver that had a megabyte of one request read all of it before anybody else. */
+static void a_long_request_is_read_in_pieces(void **state)
+{
+    (void)state;
+    enum { PART = 64 * 1024, PARTS = 15 };
+    static char data[PART * PARTS - 128];
+    int rests = 0, parts = 0;
+    memset(data, 'x', sizeof data - 1);
+    wire_set(&b, 3, "/storm", data, -1);
+    for (size_t off = 0; off < b.len; off += PART) {
+        assert_true(s.conns[c].client.reading);
+        sim_step(&s, c, PK_CLIENT_BYTES, b.p + off, b.len - off < PART ? b.len - off : PART);
+        bool rested = !s.conns[c].client.reading;
+        assert_true(rested || ++parts < 4);
+        if (!rested)
+            continue;
+        rests++;
+        parts = 0;
+        assert_true(core_pending(s.core));
+        sim_step(&s, -1, PK_CONTINUE, NULL, 0);
+    }
+    sup_buf_reset(&b);
+    assert_in_range(rests, 4, 5);
+    sim_pump(&s);
+    sim_expect(&s, c, 3, PK_Z_OK, NULL);
+}
+
 static void counts_are_kept(void **state)
 {
     (void)state;
@@ -461,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_read_is_not_a_turn),
+        CASE(a_long_request_is_read_in_pieces),
         CASE(counts_are_kept),
         CASE(answers_take_turns),
         CASE(slow_readers_share_a_list),

@@ -2,10 +2,14 @@
  * Watches and requests under way take bounded memory, whatever paths they name: once they took 65 bytes for each one
  * sent. Beyond the bound everything goes on as if the whole mount were watched.
  */
+#include "core/conn/conns.h"
+#include "core/inspect.h"
 #include "core/store/watch.h"
 #include "tests/sim/core_fixture.h"
 
 #include <stdio.h>
+
+#define N "/storm/others"
 
 enum { ROOM = 64 * 1024, LEVELS = 60 };
 
@@ -80,8 +84,11 @@ static void a_huge_multi_tracks_little(void **state)
     }
     wire_multi_end(&b, mark);
     s.conns[other].deaf = true;
+    uint64_t worked = core_worked(s.core);
     sim_go(&s, other, &b);
     assert_true(s.mem.blocks - before < 4 * PK_INTENT_PATHS);
+    /* Once each was looked at twice. */
+    assert_in_range(core_worked(s.core) - worked, PARTS * PK_WORK_TARGET, PARTS * PK_WORK_TARGET * 3 / 2);
     assert_false(creates_locally(c, M "/a"));
     assert_int_equal(st()->recursive_watches, 0);
     s.conns[other].deaf = false;
@@ -89,6 +96,73 @@ static void a_huge_multi_tracks_little(void **state)
     sim_expect(&s, other, 3, PK_Z_OK, NULL);
     assert_int_equal(st()->watch_bytes, 0);
     assert_true(creates_locally(c, M "/b"));
+}
+
+/* A multi of more unknown paths than are tracked one by one, and this one behind them, is under way. */
+static void many_and(const char *last)
+{
+    char path[64];
+    size_t mark = wire_multi(&b, 3, PK_OP_MULTI);
+    for (int i = 0; i < 2 * PK_INTENT_PATHS; i++) {
+        snprintf(path, sizeof path, M "/none/%d", i);
+        wire_multi_check(&b, path, -1);
+    }
+    wire_multi_check(&b, last, -1);
+    wire_multi_end(&b, mark);
+    s.conns[other].deaf = true;
+    sim_go(&s, other, &b);
+}
+
+static void answered(void)
+{
+    s.conns[other].deaf = false;
+    sim_pump(&s);
+    sim_expect(&s, other, 3, PK_Z_OK, NULL);
+    assert_int_equal(st()->watch_bytes, 0);
+}
+
+static int setup_two(void **state)
+{
+    struct core_config config = sim_default_config;
+    struct core_mount mounts[] = {*config.mounts, *config.mounts};
+    (void)state;
+    mounts[1].path = N;
+    config.mounts = mounts;
+    config.nmounts = 2;
+    sim_init(&s, &config);
+    c = sim_connect(&s, 10000);
+    other = sim_connect(&s, 10000);
+    return 0;
+}
+
+static void the_last_of_many_is_below_another_mount(void **state)
+{
+    (void)state;
+    assert_int_equal(sim_direct_create(&s, N, ""), PK_Z_OK);
+    many_and(N "/last");
+    assert_false(creates_locally(c, M "/a"));
+    assert_false(creates_locally(c, N "/a"));
+    answered();
+    assert_true(creates_locally(c, M "/b"));
+    assert_true(creates_locally(c, N "/b"));
+}
+
+/* What a multi shows is not changed by a write that it would miss. */
+static void the_last_of_many_is_cached(void **state)
+{
+    (void)state;
+    assert_int_equal(sim_direct_create(&s, M "/w", ""), PK_Z_OK);
+    for (int version = 1; version <= 2; version++) {
+        wire_set(&b, 4, M "/w", "beat", -1);
+        sim_call(&s, c, &b, PK_Z_OK, NULL);
+    }
+    assert_int_equal(upstream(M "/w")->version, 1);
+    many_and(M "/w");
+    assert_int_equal(upstream(M "/w")->version, 2);
+    wire_set(&b, 4, M "/w", "beat", -1);
+    sim_call(&s, c, &b, PK_Z_OK, NULL);
+    assert_int_equal(upstream(M "/w")->version, 3);
+    answered();
 }
 
 /* Once each of the paths of a set of watches of a megabyte was tracked. */
@@ -176,6 +250,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOUNDED(watches_are_bounded),
         CASE(a_huge_multi_tracks_little),
+        cmocka_unit_test_setup_teardown(the_last_of_many_is_below_another_mount, setup_two, core_teardown),
+        CASE(the_last_of_many_is_cached),
         CASE(a_huge_set_of_watches_marks_the_mount),
         BOUNDED(an_untracked_watch_is_seen),
         BOUNDED(a_set_of_watches_is_bounded),

@@ -16,12 +16,13 @@ static enum pk_err plan_request(struct pk_sync *sync, struct pk_plan *plan, cons
 {
     struct pk_request req;
     bool well_formed;
+    struct pk_alike alike = {0};
     if (e->state != PK_ENTRY_AWAITED || e->request == NULL ||
         pk_request_decode(e->request->bytes + PK_LEN_WORD, e->request->len - PK_LEN_WORD, &req,
                           &well_formed) != PK_OK ||
         !well_formed || (req.info->route != PK_ROUTE_UNUSUAL && !req.watch))
         return PK_OK;
-    return pk_targets_plan(sync->store, &req, plan);
+    return pk_targets_plan(sync->store, &req, plan, &alike);
 }
 
 /* A watch that stands was set when its znode was the ensemble's; another member has made it anew since then. */
@@ -33,7 +34,8 @@ static enum pk_err plan_standing(struct pk_sync *sync, struct pk_plan *plan, con
     for (uint32_t at = 0; s != NULL && err == PK_OK && !plan->full && pk_standing_next(s, &at, &path, &kinds);
          plan->steps++) {
         uint8_t scope = kinds & PK_STAND_CHILD ? PK_SCOPE_SELF | PK_SCOPE_CHILDREN : PK_SCOPE_SELF;
-        err = pk_plan_add(sync->store, plan, path, scope, true);
+        struct pk_target found = pk_store_target(sync->store, path);
+        err = pk_plan_add(sync->store, plan, &found, path, scope, true);
     }
     return err;
 }

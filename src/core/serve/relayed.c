@@ -35,10 +35,10 @@ enum pk_decision pk_relay_request(struct pk_judged *j, enum pk_answer answer, st
 }
 
 /* Collects what must be promoted, replayed and flushed first. */
-static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan)
+static enum pk_err make_plan(struct pk_judged *j, struct pk_plan *plan, struct pk_alike *alike)
 {
     pk_store_walk_begin(j->sync->store);
-    enum pk_err err = pk_targets_plan(j->sync->store, j->req, plan);
+    enum pk_err err = pk_targets_plan(j->sync->store, j->req, plan, alike);
     pk_work(j->sync->conns, plan->steps + plan->promote.n + plan->pairs.n + plan->cached.n);
     return err;
 }
@@ -169,13 +169,13 @@ static bool overtakes(const struct pk_judged *j)
 }
 
 /* Promotes and flushes what the request targets; true when it may be relayed. */
-static bool prepared(struct pk_judged *j)
+static bool prepared(struct pk_judged *j, struct pk_alike *alike)
 {
     struct pk_plan plan = {0};
     bool ready = false;
     if (overtakes(j))
         return false;
-    if (make_plan(j, &plan) != PK_OK)
+    if (make_plan(j, &plan, alike) != PK_OK)
         pk_conn_close(j->sync->conns, &j->c->up, PK_CLOSE_NO_MEMORY);
     else
         ready = promoted(j, &plan) && flushed(j, &plan);
@@ -250,9 +250,16 @@ static enum pk_err intend(struct pk_judged *j, struct pk_entry *e, const struct 
     return err;
 }
 
+/* The whole mount below which the rest of the targets are alike is marked: that is all there is to intend for them. */
+static bool covers(const struct pk_entry *e, const struct pk_alike *alike)
+{
+    return alike->mount != NULL && e->intents != NULL && e->intents->anywhere &&
+           e->intents->znode == alike->mount->root;
+}
+
 /* Ties the entry to everything that the request may change or watch, and lets the uplink catch up (sync) where it may
  * not have seen a recent promotion of that. */
-static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
+static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e, const struct pk_alike *alike)
 {
     struct pk_targets targets;
     struct pk_request_target t;
@@ -261,7 +268,7 @@ static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e)
     struct aims aims = {.below = parts != NULL ? parts->below : 0};
     size_t n = 0;
     pk_targets_begin(&targets, j->req);
-    for (; err == PK_OK && pk_targets_next(&targets, &t); n++)
+    for (; err == PK_OK && !(n > alike->from && covers(e, alike)) && pk_targets_next(&targets, &t); n++)
         err = intend(j, e, &t, &aims);
     if (parts != NULL)
         parts->below = aims.below;
@@ -284,7 +291,8 @@ enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, st
 {
     struct pk_client *c = j->c;
     enum pk_reason why = pk_count_why(j);
-    if (c->up.state != PK_UPLINK_UP || (!c->up.read_only && !prepared(j)))
+    struct pk_alike alike = {0};
+    if (c->up.state != PK_UPLINK_UP || (!c->up.read_only && !prepared(j, &alike)))
         return pk_not_now(j);
     if (c->pending != NULL)
         pk_precheck_drop(j->sync, c);
@@ -292,7 +300,7 @@ enum pk_decision pk_relay_unusual(struct pk_judged *j, enum pk_answer answer, st
     if (e == NULL)
         return PK_TAKEN;
     e->watch = j->req->watch;
-    if (keep_data(j, e) != PK_OK || intend_all(j, e) != PK_OK) {
+    if (keep_data(j, e) != PK_OK || intend_all(j, e, &alike) != PK_OK) {
         pk_intents_end(j->sync->store, &c->watcher, &e->intents, false, 0);
         pk_entry_free(j->sync->conns, c, e);
         pk_conn_close(j->sync->conns, &c->up, PK_CLOSE_NO_MEMORY);

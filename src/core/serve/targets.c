@@ -130,13 +130,36 @@ bool pk_targets_next(struct pk_targets *t, struct pk_request_target *target)
     }
 }
 
-enum pk_err pk_targets_plan(struct pk_store *store, const struct pk_request *req, struct pk_plan *plan)
+/* Memory need not be looked at for it again: it is unknown, or named as a parent that was not promoted lately. */
+static bool is_plain(const struct pk_request_target *t, const struct pk_znode *z)
+{
+    if (t->intents == 0)
+        return t->scope == PK_SCOPE_SELF && (z == NULL || pk_znode_told_zxid(z) == 0);
+    return z == NULL && (t->intents & (PK_INTENT_WATCHES | PK_INTENT_TRANSIENT)) == 0;
+}
+
+static void see(struct pk_alike *alike, const struct pk_request_target *t, const struct pk_target *found)
+{
+    const struct pk_mount *mount = is_plain(t, found->znode) ? found->mount : NULL;
+    if (alike->mount != mount)
+        alike->from = alike->seen;
+    alike->mount = mount;
+    alike->seen++;
+}
+
+enum pk_err pk_targets_plan(struct pk_store *store, const struct pk_request *req, struct pk_plan *plan,
+                            struct pk_alike *alike)
 {
     struct pk_targets targets;
     struct pk_request_target t;
     enum pk_err err = PK_OK;
     pk_targets_begin(&targets, req);
-    for (; err == PK_OK && !plan->full && pk_targets_next(&targets, &t); plan->steps += PK_WORK_TARGET)
-        err = pk_plan_add(store, plan, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
+    for (; err == PK_OK && !plan->full && pk_targets_next(&targets, &t); plan->steps += PK_WORK_TARGET) {
+        struct pk_target found = pk_store_target(store, t.path);
+        see(alike, &t, &found);
+        err = pk_plan_add(store, plan, &found, t.path, t.scope, (t.intents & PK_INTENT_WATCHES) != 0);
+    }
+    if (plan->full)
+        alike->mount = NULL;
     return err;
 }

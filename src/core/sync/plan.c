@@ -112,12 +112,12 @@ static uint8_t scope_in(const struct pk_mount *m, uint8_t scope, bool watch)
     return watch && m->config.absorb_watched ? scope & PK_SCOPE_SELF : scope;
 }
 
-enum pk_err pk_plan_add(struct pk_store *store, struct pk_plan *plan, struct pk_bytes path, uint8_t scope,
-                        bool watch)
+enum pk_err pk_plan_add(struct pk_store *store, struct pk_plan *plan, const struct pk_target *target,
+                        struct pk_bytes path, uint8_t scope, bool watch)
 {
-    struct pk_target t = pk_store_target(store, path);
-    if (t.place != PK_OUTSIDE)
-        return t.znode != NULL ? add_znode(store, plan, t.znode, scope_in(t.mount, scope, watch)) : PK_OK;
+    struct pk_znode *z = target->znode;
+    if (target->place != PK_OUTSIDE)
+        return z != NULL ? add_znode(store, plan, z, scope_in(target->mount, scope, watch)) : PK_OK;
     enum pk_err err = PK_OK;
     for (size_t i = 0; (scope & PK_SCOPE_SUBTREE) != 0 && i < store->nmounts && err == PK_OK; i++) {
         struct pk_mount *m = &store->mounts[i];

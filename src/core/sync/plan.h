@@ -36,12 +36,12 @@ struct pk_plan {
     bool full;                /* there may be more to promote: what is to be flushed is not known yet */
 };
 
-/* Adds what the scope asks for at a path to a plan (zeroed before the first; pk_store_walk_begin was called then).
- * Above the mounts only a subtree matters. watch: it is asked for by a watch, which sees what the ensemble sees where a
- * watch does not end absorbing; only the znode itself must be there then. A full plan takes no more. PK_ENOMEM: the
- * plan is to be freed. */
-enum pk_err pk_plan_add(struct pk_store *store, struct pk_plan *plan, struct pk_bytes path, uint8_t scope,
-                        bool watch) PK_NODISCARD;
+/* Adds what the scope asks for at a path (target of pk_store_target) to a plan, zeroed before the first;
+ * pk_store_walk_begin was called then. Above the mounts only a subtree matters. watch: it is asked for by a watch,
+ * which sees what the ensemble sees where a watch does not end absorbing; only the znode itself must be there then. A
+ * full plan takes no more. PK_ENOMEM: the plan is to be freed. */
+enum pk_err pk_plan_add(struct pk_store *store, struct pk_plan *plan, const struct pk_target *target,
+                        struct pk_bytes path, uint8_t scope, bool watch) PK_NODISCARD;
 /* Collects up to max local znodes of a mount that the ensemble has not refused, then local deletes. */
 enum pk_err pk_plan_mount(struct pk_store *store, struct pk_mount *mount, uint32_t max,
                           struct pk_plan *plan) PK_NODISCARD;
