@@ -96,7 +96,7 @@ void pk_pulse_reply_children(struct pk_store *store, struct pk_conns *conns, str
 {
     size_t len = 0, steps = 0;
     struct pk_blob *names = pk_listing_get(store, z, conns->now_us, &len, &steps);
-    pk_work(conns, 2 * steps);
+    pk_work(conns, steps);
     uint8_t *p = room(conns, c, PK_PULSE_LISTED_LEN + (names != NULL ? 0 : len + PK_PULSE_TAIL_LEN));
     if (p == NULL)
         return;

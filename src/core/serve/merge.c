@@ -146,7 +146,7 @@ static struct pk_blob *shared_names(const struct merge *m, const struct listed *
     if (up->met || pk_znode_moving_below(m->z) > 0)
         return NULL;
     struct pk_blob *names = pk_listing_get(m->sync->store, m->z, m->sync->conns->now_us, &len, &steps);
-    pk_work(m->sync->conns, 2 * steps);
+    pk_work(m->sync->conns, steps);
     return names;
 }
 

@@ -76,15 +76,14 @@ static void put_data(struct parts *p, struct pk_bytes data, const struct pk_stat
 /* The server has none, memory holds it. */
 static void put_held(struct parts *p, const struct pk_request *part, struct pk_znode *z)
 {
-    size_t steps = 0;
     if (part->op == PK_OP_GET_DATA) {
         struct pk_stat st;
         pk_znode_stat(z, &st);
         put_data(p, pk_blob_view(z->data), &st);
         return;
     }
-    size_t len = pk_listing_len(z, &steps);
-    pk_work(p->sync->conns, 2 * steps);
+    size_t len = pk_listing_len(z);
+    pk_work(p->sync->conns, (size_t)z->held.nlocal);
     uint8_t *to = room(p, PK_MULTI_HEADER + 4 + len);
     if (to != NULL)
         pk_listing_put(pk_put_int(pk_put_multi(to, part->op, false, PK_Z_OK), z->held.nlocal), z);

@@ -89,7 +89,7 @@ void pk_reply_children(struct pk_store *store, struct pk_conns *conns, struct pk
 {
     size_t len = 0, steps = 0;
     struct pk_blob *names = pk_listing_get(store, z, conns->now_us, &len, &steps);
-    pk_work(conns, 2 * steps);
+    pk_work(conns, steps);
     if (names != NULL) {
         reply_listing(conns, c, xid, z, names, stat);
         return;

@@ -20,6 +20,7 @@ void pk_account_held(struct pk_store *store, struct pk_znode *z, int sign)
     store->mounts[z->mount].znodes += (uint64_t)(int64_t)sign;
     store->stats->znodes += sign;
     z->parent->held.nlocal += sign;
+    z->parent->below->names += (uint32_t)(sign * (int64_t)pk_bytes_len(pk_znode_name(z)));
     pk_listing_drop(store, z->parent);
     for (struct pk_znode *up = z->parent; up != NULL; up = up->parent)
         up->below->held += (uint32_t)sign;

@@ -1,21 +1,12 @@
 /*
  * Lists of local children.
  *
- * Happy path: a list is put together once, and every reader's out chain refers to it.
+ * Happy path: a list, whose length is kept, is put together once, and every reader's out chain refers to it.
  * Failure modes: memory is short: all kept lists go, and if that does not help this one is not kept.
  */
 #include "core/store/listing.h"
 
 #include "core/store/tracking.h"
-
-size_t pk_listing_len(const struct pk_znode *z, size_t *steps)
-{
-    size_t len = 0;
-    for (const struct pk_znode *k = pk_znode_children(z); k != NULL; k = k->next, ++*steps)
-        if (pk_znode_held(k))
-            len += pk_bytes_len(pk_znode_name(k));
-    return len;
-}
 
 uint8_t *pk_listing_put(uint8_t *p, const struct pk_znode *z)
 {
@@ -67,7 +58,8 @@ struct pk_blob *pk_listing_get(struct pk_store *store, struct pk_znode *z, int64
 {
     struct pk_listing *l = z->tracking != NULL ? z->tracking->listing : NULL;
     if (l == NULL) {
-        *len = pk_listing_len(z, steps);
+        *len = pk_listing_len(z);
+        *steps += (size_t)z->held.nlocal;
         l = *len >= PK_LISTING_LEAST ? make(store, z, *len) : NULL;
     }
     if (l == NULL)

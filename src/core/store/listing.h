@@ -19,12 +19,15 @@ struct pk_listing {
     int64_t used_us;
 };
 
-/* Bytes of the names of z's held children, each with its length. *steps grows by the children walked. */
-size_t pk_listing_len(const struct pk_znode *z, size_t *steps);
+/* Bytes of the names of z's held children, each with its length. */
+static inline size_t pk_listing_len(const struct pk_znode *z)
+{
+    return z->below != NULL ? z->below->names : 0;
+}
 /* Writes them; returns the end. */
 uint8_t *pk_listing_put(uint8_t *p, const struct pk_znode *z);
 /* The kept list, made when there is none and it is long; borrowed. NULL, with its length in *len: it is short, or
- * memory is; write it out. */
+ * memory is; write it out. *steps grows by the children that are walked over for either. */
 struct pk_blob *pk_listing_get(struct pk_store *store, struct pk_znode *z, int64_t now_us, size_t *len,
                                size_t *steps);
 /* The children change: what is kept goes, but for those who are still being sent it. */

@@ -424,13 +424,15 @@ static void check_znode(const struct pk_znode *z, struct counted *n)
 {
     int32_t nlocal = 0;
     uint32_t below = 0, moving = 0;
+    size_t names = 0;
     for (const struct pk_znode *k = pk_znode_children(z); k != NULL; k = k->next) {
         nlocal += pk_znode_held(k);
+        names += pk_znode_held(k) ? pk_bytes_len(pk_znode_name(k)) : 0;
         below += pk_znode_held(k) + pk_znode_held_below(k);
         moving += pk_znode_moves((enum pk_znode_state)k->held.state) + pk_znode_moving_below(k);
         PK_BUG_ON(k->parent != z || *k->pprev != k);
     }
-    PK_BUG_ON(nlocal != z->held.nlocal || below != pk_znode_held_below(z) ||
+    PK_BUG_ON(nlocal != z->held.nlocal || names != pk_listing_len(z) || below != pk_znode_held_below(z) ||
               moving != pk_znode_moving_below(z));
     PK_BUG_ON(z->cached != NULL && (z->cached->znode != z || pk_znode_held(z)));
     PK_BUG_ON(z->data != NULL && !pk_znode_held(z));
@@ -451,10 +453,9 @@ static void check_znode(const struct pk_znode *z, struct counted *n)
 static int64_t listed_bytes(const struct pk_store *store)
 {
     int64_t bytes = 0;
-    size_t steps = 0;
     for (const struct pk_list *at = store->listings.next; at != &store->listings; at = at->next) {
         const struct pk_listing *l = PK_CONTAINER(at, struct pk_listing, all);
-        PK_BUG_ON(l->znode->tracking->listing != l || l->names->len != pk_listing_len(l->znode, &steps));
+        PK_BUG_ON(l->znode->tracking->listing != l || l->names->len != pk_listing_len(l->znode));
         bytes += l->names->len;
     }
     return bytes;

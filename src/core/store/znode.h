@@ -77,6 +77,7 @@ struct pk_znode {
 /* What a znode with children has, those included that are merely tracked. */
 struct pk_below {
     struct pk_znode *children;
+    PK_APPLIED uint32_t names;  /* bytes of the names of its held children, each with its length */
     PK_APPLIED uint32_t held;   /* znodes below it that memory answers reads of */
     PK_APPLIED uint32_t moving; /* of all below it those whose state pk_znode_moves */
     uint32_t listed,
