@@ -166,7 +166,8 @@ static int64_t check_watcher(const struct pk_client *c)
 
 static void check_watch_bytes(const struct core *core)
 {
-    int64_t watchers = 0, mounts = 0;
+    int64_t watchers = (int64_t)core->store.ended.bytes, mounts = 0;
+    PK_BUG_ON(pk_watcher_bytes(&core->store.ended) != core->store.ended.bytes);
     for (uint32_t i = 0; i < core->conns.nslots; i++) {
         const struct pk_uplink *u = core->conns.slots[i];
         watchers += u != NULL && u->client != NULL ? check_watcher(u->client) : 0;

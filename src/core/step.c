@@ -204,10 +204,13 @@ static bool step_conn(struct core *core, struct pk_id id, const struct pk_event 
 }
 
 /* Of what ended clients have left behind a little is tidied up in each step. */
-static void sweep(struct pk_conns *conns)
+static void sweep(struct core *core)
 {
+    struct pk_conns *conns = &core->conns;
     if (pk_paths_ended(&conns->paths))
         conns->worked += pk_paths_sweep(&conns->paths);
+    if (pk_watches_ended(&core->store))
+        conns->worked += pk_watches_sweep(&core->store);
 }
 
 /* Whoever was woken since goes on, who is to end ends, and what is asked on nobody's behalf is asked. */
@@ -221,7 +224,7 @@ static void settle(struct core *core, struct pk_list *since, bool others)
         pk_list_add_head(runnable, since);
     }
     run(core, since);
-    sweep(&core->conns);
+    sweep(core);
     if (core->conns.draining)
         pk_lanes_drain(&core->pacemaker);
     pk_flush_hurried(&core->sync);

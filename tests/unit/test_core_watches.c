@@ -189,8 +189,36 @@ static void a_huge_set_of_watches_marks_the_mount(void **state)
     s.conns[other].deaf = false;
     sim_leave(&s, other);
     sim_pump(&s);
+    sim_advance(&s, 1000000);
     assert_int_equal(st()->watch_bytes, 0);
     assert_true(creates_locally(c, M "/b"));
+}
+
+/* Once all that a client had watched was looked up and forgotten in the turn in which it left. */
+static void the_watches_of_who_leaves_go_piece_by_piece(void **state)
+{
+    (void)state;
+    enum { PATHS = 3000 };
+    char path[64];
+    size_t mark = wire_begin(&b, PK_XID_SET_WATCHES, PK_OP_SET_WATCHES);
+    sup_long(&b, 0);
+    sup_int(&b, PATHS);
+    for (int i = 0; i < PATHS; i++) {
+        snprintf(path, sizeof path, M "/%d", i);
+        sup_str(&b, path);
+    }
+    sup_int(&b, 0);
+    sup_int(&b, 0);
+    wire_end(&b, mark);
+    sim_go(&s, other, &b);
+    assert_int_equal(st()->watched_paths, PATHS);
+    sim_step(&s, other, PK_CLIENT_EOF, NULL, 0);
+    assert_in_range(st()->watched_paths, PATHS / 4, PATHS - 1);
+    assert_true(creates_locally(c, M "/2999"));
+    for (int i = 0; i < 4; i++)
+        sim_step(&s, -1, PK_TICK, NULL, 0);
+    assert_int_equal(st()->watched_paths, 0);
+    assert_int_equal(st()->watch_bytes, 0);
 }
 
 /* The watch that found no room is a watch all the same. */
@@ -253,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_last_of_many_is_below_another_mount, setup_two, core_teardown),
         CASE(the_last_of_many_is_cached),
         CASE(a_huge_set_of_watches_marks_the_mount),
+        CASE(the_watches_of_who_leaves_go_piece_by_piece),
         BOUNDED(an_untracked_watch_is_seen),
         BOUNDED(a_set_of_watches_is_bounded),
         BOUNDED(requests_under_way_are_bounded),

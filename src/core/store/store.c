@@ -232,6 +232,7 @@ void pk_store_init(struct pk_store *store, const struct pk_mem *mem, struct core
     pk_list_init(&store->recent);
     pk_list_init(&store->cursors);
     pk_list_init(&store->listings);
+    pk_list_init(&store->ended.watches);
     pk_pool_init(&store->cached, mem, cached_size);
     pk_pool_init(&store->intents, mem, sizeof(struct pk_intent));
     pk_pool_init(&store->watches, mem, sizeof(struct pk_watch));
@@ -256,6 +257,8 @@ static void drop_tree(struct pk_store *store, struct pk_znode *root)
 void pk_store_drop(struct pk_store *store)
 {
     store->tap = (struct pk_tap){.hear = NULL};
+    while (pk_watches_ended(store))
+        pk_watches_sweep(store);
     for (size_t i = 0; i < store->nmounts; i++) {
         drop_tree(store, store->mounts[i].root);
         pk_policy_free(store->mem, store->mounts[i].policy);

@@ -16,6 +16,12 @@ struct pk_cursor {
     bool begun;          /* in this mount */
 };
 
+/* Whoever has watches: a client embeds one. */
+struct pk_watcher {
+    struct pk_list watches; /* struct pk_watch.of_watcher */
+    size_t bytes;           /* for what it watches and has under way, as if it shared no path with another */
+};
+
 struct pk_store {
     const struct pk_mem *mem;
     struct core_stats *stats;
@@ -25,9 +31,11 @@ struct pk_store {
     size_t nmounts, npolicies; /* npolicies: of the mounts with one */
     struct pk_tally outside;   /* of paths below no mount, and of requests without one */
     struct pk_pool cached, intents, watches;
-    size_t watch_memory;    /* bytes of paths that one watcher may have tracked (watch.h) */
-    struct pk_tap tap;      /* of every change; hear is NULL when nobody listens */
-    uint32_t freed_epoch;   /* grows with every znode freed: guards remembered pointers */
+    struct pk_watcher
+        ended;            /* has those of watchers that have ended, until they are swept; they tell nobody */
+    size_t watch_memory;  /* bytes of paths that one watcher may have tracked (watch.h) */
+    struct pk_tap tap;    /* of every change; hear is NULL when nobody listens */
+    uint32_t freed_epoch; /* grows with every znode freed: guards remembered pointers */
     uint32_t invalidations; /* grows whenever a read may have to be relayed that memory could answer before */
     bool asleep;            /* another process holds memory: mounts are watched, nothing is absorbed */
     uint32_t walk;          /* of the newest walk (pk_store_walk_begin) */

@@ -28,6 +28,7 @@ static size_t cost_of(const struct pk_mount *mount, struct pk_bytes path)
 }
 
 enum {
+    SWEPT = 1000, /* of those of watchers that have ended, in a step: some 0.2 ms */
     WATCH_COST = sizeof(struct pk_watch) + sizeof(struct pk_tracking),
     INTENT_COST = sizeof(struct pk_intent) + sizeof(struct pk_tracking),
 };
@@ -292,18 +293,41 @@ void pk_watches_fired(struct pk_store *store, struct pk_watcher *watcher, struct
     drop_if_unmarked(store, w, before);
 }
 
+/* Nothing is watched by it any more, but it is there still. */
+static void unmark(struct pk_store *store, struct pk_watch *w)
+{
+    uint8_t before = marked(w);
+    w->standing = 0;
+    for (int i = 0; i < 4; i++)
+        w->inflight[i] = 0;
+    if ((before & PK_INTENT_RECURSIVE) != 0)
+        count_recursive(store, w->znode, before, 0);
+}
+
 void pk_watches_end(struct pk_store *store, struct pk_watcher *watcher)
 {
     PK_LIST_EACH(at, tmp, &watcher->watches) {
         struct pk_watch *w = PK_CONTAINER(at, struct pk_watch, of_watcher);
+        unmark(store, w);
+        w->watcher = &store->ended;
+        pk_list_del(at);
+        pk_list_add_tail(&store->ended.watches, at);
+    }
+    store->ended.bytes += watcher->bytes;
+    watcher->bytes = 0;
+    pk_watches_sweep(store);
+}
+
+size_t pk_watches_sweep(struct pk_store *store)
+{
+    size_t n = 0;
+    for (; n < SWEPT && pk_watches_ended(store); n++) {
+        struct pk_watch *w = PK_CONTAINER(store->ended.watches.next, struct pk_watch, of_watcher);
         struct pk_znode *z = w->znode;
-        uint8_t before = marked(w);
-        w->standing = 0;
-        for (int i = 0; i < 4; i++)
-            w->inflight[i] = 0;
-        drop_if_unmarked(store, w, before);
+        drop_if_unmarked(store, w, 0);
         pk_store_tidy(store, z);
     }
+    return n;
 }
 
 size_t pk_watcher_bytes(const struct pk_watcher *watcher)

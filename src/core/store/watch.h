@@ -43,12 +43,6 @@ struct pk_intent {
     bool anywhere; /* its path is not tracked: znode is the mount's root */
 };
 
-/* Whoever has watches: a client embeds one. */
-struct pk_watcher {
-    struct pk_list watches; /* struct pk_watch.of_watcher */
-    size_t bytes;           /* for what it watches and has under way, as if it shared no path with another */
-};
-
 struct pk_watch {
     struct pk_list of_watcher, of_znode;
     struct pk_watcher *watcher;
@@ -81,8 +75,16 @@ enum pk_err pk_watch_stands(struct pk_store *store, struct pk_watcher *w, const 
 
 /* A notification: one-shot watches that it consumes are cleared. The caller tidies z. */
 void pk_watches_fired(struct pk_store *store, struct pk_watcher *w, struct pk_znode *z, int32_t event);
-/* The watcher ends, and its watches with it. */
+/* The watcher, who has nothing under way, ends, and its watches with it. Of many a first piece is let go, the others by
+ * pk_watches_sweep. */
 void pk_watches_end(struct pk_store *store, struct pk_watcher *w);
+/* There is something left for pk_watches_sweep. */
+static inline bool pk_watches_ended(const struct pk_store *store)
+{
+    return !pk_list_empty(&store->ended.watches);
+}
+/* Lets a piece of it go; how many there were. */
+size_t pk_watches_sweep(struct pk_store *store);
 
 /* What pk_watcher.bytes says, counted anew: for what it watches, and for a request that it has under way. */
 size_t pk_watcher_bytes(const struct pk_watcher *w);
