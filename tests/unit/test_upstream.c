@@ -184,6 +184,15 @@ static void answers_that_changed_places_say_nothing(void **state)
     assert_false(was_lost(0));
 }
 
+/* A question that began in the very microsecond in which the one before was answered was taken for one beside it. */
+static void a_question_that_follows_at_once_is_compared(void **state)
+{
+    (void)state;
+    counts(loop.now_us, 500);
+    counts(loop.now_us, 3);
+    assert_true(was_lost(loop.now_us - 1));
+}
+
 /* One name, which needs no lookup but when the test gives it addresses; nothing is probed. */
 static struct pk_name *one_name(void)
 {
@@ -257,6 +266,7 @@ int main(void)
         UPSTREAM(who_counts_anew_has_let_nobody_go),
         UPSTREAM(who_came_in_between_was_lost_if_just_now),
         UPSTREAM(answers_that_changed_places_say_nothing),
+        UPSTREAM(a_question_that_follows_at_once_is_compared),
         UPSTREAM(an_address_that_stays_lost_is_left),
         UPSTREAM(addresses_in_turn_are_not_left),
     };

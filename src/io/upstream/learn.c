@@ -103,7 +103,7 @@ static void learn_count(struct pk_server *server, const char *text, int64_t begu
     char count[COUNT_TEXT];
     field(text, "\nReceived: ", "\n", count, sizeof count);
     int64_t received = (int64_t)strtoull(count, NULL, 10);
-    if (received == 0 || begun_us <= server->told_us)
+    if (received == 0 || begun_us < server->order_us)
         return;
     if (received < server->received) {
         server->anew_us = server->counted_us;
@@ -111,7 +111,12 @@ static void learn_count(struct pk_server *server, const char *text, int64_t begu
     }
     server->received = received;
     server->counted_us = begun_us;
-    server->told_us = server->upstream->loop->now_us;
+    server->order_us = server->upstream->loop->now_us;
+}
+
+void pk_server_asks(struct pk_server *server)
+{
+    server->order_us = pk_loop_now();
 }
 
 /* Reads an answer to srvr. */

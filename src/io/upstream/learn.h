@@ -10,6 +10,9 @@
 void pk_server_probe(struct pk_server *server);
 /* Asks it whether that is under way or not: what was asked at a bad moment may never be answered. */
 void pk_server_probe_again(struct pk_server *server);
+/* A question begins whose answer is to be compared with the one before, by what it counts. What was asked earlier and
+ * is not answered yet has no place between these two: it may be true of either side of an election. */
+void pk_server_asks(struct pk_server *server);
 /* It takes sessions, and writes, as far as its newest answer says. */
 bool pk_server_serves(const struct pk_server *server);
 /* An uplink to it has ended that was answered first at answered_us and last at heard_us: was it lost in between (found

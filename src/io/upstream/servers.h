@@ -68,8 +68,8 @@ struct pk_server {
     int64_t lost_us;               /* when the newest began by which it was found not to */
     int64_t zxid;                  /* its newest one, 0 when it does not tell */
     int64_t received;   /* packets, as it counted when it was asked last; 0 when it does not tell */
-    int64_t counted_us; /* when that question began, */
-    int64_t told_us;    /* and when it was answered */
+    int64_t counted_us; /* when that question began */
+    int64_t order_us;   /* what was asked earlier has no place in the order of counts */
     int64_t anew_us;    /* it has begun anew since, and nobody who came earlier is there; */
     int64_t known_us;   /* when the question began that told so */
     int arriving;       /* uplinks that connect, or have not heard from it yet */

@@ -49,6 +49,7 @@ static void answered(void *owner, enum pk_probe_result result, const char *text,
 static bool begin(struct pk_server *s)
 {
     struct pk_loop *loop = s->upstream->loop;
+    pk_server_asks(s);
     if (s->upstream->closing ||
         !pk_probe_start(loop, &s->address.any, pk_server_host(s), s->patience_ms, answered, s, &s->questions))
         return false;
