@@ -118,7 +118,11 @@ class ZooKeeper(Served):
         raise AssertionError("ZooKeeper ended at its start:\n" + self.log()[-2000:])
 
     def wait_ready(self, timeout=30.0):
-        eventually(self.mode, timeout, f"server on port {self.port} serving", 0.05)
+        try:
+            eventually(self.mode, timeout, f"server on port {self.port} serving", 0.05)
+        except AssertionError as e:
+            raise AssertionError(f"{e}; {'running' if self.process.running() else 'ended'}, its log ends with\n"
+                                 + self.log()[-2000:]) from None
         return self
 
     def stop(self):
