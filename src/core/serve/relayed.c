@@ -257,6 +257,12 @@ static bool covers(const struct pk_entry *e, const struct pk_alike *alike)
            e->intents->znode == alike->mount->root;
 }
 
+/* There are more than are tracked one by one, parents of what is created not counted: then none is. */
+static bool are_many(const struct pk_alike *alike)
+{
+    return alike->mount != NULL && alike->seen - alike->from > 2 * PK_INTENT_PATHS;
+}
+
 /* Ties the entry to everything that the request may change or watch, and lets the uplink catch up (sync) where it may
  * not have seen a recent promotion of that. */
 static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e, const struct pk_alike *alike)
@@ -267,9 +273,13 @@ static enum pk_err intend_all(struct pk_judged *j, struct pk_entry *e, const str
     struct pk_watch_parts *parts = j->c->parts;
     struct aims aims = {.below = parts != NULL ? parts->below : 0};
     size_t n = 0;
+    bool many = are_many(alike);
     pk_targets_begin(&targets, j->req);
-    for (; err == PK_OK && !(n > alike->from && covers(e, alike)) && pk_targets_next(&targets, &t); n++)
+    for (; err == PK_OK && !(n > alike->from && covers(e, alike)) && pk_targets_next(&targets, &t); n++) {
+        if (many && n == alike->from && aims.below < PK_INTENT_PATHS)
+            aims.below = PK_INTENT_PATHS;
         err = intend(j, e, &t, &aims);
+    }
     if (parts != NULL)
         parts->below = aims.below;
     if (aims.told_zxid > 0)
