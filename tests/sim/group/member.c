@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arena.h"
 #include "dial.h"
 #include "drive.h"
 #include "watchdog.h"
@@ -220,7 +221,7 @@ void member_starts(struct world *w, int m)
     bool other = member_settings.other_mounts && m == w->nmembers - 1;
     memset(me, 0, offsetof(struct member, top));
     me->skew_us = world_between(w, 0, 1000000000);
-    sup_mem_init(&me->mem);
+    arena_mem(&me->mem);
     h->alive = true;
     h->lost = h->deaf = false;
     h->boot++;

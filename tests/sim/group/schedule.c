@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "arena.h"
 #include "ensemble.h"
 #include "foreign.h"
 #include "oracle.h"
@@ -108,6 +109,7 @@ struct outcome schedule_run(const struct schedule *s, int trace)
 {
     struct world w;
     struct outcome o = {.wrong = ""};
+    arena_begin();
     world_init(&w, s->seed);
     member_settings = s->settings;
     w.nmembers = s->members;
