@@ -12,6 +12,7 @@
 #include "follow.h"
 #include "foreign.h"
 #include "gather.h"
+#include "numbered.h"
 #include "proto/records.h"
 #include "tests/sim/wire.h"
 
@@ -129,12 +130,22 @@ static void list(struct world *w, struct client *c, struct sup_buf *b)
     wire_read(b, r->xid, PK_OP_GET_CHILDREN2, parent, false);
 }
 
+static void close_session(struct world *w, struct client *c, struct sup_buf *b)
+{
+    wire_end(b, wire_begin(b, ask_add(w, c, PK_OP_CLOSE_SESSION, -1)->xid, PK_OP_CLOSE_SESSION));
+    c->closing = true;
+}
+
 /* What memory cannot answer: the znode of worker 5 is promoted for it; of others, too, where servers may lag behind. */
 static void lock(struct world *w, struct client *c, struct sup_buf *b)
 {
     struct request *r;
     char path[64];
     int promoted = w->lagging && world_chance(w, 8) ? 2 + (int)sup_below(&w->rng, 3) : 5;
+    if (w->varied && world_chance(w, 6)) {
+        numbered_ask(w, c, b);
+        return;
+    }
     if (w->wide && world_chance(w, 5)) {
         gather_ephemerals(w, c, b);
         return;
@@ -178,7 +189,7 @@ bool ask_ready(const struct client *c)
 void ask_something(struct world *w, struct client *c)
 {
     struct sup_buf b = {0};
-    if (w->now_us < c->act_us || !ask_ready(c))
+    if (w->now_us < c->act_us || !ask_ready(c) || c->closing)
         return;
     c->act_us = w->now_us + pause_us(w, c);
     if (world_chance(w, 40))
@@ -200,7 +211,9 @@ void ask_something(struct world *w, struct client *c)
         follow_ask(w, c, &b);
         break;
     default:
-        if (world_chance(w, 8))
+        if (w->varied && world_chance(w, 40))
+            close_session(w, c, &b);
+        else if (world_chance(w, 8))
             list(w, c, &b);
         else
             read_one(w, c, &b, PK_OP_GET_DATA, (int)sup_below(&w->rng, ORACLE_PATHS), false);
@@ -280,7 +293,7 @@ static bool names(const uint8_t *body, size_t len, const char *name)
 static void counters_came(struct world *w, struct client *c, uint32_t asked_era, const uint8_t *stat)
 {
     struct counters now = {asked_era, (int64_t)sup_be64(stat), (int64_t)sup_be64(stat + 60),
-                           (int)sup_be32(stat + 36)};
+                           (int)sup_be32(stat + 36), (int)sup_be32(stat + 56)};
     const struct counters *was = &c->counters;
     bool same = was->era == oracle_floor(w, 0, c->number).era && was->czxid == now.czxid;
     if (same && (now.cversion < was->cversion || now.pzxid < was->pzxid))
@@ -370,7 +383,7 @@ static void answer_came(struct world *w, struct client *c, const struct request 
         write_came(w, c, r, err, body);
     else if (r->op == PK_OP_GET_CHILDREN2 || r->op == PK_OP_GET_CHILDREN)
         list_came(w, c, r, err, body, len);
-    else if (gather_came(w, c, r, err, body, len))
+    else if (gather_came(w, c, r, err, body, len) || numbered_came(w, c, r, err, body, len))
         return;
     else if (r->path < 0)
         other_came(w, c, r, err);
@@ -431,6 +444,7 @@ void ask_lost(struct world *w, struct client *c)
             oracle_uncertain(w, i);
     for (int i = 0; i < WATCHED; i++)
         c->watched[i].asked = false;
+    c->numbered.asked = false;
     follow_lost(c);
 }
 

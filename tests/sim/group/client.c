@@ -19,10 +19,21 @@ static struct client *client_at(const struct world *w, int c)
     return &w->clients[c];
 }
 
+/* Its session is over, or its own no more. */
+static void forget_session(struct world *w, struct client *c)
+{
+    c->session = c->key = c->zxid = 0;
+    oracle_forgets(w, c->number);
+    ask_expired(w, c);
+}
+
 static void away(struct world *w, struct client *c)
 {
     if (c->state == ON)
         ask_lost(w, c);
+    if (c->closing)
+        forget_session(w, c);
+    c->closing = false;
     net_close(w, c->end);
     sup_buf_reset(&c->in);
     c->end = -1;
@@ -35,7 +46,7 @@ static void away(struct world *w, struct client *c)
 /* A connection that stood is lost. */
 static void disconnected(struct world *w, struct client *c, const char *why)
 {
-    if (c->state == ON) {
+    if (c->state == ON && !c->closing) {
         c->disconnects++;
         world_trace(w, "client %d disconnected from M%d: %s", c->number, c->at, why);
         watchdog_disconnected(w, c->number);
@@ -79,9 +90,7 @@ static void greeted(struct world *w, struct client *c, const uint8_t *p)
         world_trace(w, "client %d: session %#llx has expired", c->number, (long long)c->session);
         c->expired++;
         watchdog_expired(w, c->number);
-        c->session = c->key = c->zxid = 0;
-        oracle_forgets(w, c->number);
-        ask_expired(w, c);
+        forget_session(w, c);
         away(w, c);
         return;
     }
@@ -244,9 +253,7 @@ void client_dies(struct world *w, int number, bool host, int64_t restart_us)
     h->boot++;
     net_process_ends(w, host_client(number));
     away(w, c);
-    c->session = c->key = c->zxid = 0;
-    oracle_forgets(w, number);
-    ask_expired(w, c);
+    forget_session(w, c);
     /* Until its session is over, what a writer had on its way may be carried out: another one begins after that. */
     int64_t after_us = c->role == WORKER ? restart_us + SESSION_OVER_US : restart_us;
     world_at(w, w->now_us + after_us, come_back, number, h->boot);

@@ -7,7 +7,8 @@
  *
  * Workers write their znode, readers read all of them, a watcher follows two by watches, a locker has an ephemeral
  * znode and asks for what memory cannot answer. In a wide world (world.h) a gatherer asks for several znodes at once
- * (gather.h), and a follower has lasting watches, or one on a list (follow.h).
+ * (gather.h), and a follower has lasting watches, or one on a list (follow.h). In a varied one the locker makes
+ * sequential znodes (numbered.h), and readers close their sessions.
  */
 #ifndef PK_TESTS_SIM_GROUP_CLIENT_H
 #define PK_TESTS_SIM_GROUP_CLIENT_H
@@ -28,7 +29,7 @@ enum absence { ABSENT_NOT, NO_ZNODE, NO_PARENT };
 struct request {
     int xid, op, path;
     int n; /* the write, 0 none */
-    bool conditional, locks;
+    bool conditional, locks, numbers;
     int64_t asked_us;
     int nparts, parts[PARTS_MAX]; /* of a multiRead: data of a path, or LIST_PART */
     struct oracle_floor floors[ORACLE_PATHS];
@@ -44,11 +45,11 @@ struct watched {
 };
 enum { WATCHED = 2, INSISTED = 3 /* whom it follows where it insists (world.h) */ };
 
-/* What a reader was last told of the counters of the parent. */
+/* What a reader, or a locker, was last told of the counters of the parent. */
 struct counters {
     uint32_t era;
     int64_t czxid, pzxid;
-    int cversion;
+    int cversion, children;
 };
 
 /* What a follower knows of a znode. */
@@ -66,6 +67,15 @@ struct following {
     struct followed of[ORACLE_PATHS];
 };
 
+/* What a locker knows of its sequential znodes. */
+struct numbered {
+    bool any, stands; /* the newest one is there, in path */
+    bool asked;       /* one is being made, or removed */
+    long newest;
+    uint32_t era;
+    char path[64];
+};
+
 struct client {
     enum role role;
     enum client_state state;
@@ -81,6 +91,8 @@ struct client {
     struct request requests[REQUESTS];
     struct watched watched[WATCHED];
     struct following following;
+    struct numbered numbered;
+    bool closing;   /* it has closed its session */
     int64_t locked; /* the session whose ephemeral znode was acknowledged */
     struct counters counters;
     struct sup_buf in;

@@ -143,7 +143,7 @@ static void several_came(struct world *w, struct client *c, const struct request
 static void count_came(struct world *w, struct client *c, const struct request *r, int err, const uint8_t *p)
 {
     const char *root = r->parts[0] == 0 ? ASK_PARENT : others;
-    int least = 0, most = foreign_made(w), n = err == 0 ? (int)sup_be32(p) : 0;
+    int least = 0, most = foreign_made(w) + w->numbered, n = err == 0 ? (int)sup_be32(p) : 0;
     for (int i = 0; i < ORACLE_PATHS; i++)
         if (strncmp(oracle_paths[i].path, root, strlen(root)) == 0) {
             least += !oracle_may_be(w, i, r->floors[i], false);

@@ -80,6 +80,7 @@ void schedule_draw(struct schedule *s, enum profile profile, uint64_t seed, int 
     s->insists = world_chance(&w, 4);
     if (world_chance(&w, 2))
         s->clients = CLIENTS_WIDE;
+    s->varied = world_chance(&w, 3);
     world_free(&w);
 }
 
@@ -120,6 +121,7 @@ struct outcome schedule_run(const struct schedule *s, int trace)
     w.trace = trace > 0;
     w.trace_all = trace > 1;
     w.insists = s->insists;
+    w.varied = s->varied;
     w.beat_us = s->beat_us;
     w.end_us = w.now_us + s->length_us;
     faults_start(&w, s->faults, s->n);
@@ -205,10 +207,10 @@ static double seconds(int64_t us)
 
 void schedule_print(const struct schedule *s, const struct outcome *o, FILE *to)
 {
-    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s%s%s", o->wrong, (unsigned long long)s->seed,
+    fprintf(to, "# %s\nseed %llu members %d clients %d%s%s%s%s%s%s", o->wrong, (unsigned long long)s->seed,
             s->members, s->clients, s->settings.group ? "" : " alone",
             s->settings.other_mounts ? " other-mounts" : "", s->settings.bounded ? " bounded" : "",
-            s->settings.mixed ? " mixed" : "", s->insists ? " insists" : "");
+            s->settings.mixed ? " mixed" : "", s->insists ? " insists" : "", s->varied ? " varied" : "");
     if (s->beat_us > 0)
         fprintf(to, " length %.6f beat %.6f tick %.6f", seconds(s->length_us), seconds(s->beat_us),
                 seconds(s->settings.tick_us));
@@ -301,6 +303,8 @@ static bool parse_line(struct schedule *s, char *line)
             s->settings.mixed = true;
         } else if (strcmp(word, "insists") == 0) {
             s->insists = true;
+        } else if (strcmp(word, "varied") == 0) {
+            s->varied = true;
         } else if (strcmp(word, "bounded") == 0) {
             s->settings.bounded = true;
         } else {

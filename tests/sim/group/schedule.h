@@ -29,7 +29,7 @@ struct schedule {
     int n;
     struct member_settings settings;
     int64_t length_us, beat_us;
-    bool insists; /* world.h */
+    bool insists, varied; /* world.h */
 };
 
 struct outcome {

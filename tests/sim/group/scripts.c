@@ -223,5 +223,9 @@ const struct script scripts[] = {
      "cut-members at 439.090109 for 3.719248 a 39 b 40 delay 0.179786 primary\n"
      "server-dies at 441.544087 for 0.066780 a 28 b 29 delay 0.731813\n"
      "leave at 442.995825 for 0.025208 a 58 b 59 delay 0.690345 primary\n"},
+    {VARIANT_DELETES_UNCOUNTED,
+     "# (l) client 10: /storm/workerbeats/t/s-0000000011 was made although it knew of 12\n"
+     "seed 5 members 2 clients 13 insists varied\n"
+     "kill at 16.562865 for 0.004873 a 54 b 55 delay 0.233766 primary\n"},
 };
 const int nscripts = sizeof scripts / sizeof scripts[0];

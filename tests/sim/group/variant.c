@@ -16,6 +16,7 @@
 #include "core/peer/reign.h"
 #include "core/peer/rules.h"
 #include "core/state.h"
+#include "core/sync/plan.h"
 #include "dial.h"
 
 /* The function that takes the place of a core's, and the core's own. */
@@ -290,4 +291,15 @@ WRAP(int64_t, dial_age, int64_t said_us)
 WRAP(bool, pk_standing_next, const struct pk_standing *s, uint32_t *at, struct pk_bytes *path, uint8_t *kinds)
 {
     return variant != VARIANT_NO_SETWATCHES && __real_pk_standing_next(s, at, path, kinds);
+}
+
+/* ---- what a request needs of memory ---------------------------------------------------------------------- */
+
+WRAP(enum pk_err, pk_plan_add, struct pk_store *store, struct pk_plan *plan, const struct pk_target *target,
+     struct pk_bytes path, uint8_t scope, bool watch)
+{
+    enum pk_err err = __real_pk_plan_add(store, plan, target, path, scope, watch);
+    if (variant == VARIANT_DELETES_UNCOUNTED)
+        plan->pairs.n = 0;
+    return err;
 }

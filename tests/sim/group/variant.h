@@ -38,7 +38,8 @@
     X(LIST_UNVERSIONED, "who is replaced may change the list")                                               \
     X(NO_DROP, "a copy that is lost stays on the list, and is not waited for")                               \
     X(FLUSH_FORGOTTEN, "the copies are not told of cached writes")                                           \
-    X(ACK_UNREAD, "a copy acknowledges what it has not applied")
+    X(ACK_UNREAD, "a copy acknowledges what it has not applied")                                             \
+    X(DELETES_UNCOUNTED, "a sequence does not count the deletes that memory has absorbed")
 
 enum variant {
 #define X(name, text) VARIANT_##name,

@@ -58,6 +58,8 @@ struct world {
     bool insists;    /* the watcher follows what memory holds, and asks for its data until it is there */
     bool lagging;    /* any znode may be the ensemble's, whose servers lag */
     bool wide;       /* there are a gatherer and a follower, and workers write in other ways, too */
+    bool varied;     /* there are sequential znodes, and sessions that clients close */
+    int numbered;    /* sequential znodes that may be there, at most */
     enum { FOLLOWS_PATHS, FOLLOWS_LIST, FOLLOWS_ALL } follows;
     struct host hosts[HOSTS_MAX];
     struct net *net;
