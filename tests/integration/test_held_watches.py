@@ -224,6 +224,21 @@ def test_an_election_that_is_over_before_the_question_has_let_nobody_go():
     assert proxy.stop() == 0
 
 
+def test_whose_session_expires_has_lost_no_server():
+    """The ensemble ends the session of a client that is silent. That its lasting watch forbade to hold it was said as the
+    loss of a server."""
+    ensemble, _ = both()
+    proxy = rig.Pacekeeper(ensemble.connect_string, config="instances: none\n").start()
+    conn = Conn(proxy.addr, 2000)
+    assert conn.call(wire.OP_ADD_WATCH, wire.add_watch("/w", 0)).err == 0
+    assert conn.recv_frame(15) is None
+    rig.said(proxy, "1 clients that could not be held have lost their connections to the ensemble")
+    assert "server was lost" not in proxy.log(), proxy.log()
+    figures = proxy.mntr()
+    assert figures["pk_held_lasting"] == 1 and figures["pk_holds"] == 0, figures
+    assert proxy.stop() == 0
+
+
 for _name, _function in list(globals().items()):
     if _name.startswith("test_"):
         _function.limit = 90

@@ -1,12 +1,13 @@
 /*
  * The sums of held clients. Happy path: they are attached elsewhere within a tick, and one line says so. Failure modes:
- * who is not attached has a reason, which figures count; a loss within another one is part of it.
+ * who is not attached has a reason, which figures count; a loss within another one is part of it; where nobody could be
+ * held, nobody knows whether a server was lost.
  */
 #include "io/conn/holds.h"
 
 #include <inttypes.h>
 
-/* Clients of lost servers so far that could not be held. */
+/* Clients so far that lost their uplink and could not be held. */
 static int64_t not_held(const struct core_stats *s)
 {
     return s->held_write + s->held_sasl + s->held_read_only + s->held_lasting + s->held_watches +
@@ -27,7 +28,12 @@ static void over(struct pk_holds *h, const struct pk_loop *loop, const struct co
     int64_t held = s->holds - h->held, attached = s->attaches - h->attached;
     int64_t closed = not_held(s) - h->closed;
     attached = attached < held ? attached : held;
-    if (h->said)
+    /* Nobody asked whether their server was lost: the ensemble may as well have ended their sessions. */
+    if (held == 0)
+        pk_log(loop->log, PK_LOG_INFO, PK_LOG_UPSTREAM, NULL,
+               "%" PRId64 " clients that could not be held have lost their connections to the ensemble",
+               closed);
+    else if (h->said)
         pk_log(loop->log, PK_LOG_INFO, PK_LOG_UPSTREAM, NULL,
                "nobody is held any more after %.1f s: of %" PRId64 " clients %" PRId64
                " are at other servers, %" PRId64 " have ended; %" PRId64 " could not be held",
