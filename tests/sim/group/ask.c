@@ -292,8 +292,12 @@ static bool names(const uint8_t *body, size_t len, const char *name)
 /* Counters of one znode do not go back, but for memory that went since the answer before was asked for. */
 static void counters_came(struct world *w, struct client *c, uint32_t asked_era, const uint8_t *stat)
 {
-    struct counters now = {asked_era, (int64_t)sup_be64(stat), (int64_t)sup_be64(stat + 60),
-                           (int)sup_be32(stat + 36), (int)sup_be32(stat + 56)};
+    struct counters now = {asked_era,
+                           (int64_t)sup_be64(stat),
+                           (int64_t)sup_be64(stat + 60),
+                           (int)sup_be32(stat + 36),
+                           (int)sup_be32(stat + 56),
+                           w->now_us};
     const struct counters *was = &c->counters;
     bool same = was->era == oracle_floor(w, 0, c->number).era && was->czxid == now.czxid;
     if (same && (now.cversion < was->cversion || now.pzxid < was->pzxid))

@@ -50,6 +50,7 @@ struct counters {
     uint32_t era;
     int64_t czxid, pzxid;
     int cversion, children;
+    int64_t told_us;
 };
 
 /* What a follower knows of a znode. */
