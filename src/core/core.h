@@ -347,7 +347,8 @@ bool core_save_next(struct core *core, struct core_cursor *cursor, struct core_r
 bool core_record_sane(const struct core_record *record);
 /* Zxids given out from here on are above this one. */
 void core_restore_zxid(struct core *core, int64_t newest_zxid);
-/* PK_EINVAL: below no mount, twice, or with counters that no znode has; PK_ELIMIT: a bound of the mount. */
+/* Parents first. PK_EINVAL: below no mount, twice, with counters that no znode has, or of the ensemble's below a local
+ * one; PK_ELIMIT: a bound of the mount. */
 enum pk_err core_restore(struct core *core, const struct core_record *record) PK_NODISCARD;
 
 #endif

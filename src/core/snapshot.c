@@ -2,7 +2,8 @@
  * What outlives the process: records of held znodes, out and in (core.h).
  *
  * Happy path: a walk over each mount, parents first; each record becomes the znode that it was.
- * Failure modes: a record that does not fit in (no mount, no parent, twice, no room) changes nothing.
+ * Failure modes: a record that does not fit in (no mount, twice, no room, the ensemble's below a local one) changes
+ * nothing.
  */
 #include "core/core.h"
 #include "core/state.h"
@@ -78,11 +79,24 @@ void core_restore_zxid(struct core *core, int64_t newest_zxid)
         core->stats.newest_zxid = newest_zxid;
 }
 
+/* All below a local znode is local: what a record says is not where it says. */
+static bool is_misplaced(const struct pk_znode *z, bool local)
+{
+    const struct pk_znode *up = z->parent;
+    if (local && pk_znode_children(z) != NULL) /* parents are first */
+        return true;
+    if (local && pk_znode_held(up))
+        return false;
+    while (up != NULL && !pk_znode_held(up))
+        up = up->parent;
+    return up != NULL;
+}
+
 static enum pk_err restore_local(struct core *core, struct pk_mount *m, struct pk_znode *z,
                                  const struct core_record *r, const struct pk_held *held)
 {
     const struct pk_znode *up = z->parent;
-    if (z->held.state != PK_ZNODE_TRACKED || z->held.nlocal > 0)
+    if (z->held.state != PK_ZNODE_TRACKED)
         return PK_EINVAL;
     if (pk_znode_held(up) && up->held.nlocal >= up->held.cversion)
         return PK_EINVAL; /* each child was counted there when it was created */
@@ -129,7 +143,9 @@ enum pk_err core_restore(struct core *core, const struct core_record *r)
                            .mtime = r->mtime,
                            .version = r->version,
                            .cversion = r->cversion};
-    enum pk_err err = r->local ? restore_local(core, m, z, r, &held) : restore_share(core, z, &held);
+    enum pk_err err = PK_EINVAL;
+    if (!is_misplaced(z, r->local))
+        err = r->local ? restore_local(core, m, z, r, &held) : restore_share(core, z, &held);
     if (err != PK_OK)
         pk_store_tidy(&core->store, z);
     return err;

@@ -126,6 +126,28 @@ static void a_state_file_owes_no_more(void **state)
     assert_in_range(s.zk.writes - writes, 2, 8);
 }
 
+static enum pk_err restore(const char *path, bool local, int32_t children)
+{
+    const struct core_record r = {
+        .path = (const uint8_t *)path, .path_len = strlen(path), .local = local, .cversion = children};
+    return core_restore(s.core, &r);
+}
+
+/* A state file with something of the ensemble's below a local znode, or a parent behind its child. Once it was taken,
+ * and the znode above was somebody else's when the one below was promoted. */
+static void a_state_file_has_all_below_a_local_znode_local(void **state)
+{
+    (void)state;
+    assert_int_equal(restore(M "/t", true, 1), PK_OK);
+    assert_int_equal(restore(M "/t/up/w", true, 0), PK_EINVAL);
+    assert_int_equal(restore(M "/t/up", false, 7), PK_EINVAL);
+    assert_int_equal(restore(M "/t/w", true, 0), PK_OK);
+    assert_int_equal(restore(M "/u/v/w", true, 0), PK_OK);
+    assert_int_equal(restore(M "/u", true, 1), PK_EINVAL);
+    assert_int_equal(restore(M "/u/v", false, 7), PK_OK);
+    assert_int_equal(st()->znodes, 3);
+}
+
 /* A parent that was removed directly is made again with the ACL that it had, not open to everybody. */
 static void a_parent_comes_back_with_its_acl(void **state)
 {
@@ -150,6 +172,7 @@ int main(void)
         CASE(local_deletes_are_paid_back_in_time),
         CASE(a_server_behind_several_replays_shows_no_less),
         CASE(a_state_file_owes_no_more),
+        CASE(a_state_file_has_all_below_a_local_znode_local),
         CASE(a_parent_comes_back_with_its_acl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
