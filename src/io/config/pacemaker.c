@@ -36,10 +36,10 @@ enum pk_err pk_pacemaker_user_read(struct pk_pacemaker_user *out, const char *fi
     const struct pk_jaas_module *m = err == PK_OK ? pk_jaas_module_with(section, "username") : NULL;
     const char *user = m != NULL ? pk_jaas_option(m, "username") : NULL;
     const char *password = m != NULL ? pk_jaas_option(m, "password") : NULL;
-    if (err == PK_OK && (user == NULL || password == NULL || user[0] == '\0'))
-        err = pk_config_fail(error, file, section->line, "PacemakerDigest wants username and password");
-    if (err == PK_OK)
+    if (user != NULL && password != NULL && user[0] != '\0')
         err = take_user(out, user, password, error);
+    else if (err == PK_OK)
+        err = pk_config_fail(error, file, section->line, "PacemakerDigest wants username and password");
     pk_jaas_free(&jaas);
     return err;
 }
