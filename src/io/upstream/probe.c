@@ -109,7 +109,8 @@ static void bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct pk_received r = pk_side_received(&probe->side, probe->loop, n, buf->base, written);
     size_t room = sizeof probe->text - 1 - probe->len;
     size_t some = r.n < room ? r.n : room;
-    memcpy(probe->text + probe->len, r.bytes, some);
+    if (some > 0)
+        memcpy(probe->text + probe->len, r.bytes, some);
     probe->len += some;
     if (r.opened) {
         pk_side_opened(&probe->side);
