@@ -80,17 +80,23 @@ static void enters(struct pk_waiter *wait, bool turned_away)
     begun_now++;
 }
 
+static void all_come(void)
+{
+    ways = begun_now = 0;
+    for (int i = 0; i < CROWD; i++) {
+        pk_waiter_init(&crowd[i].wait, enters);
+        enters(&crowd[i].wait, false);
+    }
+}
+
 /* Until all have an answer, after a time of its own and one more for each that is on its way; returns how long it took,
  * and the most that were on their way. */
 static int64_t arrive_all(int64_t answer_us, int64_t each_us, int *most)
 {
     int64_t start_us = loop.now_us;
     int heard = 0;
-    ways = *most = begun_now = 0;
-    for (int i = 0; i < CROWD; i++) {
-        pk_waiter_init(&crowd[i].wait, enters);
-        enters(&crowd[i].wait, false);
-    }
+    *most = 0;
+    all_come();
     while (heard < CROWD) {
         assert_in_range(begun_now, 0, PK_ARRIVALS);
         *most = ways - heard > *most ? ways - heard : *most;
@@ -129,11 +135,8 @@ static int64_t arrive_at_a_disk(int64_t fsync_us, int *most)
     enum { GATHERED = 1000 };
     int64_t start_us = loop.now_us, done_us = 0;
     int heard = 0, on_disk = 0;
-    ways = *most = begun_now = 0;
-    for (int i = 0; i < CROWD; i++) {
-        pk_waiter_init(&crowd[i].wait, enters);
-        enters(&crowd[i].wait, false);
-    }
+    *most = 0;
+    all_come();
     while (heard < CROWD) {
         if (on_disk == 0) {
             on_disk = heard == 0 ? 1 : ways - heard < GATHERED ? ways - heard : GATHERED;
@@ -166,11 +169,8 @@ static int64_t arrive_one_by_one(int64_t looks_after_us, int64_t each_us, int *m
 {
     int64_t start_us = loop.now_us, free_us = start_us + looks_after_us;
     int heard = 0;
-    ways = *most = begun_now = 0;
-    for (int i = 0; i < CROWD; i++) {
-        pk_waiter_init(&crowd[i].wait, enters);
-        enters(&crowd[i].wait, false);
-    }
+    *most = 0;
+    all_come();
     while (heard < CROWD) {
         assert_in_range(begun_now, 0, PK_ARRIVALS);
         begun_now = 0;

@@ -267,15 +267,22 @@ static void handshake_timeout(void **state)
     assert_int_equal(st()->closed_handshake, 2);
 }
 
+/* c asks for a session, and hears nothing of its server. */
+static void come_to_a_silent_server(int timeout_ms)
+{
+    c = sim_open(&s);
+    wire_connect(&b, 0, timeout_ms, 0, 0);
+    sim_send(&s, c, &b);
+    sup_buf_reset(&b);
+    s.conns[c].deaf = true;
+    sim_pump(&s);
+}
+
 /* A server that accepts and then says nothing is left for another one. */
 static void silent_server(void **state)
 {
     (void)state;
-    c = sim_open(&s);
-    wire_connect(&b, 0, T, 0, 0);
-    sim_send(&s, c, &b);
-    s.conns[c].deaf = true;
-    sim_pump(&s);
+    come_to_a_silent_server(T);
     assert_int_equal(s.conns[c].opened, 1);
     sim_advance(&s, 900000);
     assert_int_equal(s.conns[c].opened, 1);
@@ -293,12 +300,7 @@ static void silent_server_and_a_huge_timeout(void **state)
     (void)state;
     static const int timeouts[] = {40 * 60 * 1000, INT32_MAX};
     for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
-        c = sim_open(&s);
-        wire_connect(&b, 0, timeouts[i], 0, 0);
-        sim_send(&s, c, &b);
-        sup_buf_reset(&b);
-        s.conns[c].deaf = true;
-        sim_pump(&s);
+        come_to_a_silent_server(timeouts[i]);
         sim_advance(&s, 4500000);
         assert_int_equal(s.conns[c].opened, 1);
         sim_advance(&s, 1000000);
@@ -310,11 +312,7 @@ static void silent_server_and_a_huge_timeout(void **state)
 static void slow_server(void **state)
 {
     (void)state;
-    c = sim_open(&s);
-    wire_connect(&b, 0, T, 0, 0);
-    sim_send(&s, c, &b);
-    s.conns[c].deaf = true;
-    sim_pump(&s);
+    come_to_a_silent_server(T);
     for (int i = 0; i < 6; i++) {
         sim_advance(&s, 700000);
         (void)sim_connect(&s, T);

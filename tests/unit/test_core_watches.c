@@ -165,22 +165,28 @@ static void the_last_of_many_is_cached(void **state)
     answered();
 }
 
-/* Once each of the paths of a set of watches of a megabyte was tracked. */
-static void a_huge_set_of_watches_marks_the_mount(void **state)
+/* One request for so many data watches at paths below the mount. */
+static void set_of_watches(int n)
 {
-    (void)state;
-    enum { PATHS = 2 * PK_INTENT_WATCHED };
     char path[64];
     size_t mark = wire_begin(&b, PK_XID_SET_WATCHES, PK_OP_SET_WATCHES);
     sup_long(&b, 0);
-    sup_int(&b, PATHS);
-    for (int i = 0; i < PATHS; i++) {
+    sup_int(&b, n);
+    for (int i = 0; i < n; i++) {
         snprintf(path, sizeof path, M "/%d", i);
         sup_str(&b, path);
     }
     sup_int(&b, 0);
     sup_int(&b, 0);
     wire_end(&b, mark);
+}
+
+/* Once each of the paths of a set of watches of a megabyte was tracked. */
+static void a_huge_set_of_watches_marks_the_mount(void **state)
+{
+    (void)state;
+    enum { PATHS = 2 * PK_INTENT_WATCHED };
+    set_of_watches(PATHS);
     s.conns[other].deaf = true;
     sim_go(&s, other, &b);
     assert_in_range(st()->watched_paths, 1, PK_INTENT_WATCHED + 1);
@@ -199,17 +205,7 @@ static void the_watches_of_who_leaves_go_piece_by_piece(void **state)
 {
     (void)state;
     enum { PATHS = 3000 };
-    char path[64];
-    size_t mark = wire_begin(&b, PK_XID_SET_WATCHES, PK_OP_SET_WATCHES);
-    sup_long(&b, 0);
-    sup_int(&b, PATHS);
-    for (int i = 0; i < PATHS; i++) {
-        snprintf(path, sizeof path, M "/%d", i);
-        sup_str(&b, path);
-    }
-    sup_int(&b, 0);
-    sup_int(&b, 0);
-    wire_end(&b, mark);
+    set_of_watches(PATHS);
     sim_go(&s, other, &b);
     assert_int_equal(st()->watched_paths, PATHS);
     sim_step(&s, other, PK_CLIENT_EOF, NULL, 0);

@@ -100,37 +100,37 @@ static void ask_whether_lost(void)
     pk_verdict_wait(upstream, 0, WHILE_MS, &client.wait);
 }
 
-/* It was asked by the way just before it closed its connections, and that answer came in just after it was asked about
- * them: which of the two was the older nobody could say, so what it counts anew was not seen, and the client closed. */
-static void what_was_asked_before_is_no_answer(void **state)
+/* It is asked by the way, then whether it is lost, and answers in that order: with 510 packets, and with so many. When
+ * its client came. */
+static int64_t asked_twice(int received)
 {
     struct pk_server *s = upstream->servers;
-    (void)state;
     int64_t came_us = begin_with(500);
     pk_server_probe(s);
     wait_asked(2);
     ask_whether_lost();
     wait_asked(3);
     answer(1, 510, &s->probes);
-    answer(2, 3, &s->questions);
+    answer(2, received, &s->questions);
     assert_true(client.gone == 1 && client.away == 0);
-    assert_true(pk_server_was_lost(s, came_us, INT64_MAX));
+    return came_us;
+}
+
+/* It was asked by the way just before it closed its connections, and that answer came in just after it was asked about
+ * them: which of the two was the older nobody could say, so what it counts anew was not seen, and the client closed. */
+static void what_was_asked_before_is_no_answer(void **state)
+{
+    (void)state;
+    int64_t came_us = asked_twice(3);
+    assert_true(pk_server_was_lost(upstream->servers, came_us, INT64_MAX));
 }
 
 /* The same, without an election in between. */
 static void who_counts_on_has_let_somebody_go(void **state)
 {
-    struct pk_server *s = upstream->servers;
     (void)state;
-    int64_t came_us = begin_with(500);
-    pk_server_probe(s);
-    wait_asked(2);
-    ask_whether_lost();
-    wait_asked(3);
-    answer(1, 510, &s->probes);
-    answer(2, 509, &s->questions);
-    assert_true(client.gone == 1 && client.away == 0);
-    assert_false(pk_server_was_lost(s, came_us, INT64_MAX));
+    int64_t came_us = asked_twice(509);
+    assert_false(pk_server_was_lost(upstream->servers, came_us, INT64_MAX));
 }
 
 /* What it was asked later, and answers first, does as well. */
