@@ -58,33 +58,6 @@ static void a_read_is_not_a_turn(void **state)
     assert_true(s.conns[c].client.reading);
 }
 
-/* Once a driver that had a megabyte of one request read all of it before anybody else. */
-static void a_long_request_is_read_in_pieces(void **state)
-{
-    (void)state;
-    enum { PART = 64 * 1024, PARTS = 15 };
-    static char data[PART * PARTS - 128];
-    int rests = 0, parts = 0;
-    memset(data, 'x', sizeof data - 1);
-    wire_set(&b, 3, "/storm", data, -1);
-    for (size_t off = 0; off < b.len; off += PART) {
-        assert_true(s.conns[c].client.reading);
-        sim_step(&s, c, PK_CLIENT_BYTES, b.p + off, b.len - off < PART ? b.len - off : PART);
-        bool rested = !s.conns[c].client.reading;
-        assert_true(rested || ++parts < 4);
-        if (!rested)
-            continue;
-        rests++;
-        parts = 0;
-        assert_true(core_pending(s.core));
-        sim_step(&s, -1, PK_CONTINUE, NULL, 0);
-    }
-    sup_buf_reset(&b);
-    assert_in_range(rests, 4, 5);
-    sim_pump(&s);
-    sim_expect(&s, c, 3, PK_Z_OK, NULL);
-}
-
 static void counts_are_kept(void **state)
 {
     (void)state;
@@ -447,48 +420,10 @@ static void who_goes_on_waits_for_his_turn(void **state)
     assert_int_equal(answers, FLOODS * N);
 }
 
-/* A frame arrives in two reads, as one that is longer than a read does. */
-static void two_reads(int from)
-{
-    size_t half = b.len / 2;
-    sim_step(&s, from, PK_CLIENT_BYTES, b.p, half);
-    sim_step(&s, from, PK_CLIENT_BYTES, b.p + half, b.len - half);
-    sup_buf_reset(&b);
-}
-
-/* Once as many were judged between two looks at who else has sent something as had come to their ends by then. */
-static void huge_requests_have_turns_of_their_own(void **state)
-{
-    (void)state;
-    enum { HUGE = 3, OPS = 40000 };
-    int who[HUGE], turns = 0;
-    for (int i = 0; i < HUGE; i++)
-        who[i] = sim_connect(&s, 10000);
-    for (int i = 0; i < HUGE; i++) {
-        size_t mark = wire_multi(&b, 7, PK_OP_MULTI);
-        for (int k = 0; k < OPS; k++)
-            wire_multi_check(&b, "/storm", -1);
-        wire_multi_end(&b, mark);
-        uint64_t before = core_worked(s.core);
-        two_reads(who[i]);
-        assert_true(core_worked(s.core) - before < PK_TURN_WORK);
-    }
-    for (; core_pending(s.core); turns++) {
-        uint64_t before = core_worked(s.core);
-        sim_step(&s, -1, PK_CONTINUE, NULL, 0);
-        assert_in_range(core_worked(s.core) - before, OPS, 25 * OPS); /* two take 36 */
-    }
-    assert_int_equal(turns, HUGE);
-    sim_pump(&s);
-    for (int i = 0; i < HUGE; i++)
-        assert_int_equal(answered(who[i]), 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_read_is_not_a_turn),
-        CASE(a_long_request_is_read_in_pieces),
         CASE(counts_are_kept),
         CASE(answers_take_turns),
         CASE(slow_readers_share_a_list),
@@ -499,7 +434,6 @@ int main(void)
         CASE(promoted_znodes_are_forgotten_tick_by_tick),
         CASE(many_watches_are_set_in_parts),
         CASE(who_goes_on_waits_for_his_turn),
-        CASE(huge_requests_have_turns_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
